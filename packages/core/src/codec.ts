@@ -1,0 +1,123 @@
+/**
+ * How values become the bytes that a store keeps: a serializer, then codecs (bytes to bytes), inside a versioned envelope.
+ *
+ * An envelope is the byte 1 (its version), the text `<kind>:<serializer>,<codec>,…`, a line feed, and the encoded bytes.
+ * It names what made it, so that a record stays readable when the configuration changes.
+ */
+import { UndecodableError } from './errors.ts'
+
+/** What kind of value a record's bytes hold. */
+export type Kind = 'value' | 'unreplayable' | 'failure'
+
+/** Turns values into bytes and back. What it cannot keep it must refuse with an error. */
+export interface Serializer {
+  /** Stands in each record; `[a-z0-9-]{1,16}`. */
+  readonly id: string
+  serialize(value: unknown): Uint8Array
+  deserialize(bytes: Uint8Array): unknown
+}
+
+/** Where bytes belong: a codec may bind them to it, so that they mean nothing anywhere else. */
+export interface CodecContext {
+  readonly key: string
+  readonly kind: Kind
+  readonly fingerprint: string
+  /** The envelope's header, as it stands before the bytes. */
+  readonly header: string
+}
+
+/** Turns bytes into bytes: compression, encryption. */
+export interface Codec {
+  /** Stands in each record; `[a-z0-9-]{1,16}`. */
+  readonly id: string
+  encode(bytes: Uint8Array, context: CodecContext): Uint8Array | Promise<Uint8Array>
+  decode(bytes: Uint8Array, context: CodecContext): Uint8Array | Promise<Uint8Array>
+}
+
+const utf8 = new TextEncoder()
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** JSON text in UTF-8. `undefined` is kept as such; a value that JSON cannot hold (BigInt, a cycle) is refused. */
+export function json(): Serializer {
+  return {
+    id: 'json',
+    serialize: (value) => utf8.encode(value === undefined ? '' : jsonText(value)),
+    deserialize: (bytes) => (bytes.length === 0 ? undefined : JSON.parse(strictUtf8.decode(bytes))),
+  }
+}
+
+function jsonText(value: unknown): string {
+  const text: string | undefined = JSON.stringify(value)
+  if (text === undefined) throw new TypeError(`JSON cannot hold a ${typeof value}`)
+  return text
+}
+
+/** A serializer and codecs, with the envelope around them. */
+export interface Pipeline {
+  encode(kind: Kind, value: unknown, where: { key: string; fingerprint: string }): Promise<Uint8Array>
+  decode(bytes: Uint8Array, where: { key: string; fingerprint: string }): Promise<{ kind: Kind; value: unknown }>
+}
+
+const VERSION = 1
+const LINE_FEED = 10
+const jsonSerializer = json()
+
+/** Failures and what stands for an unreplayable value are always JSON; values are what `serializer` makes of them. */
+export function createPipeline(serializer: Serializer, codecs: readonly Codec[]): Pipeline {
+  const serializers = new Map([jsonSerializer, serializer].map((each) => [each.id, each]))
+  const known = new Map(codecs.map((each) => [each.id, each]))
+  return {
+    async encode(kind, value, where) {
+      const first = kind === 'value' ? serializer : jsonSerializer
+      const header = `${kind}:${[first, ...codecs].map((each) => each.id).join(',')}`
+      let bytes = first.serialize(value)
+      for (const codec of codecs) bytes = await codec.encode(bytes, { ...where, kind, header })
+      return seal(header, bytes)
+    },
+    async decode(envelope, where) {
+      const { header, kind, ids, bytes: sealed } = open(envelope)
+      const [first, ...rest] = ids
+      try {
+        let bytes = sealed
+        for (const id of rest.reverse()) bytes = await find(known, id).decode(bytes, { ...where, kind, header })
+        return { kind, value: find(serializers, first).deserialize(bytes) }
+      } catch (error) {
+        if (error instanceof UndecodableError) throw error
+        throw new UndecodableError(`A record (${header}) cannot be read: ${String(error)}`, { cause: error })
+      }
+    },
+  }
+}
+
+function find<T>(known: ReadonlyMap<string, T>, id: string | undefined): T {
+  const found = id === undefined ? undefined : known.get(id)
+  if (found) return found
+  throw new UndecodableError(
+    `A record was written with '${id}', which this instance does not have (it has ${[...known.keys()].join(', ') || 'none'}).`,
+  )
+}
+
+function seal(header: string, bytes: Uint8Array): Uint8Array {
+  const head = utf8.encode(header)
+  const envelope = new Uint8Array(head.length + 2 + bytes.length)
+  envelope[0] = VERSION
+  envelope.set(head, 1)
+  envelope[head.length + 1] = LINE_FEED
+  envelope.set(bytes, head.length + 2)
+  return envelope
+}
+
+const headerPattern = /^(value|unreplayable|failure):([a-z0-9-]{1,16}(?:,[a-z0-9-]{1,16})*)$/
+
+function open(envelope: Uint8Array): { header: string; kind: Kind; ids: string[]; bytes: Uint8Array } {
+  if (envelope[0] !== VERSION) {
+    throw new UndecodableError(
+      `A record has envelope version ${envelope[0]}; this version of the library reads ${VERSION}.`,
+    )
+  }
+  const end = envelope.indexOf(LINE_FEED, 1)
+  const header = end < 0 ? '' : String.fromCharCode(...envelope.subarray(1, Math.min(end, 300)))
+  const match = headerPattern.exec(header)
+  if (!match) throw new UndecodableError('A record does not begin with an envelope of this library.')
+  return { header, kind: match[1] as Kind, ids: (match[2] as string).split(','), bytes: envelope.subarray(end + 1) }
+}

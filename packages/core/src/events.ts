@@ -1,0 +1,75 @@
+/** What happens, told to whoever listens. Events carry digests, never raw keys or payloads. */
+
+/** What every event says. */
+export interface EventBase {
+  readonly namespace: string
+  readonly operation: string
+  /** The storage key: a digest of scope and key. */
+  readonly key: string
+}
+
+/** An event of an attempt. */
+export interface AttemptEvent extends EventBase {
+  readonly attempt: number
+  readonly token: number
+}
+
+/** Every event by its type. */
+export interface IdempotencyEvents {
+  /** A handler is about to run. */
+  started: AttemptEvent & { readonly interrupted: boolean }
+  /** A stored result or failure was given instead of running. */
+  replayed: AttemptEvent
+  /** The key is held by another attempt, and the caller was told so. */
+  conflict: EventBase & { readonly retryAfterMs: number }
+  mismatch: EventBase
+  /** The key was taken from an attempt that fell silent. */
+  takeover: AttemptEvent
+  renewed: AttemptEvent
+  /** An attempt found that its lease was over, or that another holds the key. */
+  leaseLost: AttemptEvent
+  completed: AttemptEvent & { readonly replayable: boolean; readonly durationMs: number }
+  failed: AttemptEvent & { readonly durationMs: number }
+  released: AttemptEvent & { readonly delayMs: number; readonly durationMs: number }
+  parked: AttemptEvent
+  /** The effect is done, but its result could not be recorded: a retry may repeat it. */
+  unrecorded: AttemptEvent & { readonly reason: string }
+  storeUnavailable: EventBase & { readonly call: 'begin' | 'transition' | 'get'; readonly error: unknown }
+}
+
+export type EventType = keyof IdempotencyEvents
+
+type Listener<Type extends EventType> = (event: IdempotencyEvents[Type]) => void
+
+/** A typed emitter. A listener that throws harms neither the write nor the other listeners. */
+export class Emitter {
+  readonly #listeners = new Map<EventType, Set<(event: never) => void>>()
+
+  on<Type extends EventType>(type: Type, listener: Listener<Type>): () => void {
+    const listeners = this.#listeners.get(type) ?? new Set()
+    this.#listeners.set(type, listeners.add(listener))
+    return () => {
+      listeners.delete(listener)
+    }
+  }
+
+  emit<Type extends EventType>(type: Type, event: IdempotencyEvents[Type]): void {
+    for (const listener of this.#listeners.get(type) ?? []) {
+      try {
+        const listen = listener as Listener<Type>
+        listen(event)
+      } catch (error) {
+        warn(`A listener of '${type}' threw`, error)
+      }
+    }
+  }
+}
+
+interface Warner {
+  emitWarning?(warning: string, options: { type: string; detail: string }): void
+}
+
+function warn(message: string, error: unknown): void {
+  const { process } = globalThis as { process?: Warner }
+  process?.emitWarning?.(message, { type: 'RetryproofWarning', detail: String((error as Error)?.stack ?? error) })
+}

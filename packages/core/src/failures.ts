@@ -1,0 +1,52 @@
+/** How a failure is stored, and how it is thrown again. */
+import { ReplayedFailureError, type StoredFailure } from './errors.ts'
+
+/** A class of errors that stored failures are rethrown as. Make one with `errorType`. */
+export interface ErrorType {
+  /** What stands in the record; as stable as a table name. */
+  readonly name: string
+  matches(error: unknown): boolean
+  toData(error: unknown): unknown
+  fromData(failure: StoredFailure): Error
+}
+
+/**
+ * Registers an error class, so that a stored failure is rethrown as one.
+ *
+ * @param name what stands in the record: keep it when the class is renamed
+ * @param mapping `toData` takes what is to be kept (a JSON value), `fromData` makes the error again
+ */
+export function errorType<E extends Error, Data>(
+  name: string,
+  errorClass: abstract new (...args: never[]) => E,
+  mapping: { readonly toData: (error: E) => Data; readonly fromData: (data: Data, failure: StoredFailure) => E },
+): ErrorType {
+  return {
+    name,
+    matches: (error) => error instanceof errorClass,
+    toData: (error) => mapping.toData(error as E),
+    fromData: (failure) => mapping.fromData(failure.data as Data, failure),
+  }
+}
+
+/** What is kept of an error: the registered class decides, else name, message and code. */
+export function toStoredFailure(error: unknown, types: readonly ErrorType[]): StoredFailure {
+  const type = types.find((candidate) => candidate.matches(error))
+  const { name, message, code } = error instanceof Error ? (error as Error & { code?: unknown }) : plain(error)
+  return {
+    name: type?.name ?? String(name),
+    message: String(message),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(type ? { data: type.toData(error) } : {}),
+  }
+}
+
+function plain(error: unknown): { name: string; message: string; code?: unknown } {
+  return { name: 'Error', message: typeof error === 'string' ? error : 'A value that is no Error was thrown.' }
+}
+
+/** The error that a stored failure is thrown as. */
+export function fromStoredFailure(failure: StoredFailure, types: readonly ErrorType[]): Error {
+  const type = types.find((candidate) => candidate.name === failure.name && 'data' in failure)
+  return type ? type.fromData(failure) : new ReplayedFailureError(failure)
+}

@@ -1,0 +1,30 @@
+export {
+  type Codec,
+  type CodecContext,
+  json,
+  type Kind,
+  type Serializer,
+} from './codec.ts'
+export { type Duration, MAX_DURATION_MS, retention, toMs } from './durations.ts'
+export * from './errors.ts'
+export type { AttemptEvent, EventBase, EventType, IdempotencyEvents } from './events.ts'
+export { type ErrorType, errorType } from './failures.ts'
+export { type HandBack, handBack, type Unreplayable, unreplayable } from './outcome.ts'
+export { type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
+export type * from './store.ts'
+export {
+  type Attempt,
+  type Call,
+  type Drained,
+  type FailureDecision,
+  type Handler,
+  type Idempotency,
+  type IdempotencyOptions,
+  type Inspection,
+  type Operation,
+  type Outcome,
+  type Policies,
+  type Reference,
+  type Scope,
+  unscoped,
+} from './types.ts'

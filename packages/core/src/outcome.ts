@@ -1,0 +1,34 @@
+/** What a handler may return besides its plain value. */
+import { type Duration, toMs } from './durations.ts'
+
+/** An answer for this caller only: nothing is recorded, and the key is released for another attempt. */
+export class HandBack<T> {
+  readonly value: T
+  readonly delayMs: number
+
+  constructor(value: T, delayMs: number) {
+    this.value = value
+    this.delayMs = delayMs
+  }
+}
+
+/** A value for this caller only; the key is completed, and a replay throws `NotReplayableError`. */
+export class Unreplayable<T> {
+  readonly value: T
+  readonly summary: unknown
+
+  constructor(value: T, summary: unknown) {
+    this.value = value
+    this.summary = summary
+  }
+}
+
+/** Answers this caller, records nothing, and lets the next call run again, not before `delay`. Nothing is unknown. */
+export function handBack<T>(value: T, { delay = 0 }: { readonly delay?: Duration } = {}): HandBack<T> {
+  return new HandBack(value, toMs('delay', delay))
+}
+
+/** Answers this caller and records that the operation is done, without its value. `summary` (small) is kept instead. */
+export function unreplayable<T>(value: T, summary?: unknown): Unreplayable<T> {
+  return new Unreplayable(value, summary)
+}

@@ -1,0 +1,132 @@
+/**
+ * The port between the core and a database: what a store must do, and nothing about how.
+ * The meaning of each operation is `reduce` (reduce.ts); the conformance suite checks a store against it.
+ */
+
+/** The states in which a record can be seen. `released` is free for the next attempt; `parked` waits for a person or a resolver. */
+export type RecordState = 'in_progress' | 'released' | 'parked' | 'completed' | 'failed'
+
+/** What a store can do. Which optional methods it has (`purge`, `list`, `watch`, `bind`) says the rest. */
+export interface StoreCapabilities {
+  /** Whose clock decides expiry: the database's, or that of the machine the code runs on. */
+  readonly clock: 'store' | 'host'
+  /** An acknowledged change survives a crash of client and server. */
+  readonly durable: boolean
+  /** Who sees the same records. */
+  readonly shared: 'process' | 'host' | 'network'
+  /** Whether `bind` joins a caller's transaction; `'sync'`: work inside it must not await. */
+  readonly transactional: false | 'sync' | 'async'
+  /** The largest value (request, checkpoint or result), in bytes. */
+  readonly maxValueBytes: number
+}
+
+/** What a `begin` asks for. Durations are whole milliseconds, at least 0 and at most 100 years. */
+export interface Claim {
+  /** Random id of one logical begin. The same owner again is the same begin, sent again. */
+  readonly owner: string
+  /** Digest of the payload. */
+  readonly fingerprint: string
+  /** How long the attempt may be silent before another may take over. */
+  readonly leaseMs: number
+  /** How long the record is remembered after its lease. */
+  readonly retentionMs: number
+  /** What was asked, kept with the record for operators, resolvers and the recoverer. */
+  readonly request?: Uint8Array
+}
+
+/** Progress of an attempt; a checkpoint with a `seq` that is not above the stored one is ignored. */
+export interface Checkpoint {
+  readonly seq: number
+  readonly data: Uint8Array
+}
+
+/** What the holder of a token may do with its record. Durations are whole milliseconds. */
+export type Change =
+  | { readonly to: 'renew'; readonly leaseMs: number; readonly retentionMs?: number; readonly checkpoint?: Checkpoint }
+  | { readonly to: 'completed' | 'failed'; readonly result: Uint8Array; readonly retentionMs: number }
+  | { readonly to: 'released'; readonly delayMs: number; readonly retentionMs: number; readonly unresolved?: boolean }
+  | { readonly to: 'parked'; readonly retentionMs: number }
+  | { readonly to: 'forgotten'; readonly tombstoneMs: number }
+
+/** A record as its readers see it. Times are what remains, in whole milliseconds rounded up, by the store's clock. */
+export interface RecordView {
+  readonly state: RecordState
+  /** The fencing token of the attempt: it rises with every acquisition of the key. */
+  readonly token: number
+  readonly fingerprint: string
+  /** The attempt's number, from 1. */
+  readonly attempt: number
+  /** An earlier attempt fell silent while it held the key: what it did is unknown. */
+  readonly interrupted: boolean
+  /** 0 unless in progress (until another may take over) or released (until the next attempt is due). */
+  readonly leaseRemainingMs: number
+  readonly retentionRemainingMs: number
+  /** With `get`, and with `acquired` from attempt 2 on; else null. */
+  readonly request: Uint8Array | null
+  /** With `get` and `acquired`; else null. */
+  readonly checkpoint: Checkpoint | null
+  /** With `get`, `settled` and `lost`; else null. */
+  readonly result: Uint8Array | null
+}
+
+/** The answer to `begin`. Only `acquired` gives the right to run. */
+export type BeginReply = RecordView & { readonly outcome: 'acquired' | 'in_progress' | 'settled' | 'mismatch' }
+
+/**
+ * The answer to a transition. `applied: false`: the record was already there, and nothing changed.
+ * `lost`: the token no longer holds the record; `current` is what stands there instead.
+ */
+export type TransitionReply =
+  | { readonly outcome: 'ok'; readonly applied: boolean }
+  | { readonly outcome: 'lost'; readonly current: RecordView | null }
+
+/** The three operations on a transaction that is already open. They may answer synchronously. */
+export interface BoundStore {
+  begin(key: string, claim: Claim): BeginReply | Promise<BeginReply>
+  transition(key: string, token: number, change: Change): TransitionReply | Promise<TransitionReply>
+  get(key: string): RecordView | null | Promise<RecordView | null>
+}
+
+/** Which records `list` gives. Without a member, all. */
+export interface ListQuery {
+  readonly namespace?: string
+  readonly operation?: string
+  readonly state?: RecordState
+  /** Only records whose lease (or release delay) has been over for at least this many milliseconds. */
+  readonly stuckForMs?: number
+  /** Also records that have expired and were not purged yet. */
+  readonly expired?: boolean
+  readonly limit?: number
+}
+
+/** A record in a listing: what `get` gives, less the values. */
+export interface ListedRecord {
+  readonly key: string
+  readonly state: RecordState
+  readonly token: number
+  readonly attempt: number
+  readonly interrupted: boolean
+  readonly leaseRemainingMs: number
+  /** Negative for an expired record: how long ago it expired. */
+  readonly retentionRemainingMs: number
+}
+
+/**
+ * Where records live. Each operation is atomic, can be repeated, and answers for the moment in which it took effect.
+ *
+ * @throws StoreUnavailableError when the store cannot do, or cannot know: after `applied: 'unknown'` the caller
+ * repeats with the same owner or token.
+ */
+export interface IdempotencyStore<Tx = never> {
+  readonly capabilities: StoreCapabilities
+  begin(key: string, claim: Claim): Promise<BeginReply>
+  transition(key: string, token: number, change: Change): Promise<TransitionReply>
+  get(key: string): Promise<RecordView | null>
+  /** Removes at most `limit` records that expired at least `graceMs` ago, and says how many. @default graceMs 60_000 */
+  purge?(options: { limit: number; graceMs?: number }): Promise<number>
+  list?(query: ListQuery): AsyncIterable<ListedRecord>
+  /** Calls `onChange` when the record may have changed, until `signal` aborts. Resolves when armed. A hint, never truth. */
+  watch?(key: string, onChange: () => void, signal: AbortSignal): Promise<void>
+  bind?(tx: Tx): BoundStore
+  transaction?<T>(work: (tx: Tx) => T | Promise<T>): Promise<T>
+}

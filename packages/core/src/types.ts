@@ -1,0 +1,161 @@
+/** The public shapes of the core: calls, policies, attempts, outcomes. */
+import type { Codec, Serializer } from './codec.ts'
+import type { Duration } from './durations.ts'
+import type { EventType, IdempotencyEvents } from './events.ts'
+import type { ErrorType } from './failures.ts'
+import type { HandBack, Unreplayable } from './outcome.ts'
+import type { IdempotencyStore, RecordState } from './store.ts'
+
+/** Says out loud that a key belongs to nobody in particular: whoever sends it gets its result. */
+export const unscoped: unique symbol = Symbol('retryproof.unscoped')
+
+/** Whose key it is: tenant and/or user. Part of every storage key, so that nobody is given another's result. */
+export type Scope = string | readonly string[] | typeof unscoped
+
+/** Names one record. */
+export interface Reference {
+  /** The kind of write, up to 255 characters: `charge`, `POST /orders/:id/refunds`. */
+  readonly operation: string
+  readonly scope: Scope
+  /** The caller's idempotency key: 1 to 255 characters. */
+  readonly key: string
+}
+
+/** One call of an operation. */
+export interface Call extends Reference {
+  /** What was asked. The same key with another payload is a mismatch. A JSON value, text or bytes. */
+  readonly payload?: unknown
+  /** Ends a wait (`onInProgress: { wait }`) when the caller goes away. It does not cancel the handler. */
+  readonly signal?: AbortSignal
+}
+
+/** What a handler is told about the attempt that it is. */
+export interface Attempt {
+  /** The attempt's number, from 1. */
+  readonly number: number
+  /** The fencing token: hand it to downstream writes, which refuse a lower one. */
+  readonly token: number
+  /** An earlier attempt fell silent, and what it did is unknown. */
+  readonly interrupted: boolean
+  /** Aborts when the lease may be gone, or `maxRun` is over: stop before the next effect. */
+  readonly signal: AbortSignal
+  /**
+   * A key for a downstream call that is the same in every attempt of this operation, key and payload.
+   * `step` (1 to 64 of `A-Z a-z 0-9 _ . -`) tells several downstream calls apart.
+   */
+  keyFor(step: string): string
+}
+
+/** Runs the write. What it returns is recorded and replayed. */
+export type Handler<T> = (
+  attempt: Attempt,
+) => T | HandBack<T> | Unreplayable<T> | Promise<T | HandBack<T> | Unreplayable<T>>
+
+/** What to do with a failure: let the next call run again (perhaps not before a delay), or store it and replay it. */
+export type FailureDecision = 'retry' | 'store' | { readonly retry: Duration }
+
+/** Policies of a kind of write. Each can be set for the instance, an operation, or one call; the nearest wins. */
+export interface Policies {
+  /** How long an attempt may be silent before another may take over; renewed while the handler runs. @default '30s' */
+  readonly lease?: Duration
+  /** How long a settled record is replayed. At least 1 s. @default '24h' */
+  readonly retention?: Duration
+  /** How long a handler may run before its lease is no longer renewed and its signal aborts. @default '15m' */
+  readonly maxRun?: Duration
+  /** What a failure of the handler leaves. @default 'retry' */
+  readonly onFailure?: FailureDecision | ((error: unknown) => FailureDecision)
+  /** What a call does while another attempt holds the key. @default 'reject' */
+  readonly onInProgress?: 'reject' | { readonly wait: Duration }
+  /** How results become bytes. @default json() */
+  readonly serializer?: Serializer
+}
+
+export interface IdempotencyOptions extends Policies {
+  readonly store: IdempotencyStore<never>
+  /** Whose records these are in a shared store, up to 255 characters. */
+  readonly namespace: string
+  /** Keys digests (HMAC), so that a dump of the store cannot be searched for known payloads. For the life of the namespace. */
+  readonly secret?: string | Uint8Array
+  /** What bytes go through on their way to the store, in order. @default [] */
+  readonly codecs?: readonly Codec[]
+  /** Error classes that stored failures are rethrown as. */
+  readonly errors?: readonly ErrorType[]
+  /** Bounds every call of the store. @default '5s' */
+  readonly storeTimeout?: Duration
+  /** How long a caller waits for its result to be recorded before it gets it with `recorded: false`. @default '15s' */
+  readonly settleTimeout?: Duration
+}
+
+/** What `run` gives. */
+export interface Outcome<T> {
+  readonly value: T
+  /** The value comes from a record: the handler was not run by this call. */
+  readonly replayed: boolean
+  /** The record says so too. False after `handBack`, and where recording failed: the effect is done, a retry may repeat it. */
+  readonly recorded: boolean
+  /** The number of the attempt that made the value. */
+  readonly attempt: number
+}
+
+/** A record as `inspect` shows it. */
+export interface Inspection {
+  readonly state: RecordState
+  readonly token: number
+  readonly attempt: number
+  readonly interrupted: boolean
+  readonly leaseRemainingMs: number
+  readonly retentionRemainingMs: number
+  /** The recorded value of a completed record. */
+  readonly value?: unknown
+  /** The recorded failure of a failed record. */
+  readonly error?: unknown
+}
+
+/** What `drain` left. */
+export interface Drained {
+  /** How many attempts were still running at the end of the time; each is left to its lease. */
+  readonly unfinished: number
+}
+
+/** One kind of write, with its own policies. */
+export interface Operation {
+  /**
+   * Runs `handler` once for this key, and gives everybody its result.
+   *
+   * @throws MismatchError, InProgressError, OutcomeUnknownError, NotReplayableError, LeaseLostError, DrainingError,
+   * StoreUnavailableError, InvalidCallError, and what the handler throws.
+   */
+  run<T>(call: Omit<Call, 'operation'>, handler: Handler<T>, policies?: Policies): Promise<Outcome<T>>
+  /** `fn` as a function that runs once for each call that `describe` gives the same key. */
+  wrap<Args extends unknown[], T>(
+    fn: (...args: Args) => T | Promise<T>,
+    describe: (...args: Args) => Omit<Call, 'operation'>,
+    policies?: Policies,
+  ): (...args: Args) => Promise<T>
+  /** What stands under a key, or null. Changes nothing. */
+  inspect(reference: Omit<Reference, 'operation'>): Promise<Inspection | null>
+}
+
+/** Makes writes safe to retry. See `createIdempotency`. */
+export interface Idempotency {
+  readonly namespace: string
+  /** @see Operation.run */
+  run<T>(call: Call, handler: Handler<T>, policies?: Policies): Promise<Outcome<T>>
+  /** A kind of write with policies of its own; its options are checked here and now. */
+  operation(name: string, policies?: Policies): Operation
+  /** @see Operation.wrap */
+  wrap<Args extends unknown[], T>(
+    fn: (...args: Args) => T | Promise<T>,
+    describe: (...args: Args) => Call,
+    policies?: Policies,
+  ): (...args: Args) => Promise<T>
+  /** @see Operation.inspect */
+  inspect(reference: Reference): Promise<Inspection | null>
+  /** Calls `listener` for each event of that type; gives back a function that stops it. */
+  on<Type extends EventType>(type: Type, listener: (event: IdempotencyEvents[Type]) => void): () => void
+  /**
+   * For shutdown: refuses new work, goes on replaying, and waits at most `timeout` for what runs.
+   * What is unfinished then is left to its lease.
+   */
+  drain(options?: { readonly timeout?: Duration }): Promise<Drained>
+}
