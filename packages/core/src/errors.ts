@@ -17,6 +17,7 @@ export type IdempotencyErrorCode =
   | 'DRAINING'
   | 'STORE_UNAVAILABLE'
   | 'STORE_MISCONFIGURED'
+  | 'UNSUPPORTED_ISOLATION'
 
 /** The base of every error of this library. */
 export class IdempotencyError extends Error {
@@ -144,6 +145,16 @@ export class StoreUnavailableError extends IdempotencyError {
 export class StoreMisconfiguredError extends IdempotencyError {
   constructor(message: string, options?: ErrorOptions) {
     super('STORE_MISCONFIGURED', message, options)
+  }
+}
+
+/**
+ * The caller's transaction reads a snapshot in which the record may be out of date, so that the store cannot answer in it.
+ * Roll back, and open the transaction at an isolation level that the message names.
+ */
+export class UnsupportedIsolationError extends IdempotencyError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('UNSUPPORTED_ISOLATION', message, options)
   }
 }
 
