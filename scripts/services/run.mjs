@@ -1,0 +1,95 @@
+/** A run: one process starts servers when a test file asks for them, over a socket, and stops them when the command ends. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/** The variable that tells test files where the run listens. */
+export const SOCKET = 'RETRYPROOF_SERVICES'
+
+/** Asks the run: `{ want: 'service', name, options }`, `{ want: 'note', found }`, `{ want: 'table' }`. */
+export function askRun(question) {
+  return new Promise((resolve, reject) => {
+    const socket = connect(process.env[SOCKET])
+    socket.once('error', (error) => reject(new Error(`The run that holds the servers is gone: ${error.message}`)))
+    socket.once('close', () => reject(new Error('The run that holds the servers ended.')))
+    createInterface(socket).once('line', (line) => {
+      socket.destroy()
+      const { failed, answer } = JSON.parse(line)
+      if (failed) reject(new Error(failed))
+      else resolve(question.want === 'service' ? { ...answer, missing: answer.missing, stop: async () => {} } : answer)
+    })
+    socket.write(`${JSON.stringify(question)}\n`)
+  })
+}
+
+/** Runs the command, and gives its exit code. `start(name, options)` starts a server or says why not. */
+export async function run([program, ...args], start) {
+  const folder = mkdtempSync(join(tmpdir(), 'retryproof-run-'))
+  const path = join(folder, 'socket')
+  const started = new Map()
+  const noted = new Map()
+
+  const answer = async ({ want, name, options, found }) => {
+    if (want === 'table') return table(await Promise.all([...started.values(), ...noted.values()]))
+    if (want === 'note') return void noted.set(found.url, found)
+    const key = JSON.stringify([name, options])
+    if (!started.has(key)) started.set(key, start(name, options))
+    return started.get(key)
+  }
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    createInterface(socket).on('line', async (line) => {
+      const reply = await answer(JSON.parse(line)).then(
+        (value) => ({ answer: value }),
+        (error) => ({ failed: error.message }),
+      )
+      socket.write(`${JSON.stringify(reply)}\n`)
+    })
+  })
+  await new Promise((resolve) => server.listen(path, resolve))
+
+  // Ctrl-C reaches the command too: it ends first, and the servers after it
+  const patient = () => {}
+  process.on('SIGINT', patient)
+  const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, [SOCKET]: path } })
+  const terminate = () => child.kill('SIGTERM')
+  process.on('SIGTERM', terminate)
+  const code = await new Promise((resolve) => {
+    child.once('error', (error) => {
+      process.stderr.write(`services: ${program}: ${error.message}\n`)
+      resolve(127)
+    })
+    child.once('exit', (status, signal) => resolve(status ?? (signal === 'SIGINT' ? 130 : 1)))
+  })
+
+  server.close()
+  const settled = await Promise.allSettled([...started.values()])
+  const all = settled.filter(({ status }) => status === 'fulfilled').map(({ value }) => value)
+  await Promise.all(all.map((service) => service.stop()))
+  const failed = [...started.keys()]
+    .filter((_, i) => settled[i].status === 'rejected')
+    .map((key) => ({ title: JSON.parse(key)[0], missing: 'did not start' }))
+  const rows = [...all, ...failed, ...noted.values()]
+  if (rows.length > 0) process.stdout.write(`\n${table(rows)}\n`)
+  rmSync(folder, { recursive: true, force: true })
+  process.off('SIGINT', patient)
+  process.off('SIGTERM', terminate)
+  return code
+}
+
+/** What ran on which version, and what was not tested. */
+export function table(rows) {
+  const lines = rows.map(({ name, title, version, source, missing }) =>
+    missing ? [name ?? title, 'not tested', missing] : [name, version, source],
+  )
+  const unique = [...new Map(lines.map((line) => [line.join('\0'), line])).values()].sort(([a], [b]) =>
+    a.localeCompare(b),
+  )
+  const widths = [0, 1].map((i) => Math.max(...unique.map((line) => line[i].length), 7))
+  return [['server', 'version', 'from'], ...unique]
+    .map(([a, b, c]) => `${a.padEnd(widths[0])}  ${b.padEnd(widths[1])}  ${c}`)
+    .join('\n')
+}
