@@ -52,34 +52,46 @@ function jsonText(value: unknown): string {
   return text
 }
 
+/** Which record the bytes belong to. */
+export interface Where {
+  readonly key: string
+  readonly fingerprint: string
+}
+
 /** A serializer and codecs, with the envelope around them. */
 export interface Pipeline {
-  encode(kind: Kind, value: unknown, where: { key: string; fingerprint: string }): Promise<Uint8Array>
-  decode(bytes: Uint8Array, where: { key: string; fingerprint: string }): Promise<{ kind: Kind; value: unknown }>
+  /** `plain`: what the serializer made of the value. */
+  encodeValue(plain: Uint8Array, where: Where): Promise<Uint8Array>
+  /** What is not a value of the handler is always JSON. */
+  encodeJson(kind: Exclude<Kind, 'value'>, value: unknown, where: Where): Promise<Uint8Array>
+  /** @throws UndecodableError */
+  decode(envelope: Uint8Array, where: Where): Promise<{ readonly kind: Kind; readonly value: unknown }>
 }
 
 const VERSION = 1
 const LINE_FEED = 10
 const jsonSerializer = json()
 
-/** Failures and what stands for an unreplayable value are always JSON; values are what `serializer` makes of them. */
 export function createPipeline(serializer: Serializer, codecs: readonly Codec[]): Pipeline {
   const serializers = new Map([jsonSerializer, serializer].map((each) => [each.id, each]))
   const known = new Map(codecs.map((each) => [each.id, each]))
+
+  async function encode(kind: Kind, first: Serializer, plain: Uint8Array, { key, fingerprint }: Where) {
+    const header = `${kind}:${[first, ...codecs].map((each) => each.id).join(',')}`
+    let bytes = plain
+    for (const codec of codecs) bytes = await codec.encode(bytes, { key, fingerprint, kind, header })
+    return seal(header, bytes)
+  }
+
   return {
-    async encode(kind, value, where) {
-      const first = kind === 'value' ? serializer : jsonSerializer
-      const header = `${kind}:${[first, ...codecs].map((each) => each.id).join(',')}`
-      let bytes = first.serialize(value)
-      for (const codec of codecs) bytes = await codec.encode(bytes, { ...where, kind, header })
-      return seal(header, bytes)
-    },
-    async decode(envelope, where) {
+    encodeValue: (plain, where) => encode('value', serializer, plain, where),
+    encodeJson: async (kind, value, where) => encode(kind, jsonSerializer, jsonSerializer.serialize(value), where),
+    async decode(envelope, { key, fingerprint }) {
       const { header, kind, ids, bytes: sealed } = open(envelope)
       const [first, ...rest] = ids
       try {
         let bytes = sealed
-        for (const id of rest.reverse()) bytes = await find(known, id).decode(bytes, { ...where, kind, header })
+        for (const id of rest.reverse()) bytes = await find(known, id).decode(bytes, { key, fingerprint, kind, header })
         return { kind, value: find(serializers, first).deserialize(bytes) }
       } catch (error) {
         if (error instanceof UndecodableError) throw error

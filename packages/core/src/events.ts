@@ -1,5 +1,7 @@
 /** What happens, told to whoever listens. Events carry digests, never raw keys or payloads. */
 
+import { warn } from './warn.ts'
+
 /** What every event says. */
 export interface EventBase {
   readonly namespace: string
@@ -34,7 +36,10 @@ export interface IdempotencyEvents {
   parked: AttemptEvent
   /** The effect is done, but its result could not be recorded: a retry may repeat it. */
   unrecorded: AttemptEvent & { readonly reason: string }
-  storeUnavailable: EventBase & { readonly call: 'begin' | 'transition' | 'get'; readonly error: unknown }
+  storeUnavailable: Omit<EventBase, 'operation'> & {
+    readonly call: 'begin' | 'transition' | 'get'
+    readonly error: unknown
+  }
 }
 
 export type EventType = keyof IdempotencyEvents
@@ -63,13 +68,4 @@ export class Emitter {
       }
     }
   }
-}
-
-interface Warner {
-  emitWarning?(warning: string, options: { type: string; detail: string }): void
-}
-
-function warn(message: string, error: unknown): void {
-  const { process } = globalThis as { process?: Warner }
-  process?.emitWarning?.(message, { type: 'RetryproofWarning', detail: String((error as Error)?.stack ?? error) })
 }

@@ -1,3 +1,5 @@
+export { canonicalize } from './canonical-json.ts'
+export { type CasEntry, type CasStorage, createCasStore } from './cas-store.ts'
 export {
   type Codec,
   type CodecContext,
@@ -9,6 +11,8 @@ export { type Duration, MAX_DURATION_MS, retention, toMs } from './durations.ts'
 export * from './errors.ts'
 export type { AttemptEvent, EventBase, EventType, IdempotencyEvents } from './events.ts'
 export { type ErrorType, errorType } from './failures.ts'
+export { createIdempotency } from './idempotency.ts'
+export { listed } from './listing.ts'
 export { type HandBack, handBack, type Unreplayable, unreplayable } from './outcome.ts'
 export { type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
 export type * from './store.ts'

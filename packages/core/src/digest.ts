@@ -1,0 +1,64 @@
+/** SHA-256 over parts that cannot run into each other; HMAC-SHA-256 where there is a secret. */
+import { InvalidOptionError } from './errors.ts'
+
+/**
+ * The digest of some parts, as 64 lower-case hex characters. `label` keeps digests made for different purposes apart.
+ * Synchronous where the platform can (Node, Bun, Deno), else by Web Crypto.
+ */
+export type Digest = (label: string, parts: readonly (string | Uint8Array)[]) => string | Promise<string>
+
+const MIN_SECRET_BYTES = 16
+const utf8 = new TextEncoder()
+
+/** @throws InvalidOptionError for a secret under 16 bytes */
+export function createDigest(secret: string | Uint8Array | undefined): Digest {
+  const key = typeof secret === 'string' ? utf8.encode(secret) : secret?.slice()
+  if (key && key.length < MIN_SECRET_BYTES) {
+    throw new InvalidOptionError('secret', `must have at least ${MIN_SECRET_BYTES} random bytes, got ${key.length}`)
+  }
+  const hash = nodeHash(key) ?? webHash(key)
+  return (label, parts) => hash(frame([label, ...parts]))
+}
+
+/** Each part behind its length (4 bytes), so that `['a', 'bc']` and `['ab', 'c']` differ. */
+function frame(parts: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
+  const chunks = parts.map((part) => (typeof part === 'string' ? utf8.encode(part) : part))
+  const framed = new Uint8Array(chunks.reduce((total, chunk) => total + 4 + chunk.length, 0))
+  const lengths = new DataView(framed.buffer)
+  let offset = 0
+  for (const chunk of chunks) {
+    lengths.setUint32(offset, chunk.length)
+    framed.set(chunk, offset + 4)
+    offset += 4 + chunk.length
+  }
+  return framed
+}
+
+interface NodeCrypto {
+  createHash(algorithm: string): NodeHash
+  createHmac(algorithm: string, key: Uint8Array): NodeHash
+}
+interface NodeHash {
+  update(bytes: Uint8Array): NodeHash
+  digest(encoding: 'hex'): string
+}
+
+/** Reached without an import, so that the same file loads where there is no `node:crypto`. */
+function nodeHash(key: Uint8Array | undefined): ((bytes: Uint8Array) => string) | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): NodeCrypto | undefined } }
+  const crypto = process?.getBuiltinModule?.('node:crypto')
+  if (!crypto) return undefined
+  const start = key ? () => crypto.createHmac('sha256', key) : () => crypto.createHash('sha256')
+  return (bytes) => start().update(bytes).digest('hex')
+}
+
+function webHash(key: Uint8Array<ArrayBuffer> | undefined): (bytes: Uint8Array<ArrayBuffer>) => Promise<string> {
+  const { subtle } = globalThis.crypto
+  const hmac = { name: 'HMAC', hash: 'SHA-256' }
+  let imported: Promise<CryptoKey> | undefined
+  return async (bytes) => {
+    if (key) imported ??= subtle.importKey('raw', key, hmac, false, ['sign'])
+    const digest = imported ? await subtle.sign('HMAC', await imported, bytes) : await subtle.digest('SHA-256', bytes)
+    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  }
+}

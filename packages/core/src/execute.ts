@@ -1,0 +1,56 @@
+/** One attempt: the handler under its lease. */
+import { attemptEventOf, type Engine, type Task } from './engine.ts'
+import { createFinish } from './finish.ts'
+import { derivedKeys } from './keys.ts'
+import { holdLease, type LeaseTerms } from './lease.ts'
+import { HandBack } from './outcome.ts'
+import type { ServedCall } from './running.ts'
+import type { BeginReply } from './store.ts'
+import type { Instant } from './timers.ts'
+import type { Handler, Outcome } from './types.ts'
+
+/** A `begin` that gave the right to run, and when it was sent. */
+export interface Acquired {
+  readonly reply: BeginReply
+  readonly sentAt: Instant
+}
+
+/** Runs the handler as the attempt that was acquired, and settles or releases the key. */
+export async function execute<T>(
+  engine: Engine,
+  task: Task,
+  acquired: Acquired,
+  handler: Handler<T>,
+  call: ServedCall,
+): Promise<Outcome<T>> {
+  const { reply } = acquired
+  const { attempt: number, token, interrupted } = reply
+  const told = attemptEventOf(engine, task, reply)
+  const lease = holdLease(engine.calls, leaseTerms(task, acquired), {
+    renewed: () => engine.events.emit('renewed', told),
+    lost: () => engine.events.emit('leaseLost', told),
+  })
+  const finish = createFinish<T>(engine, task, reply, lease)
+  call.abandon = lease.abandon
+  try {
+    const keyFor = await derivedKeys(engine.digest, task.key, task.fingerprint)
+    if (interrupted) engine.events.emit('takeover', told)
+    engine.events.emit('started', { ...told, interrupted })
+    let returned: Awaited<ReturnType<typeof handler>>
+    try {
+      returned = await handler({ number, token, interrupted, signal: lease.signal, keyFor })
+    } catch (error) {
+      return await finish.fail(error)
+    }
+    return await (returned instanceof HandBack ? finish.handBack(returned) : finish.complete(returned))
+  } finally {
+    // a recording that its caller no longer waits for goes on under the lease
+    call.recording = finish.recording().then(lease.stop)
+  }
+}
+
+function leaseTerms({ key, policies }: Task, { reply, sentAt }: Acquired): LeaseTerms {
+  const { token, leaseRemainingMs, retentionRemainingMs } = reply
+  const { leaseMs, retentionMs, maxRunMs } = policies
+  return { key, token, leaseMs, retentionMs, maxRunMs, sentAt, leaseRemainingMs, retentionRemainingMs }
+}

@@ -1,0 +1,108 @@
+/** How an attempt ends: completed, failed, handed back; each recorded as well as the store allows. */
+import { toMs } from './durations.ts'
+import { attemptEventOf, type Engine, type Task } from './engine.ts'
+import type { Lease } from './lease.ts'
+import { type HandBack, Unreplayable } from './outcome.ts'
+import { encodeFailure, encodeOmission, encodeValue, giveOwn, type Own, yieldToWinner } from './record.ts'
+import type { BeginReply, Change, TransitionReply } from './store.ts'
+import { instant, later, sleep } from './timers.ts'
+import type { FailureDecision, Outcome } from './types.ts'
+import { warn } from './warn.ts'
+
+/** Each member gives the caller's outcome, or throws its error. */
+export interface Finish<T> {
+  complete(returned: T | Unreplayable<T>): Promise<Outcome<T>>
+  handBack(returned: HandBack<T>): Promise<Outcome<T>>
+  fail(error: unknown): Promise<Outcome<T>>
+  /** Resolves when nothing more will be sent to the store, which may be after the caller was answered. */
+  recording(): Promise<unknown>
+}
+
+type Unanswered = { readonly outcome: 'unanswered'; readonly reason: string }
+
+export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply, lease: Lease): Finish<T> {
+  const { policies } = task
+  const { retentionMs } = policies
+  const told = attemptEventOf(engine, task, acquired)
+  const startedAt = performance.now()
+  const durationMs = () => performance.now() - startedAt
+  let recording: Promise<unknown> = Promise.resolve()
+
+  /** Repeats until the store answers. The caller waits for `patienceMs`; the recording goes on for `maxRun`. */
+  async function send(change: Change, patienceMs: number): Promise<TransitionReply | Unanswered> {
+    const until = later(instant(), Math.max(policies.maxRunMs, patienceMs))
+    const answer = engine.calls
+      .transitionUntil(until, task.key, acquired.token, change)
+      .catch((error): Unanswered => ({ outcome: 'unanswered', reason: String(error) }))
+    recording = answer
+    const patience = new AbortController()
+    const impatient = sleep(patienceMs, patience.signal).then(
+      (): Unanswered => ({ outcome: 'unanswered', reason: `the store did not answer within ${patienceMs} ms` }),
+    )
+    const reply = await Promise.race([answer, impatient])
+    patience.abort()
+    return reply
+  }
+
+  async function release(delayMs: number) {
+    const reply = await send({ to: 'released', delayMs, retentionMs }, engine.storeTimeoutMs)
+    if (reply.outcome === 'ok') engine.events.emit('released', { ...told, delayMs, durationMs: durationMs() })
+    return reply
+  }
+
+  async function storeFailure(error: unknown) {
+    const result = await encodeFailure(task, error, engine.errorTypes)
+    const reply = await send({ to: 'failed', result, retentionMs }, engine.settleTimeoutMs)
+    if (reply.outcome === 'ok') engine.events.emit('failed', { ...told, durationMs: durationMs() })
+    return reply
+  }
+
+  function decide(error: unknown): FailureDecision {
+    // what an attempt says that may have lost its lease binds nobody
+    if (lease.signal.aborted) return 'retry'
+    try {
+      return policies.onFailure(error)
+    } catch (problem) {
+      warn('`onFailure` threw, so the key is released', problem)
+      return 'retry'
+    }
+  }
+
+  return {
+    recording: () => recording,
+
+    async complete(returned) {
+      const { value, result, replayable } =
+        returned instanceof Unreplayable
+          ? await encodeOmission(task, returned.value, { reason: 'unreplayable', summary: returned.summary })
+          : await encodeValue(engine, task, returned)
+      const own: Own<T> = { kind: 'value', value, result }
+      const reply = await send({ to: 'completed', result, retentionMs }, engine.settleTimeoutMs)
+      if (reply.outcome === 'unanswered') return giveOwn(engine, task, acquired, own, reply.reason)
+      if (reply.outcome === 'lost') return yieldToWinner(engine, task, acquired, own, reply.current)
+      engine.events.emit('completed', { ...told, replayable, durationMs: durationMs() })
+      return { value, replayed: false, recorded: true, attempt: acquired.attempt }
+    },
+
+    async handBack({ value, delayMs }) {
+      const own: Own<T> = { kind: 'handBack', value }
+      const reply = await release(delayMs)
+      if (reply.outcome === 'lost') return yieldToWinner(engine, task, acquired, own, reply.current)
+      return giveOwn(engine, task, acquired, own, 'handed back')
+    },
+
+    async fail(error) {
+      if (lease.abandoned) throw error
+      const decision = decide(error)
+      const reply = decision === 'store' ? await storeFailure(error) : await release(delayOf(decision))
+      if (reply.outcome === 'lost') {
+        return yieldToWinner(engine, task, acquired, { kind: 'failure', error }, reply.current)
+      }
+      throw error
+    },
+  }
+}
+
+function delayOf(decision: Exclude<FailureDecision, 'store'>): number {
+  return decision === 'retry' ? 0 : toMs('onFailure.retry', decision.retry)
+}

@@ -1,0 +1,97 @@
+/** The front door: `createIdempotency`. */
+import { toMs } from './durations.ts'
+import type { Task } from './engine.ts'
+import { fingerprintOf, requireText, storageKey } from './keys.ts'
+import { readOptions } from './options.ts'
+import { type ResolvedPolicies, resolvePolicies } from './policies.ts'
+import { decode } from './replay.ts'
+import { run } from './run.ts'
+import { createRunningCalls } from './running.ts'
+import type {
+  Call,
+  Handler,
+  Idempotency,
+  IdempotencyOptions,
+  Inspection,
+  Operation,
+  Outcome,
+  Policies,
+  Reference,
+} from './types.ts'
+
+/**
+ * Makes writes safe to retry.
+ *
+ * ```ts
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'payments' })
+ * const { value, replayed } = await idempotency.run(
+ *   { operation: 'charge', scope: 'user_42', key: 'k1', payload: { amount: 100 } },
+ *   async (attempt) => provider.charge(100, { idempotencyKey: attempt.keyFor('charge') }),
+ * )
+ * ```
+ *
+ * @throws InvalidOptionError naming the option and what it must be
+ */
+export function createIdempotency(options: IdempotencyOptions): Idempotency {
+  const { engine, policies: instancePolicies } = readOptions(options)
+  const running = createRunningCalls()
+  let draining = false
+
+  async function toTask(call: Call, policies: ResolvedPolicies): Promise<Task> {
+    const { operation, payload, signal } = call
+    const key = await storageKey(engine.digest, engine.namespace, call)
+    const fingerprint = await fingerprintOf(engine.digest, payload)
+    return { operation, key, fingerprint, policies, pipeline: engine.pipelineFor(policies.serializer), signal }
+  }
+
+  async function runCall<T>(call: Call, handler: Handler<T>, policies: ResolvedPolicies): Promise<Outcome<T>> {
+    const task = await toTask(call, policies)
+    return running.serve((served) => run(engine, task, handler, served, () => draining))
+  }
+
+  async function inspect(reference: Reference, { serializer }: ResolvedPolicies): Promise<Inspection | null> {
+    const key = await storageKey(engine.digest, engine.namespace, reference)
+    const record = await engine.calls.get(key)
+    if (!record) return null
+    const { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = record
+    const view = { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs }
+    if (state !== 'completed' && state !== 'failed') return view
+    return { ...view, ...(await decode(engine, { key, pipeline: engine.pipelineFor(serializer) }, record)) }
+  }
+
+  /** The methods of an instance and of an operation: alike but for where the operation's name comes from. */
+  function methods<Named extends Omit<Reference, 'operation'>>(
+    own: ResolvedPolicies,
+    named: <R extends Named>(reference: R) => R & Reference,
+  ) {
+    return {
+      run: async <T>(call: Named & Omit<Call, 'operation'>, handler: Handler<T>, policies?: Policies) =>
+        runCall(named(call), handler, resolvePolicies(own, policies)),
+      wrap<Args extends unknown[], T>(
+        fn: (...args: Args) => T | Promise<T>,
+        describe: (...args: Args) => Named & Omit<Call, 'operation'>,
+        policies?: Policies,
+      ) {
+        const nearest = resolvePolicies(own, policies)
+        return async (...args: Args): Promise<T> =>
+          (await runCall(named(describe(...args)), () => fn(...args), nearest)).value
+      },
+      inspect: (reference: Named) => inspect(named(reference), own),
+    }
+  }
+
+  return {
+    namespace: engine.namespace,
+    ...methods<Reference>(instancePolicies, (reference) => reference),
+    operation(name, policies): Operation {
+      requireText('operation', name)
+      return methods(resolvePolicies(instancePolicies, policies), (reference) => ({ ...reference, operation: name }))
+    },
+    on: (type, listener) => engine.events.on(type, listener),
+    async drain({ timeout = '30s' } = {}) {
+      draining = true
+      await running.idle(toMs('timeout', timeout))
+      return { unfinished: running.abandonAll('The process is shutting down.') }
+    },
+  }
+}

@@ -1,0 +1,88 @@
+/** From what a caller says to what a store sees: storage keys, fingerprints and derived keys. */
+import { canonicalize } from './canonical-json.ts'
+import type { Digest } from './digest.ts'
+import { InvalidCallError, InvalidOptionError } from './errors.ts'
+import { type Reference, unscoped } from './types.ts'
+
+const MAX_CHARACTERS = 255
+const MAX_SCOPE_PARTS = 16
+
+/**
+ * `<namespace slug>.<operation slug>.<digest>`: at most 131 characters of `[a-z0-9.-]`. The slugs are for eyes and for
+ * listings; the digest covers namespace, operation, scope and key.
+ *
+ * @throws InvalidCallError when a part is missing, empty, too long or no well-formed text
+ */
+export function storageKey(
+  digest: Digest,
+  namespace: string,
+  { operation, scope, key }: Reference,
+): string | Promise<string> {
+  requireText('operation', operation)
+  requireText('key', key)
+  const hashed = digest('retryproof/key', [namespace, operation, ...scopeParts(scope), key])
+  const name = (hex: string) => `${slug(namespace, 24)}.${slug(operation, 40)}.${hex}`
+  return typeof hashed === 'string' ? name(hashed) : hashed.then(name)
+}
+
+/** The digest of a payload: bytes and text as they are, anything else as canonical JSON. */
+export function fingerprintOf(digest: Digest, payload: unknown): string | Promise<string> {
+  return digest('retryproof/fingerprint', describePayload(payload))
+}
+
+function describePayload(payload: unknown): readonly (string | Uint8Array)[] {
+  if (payload === undefined) return ['none']
+  if (payload instanceof Uint8Array) return ['bytes', payload]
+  if (payload instanceof ArrayBuffer) return ['bytes', new Uint8Array(payload)]
+  if (typeof payload !== 'string') return ['json', canonicalize(payload)]
+  if (!payload.isWellFormed()) throw new InvalidCallError('payload', 'payload: a lone surrogate has no UTF-8 form')
+  return ['text', payload]
+}
+
+const STEP = /^[A-Za-z0-9_.-]{1,64}$/
+
+/**
+ * Keys for downstream calls: the same in every attempt, different for each step, and under another payload.
+ * 128 bits are enough here, and leave room where a provider takes few characters.
+ */
+export async function derivedKeys(digest: Digest, key: string, fingerprint: string): Promise<(step: string) => string> {
+  const base = (await digest('retryproof/derived', [key, fingerprint])).slice(0, 32)
+  return (step) => {
+    if (typeof step === 'string' && STEP.test(step)) return `${base}-${step}`
+    throw new InvalidOptionError('step', `must be 1 to 64 of A-Z a-z 0-9 _ . -, got ${JSON.stringify(step)}`)
+  }
+}
+
+function scopeParts(scope: Reference['scope']): readonly string[] {
+  if (scope === unscoped) return []
+  const parts = typeof scope === 'string' ? [scope] : scope
+  if (!Array.isArray(parts) || parts.length === 0) {
+    throw new InvalidCallError(
+      'scope',
+      'scope: say whose key this is (a tenant, a user, or both), or say `unscoped` if it is nobody’s in particular',
+    )
+  }
+  if (parts.length > MAX_SCOPE_PARTS) throw new InvalidCallError('scope', `scope: at most ${MAX_SCOPE_PARTS} parts`)
+  for (const part of parts) requireText('scope', part)
+  return parts
+}
+
+/** @throws InvalidCallError unless `value` is a well-formed text of 1 to 255 characters */
+export function requireText(field: InvalidCallError['field'], value: unknown): void {
+  const problem =
+    typeof value !== 'string'
+      ? `must be a text, got ${value === null ? 'null' : typeof value}`
+      : value.length === 0
+        ? 'must not be empty'
+        : value.length > MAX_CHARACTERS
+          ? `must have at most ${MAX_CHARACTERS} characters, got ${value.length}`
+          : value.isWellFormed()
+            ? null
+            : 'has a lone surrogate, which has no UTF-8 form'
+  if (problem) throw new InvalidCallError(field, `${field}: ${problem}`)
+}
+
+function slug(text: string, limit: number): string {
+  const words = text.toLowerCase().match(/[a-z0-9]+/g) ?? ['x']
+  return words.join('-').slice(0, limit).replace(/-$/, '')
+}

@@ -1,0 +1,91 @@
+/** One call from its key to its outcome: replay, conflict, wait, or an attempt of its own. */
+import { attemptEventOf, type Engine, eventOf, newClaim, type Task } from './engine.ts'
+import { DrainingError, InProgressError, LeaseLostError, MismatchError } from './errors.ts'
+import { type Acquired, execute } from './execute.ts'
+import { replay } from './replay.ts'
+import type { ServedCall } from './running.ts'
+import type { RecordView } from './store.ts'
+import { instant, later, msUntil } from './timers.ts'
+import type { Handler, Outcome } from './types.ts'
+
+/** How often a key may slip away between being acquired and being run before the call gives up. */
+const MAX_ACQUISITIONS = 5
+
+/** Runs the handler once for the task's key, and gives everybody its result. Once `isDraining`, it only replays. */
+export async function run<T>(
+  engine: Engine,
+  task: Task,
+  handler: Handler<T>,
+  call: ServedCall,
+  isDraining: () => boolean,
+): Promise<Outcome<T>> {
+  const waitUntil = later(instant(), task.policies.waitMs)
+  let acquisitions = 0
+  for (;;) {
+    if (isDraining()) return replayOnly(engine, task)
+    const { reply, sentAt } = await engine.calls.begin(task.key, newClaim(task))
+    switch (reply.outcome) {
+      case 'settled':
+        return replay(engine, task, reply)
+      case 'mismatch':
+        return refuseMismatch(engine, task)
+      case 'in_progress': {
+        const record = await waitOrRefuse(engine, task, reply, msUntil(waitUntil))
+        if (record && isSettled(record) && isSameOrLater(record, reply)) return replayIfSame(engine, task, record)
+        continue
+      }
+      case 'acquired': {
+        const held = await withEnoughLease(engine, task, { reply, sentAt })
+        if (held) return execute(engine, task, held, handler, call)
+        acquisitions++
+        if (acquisitions >= MAX_ACQUISITIONS) throw new LeaseLostError('The key was lost before the handler could run.')
+      }
+    }
+  }
+}
+
+async function replayOnly<T>(engine: Engine, task: Task): Promise<Outcome<T>> {
+  const record = await engine.calls.get(task.key)
+  if (record && isSettled(record)) return replayIfSame(engine, task, record)
+  throw new DrainingError()
+}
+
+function replayIfSame<T>(engine: Engine, task: Task, record: RecordView): Promise<Outcome<T>> {
+  return record.fingerprint === task.fingerprint ? replay(engine, task, record) : refuseMismatch(engine, task)
+}
+
+async function refuseMismatch(engine: Engine, task: Task): Promise<never> {
+  engine.events.emit('mismatch', eventOf(engine, task))
+  throw new MismatchError()
+}
+
+async function waitOrRefuse(engine: Engine, task: Task, held: RecordView, leftMs: number): Promise<RecordView | null> {
+  const record = leftMs > 0 ? await engine.waiters.wait(task.key, leftMs, task.signal) : undefined
+  if (record !== undefined) return record
+  const retryAfterMs = held.leaseRemainingMs
+  engine.events.emit('conflict', { ...eventOf(engine, task), retryAfterMs })
+  throw new InProgressError(retryAfterMs)
+}
+
+/** A shared watch may have read the record before this call did: what is older than what this call saw does not count. */
+function isSameOrLater(record: RecordView, seen: RecordView): boolean {
+  return record.token >= seen.token
+}
+
+function isSettled({ state }: RecordView): boolean {
+  return state === 'completed' || state === 'failed' || state === 'parked'
+}
+
+/** With less than half its lease left (a repeated or a slow begin) an attempt renews first, and runs only on `ok`. */
+async function withEnoughLease(engine: Engine, task: Task, acquired: Acquired): Promise<Acquired | null> {
+  const { leaseMs } = task.policies
+  const { reply } = acquired
+  if (msUntil(later(acquired.sentAt, reply.leaseRemainingMs)) >= leaseMs / 2) return acquired
+  const sentAt = instant()
+  const { outcome } = await engine.calls.transition(task.key, reply.token, { to: 'renew', leaseMs })
+  if (outcome === 'lost') {
+    engine.events.emit('leaseLost', attemptEventOf(engine, task, reply))
+    return null
+  }
+  return { reply: { ...reply, leaseRemainingMs: leaseMs }, sentAt }
+}

@@ -1,0 +1,117 @@
+/** Every call of a store goes through here: bounded in time, repeated where that is safe, its errors typed and told. */
+import { IdempotencyError, StoreUnavailableError } from './errors.ts'
+import type { IdempotencyEvents } from './events.ts'
+import type { BeginReply, Change, Claim, IdempotencyStore, RecordView, TransitionReply } from './store.ts'
+import { backOff, type Instant, instant, later, msUntil, sleep, startTimer } from './timers.ts'
+
+type CallName = IdempotencyEvents['storeUnavailable']['call']
+
+export interface StoreCalls {
+  /**
+   * Begins, and repeats with the same owner after an error, within the store's time-out. A begin that was given up and
+   * acquires all the same is released in the background, so that it does not hold the key for a whole lease.
+   */
+  begin(key: string, claim: Claim): Promise<{ readonly reply: BeginReply; readonly sentAt: Instant }>
+  /** One try, for at most `withinMs`. */
+  transition(key: string, token: number, change: Change, withinMs?: number): Promise<TransitionReply>
+  /** Repeats until the store answers, or `until` is over: then it throws the last error. */
+  transitionUntil(until: Instant, key: string, token: number, change: Change): Promise<TransitionReply>
+  get(key: string): Promise<RecordView | null>
+}
+
+const BEGIN_PAUSES = { firstMs: 20, maxMs: 500 }
+const SETTLE_PAUSES = { firstMs: 50, maxMs: 2000 }
+const MAX_BEGINS = 4
+
+export function createStoreCalls(
+  store: IdempotencyStore<never>,
+  timeoutMs: number,
+  onError: (call: CallName, key: string, error: unknown) => void,
+): StoreCalls {
+  async function bounded<T>(name: CallName, key: string, start: () => Promise<T>, withinMs: number): Promise<T> {
+    try {
+      return await withTimeout(start, withinMs)
+    } catch (error) {
+      const typed = typeError(name, error)
+      onError(name, key, typed)
+      throw typed
+    }
+  }
+
+  const transition: StoreCalls['transition'] = (key, token, change, withinMs = timeoutMs) =>
+    bounded('transition', key, () => store.transition(key, token, change), Math.min(withinMs, timeoutMs))
+
+  function releaseWhenAcquired(late: Promise<BeginReply>, key: string, { retentionMs }: Claim): void {
+    const release = async () => {
+      const reply = await late
+      if (reply.outcome === 'acquired') await transition(key, reply.token, { to: 'released', delayMs: 0, retentionMs })
+    }
+    // a second failure was told already, and the lease ends by itself
+    release().catch(() => undefined)
+  }
+
+  return {
+    transition,
+
+    async begin(key, claim) {
+      const until = later(instant(), timeoutMs)
+      for (let tries = 1; ; tries++) {
+        const sentAt = instant()
+        let pending: Promise<BeginReply> | undefined
+        try {
+          const start = () => {
+            pending = store.begin(key, claim)
+            return pending
+          }
+          return { reply: await bounded('begin', key, start, msUntil(until)), sentAt }
+        } catch (error) {
+          const pause = backOff(tries, BEGIN_PAUSES)
+          if (tries < MAX_BEGINS && canRepeat(error) && msUntil(until) > pause) {
+            await sleep(pause)
+            continue
+          }
+          if (pending) releaseWhenAcquired(pending, key, claim)
+          throw error
+        }
+      }
+    },
+
+    async transitionUntil(until, key, token, change) {
+      for (let tries = 0; ; tries++) {
+        try {
+          return await transition(key, token, change)
+        } catch (error) {
+          const pause = backOff(tries, SETTLE_PAUSES)
+          if (!canRepeat(error) || msUntil(until) < pause) throw error
+          await sleep(pause)
+        }
+      }
+    },
+
+    get: (key) => bounded('get', key, () => store.get(key), timeoutMs),
+  }
+}
+
+function canRepeat(error: unknown): boolean {
+  return error instanceof StoreUnavailableError
+}
+
+/** What is not an error of ours came from a driver: whether the call took effect is then unknown. */
+function typeError(name: CallName, error: unknown): IdempotencyError {
+  if (error instanceof IdempotencyError) return error
+  return new StoreUnavailableError(`The store failed in ${name}: ${String(error)}`, {
+    applied: 'unknown',
+    cause: error,
+  })
+}
+
+function withTimeout<T>(start: () => Promise<T>, ms: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = startTimer(ms, () =>
+      reject(new StoreUnavailableError(`The store did not answer within ${Math.ceil(ms)} ms.`, { applied: 'unknown' })),
+    )
+    // an async function, so that a store that throws at once rejects too
+    const call = async () => start()
+    call().then(resolve, reject).finally(stop)
+  })
+}

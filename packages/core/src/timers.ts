@@ -1,0 +1,54 @@
+/** Clocks and timers. */
+
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+
+/** One instant on both clocks. The monotonic one cannot be set, the wall clock goes on while a machine sleeps. */
+export interface Instant {
+  readonly monotonic: number
+  readonly wall: number
+}
+
+export function instant(): Instant {
+  return { monotonic: performance.now(), wall: Date.now() }
+}
+
+export function later({ monotonic, wall }: Instant, ms: number): Instant {
+  return { monotonic: monotonic + ms, wall: wall + ms }
+}
+
+/** How long until an instant, in milliseconds, by whichever clock says less. */
+export function msUntil({ monotonic, wall }: Instant): number {
+  return Math.min(monotonic - performance.now(), wall - Date.now())
+}
+
+/** Calls back after `ms`, however many that are (a plain timer fires at once beyond 24.8 days). Returns what stops it. */
+export function startTimer(ms: number, callback: () => void, { background = false } = {}): () => void {
+  let timer: ReturnType<typeof setTimeout>
+  const arm = (left: number) => {
+    const part = Math.min(left, MAX_TIMEOUT_MS)
+    timer = setTimeout(() => (left > part ? arm(left - part) : callback()), part)
+    if (background) (timer as { unref?(): void }).unref?.()
+  }
+  arm(Math.max(0, ms))
+  return () => clearTimeout(timer)
+}
+
+/** Waits for `ms`, or until `signal` aborts. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
+    const done = () => {
+      stop()
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const stop = startTimer(ms, done)
+    signal?.addEventListener('abort', done)
+  })
+}
+
+/** A growing pause with full jitter over its upper half, so that callers that failed together do not return together. */
+export function backOff(attempt: number, { firstMs, maxMs }: { firstMs: number; maxMs: number }): number {
+  const ceiling = Math.min(maxMs, firstMs * 2 ** attempt)
+  return ceiling / 2 + (Math.random() * ceiling) / 2
+}
