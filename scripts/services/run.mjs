@@ -1,10 +1,9 @@
 /** A run: one process starts servers when a test file asks for them, over a socket, and stops them when the command ends. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { makeFolder } from './nodes.mjs'
 
 /** The variable that tells test files where the run listens. */
 export const SOCKET = 'RETRYPROOF_SERVICES'
@@ -27,13 +26,22 @@ export function askRun(question) {
 
 /** Runs the command, and gives its exit code. `start(name, options)` starts a server or says why not. */
 export async function run([program, ...args], start) {
-  const folder = mkdtempSync(join(tmpdir(), 'retryproof-run-'))
-  const path = join(folder, 'socket')
+  const folder = await makeFolder()
+  const path = join(folder.path, 'socket')
   const started = new Map()
   const noted = new Map()
 
+  /** What is there, and what failed to start. */
+  const rows = async () => {
+    const failure = (key) => (error) => ({
+      name: JSON.parse(key)[0],
+      missing: `did not start: ${error.message.split('\n')[0]}`,
+    })
+    const found = [...started].map(([key, promise]) => promise.catch(failure(key)))
+    return [...(await Promise.all(found)), ...noted.values()]
+  }
   const answer = async ({ want, name, options, found }) => {
-    if (want === 'table') return table(await Promise.all([...started.values(), ...noted.values()]))
+    if (want === 'table') return table(await rows())
     if (want === 'note') return void noted.set(found.url, found)
     const key = JSON.stringify([name, options])
     if (!started.has(key)) started.set(key, start(name, options))
@@ -66,15 +74,10 @@ export async function run([program, ...args], start) {
   })
 
   server.close()
-  const settled = await Promise.allSettled([...started.values()])
-  const all = settled.filter(({ status }) => status === 'fulfilled').map(({ value }) => value)
-  await Promise.all(all.map((service) => service.stop()))
-  const failed = [...started.keys()]
-    .filter((_, i) => settled[i].status === 'rejected')
-    .map((key) => ({ title: JSON.parse(key)[0], missing: 'did not start' }))
-  const rows = [...all, ...failed, ...noted.values()]
-  if (rows.length > 0) process.stdout.write(`\n${table(rows)}\n`)
-  rmSync(folder, { recursive: true, force: true })
+  const all = await rows()
+  await Promise.all(all.map((service) => service.stop?.()))
+  if (all.length > 0) process.stdout.write(`\n${table(all)}\n`)
+  await folder.drop()
   process.off('SIGINT', patient)
   process.off('SIGTERM', terminate)
   return code
@@ -82,8 +85,8 @@ export async function run([program, ...args], start) {
 
 /** What ran on which version, and what was not tested. */
 export function table(rows) {
-  const lines = rows.map(({ name, title, version, source, missing }) =>
-    missing ? [name ?? title, 'not tested', missing] : [name, version, source],
+  const lines = rows.map(({ name, version, source, missing }) =>
+    missing ? [name, 'not tested', missing] : [name, version, source],
   )
   const unique = [...new Map(lines.map((line) => [line.join('\0'), line])).values()].sort(([a], [b]) =>
     a.localeCompare(b),

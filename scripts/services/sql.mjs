@@ -58,7 +58,7 @@ export async function postgres(program, options) {
   const folder = await makeFolder(program)
   const port = await freePort()
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
-  const durability = options.durable ? [] : ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']
+  const durability = options.durable ? [] : ['fsync=off', 'full_page_writes=off']
   const settings = ['max_connections=300', ...durability, ...(options.args ?? [])].flatMap((setting) => ['-c', setting])
   const how = { port, url, folder, ready: () => probePostgres(url) }
   if (program.image) {
@@ -133,11 +133,12 @@ export async function pgbouncer(program, options, obtainPostgres) {
 }
 
 const account = [
-  'CREATE DATABASE retryproof',
-  "CREATE USER retryproof@'%' IDENTIFIED BY 'retryproof'",
+  'CREATE DATABASE IF NOT EXISTS retryproof',
+  "CREATE USER IF NOT EXISTS retryproof@'%' IDENTIFIED BY 'retryproof'",
   "GRANT ALL ON *.* TO retryproof@'%' WITH GRANT OPTION",
 ]
-const looseMysql = ['--innodb-flush-log-at-trx-commit=0', '--sync-binlog=0']
+/** Survives the end of the server, not that of the machine. */
+const looseMysql = ['--innodb-flush-log-at-trx-commit=2', '--sync-binlog=0']
 
 function mysqlSettings(options) {
   return [
@@ -171,20 +172,9 @@ async function mysqlLike(program, options, { tool, initialize, extra = [], conta
     `--socket=${join(folder.inside, 'socket')}`,
     `--pid-file=${join(folder.inside, 'pid')}`,
   ]
-  const command = (again) =>
-    program.command(
-      tool,
-      '--no-defaults',
-      ...user,
-      ...at,
-      ...(again ? [] : [`--init-file=${join(folder.inside, 'account.sql')}`]),
-      ...extra,
-      ...mysqlSettings(options),
-    )
-  const node = await startNode({ ...how, command: command(false) })
-  // a second start must not make the account again
-  writeFileSync(join(folder.path, 'account.sql'), '')
-  return { nodes: [node], folders: [folder] }
+  const accounts = `--init-file=${join(folder.inside, 'account.sql')}`
+  const command = program.command(tool, '--no-defaults', ...user, ...at, accounts, ...extra, ...mysqlSettings(options))
+  return { nodes: [await startNode({ ...how, command })], folders: [folder] }
 }
 
 export const mariadb = (program, options) =>
