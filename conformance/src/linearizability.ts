@@ -1,0 +1,168 @@
+import { AssertionError } from 'node:assert'
+import { type Change, type Command, type RecordView, reduce, type StoredRecord } from '@retryproof/core'
+import type { Reply } from './command.ts'
+import type { History, HistoryEntry } from './history.ts'
+import { describeCommand, inOneLine, readable } from './readable.ts'
+
+/**
+ * Throws unless the calls can be put in one order, each between its call and its return, in which `reduce` gives every
+ * client the answer that it got (the search of Wing and Gong, which remembers where it has been). Calls of unknown
+ * outcome may take effect at any time after they were sent, or never.
+ *
+ * Durations in the history must be 0 or longer than the history lasted: then the clock of the store, which nobody sees,
+ * decides nothing, as long as it never runs backwards.
+ *
+ * @throws AssertionError with the calls, and how far an explanation gets.
+ */
+export function checkHistory(history: History): void {
+  const lastedMs = Math.max(0, ...history.map((entry) => entry.elapsedMs))
+  for (const key of new Set(history.map((entry) => entry.key))) {
+    const calls = history.filter((entry) => entry.key === key)
+    for (const { command } of calls) assertTimeless(command, lastedMs)
+    checkKey(calls)
+  }
+}
+
+/** The model at one point of an order: its tokens are numbered from 1, and `tokens` says which real ones they are. */
+interface Point {
+  readonly record: StoredRecord | null
+  /** The real token of each acquisition, 0 while no reply has shown it. */
+  readonly tokens: readonly number[]
+}
+
+function checkKey(calls: History): void {
+  const visited = new Set<string>()
+  const identify = identities()
+  let furthest: { order: readonly HistoryEntry[]; point: Point } = { order: [], point: { record: null, tokens: [] } }
+
+  function explain(remaining: readonly HistoryEntry[], point: Point, order: readonly HistoryEntry[]): boolean {
+    const firstReturn = Math.min(...remaining.map((entry) => entry.returned ?? Number.POSITIVE_INFINITY))
+    if (firstReturn === Number.POSITIVE_INFINITY) return true // what is left need not have happened
+    const here = identify(point)
+    const place = `${remaining.map((entry) => entry.called).join()}|${here}`
+    if (visited.has(place)) return false
+    visited.add(place)
+    if (order.length > furthest.order.length) furthest = { order, point }
+
+    const next: { entry: HistoryEntry; point: Point }[] = []
+    for (const entry of remaining) {
+      if (entry.called > firstReturn) continue
+      const after = apply(entry, point)
+      if (after === null) continue
+      if (identify(after) !== here) next.push({ entry, point: after })
+      // one that fits here and changes nothing can only be in the way later
+      else if (entry.returned !== null) return explain(without(remaining, entry), point, [...order, entry])
+    }
+    next.sort((a, b) => (a.entry.returned ?? Number.MAX_VALUE) - (b.entry.returned ?? Number.MAX_VALUE))
+    return next.some(({ entry, point }) => explain(without(remaining, entry), point, [...order, entry]))
+  }
+
+  if (!explain(calls, furthest.point, [])) throw unexplained(calls, furthest)
+}
+
+function without(entries: readonly HistoryEntry[], entry: HistoryEntry): readonly HistoryEntry[] {
+  return entries.filter((other) => other !== entry)
+}
+
+/** The point after a call, or null where the model would have answered otherwise. */
+function apply(entry: HistoryEntry, { record, tokens }: Point): Point | null {
+  const command = withModelToken(entry.command, tokens)
+  const { record: after, reply } = reduceAtZero(record, command)
+  const known = after && after.token > tokens.length ? [...tokens, 0] : tokens
+  if (entry.returned === null) return { record: after, tokens: known }
+  const bound = match(reply, entry, known)
+  return bound && { record: after, tokens: bound }
+}
+
+function withModelToken(command: Command, tokens: readonly number[]): Command {
+  if (command.op !== 'transition') return command
+  const index = tokens.indexOf(command.token)
+  return { ...command, token: index === -1 ? Number.NaN : index + 1 }
+}
+
+/** At time 0 a token is the one before it plus 1, and a duration of 0 is over at once, as it is by any clock. */
+function reduceAtZero(record: StoredRecord | null, command: Command): { record: StoredRecord | null; reply: Reply } {
+  if (command.op === 'begin') return reduce(record, command, 0)
+  if (command.op === 'transition') return reduce(record, command, 0)
+  return reduce(record, command, 0)
+}
+
+/** The tokens as they are known once the call was answered so, or null where the answer does not fit the model's. */
+function match(expected: Reply, entry: HistoryEntry, tokens: readonly number[]): readonly number[] | null {
+  const actual = entry.reply
+  const [expectedView, actualView] = [viewIn(expected), viewIn(actual)]
+  if (inOneLine(timeless(expected)) !== inOneLine(timeless(actual))) return null
+  if (!expectedView || !actualView) return tokens
+  if (!isLeft(actualView.leaseRemainingMs, expectedView.leaseRemainingMs, entry.elapsedMs)) return null
+  if (!isLeft(actualView.retentionRemainingMs, expectedView.retentionRemainingMs, entry.elapsedMs)) return null
+  return bind(tokens, expectedView.token, actualView.token)
+}
+
+function viewIn(reply: Reply): RecordView | null {
+  if (reply === null || !('outcome' in reply)) return reply
+  if (reply.outcome === 'ok') return null
+  return reply.outcome === 'lost' ? reply.current : reply
+}
+
+/** A reply without what depends on the clock. */
+function timeless(reply: Reply): unknown {
+  return JSON.parse(
+    JSON.stringify(readable(reply), (name, value) =>
+      name === 'token' || name === 'leaseRemainingMs' || name === 'retentionRemainingMs' ? undefined : value,
+    ),
+  )
+}
+
+/** How far two clocks may drift apart, in milliseconds, beyond what the history lasted. */
+const DRIFT_MS = 1_000
+
+function isLeft(actualMs: number, fullMs: number, elapsedMs: number): boolean {
+  return actualMs <= fullMs && actualMs >= Math.max(0, fullMs - elapsedMs - DRIFT_MS)
+}
+
+function bind(tokens: readonly number[], modelToken: number, token: number): readonly number[] | null {
+  const index = modelToken - 1
+  if (tokens[index] === token) return tokens
+  if (tokens[index] !== 0) return null
+  const rises = tokens.every((other, at) => other === 0 || (at < index ? other < token : at === index || other > token))
+  return rises ? tokens.with(index, token) : null
+}
+
+/** Gives equal points equal names. Bytes are compared by identity: the model only hands on what commands brought. */
+function identities(): (point: Point) => string {
+  const bytes = new Map<Uint8Array, number>()
+  const identify = (value: Uint8Array): number => {
+    const known = bytes.get(value) ?? bytes.size
+    bytes.set(value, known)
+    return known
+  }
+  return (point) => JSON.stringify(point, (_, value) => (value instanceof Uint8Array ? identify(value) : value))
+}
+
+function assertTimeless(command: Command, lastedMs: number): void {
+  const input: Partial<Record<keyof (Change & { leaseMs: 0; retentionMs: 0 }), unknown>> =
+    command.op === 'begin' ? command.claim : command.op === 'transition' ? command.change : {}
+  for (const [name, value] of Object.entries(input)) {
+    if (name.endsWith('Ms') && value !== 0 && Number(value) <= lastedMs + DRIFT_MS) {
+      throw new RangeError(`${name} must be 0 or longer than the history (${lastedMs} ms), and is ${String(value)}`)
+    }
+  }
+}
+
+function unexplained(
+  calls: History,
+  { order, point }: { order: readonly HistoryEntry[]; point: Point },
+): AssertionError {
+  const line = (entry: HistoryEntry) =>
+    `  ${entry.called}-${entry.returned ?? '?'} client ${entry.client}: ${describeCommand(entry.command)} -> ` +
+    (entry.returned === null ? 'unknown' : inOneLine(readable(entry.reply)))
+  return new AssertionError({
+    message: [
+      'no order of these calls gives the answers that were given (events from-to):',
+      ...calls.map(line),
+      `the longest order that could be explained has ${order.length} of ${calls.length} calls:`,
+      ...order.map(line),
+      `where the record is ${inOneLine(point.record)}, its tokens being ${point.tokens.join(', ') || 'none'}`,
+    ].join('\n'),
+  })
+}
