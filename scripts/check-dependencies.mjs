@@ -1,0 +1,85 @@
+// Bindings → http → core ← adapters: checks that each package imports only what its place in the house allows, and
+// only what its manifest declares.
+import { readdirSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** Which packages of ours the sources of a package may import; the first pattern that fits its folder decides. */
+const allowed = [
+  [/^packages\/core$/, []],
+  [/^packages\/(http|messaging|opentelemetry)$/, ['core']],
+  [/^packages\/client$/, []],
+  [/^packages\/cli$/, ['core']],
+  [/^packages\//, ['core', 'http']],
+  [/^adapters\//, ['core']],
+  [/^conformance$/, ['core', 'http', 'messaging']],
+]
+
+const problems = folders().flatMap(check)
+for (const problem of problems) console.error(problem)
+if (problems.length > 0) process.exit(1)
+console.log('Dependency direction: in order.')
+
+function folders() {
+  const inside = (parent) => readdirSync(join(root, parent)).map((name) => `${parent}/${name}`)
+  return [...inside('packages'), ...inside('adapters'), 'conformance'].filter((folder) => manifestOf(folder))
+}
+
+function manifestOf(folder) {
+  try {
+    return JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function check(folder) {
+  const { dependencies = {}, peerDependencies = {}, name } = manifestOf(folder)
+  const [, ours] = allowed.find(([pattern]) => pattern.test(folder))
+  const declared = Object.keys({ ...dependencies, ...peerDependencies })
+  const wrong = declared
+    .filter((dependency) => isOurs(dependency) && !ours.includes(basename(dependency)))
+    .map((dependency) => `${folder}/package.json: ${name} must not depend on ${dependency}`)
+  if (folder === 'packages/core' && declared.length > 0) wrong.push(`${folder}: the core has no dependency`)
+  return [...wrong, ...sources(join(root, folder, 'src')).flatMap((file) => checkImports(folder, file, declared, ours))]
+}
+
+function checkImports(folder, file, declared, ours) {
+  return importsOf(file).flatMap((specifier) => {
+    const where = `${file.slice(root.length + 1)}: imports '${specifier}'`
+    if (specifier.startsWith('.'))
+      return escapes(file, specifier, folder) ? [`${where}, which is outside its package`] : []
+    const dependency = specifier
+      .split('/')
+      .slice(0, specifier.startsWith('@') ? 2 : 1)
+      .join('/')
+    if (specifier.startsWith('node:') || builtinModules.includes(dependency)) {
+      return folder === 'packages/core' ? [`${where}, which not every runtime has`] : []
+    }
+    if (isOurs(dependency) && !ours.includes(basename(dependency))) return [`${where}, which is against the direction`]
+    return declared.includes(dependency) ? [] : [`${where}, which its manifest does not declare`]
+  })
+}
+
+function importsOf(file) {
+  const text = readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '')
+  return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)].map(([, specifier]) => specifier)
+}
+
+function escapes(file, specifier, folder) {
+  return !join(dirname(file), specifier).startsWith(join(root, folder, 'src'))
+}
+
+function isOurs(dependency) {
+  return dependency.startsWith('@retryproof/')
+}
+
+function sources(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    return entry.isDirectory() ? sources(path) : path.endsWith('.ts') ? [path] : []
+  })
+}

@@ -1,0 +1,80 @@
+// What users get is the tarball: installs the packed packages into a fresh project, and uses them there.
+// The conformance suite runs under Vitest and under node:test, and the core runs on every runtime.
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runtime } from './runtimes.mjs'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const root = dirname(here)
+const project = mkdtempSync(join(tmpdir(), 'retryproof-packed-'))
+
+try {
+  install(['packages/core', 'conformance'])
+  const results = [...Object.entries(runners()).map(runIt), ...Object.entries(onRuntimes()).map(runIt)]
+  const failed = results.filter((result) => result === 'failed').length
+  const missing = results.filter((result) => result === 'missing').length
+  console.log(`Packed packages: ${results.length - failed - missing} passed, ${failed} failed, ${missing} not tested`)
+  process.exitCode = failed > 0 || (missing > 0 && process.env.CI) ? 1 : 0
+} finally {
+  rmSync(project, { recursive: true, force: true })
+}
+
+function install(folders) {
+  cpSync(join(here, 'packed'), project, { recursive: true })
+  writeFileSync(join(project, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n')
+  for (const folder of folders)
+    execute(join(root, 'node_modules/.bin/pnpm'), ['pack', '--pack-destination', project], join(root, folder))
+  const tarballs = readdirSync(project).filter((file) => file.endsWith('.tgz'))
+  const { version } = JSON.parse(readFileSync(join(root, 'node_modules/vitest/package.json'), 'utf8'))
+  execute(
+    'npm',
+    ['install', '--no-audit', '--no-fund', ...tarballs.map((file) => `./${file}`), `vitest@${version}`],
+    project,
+  )
+}
+
+function runners() {
+  return {
+    'conformance under Vitest': [join(project, 'node_modules/.bin/vitest'), 'run', 'stranger.vitest.test.mjs'],
+    'conformance under node:test': [process.execPath, '--test', 'stranger.node.test.mjs'],
+    [`core on Node ${process.versions.node}`]: [process.execPath, 'main.mjs'],
+  }
+}
+
+function onRuntimes() {
+  const programs = {
+    node22: (path) => [path, 'main.mjs'],
+    node24: (path) => [path, 'main.mjs'],
+    node26: (path) => [path, 'main.mjs'],
+    bun: (path) => [path, 'run', 'main.mjs'],
+    deno: (path) => [path, 'run', '--allow-read', '--allow-env', '--node-modules-dir=manual', 'main.mjs'],
+    workerd: (path) => [path, 'test', 'workerd.capnp'],
+  }
+  return Object.fromEntries(
+    Object.entries(programs).map(([name, command]) => {
+      const { path, version, missing } = runtime(name)
+      return [`core on ${name} ${version ?? ''}`.trim(), missing ? { missing } : command(path)]
+    }),
+  )
+}
+
+function runIt([title, command]) {
+  if (command.missing) {
+    console.log(`not tested: ${title} (${command.missing})`)
+    return 'missing'
+  }
+  const [program, ...args] = command
+  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: project, encoding: 'utf8' })
+  console.log(`${status === 0 ? 'passed' : 'FAILED'}: ${title}`)
+  if (status === 0) return 'passed'
+  console.log(error?.message ?? '', stdout, stderr)
+  return 'failed'
+}
+
+function execute(program, args, cwd) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${error?.message ?? ''}\n${stdout}\n${stderr}`)
+}

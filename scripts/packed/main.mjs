@@ -1,0 +1,4 @@
+// For Node, Bun and Deno.
+import { smoke } from './smoke.mjs'
+
+console.log(await smoke())

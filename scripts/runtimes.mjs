@@ -1,0 +1,86 @@
+/**
+ * Other JavaScript runtimes, for tests: each a binary inside an npm package, fetched once into node_modules/.cache.
+ *
+ *     import { runtime } from '../../../scripts/runtimes.mjs'
+ *     const bun = runtime('bun')        // { path, version }, or { missing: why }
+ *
+ * Names: node22, node24, node26, bun, deno, workerd.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const cache = join(dirname(dirname(fileURLToPath(import.meta.url))), 'node_modules/.cache/runtimes')
+const { platform, arch } = process
+const long = arch === 'arm64' ? 'aarch64' : arch
+
+const catalogue = {
+  node22: { install: `node-${platform}-${arch}@22`, name: `node-${platform}-${arch}`, binary: 'bin/node' },
+  node24: { install: `node-${platform}-${arch}@24`, name: `node-${platform}-${arch}`, binary: 'bin/node' },
+  node26: { install: `node-${platform}-${arch}@26`, name: `node-${platform}-${arch}`, binary: 'bin/node' },
+  bun: { install: `@oven/bun-${platform}-${long}@1`, name: `@oven/bun-${platform}-${long}`, binary: 'bin/bun' },
+  deno: { install: `@deno/${platform}-${arch}-glibc@2`, name: `@deno/${platform}-${arch}-glibc`, binary: 'deno' },
+  workerd: {
+    install: `@cloudflare/workerd-${platform}-64@1`,
+    name: `@cloudflare/workerd-${platform}-64`,
+    binary: 'bin/workerd',
+  },
+}
+
+/** The runtime's binary and version, fetched where it is not there yet. */
+export function runtime(name) {
+  const { install, name: packageName, binary } = catalogue[name]
+  const folder = join(cache, name)
+  const path = join(folder, 'node_modules', packageName, binary)
+  if (!existsSync(path)) {
+    const problem = oneAtATime(() => (existsSync(path) ? undefined : fetchPackage(install, folder)))
+    if (problem) return { missing: problem }
+  }
+  const { stdout, error } = spawnSync(path, ['--version'], { encoding: 'utf8' })
+  return error ? { missing: error.message } : { path, version: stdout.split('\n')[0].trim() }
+}
+
+function fetchPackage(install, folder) {
+  mkdirSync(folder, { recursive: true })
+  const args = [
+    'install',
+    '--prefix',
+    folder,
+    '--no-save',
+    '--no-audit',
+    '--no-fund',
+    '--ignore-scripts',
+    '--force',
+    install,
+  ]
+  const { status, stderr, error } = spawnSync('npm', args, { encoding: 'utf8' })
+  return status === 0
+    ? undefined
+    : `${install} could not be installed: ${error?.message ?? stderr.trim().split('\n').at(-1)}`
+}
+
+/** Test files run side by side, and must not install into one folder at once. */
+function oneAtATime(work) {
+  const lock = join(cache, '.lock')
+  mkdirSync(cache, { recursive: true })
+  const until = Date.now() + 300_000
+  while (!tryLock(lock)) {
+    if (Date.now() > until) throw new Error(`${lock} has been held for 5 minutes; remove it if nothing installs.`)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  }
+  try {
+    return work()
+  } finally {
+    rmdirSync(lock)
+  }
+}
+
+function tryLock(lock) {
+  try {
+    mkdirSync(lock)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,76 @@
+// Everything that must hold, in the order in which a mistake is cheapest to find. `npm test -- --next` adds newer servers.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const next = process.argv.includes('--next') ? ['--next'] : []
+const scratch = mkdtempSync(join(tmpdir(), 'retryproof-test-'))
+const report = join(scratch, 'vitest.json')
+const env = {
+  ...process.env,
+  PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}`,
+  TURBO_TELEMETRY_DISABLED: '1',
+}
+
+const steps = [
+  ['Lint and format', 'biome', ['check', '.']],
+  ['Dependency direction', process.execPath, ['scripts/check-dependencies.mjs']],
+  ['Types', 'turbo', ['run', 'typecheck', '--output-logs=errors-only']],
+  ['Build, publint and attw', 'turbo', ['run', 'build', '--output-logs=errors-only']],
+  [
+    'Tests',
+    process.execPath,
+    [
+      'scripts/services.mjs',
+      'run',
+      ...next,
+      '--',
+      'vitest',
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ],
+  ],
+  ['Packed packages', process.execPath, ['scripts/packed.mjs']],
+  ['Demo', process.execPath, ['scripts/check-demo.mjs']],
+]
+
+const results = steps.map(runStep)
+const tests = readReport()
+rmSync(scratch, { recursive: true, force: true })
+
+console.log('')
+for (const { title, ok, seconds } of results) console.log(`${ok ? 'passed' : 'FAILED'}  ${title} (${seconds} s)`)
+const failedSteps = results.filter(({ ok, title }) => !ok && (title !== 'Tests' || tests.failed === 0)).length
+const passed = tests.passed + results.filter(({ ok, title }) => ok && title !== 'Tests').length
+const failed = tests.failed + failedSteps
+console.log(`${passed} passed, ${failed} failed, ${tests.skipped} skipped`)
+process.exitCode = failed > 0 ? 1 : 0
+
+function runStep([title, command, args]) {
+  console.log(`\n── ${title}`)
+  const startedAt = Date.now()
+  const { status, error } = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' })
+  if (error) console.error(error.message)
+  return { title, ok: status === 0, seconds: Math.round((Date.now() - startedAt) / 1000) }
+}
+
+function readReport() {
+  try {
+    const {
+      numPassedTests: passed,
+      numFailedTests,
+      numFailedTestSuites,
+      numPendingTests,
+    } = JSON.parse(readFileSync(report, 'utf8'))
+    // a file that does not load has no tests of its own, and counts all the same
+    const failed = numFailedTests > 0 ? numFailedTests : numFailedTestSuites
+    return { passed, failed, skipped: numPendingTests }
+  } catch {
+    return { passed: 0, failed: 0, skipped: 0 }
+  }
+}
