@@ -9,6 +9,7 @@ export default defineConfig({
   entry: Object.values(manifest.exports).filter((file) => file.endsWith('.ts')),
   format: 'esm',
   platform: 'neutral',
+  deps: { neverBundle: [/^node:/] },
   target: 'es2023',
   dts: true,
   sourcemap: false,
