@@ -55,7 +55,7 @@ function nodeHash(key: Uint8Array | undefined): ((bytes: Uint8Array) => string) 
 function webHash(key: Uint8Array<ArrayBuffer> | undefined): (bytes: Uint8Array<ArrayBuffer>) => Promise<string> {
   const { subtle } = globalThis.crypto
   const hmac = { name: 'HMAC', hash: 'SHA-256' }
-  let imported: Promise<CryptoKey> | undefined
+  let imported: ReturnType<typeof subtle.importKey> | undefined
   return async (bytes) => {
     if (key) imported ??= subtle.importKey('raw', key, hmac, false, ['sign'])
     const digest = imported ? await subtle.sign('HMAC', await imported, bytes) : await subtle.digest('SHA-256', bytes)

@@ -4,13 +4,13 @@ import type { Digest } from './digest.ts'
 import type { AttemptEvent, Emitter, EventBase } from './events.ts'
 import type { ErrorType } from './failures.ts'
 import type { ResolvedPolicies } from './policies.ts'
-import type { Claim, IdempotencyStore, RecordView } from './store.ts'
+import type { Claim, RecordStore, RecordView } from './store.ts'
 import type { StoreCalls } from './store-calls.ts'
 import type { Waiters } from './waiters.ts'
 
 export interface Engine {
   readonly namespace: string
-  readonly store: IdempotencyStore<never>
+  readonly store: RecordStore
   readonly calls: StoreCalls
   readonly waiters: Waiters
   readonly digest: Digest

@@ -1,7 +1,7 @@
 /** Every call of a store goes through here: bounded in time, repeated where that is safe, its errors typed and told. */
 import { IdempotencyError, StoreUnavailableError } from './errors.ts'
 import type { IdempotencyEvents } from './events.ts'
-import type { BeginReply, Change, Claim, IdempotencyStore, RecordView, TransitionReply } from './store.ts'
+import type { BeginReply, Change, Claim, RecordStore, RecordView, TransitionReply } from './store.ts'
 import { backOff, type Instant, instant, later, msUntil, sleep, startTimer } from './timers.ts'
 
 type CallName = IdempotencyEvents['storeUnavailable']['call']
@@ -24,7 +24,7 @@ const SETTLE_PAUSES = { firstMs: 50, maxMs: 2000 }
 const MAX_BEGINS = 4
 
 export function createStoreCalls(
-  store: IdempotencyStore<never>,
+  store: RecordStore,
   timeoutMs: number,
   onError: (call: CallName, key: string, error: unknown) => void,
 ): StoreCalls {

@@ -117,7 +117,7 @@ export interface ListedRecord {
  * @throws StoreUnavailableError when the store cannot do, or cannot know: after `applied: 'unknown'` the caller
  * repeats with the same owner or token.
  */
-export interface IdempotencyStore<Tx = never> {
+export interface RecordStore {
   readonly capabilities: StoreCapabilities
   begin(key: string, claim: Claim): Promise<BeginReply>
   transition(key: string, token: number, change: Change): Promise<TransitionReply>
@@ -127,6 +127,11 @@ export interface IdempotencyStore<Tx = never> {
   list?(query: ListQuery): AsyncIterable<ListedRecord>
   /** Calls `onChange` when the record may have changed, until `signal` aborts. Resolves when armed. A hint, never truth. */
   watch?(key: string, onChange: () => void, signal: AbortSignal): Promise<void>
+}
+
+/** A store, and how it joins transactions (`Tx`) of its database where it can. */
+export interface IdempotencyStore<Tx = never> extends RecordStore {
+  /** The three operations on a transaction that the caller opened. */
   bind?(tx: Tx): BoundStore
   transaction?<T>(work: (tx: Tx) => T | Promise<T>): Promise<T>
 }

@@ -4,7 +4,7 @@ import type { Duration } from './durations.ts'
 import type { EventType, IdempotencyEvents } from './events.ts'
 import type { ErrorType } from './failures.ts'
 import type { HandBack, Unreplayable } from './outcome.ts'
-import type { IdempotencyStore, RecordState } from './store.ts'
+import type { RecordState, RecordStore } from './store.ts'
 
 /** Says out loud that a key belongs to nobody in particular: whoever sends it gets its result. */
 export const unscoped: unique symbol = Symbol('retryproof.unscoped')
@@ -71,7 +71,7 @@ export interface Policies {
 }
 
 export interface IdempotencyOptions extends Policies {
-  readonly store: IdempotencyStore<never>
+  readonly store: RecordStore
   /** Whose records these are in a shared store, up to 255 characters. */
   readonly namespace: string
   /** Keys digests (HMAC), so that a dump of the store cannot be searched for known payloads. For the life of the namespace. */

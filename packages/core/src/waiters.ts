@@ -1,5 +1,5 @@
 /** Waiting for a record that another attempt holds. All waiters of a key in this process share one watcher. */
-import type { IdempotencyStore, RecordView } from './store.ts'
+import type { RecordStore, RecordView } from './store.ts'
 import type { StoreCalls } from './store-calls.ts'
 import { backOff, sleep } from './timers.ts'
 
@@ -22,7 +22,7 @@ const POLL = { firstMs: 20, maxMs: 1000 }
 /** A notification is a hint: one that is lost costs at most this long. */
 const POLL_BESIDE_WATCH = { firstMs: 1000, maxMs: 4000 }
 
-export function createWaiters(store: IdempotencyStore<never>, calls: StoreCalls): Waiters {
+export function createWaiters(store: RecordStore, calls: StoreCalls): Waiters {
   const watches = new Map<string, Watch>()
 
   function join(key: string): Watch {
@@ -63,7 +63,7 @@ export function createWaiters(store: IdempotencyStore<never>, calls: StoreCalls)
 }
 
 async function waitUntilFree(
-  store: IdempotencyStore<never>,
+  store: RecordStore,
   calls: StoreCalls,
   key: string,
   signal: AbortSignal,
@@ -84,12 +84,7 @@ function isHeld(record: RecordView | null): boolean {
 }
 
 /** Arms the store's watch before the record is read, so that no change falls between. False: poll instead. */
-async function arm(
-  store: IdempotencyStore<never>,
-  key: string,
-  onChange: () => void,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function arm(store: RecordStore, key: string, onChange: () => void, signal: AbortSignal): Promise<boolean> {
   if (!store.watch) return false
   try {
     await store.watch(key, onChange, signal)
