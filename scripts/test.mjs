@@ -36,7 +36,6 @@ const steps = [
     ],
   ],
   ['Packed packages', process.execPath, ['scripts/packed.mjs']],
-  ['Demo', process.execPath, ['scripts/check-demo.mjs']],
 ]
 
 const results = steps.map(runStep)

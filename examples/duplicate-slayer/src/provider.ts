@@ -1,0 +1,36 @@
+/**
+ * The payment provider: a process of its own with a database of its own. As real providers do, it charges once for each
+ * idempotency key that it is given, and once for every request where it is given none.
+ */
+import Database from 'better-sqlite3'
+import express from 'express'
+import { announce, required } from './process.ts'
+
+const database = new Database(required('PROVIDER_FILE'))
+database.pragma('journal_mode = WAL')
+database.exec(
+  'CREATE TABLE IF NOT EXISTS charges (id INTEGER PRIMARY KEY, key TEXT UNIQUE, reference TEXT NOT NULL, amount INTEGER NOT NULL)',
+)
+const insert = database.prepare(
+  'INSERT INTO charges (key, reference, amount) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING',
+)
+const byKey = database.prepare('SELECT id, reference, amount FROM charges WHERE key = ?')
+const byId = database.prepare('SELECT id, reference, amount FROM charges WHERE id = ?')
+const counts = database.prepare(
+  'SELECT reference, count(*) AS charges FROM charges GROUP BY reference ORDER BY min(id)',
+)
+
+const app = express().use(express.json())
+
+app.post('/charges', (request, response) => {
+  const key = request.get('Idempotency-Key') ?? null
+  const { reference, amount } = request.body
+  const { lastInsertRowid } = insert.run(key, reference, amount)
+  response.status(201).json(key === null ? byId.get(lastInsertRowid) : byKey.get(key))
+})
+
+app.get('/charges', (_request, response) => {
+  response.json(counts.all())
+})
+
+const server = app.listen(0, '127.0.0.1', () => announce(server))

@@ -1,0 +1,69 @@
+/** What is done to each payment, and a client that retries as a good client does: the same key until it has an answer. */
+
+/** Where the worker stops and waits to be killed. */
+export type DeathPoint = 'before-provider' | 'after-provider'
+
+export interface Scenario {
+  readonly key: string
+  readonly title: string
+  /** How many times the payment is sent at once. */
+  readonly copies: number
+  /** The share of responses that the network loses. */
+  readonly lostResponses: number
+  readonly dieAt?: DeathPoint
+}
+
+export const scenarios: readonly Scenario[] = [
+  { key: 'order-1', title: 'ten duplicates at once', copies: 10, lostResponses: 0 },
+  ...['order-2', 'order-3', 'order-4', 'order-5'].map((key) => ({
+    key,
+    title: 'responses lost, client retries',
+    copies: 1,
+    lostResponses: 0.6,
+  })),
+  {
+    key: 'order-6',
+    title: 'killed before the provider was called',
+    copies: 1,
+    lostResponses: 0,
+    dieAt: 'before-provider',
+  },
+  { key: 'order-7', title: 'killed after the provider charged', copies: 1, lostResponses: 0, dieAt: 'after-provider' },
+]
+
+/** What a client came to. */
+export interface Answer {
+  readonly status: number
+  readonly body: string
+  readonly replayed: boolean
+  readonly requests: number
+}
+
+const MAX_REQUESTS = 40
+const PAUSE_MS = 200
+
+/** Sends until there is an answer that decides. */
+export async function payUntilAnswered(url: string, scenario: Scenario): Promise<Answer> {
+  for (let requests = 1; requests <= MAX_REQUESTS; requests++) {
+    const response = await pay(url, scenario, requests === 1 ? scenario.dieAt : undefined).catch(() => null)
+    if (response && response.status < 500 && response.status !== 409) {
+      const replayed = response.headers.get('Idempotency-Replayed') === 'true'
+      return { status: response.status, body: await response.text(), replayed, requests }
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+  }
+  throw new Error(`${scenario.key}: no answer after ${MAX_REQUESTS} requests.`)
+}
+
+function pay(url: string, { key, lostResponses }: Scenario, dieAt: DeathPoint | undefined): Promise<Response> {
+  return fetch(`${url}/charges`, {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+      'Idempotency-Key': `"${key}"`,
+      'Demo-Lose-Responses': String(lostResponses),
+      ...(dieAt ? { 'Demo-Die-At': dieAt } : {}),
+    },
+    body: JSON.stringify({ order: key, amount: 4200 }),
+  })
+}
