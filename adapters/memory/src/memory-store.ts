@@ -1,0 +1,160 @@
+import {
+  type IdempotencyStore,
+  InvalidOptionError,
+  isPurgeable,
+  type ListedRecord,
+  type ListQuery,
+  listed,
+  type RecordView,
+  type Reduced,
+  reduce,
+  type StoredRecord,
+  StoreUnavailableError,
+} from '@retryproof/core'
+
+export interface MemoryStoreOptions {
+  /** How many records there is room for; a new key beyond them is refused. @default 100_000 */
+  readonly maxRecords?: number
+  /** For tests: the clock, in milliseconds. It must not go back. @default a monotonic clock */
+  readonly now?: () => number
+}
+
+/** A store with everything but transactions. */
+export type MemoryStore = IdempotencyStore & Required<Pick<IdempotencyStore, 'purge' | 'list' | 'watch'>>
+
+const MAX_VALUE_BYTES = 16 * 1024 * 1024
+const DEFAULT_GRACE_MS = 60_000
+/** Below this many records, what has expired is not worth looking for. */
+const SMALL = 1024
+
+/**
+ * Records in the memory of this process: for tests, and for a service that is one process and may forget at a restart.
+ *
+ * @throws InvalidOptionError when `maxRecords` is no whole number of at least 1
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
+  const { maxRecords = 100_000, now = monotonicMs } = options
+  if (!Number.isSafeInteger(maxRecords) || maxRecords < 1) {
+    throw new InvalidOptionError('maxRecords', `must be a whole number of at least 1, got ${String(maxRecords)}`)
+  }
+  const records = new Map<string, StoredRecord>()
+  const watchers = new Map<string, Set<() => void>>()
+  const clock = () => Math.round(now() * 1000)
+  let sweepAt = SMALL
+  /** No record expires before this. */
+  let firstExpiry = Number.POSITIVE_INFINITY
+
+  function apply<Reply>(key: string, decide: (record: StoredRecord | null, at: number) => Reduced<Reply>): Reply {
+    const previous = records.get(key) ?? null
+    const at = clock()
+    const { record, reply } = decide(previous, at)
+    if (record === null || record === previous) return reply
+    if (previous === null) makeRoom(at)
+    records.set(key, withOwnBytes(record, previous))
+    firstExpiry = Math.min(firstExpiry, record.expiresAt)
+    for (const onChange of watchers.get(key) ?? []) queueMicrotask(onChange)
+    return reply
+  }
+
+  /** Keeps what has expired below half of the records, at a cost that each new record pays a share of. */
+  function makeRoom(at: number): void {
+    if (records.size >= Math.min(sweepAt, maxRecords) && firstExpiry <= at) {
+      removeExpired(at, { limit: records.size, graceMs: 0 })
+      sweepAt = Math.max(SMALL, 2 * records.size)
+      firstExpiry = Number.POSITIVE_INFINITY
+      for (const { expiresAt } of records.values()) firstExpiry = Math.min(firstExpiry, expiresAt)
+    }
+    if (records.size < maxRecords) return
+    throw new StoreUnavailableError(
+      `The memory store is full: it holds ${maxRecords} records (maxRecords), and none of them has expired. ` +
+        'To evict one would let its operation run twice. Raise maxRecords, shorten the retention, or use a database.',
+      { applied: 'no' },
+    )
+  }
+
+  function removeExpired(at: number, { limit, graceMs }: { limit: number; graceMs: number }): number {
+    let removed = 0
+    for (const [key, record] of records) {
+      if (removed >= limit) break
+      if (isPurgeable(record, at, graceMs) && records.delete(key)) removed++
+    }
+    return removed
+  }
+
+  async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery): AsyncGenerator<ListedRecord> {
+    let count = 0
+    for (const [key, record] of records) {
+      if (count >= limit) return
+      const found = listed(key, record, query, clock())
+      if (!found) continue
+      count++
+      yield found
+    }
+  }
+
+  return {
+    capabilities: {
+      clock: 'host',
+      durable: false,
+      shared: 'process',
+      transactional: false,
+      maxValueBytes: MAX_VALUE_BYTES,
+    },
+    begin: async (key, claim) => copyOut(apply(key, (record, at) => reduce(record, { op: 'begin', claim }, at))),
+    async transition(key, token, change) {
+      const reply = apply(key, (record, at) => reduce(record, { op: 'transition', token, change }, at))
+      return reply.outcome === 'lost' && reply.current ? { ...reply, current: copyOut(reply.current) } : reply
+    },
+    async get(key) {
+      const view = apply(key, (record, at) => reduce(record, { op: 'get' }, at))
+      return view && copyOut(view)
+    },
+    purge: async ({ limit, graceMs = DEFAULT_GRACE_MS }) => removeExpired(clock(), { limit, graceMs }),
+    list,
+    async watch(key, onChange, signal) {
+      if (signal.aborted) return
+      const listener = () => onChange()
+      const listeners = watchers.get(key) ?? new Set()
+      watchers.set(key, listeners.add(listener))
+      const disarm = () => {
+        listeners.delete(listener)
+        if (listeners.size === 0) watchers.delete(key)
+      }
+      signal.addEventListener('abort', disarm, { once: true })
+    },
+  }
+}
+
+/** Steps of the machine's clock would end leases early, or hold them for hours. */
+function monotonicMs(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+/** The bytes that a command brought belong to the caller, who may reuse them: the record keeps a copy. */
+function withOwnBytes(record: StoredRecord, previous: StoredRecord | null): StoredRecord {
+  const { request, checkpoint, result } = record
+  return {
+    ...record,
+    request: request === previous?.request ? request : copy(request),
+    checkpoint: checkpoint === previous?.checkpoint ? checkpoint : copyCheckpoint(checkpoint),
+    result: result === previous?.result ? result : copy(result),
+  }
+}
+
+/** What a caller does with a reply must not reach the record. */
+function copyOut<View extends RecordView>(view: View): View {
+  return {
+    ...view,
+    request: copy(view.request),
+    checkpoint: copyCheckpoint(view.checkpoint),
+    result: copy(view.result),
+  }
+}
+
+function copyCheckpoint(checkpoint: RecordView['checkpoint']): RecordView['checkpoint'] {
+  return checkpoint && { seq: checkpoint.seq, data: new Uint8Array(checkpoint.data) }
+}
+
+function copy(bytes: Uint8Array | null): Uint8Array | null {
+  return bytes && new Uint8Array(bytes)
+}
