@@ -1,0 +1,93 @@
+/** The statements of the store, and how a record stands in a row. */
+import { type StoredRecord, StoreMisconfiguredError } from '@retryproof/core'
+import { isInTransaction, pragma, type SqliteDatabase, statement } from './driver.ts'
+import { columns, quoted, verifyJournal, verifyTable } from './schema.ts'
+
+export type Statements = ReturnType<typeof prepareStatements>
+
+/** A row; integers are BigInts on a connection that was opened so. */
+export type Row = {
+  readonly [Column in keyof typeof columns]: (typeof columns)[Column] extends `TEXT${string}`
+    ? string
+    : (typeof columns)[Column] extends `INTEGER${string}`
+      ? number | bigint
+      : Uint8Array | null
+}
+
+const FULL = 2
+
+/**
+ * Makes the connection ready. An acknowledged change survives a loss of power only with `synchronous` FULL, and
+ * better-sqlite3 opens with NORMAL.
+ *
+ * @throws StoreMisconfiguredError when the database is not one that `migrate` has prepared
+ */
+export function prepareStatements(database: SqliteDatabase, table: string) {
+  verifyTable(database, table)
+  verifyJournal(database)
+  if (Number(pragma(database, 'synchronous')) < FULL) {
+    if (isInTransaction(database)) {
+      throw new StoreMisconfiguredError('Run PRAGMA synchronous = FULL on the connection before its transaction opens.')
+    }
+    database.exec('PRAGMA synchronous = FULL')
+  }
+  const name = quoted(table)
+  const all = Object.keys(columns)
+  return {
+    /** k */
+    read: statement(database, `SELECT * FROM ${name} WHERE k = ?`),
+    /** Every column. SQLite writes only the pages that differ, so that a heartbeat costs no more beside a large request. */
+    write: statement(
+      database,
+      `INSERT INTO ${name} (${all}) VALUES (${all.map(() => '?')})
+       ON CONFLICT (k) DO UPDATE SET ${all.map((column) => `${column} = excluded.${column}`)}`,
+    ),
+    /** Takes the write lock and changes nothing; fails where the transaction has read an older snapshot. */
+    lock: statement(database, `UPDATE ${name} SET token = token WHERE 0`),
+    /** expiry (µs), now (µs), limit */
+    purge: statement(
+      database,
+      `DELETE FROM ${name} WHERE k IN (
+         SELECT k FROM ${name} WHERE expires_at <= ? AND token < ? ORDER BY expires_at LIMIT ?)`,
+    ),
+    /** k of the last row seen, limit. The values stay where they are. */
+    page: statement(
+      database,
+      `SELECT ${all.slice(0, -3)}, NULL AS request, NULL AS checkpoint, NULL AS result FROM ${name}
+       WHERE k > ? ORDER BY k LIMIT ?`,
+    ),
+  }
+}
+
+export function readRecord(sql: Statements, key: string): StoredRecord | null {
+  const row = sql.read.get(key) as Row | null | undefined
+  return row ? toRecord(row) : null
+}
+
+export function writeRecord(sql: Statements, key: string, record: StoredRecord): void {
+  const { token, owner, fingerprint, state, attempt, leaseUntil, expiresAt, request, checkpoint, result } = record
+  const numbers = [attempt, record.interrupted ? 1 : 0, leaseUntil, expiresAt, checkpoint?.seq ?? null]
+  sql.write.run(key, token, owner, fingerprint, state, ...numbers, request, checkpoint?.data ?? null, result)
+}
+
+export function toRecord(row: Row): StoredRecord {
+  const data = bytes(row.checkpoint)
+  return {
+    state: row.state as StoredRecord['state'],
+    token: Number(row.token),
+    owner: row.owner,
+    fingerprint: row.fingerprint,
+    attempt: Number(row.attempt),
+    interrupted: Number(row.interrupted) === 1,
+    leaseUntil: Number(row.lease_until),
+    expiresAt: Number(row.expires_at),
+    request: bytes(row.request),
+    checkpoint: data && { seq: Number(row.checkpoint_seq), data },
+    result: bytes(row.result),
+  }
+}
+
+/** A driver's Buffer as the plain bytes that the port speaks of. */
+function bytes(value: Uint8Array | null): Uint8Array | null {
+  return value && new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+}

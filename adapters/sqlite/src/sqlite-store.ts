@@ -1,0 +1,155 @@
+import {
+  type BoundStore,
+  type Change,
+  type Claim,
+  type IdempotencyStore,
+  InvalidOptionError,
+  type ListedRecord,
+  type ListQuery,
+  listed,
+  type Reduced,
+  reduce,
+  type StoredRecord,
+  toMs,
+} from '@retryproof/core'
+import { exclusively, isInTransaction, type SqliteDatabase, whenFree } from './driver.ts'
+import { isFile, quoted } from './schema.ts'
+import { prepareStatements, type Row, readRecord, type Statements, toRecord, writeRecord } from './sql.ts'
+
+export interface SqliteStoreOptions<Database extends SqliteDatabase> {
+  /** An open connection of better-sqlite3, node:sqlite or bun:sqlite. It stays yours: close it after the last call. */
+  readonly database: Database
+  /** @default 'retryproof' */
+  readonly table?: string
+  /** How long a call waits for other processes to let go of the database, in milliseconds. @default 5_000 */
+  readonly lockTimeoutMs?: number
+  /** For tests: replaces the clock of the machine, in milliseconds. */
+  readonly now?: () => number
+}
+
+/** A store with everything but `watch`. */
+export type SqliteStore<Database> = IdempotencyStore<Database> &
+  Required<Pick<IdempotencyStore<Database>, 'purge' | 'list' | 'bind' | 'transaction'>>
+
+type Decide<Reply> = (record: StoredRecord | null, at: number) => Reduced<Reply>
+
+const MAX_VALUE_BYTES = 16 * 1024 * 1024
+const DEFAULT_GRACE_MS = 60_000
+const PAGE_ROWS = 500
+
+/**
+ * Records in a table of a SQLite file, for every process on this machine that opens it. `migrate` creates the table.
+ *
+ * @throws InvalidOptionError when an option cannot be used
+ */
+export function sqliteStore<Database extends SqliteDatabase>(
+  options: SqliteStoreOptions<Database>,
+): SqliteStore<Database> {
+  const { database, table = 'retryproof', now = Date.now } = options
+  requireDriver(database)
+  quoted(table)
+  const lockTimeoutMs = toMs('lockTimeoutMs', options.lockTimeoutMs ?? 5_000)
+  const prepared = new WeakMap<SqliteDatabase, Statements>()
+  const clock = () => Math.round(now() * 1000)
+
+  function statementsOf(connection: SqliteDatabase): Statements {
+    const sql = prepared.get(connection) ?? prepareStatements(connection, table)
+    prepared.set(connection, sql)
+    return sql
+  }
+
+  function use<T>(work: (sql: Statements) => T): Promise<T> {
+    return whenFree(database, lockTimeoutMs, () => work(statementsOf(database)))
+  }
+
+  /** Inside a transaction that holds the write lock. */
+  function applyHeld<Reply>(sql: Statements, key: string, decide: Decide<Reply>): Reply {
+    const previous = readRecord(sql, key)
+    const { record, reply } = decide(previous, clock())
+    if (record && record !== previous) writeRecord(sql, key, record)
+    return reply
+  }
+
+  function apply<Reply>(key: string, decide: Decide<Reply>): Promise<Reply> {
+    return use((sql) => {
+      const previous = readRecord(sql, key)
+      const at = clock()
+      const { record, reply } = decide(previous, at)
+      // what seems to have expired may have been renewed between the read and the clock: only the lock makes that sure
+      const isSure = record === previous && (previous === null || previous.expiresAt > at)
+      return isSure ? reply : exclusively(database, () => applyHeld(sql, key, decide))
+    })
+  }
+
+  function bind(tx: Database): BoundStore {
+    const sql = statementsOf(tx)
+    const applyBound = <Reply>(key: string, decide: Decide<Reply>): Reply => {
+      if (!isInTransaction(tx)) throw new InvalidOptionError('tx', 'no transaction is open on this connection')
+      sql.lock.run()
+      return applyHeld(sql, key, decide)
+    }
+    return {
+      begin: (key, claim) => applyBound(key, begin(claim)),
+      transition: (key, token, change) => applyBound(key, transition(token, change)),
+      get: (key) => applyBound(key, get),
+    }
+  }
+
+  async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery): AsyncGenerator<ListedRecord> {
+    let count = 0
+    let after = ''
+    for (;;) {
+      const rows = await use((sql) => sql.page.all(after, PAGE_ROWS) as Row[])
+      for (const row of rows) {
+        if (count >= limit) return
+        after = row.k
+        const found = listed(row.k, toRecord(row), query, clock())
+        if (!found) continue
+        count++
+        yield found
+      }
+      if (rows.length < PAGE_ROWS) return
+    }
+  }
+
+  return {
+    capabilities: {
+      clock: 'host',
+      ...(isFile(database) ? { durable: true, shared: 'host' } : { durable: false, shared: 'process' }),
+      transactional: 'sync',
+      maxValueBytes: MAX_VALUE_BYTES,
+    },
+    begin: (key, claim) => apply(key, begin(claim)),
+    transition: (key, token, change) => apply(key, transition(token, change)),
+    get: (key) => apply(key, get),
+    purge: ({ limit, graceMs = DEFAULT_GRACE_MS }) =>
+      use((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes)),
+    list,
+    bind,
+    transaction: (work) => use(() => exclusively(database, () => refusePromise(work(database)))),
+  }
+}
+
+const begin = (claim: Claim) => (record: StoredRecord | null, at: number) => reduce(record, { op: 'begin', claim }, at)
+
+const transition = (token: number, change: Change) => (record: StoredRecord | null, at: number) =>
+  reduce(record, { op: 'transition', token, change }, at)
+
+const get = (record: StoredRecord | null, at: number) => reduce(record, { op: 'get' }, at)
+
+function requireDriver(database: SqliteDatabase): void {
+  const isConnection = typeof database?.prepare === 'function' && typeof database.exec === 'function'
+  if (isConnection && ('inTransaction' in database || 'isTransaction' in database)) return
+  throw new InvalidOptionError(
+    'database',
+    'must be an open connection of better-sqlite3, bun:sqlite, or node:sqlite of Node 22.16 or later',
+  )
+}
+
+/** What runs after the first `await` would run outside of the transaction. */
+function refusePromise<T>(value: T | Promise<T>): T {
+  if (typeof Object(value).then !== 'function') return value as T
+  // it is refused whatever becomes of it, and must not end the process as an unhandled rejection
+  Promise.resolve(value).catch(() => undefined)
+  throw new InvalidOptionError('work', 'must not be async: SQLite transactions are synchronous. It was rolled back.')
+}
