@@ -14,7 +14,7 @@ export { type ErrorType, errorType } from './failures.ts'
 export { createIdempotency } from './idempotency.ts'
 export { listed } from './listing.ts'
 export { type HandBack, handBack, type Unreplayable, unreplayable } from './outcome.ts'
-export { type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
+export { acceptedFrom, type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
 export type * from './store.ts'
 export {
   type Attempt,

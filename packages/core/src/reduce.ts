@@ -112,7 +112,8 @@ function acquire(old: StoredRecord | null, previous: Live | null, claim: Claim, 
   return { record: next, reply: { outcome: 'acquired', ...view(next, next.state, now, 'work') } }
 }
 
-const acceptedFrom: Record<Change['to'], readonly RecordState[]> = {
+/** Which states a transition is applied to. In the state that it leads to it is a repeat, in any other it is lost. */
+export const acceptedFrom: Readonly<Record<Change['to'], readonly RecordState[]>> = {
   renew: ['in_progress'],
   completed: ['in_progress', 'parked'],
   failed: ['in_progress', 'parked'],
