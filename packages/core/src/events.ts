@@ -37,7 +37,7 @@ export interface IdempotencyEvents {
   /** The effect is done, but its result could not be recorded: a retry may repeat it. */
   unrecorded: AttemptEvent & { readonly reason: string }
   storeUnavailable: Omit<EventBase, 'operation'> & {
-    readonly call: 'begin' | 'transition' | 'get'
+    readonly call: 'begin' | 'transition' | 'get' | 'purge'
     readonly error: unknown
   }
 }

@@ -2,9 +2,10 @@
 import { toMs } from './durations.ts'
 import type { Task } from './engine.ts'
 import { fingerprintOf, requireText, storageKey } from './keys.ts'
+import { forget, inspect, list } from './operators.ts'
 import { readOptions } from './options.ts'
 import { type ResolvedPolicies, resolvePolicies } from './policies.ts'
-import { decode } from './replay.ts'
+import { startPurge } from './purge.ts'
 import { run } from './run.ts'
 import { createRunningCalls } from './running.ts'
 import type {
@@ -12,7 +13,6 @@ import type {
   Handler,
   Idempotency,
   IdempotencyOptions,
-  Inspection,
   Operation,
   Outcome,
   Policies,
@@ -49,16 +49,6 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     return running.serve((served) => run(engine, task, handler, served, () => draining))
   }
 
-  async function inspect(reference: Reference, { serializer }: ResolvedPolicies): Promise<Inspection | null> {
-    const key = await storageKey(engine.digest, engine.namespace, reference)
-    const record = await engine.calls.get(key)
-    if (!record) return null
-    const { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = record
-    const view = { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs }
-    if (state !== 'completed' && state !== 'failed') return view
-    return { ...view, ...(await decode(engine, { key, pipeline: engine.pipelineFor(serializer) }, record)) }
-  }
-
   /** The methods of an instance and of an operation: alike but for where the operation's name comes from. */
   function methods<Named extends Omit<Reference, 'operation'>>(
     own: ResolvedPolicies,
@@ -76,7 +66,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
         return async (...args: Args): Promise<T> =>
           (await runCall(named(describe(...args)), () => fn(...args), nearest)).value
       },
-      inspect: (reference: Named) => inspect(named(reference), own),
+      inspect: async (reference: Named) => inspect(engine, named(reference), own.serializer),
     }
   }
 
@@ -87,6 +77,9 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       requireText('operation', name)
       return methods(resolvePolicies(instancePolicies, policies), (reference) => ({ ...reference, operation: name }))
     },
+    list: (filter = {}) => list(engine, filter),
+    forget: (reference) => forget(engine, reference),
+    startPurge: (options = {}) => startPurge(engine, options),
     on: (type, listener) => engine.events.on(type, listener),
     async drain({ timeout = '30s' } = {}) {
       draining = true

@@ -13,6 +13,7 @@ export type { AttemptEvent, EventBase, EventType, IdempotencyEvents } from './ev
 export { type ErrorType, errorType } from './failures.ts'
 export { createIdempotency } from './idempotency.ts'
 export { listed } from './listing.ts'
+export type { RecordFilter } from './operators.ts'
 export { type HandBack, handBack, type Unreplayable, unreplayable } from './outcome.ts'
 export { acceptedFrom, type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
 export type * from './store.ts'

@@ -21,7 +21,7 @@ export function storageKey(
   requireText('operation', operation)
   requireText('key', key)
   const hashed = digest('retryproof/key', [namespace, operation, ...scopeParts(scope), key])
-  const name = (hex: string) => `${slug(namespace, 24)}.${slug(operation, 40)}.${hex}`
+  const name = (hex: string) => `${namespaceSlug(namespace)}.${operationSlug(operation)}.${hex}`
   return typeof hashed === 'string' ? name(hashed) : hashed.then(name)
 }
 
@@ -80,6 +80,16 @@ export function requireText(field: InvalidCallError['field'], value: unknown): v
             ? null
             : 'has a lone surrogate, which has no UTF-8 form'
   if (problem) throw new InvalidCallError(field, `${field}: ${problem}`)
+}
+
+/** How a namespace reads in a storage key. */
+export function namespaceSlug(namespace: string): string {
+  return slug(namespace, 24)
+}
+
+/** How an operation reads in a storage key. Two operations may read alike; their digests differ. */
+export function operationSlug(operation: string): string {
+  return slug(operation, 40)
 }
 
 function slug(text: string, limit: number): string {

@@ -3,8 +3,10 @@ import type { Codec, Serializer } from './codec.ts'
 import type { Duration } from './durations.ts'
 import type { EventType, IdempotencyEvents } from './events.ts'
 import type { ErrorType } from './failures.ts'
+import type { RecordFilter } from './operators.ts'
 import type { HandBack, Unreplayable } from './outcome.ts'
-import type { RecordState, RecordStore } from './store.ts'
+import type { PurgeOptions, Purging } from './purge.ts'
+import type { ListedRecord, RecordState, RecordStore } from './store.ts'
 
 /** Says out loud that a key belongs to nobody in particular: whoever sends it gets its result. */
 export const unscoped: unique symbol = Symbol('retryproof.unscoped')
@@ -153,6 +155,12 @@ export interface Idempotency {
   inspect(reference: Reference): Promise<Inspection | null>
   /** Calls `listener` for each event of that type; gives back a function that stops it. */
   on<Type extends EventType>(type: Type, listener: (event: IdempotencyEvents[Type]) => void): () => void
+  /** The records of this namespace, for operators. Storage keys carry digests: no raw keys are given. */
+  list(filter?: RecordFilter): AsyncIterable<ListedRecord>
+  /** Makes a key new again, whatever state it is in; false where there was none. An attempt that runs finds itself lost. */
+  forget(reference: Reference): Promise<boolean>
+  /** Removes what has expired, on a timer, by one process of the fleet at a time. */
+  startPurge(options?: PurgeOptions): Purging
   /**
    * For shutdown: refuses new work, goes on replaying, and waits at most `timeout` for what runs.
    * What is unfinished then is left to its lease.

@@ -1,0 +1,63 @@
+/** What operators do: look at records, list them, forget one. */
+import { type Duration, toMs } from './durations.ts'
+import type { Engine } from './engine.ts'
+import { InvalidOptionError, StoreUnavailableError } from './errors.ts'
+import { namespaceSlug, operationSlug, storageKey } from './keys.ts'
+import { decode } from './replay.ts'
+import type { ListedRecord, RecordState } from './store.ts'
+import type { Inspection, Policies, Reference } from './types.ts'
+
+/** Which records to list. Without a member, all of the namespace. */
+export interface RecordFilter {
+  readonly operation?: string
+  readonly state?: RecordState
+  /** Only records whose lease, or delay, has been over for at least this long: nobody works on them. */
+  readonly stuckFor?: Duration
+  /** Also what has expired and was not purged yet. @default false */
+  readonly expired?: boolean
+  readonly limit?: number
+}
+
+/** What stands under a key, or null. Changes nothing. */
+export async function inspect(
+  engine: Engine,
+  reference: Reference,
+  serializer: NonNullable<Policies['serializer']>,
+): Promise<Inspection | null> {
+  const key = await storageKey(engine.digest, engine.namespace, reference)
+  const record = await engine.calls.get(key)
+  if (!record) return null
+  const { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = record
+  const view = { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs }
+  if (state !== 'completed' && state !== 'failed') return view
+  return { ...view, ...(await decode(engine, { key, pipeline: engine.pipelineFor(serializer) }, record)) }
+}
+
+/** @throws InvalidOptionError where the store cannot list */
+export function list(engine: Engine, filter: RecordFilter): AsyncIterable<ListedRecord> {
+  const { operation, stuckFor, ...rest } = filter
+  if (!engine.store.list) throw new InvalidOptionError('store', 'cannot list its records')
+  return engine.store.list({
+    ...rest,
+    namespace: namespaceSlug(engine.namespace),
+    ...(operation === undefined ? {} : { operation: operationSlug(operation) }),
+    ...(stuckFor === undefined ? {} : { stuckForMs: toMs('stuckFor', stuckFor) }),
+  })
+}
+
+/** Long enough for the late messages of an attempt that ran when its key was forgotten. */
+const TOMBSTONE_MS = 60_000
+const MAX_TRIES = 5
+
+/** Whether there was a record. An attempt that runs keeps running, and finds itself lost. */
+export async function forget(engine: Engine, reference: Reference): Promise<boolean> {
+  const key = await storageKey(engine.digest, engine.namespace, reference)
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const record = await engine.calls.get(key)
+    if (!record) return false
+    const change = { to: 'forgotten', tombstoneMs: TOMBSTONE_MS } as const
+    const reply = await engine.calls.transition(key, record.token, change)
+    if (reply.outcome === 'ok') return true
+  }
+  throw new StoreUnavailableError('The key is taken again and again while it is being forgotten.', { applied: 'no' })
+}
