@@ -15,6 +15,7 @@ export { createIdempotency } from './idempotency.ts'
 export { listed } from './listing.ts'
 export type { RecordFilter } from './operators.ts'
 export { type HandBack, handBack, type Unreplayable, unreplayable } from './outcome.ts'
+export type { PurgeOptions, Purging } from './purge.ts'
 export { acceptedFrom, type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
 export type * from './store.ts'
 export {
