@@ -18,6 +18,7 @@ export type IdempotencyErrorCode =
   | 'STORE_UNAVAILABLE'
   | 'STORE_MISCONFIGURED'
   | 'UNSUPPORTED_ISOLATION'
+  | 'TRANSACTION_CONFLICT'
 
 /** The base of every error of this library. */
 export class IdempotencyError extends Error {
@@ -155,6 +156,19 @@ export class StoreMisconfiguredError extends IdempotencyError {
 export class UnsupportedIsolationError extends IdempotencyError {
   constructor(message: string, options?: ErrorOptions) {
     super('UNSUPPORTED_ISOLATION', message, options)
+  }
+}
+
+/**
+ * A store's `transaction` was rolled back because another one came between. `'conflict'` (a deadlock, a serialisation
+ * failure, a write conflict): the same again may succeed. `'lock timeout'`: another transaction holds the record.
+ */
+export class TransactionConflictError extends IdempotencyError {
+  readonly reason: 'conflict' | 'lock timeout'
+
+  constructor(message: string, options: { reason: 'conflict' | 'lock timeout'; cause?: unknown }) {
+    super('TRANSACTION_CONFLICT', message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.reason = options.reason
   }
 }
 

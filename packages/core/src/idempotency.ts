@@ -1,6 +1,7 @@
 /** The front door: `createIdempotency`. */
 import { toMs } from './durations.ts'
 import type { Task } from './engine.ts'
+import { execute } from './execute.ts'
 import { fingerprintOf, requireText, storageKey } from './keys.ts'
 import { forget, inspect, list } from './operators.ts'
 import { readOptions } from './options.ts'
@@ -46,7 +47,14 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
 
   async function runCall<T>(call: Call, handler: Handler<T>, policies: ResolvedPolicies): Promise<Outcome<T>> {
     const task = await toTask(call, policies)
-    return running.serve((served) => run(engine, task, handler, served, () => draining))
+    return running.serve((served) =>
+      run<T>(
+        engine,
+        task,
+        (acquired) => execute(engine, task, acquired, handler, served),
+        () => draining,
+      ),
+    )
   }
 
   /** The methods of an instance and of an operation: alike but for where the operation's name comes from. */

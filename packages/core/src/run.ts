@@ -1,22 +1,23 @@
 /** One call from its key to its outcome: replay, conflict, wait, or an attempt of its own. */
 import { attemptEventOf, type Engine, eventOf, newClaim, type Task } from './engine.ts'
 import { DrainingError, InProgressError, LeaseLostError, MismatchError } from './errors.ts'
-import { type Acquired, execute } from './execute.ts'
+import type { Acquired } from './execute.ts'
 import { replay } from './replay.ts'
-import type { ServedCall } from './running.ts'
 import type { RecordView } from './store.ts'
 import { instant, later, msUntil } from './timers.ts'
-import type { Handler, Outcome } from './types.ts'
+import type { Outcome } from './types.ts'
 
 /** How often a key may slip away between being acquired and being run before the call gives up. */
 const MAX_ACQUISITIONS = 5
 
-/** Runs the handler once for the task's key, and gives everybody its result. Once `isDraining`, it only replays. */
+/**
+ * Gives everybody the result of the one attempt that settles the task's key. Where this call acquires the key,
+ * `execute` is that attempt. Once `isDraining`, it only replays.
+ */
 export async function run<T>(
   engine: Engine,
   task: Task,
-  handler: Handler<T>,
-  call: ServedCall,
+  execute: (acquired: Acquired) => Promise<Outcome<T>>,
   isDraining: () => boolean,
 ): Promise<Outcome<T>> {
   const waitUntil = later(instant(), task.policies.waitMs)
@@ -36,7 +37,7 @@ export async function run<T>(
       }
       case 'acquired': {
         const held = await withEnoughLease(engine, task, { reply, sentAt })
-        if (held) return execute(engine, task, held, handler, call)
+        if (held) return execute(held)
         acquisitions++
         if (acquisitions >= MAX_ACQUISITIONS) throw new LeaseLostError('The key was lost before the handler could run.')
       }

@@ -16,6 +16,8 @@ export interface StoreCapabilities {
   readonly shared: 'process' | 'host' | 'network'
   /** Whether `bind` joins a caller's transaction; `'sync'`: work inside it must not await. */
   readonly transactional: false | 'sync' | 'async'
+  /** Transactions read a snapshot: a change from outside makes them fail, so that a heartbeat must not run beside them. */
+  readonly snapshotTransactions?: boolean
   /** The largest value (request, checkpoint or result), in bytes. */
   readonly maxValueBytes: number
 }
@@ -133,5 +135,11 @@ export interface RecordStore {
 export interface IdempotencyStore<Tx = never> extends RecordStore {
   /** The three operations on a transaction that the caller opened. */
   bind?(tx: Tx): BoundStore
+  /**
+   * Commits when `work` resolves, rolls back when it throws, and then throws what it threw.
+   *
+   * @throws TransactionConflictError where another transaction came between, whoever's statement it was that failed;
+   * StoreUnavailableError with `applied: 'unknown'` where the answer to COMMIT was lost
+   */
   transaction?<T>(work: (tx: Tx) => T | Promise<T>): Promise<T>
 }
