@@ -28,23 +28,38 @@ export interface Check {
 /** A limit that can be tested: beyond it, the value alone would fill a machine's memory. */
 export const TESTABLE_VALUE_BYTES = 64 * 1024 * 1024
 
-const present: Record<Need, (store: AnyStore, harness: AnyHarness) => boolean> = {
-  purge: (store) => store.purge !== undefined,
-  list: (store) => store.list !== undefined,
-  watch: (store) => store.watch !== undefined,
-  transactional: (store) => store.capabilities.transactional !== false,
-  "transactional: 'async'": (store) => store.capabilities.transactional === 'async',
-  "clock: 'store'": (store) => store.capabilities.clock === 'store',
-  maxValueBytes: (store) => store.capabilities.maxValueBytes <= TESTABLE_VALUE_BYTES,
-  'harness.unreachable': (_, harness) => harness.unreachable !== undefined,
-  'harness.server': (_, harness) => harness.server !== undefined,
+const requirements: Record<Need, { met(store: AnyStore, harness: AnyHarness): boolean; otherwise: string }> = {
+  purge: { met: (store) => store.purge !== undefined, otherwise: 'the store has no purge' },
+  list: { met: (store) => store.list !== undefined, otherwise: 'the store has no list' },
+  watch: { met: (store) => store.watch !== undefined, otherwise: 'the store has no watch' },
+  transactional: {
+    met: (store) => store.capabilities.transactional !== false,
+    otherwise: 'capabilities.transactional is false',
+  },
+  "transactional: 'async'": {
+    met: (store) => store.capabilities.transactional === 'async',
+    otherwise: "capabilities.transactional is not 'async'",
+  },
+  "clock: 'store'": {
+    met: (store) => store.capabilities.clock === 'store',
+    otherwise: "capabilities.clock is 'host'",
+  },
+  maxValueBytes: {
+    met: (store) => store.capabilities.maxValueBytes <= TESTABLE_VALUE_BYTES,
+    otherwise: `capabilities.maxValueBytes is above ${TESTABLE_VALUE_BYTES}`,
+  },
+  'harness.unreachable': {
+    met: (_, harness) => harness.unreachable !== undefined,
+    otherwise: 'the harness has no `unreachable`',
+  },
+  'harness.server': { met: (_, harness) => harness.server !== undefined, otherwise: 'the harness has no `server`' },
 }
 
 /** Why a check does not apply to a store: the capability that it lacks. `null` where the check applies. */
 export async function ruledOut(check: Check, harness: AnyHarness): Promise<string | null> {
   if (check.needs.length === 0) return null
   return withStore(harness, {}, async (store) => {
-    const missing = check.needs.find((need) => !present[need](store, harness))
-    return missing ? `not applicable: without ${missing}` : null
+    const missing = check.needs.find((need) => !requirements[need].met(store, harness))
+    return missing ? `does not apply: ${requirements[missing].otherwise}` : null
   })
 }

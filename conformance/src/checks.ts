@@ -1,8 +1,39 @@
 import type { Check } from './check.ts'
+import { availabilityChecks } from './checks/availability.ts'
+import { clockChecks } from './checks/clock.ts'
+import { contentChecks } from './checks/contents.ts'
+import { expiryChecks } from './checks/expiry.ts'
 import { harnessChecks } from './checks/harness.ts'
 import { historyChecks } from './checks/histories.ts'
+import { holdingChecks } from './checks/holding.ts'
+import { keyChecks } from './checks/keys.ts'
+import { listChecks } from './checks/list.ts'
+import { purgeChecks } from './checks/purge.ts'
 import { raceChecks } from './checks/races.ts'
 import { sequenceChecks } from './checks/sequences.ts'
+import { settledChecks } from './checks/settled.ts'
+import { tokenChecks } from './checks/tokens.ts'
+import { transactionChecks } from './checks/transactions.ts'
+import { valueChecks } from './checks/values.ts'
+import { watchChecks } from './checks/watch.ts'
 
 /** Every check of the suite, in the order in which failures are the easiest to understand. */
-export const checks: readonly Check[] = [...harnessChecks, ...sequenceChecks, ...raceChecks, ...historyChecks]
+export const checks: readonly Check[] = [
+  ...harnessChecks,
+  ...holdingChecks,
+  ...tokenChecks,
+  ...settledChecks,
+  ...expiryChecks,
+  ...contentChecks,
+  ...valueChecks,
+  ...keyChecks,
+  ...clockChecks,
+  ...availabilityChecks,
+  ...sequenceChecks,
+  ...raceChecks,
+  ...historyChecks,
+  ...purgeChecks,
+  ...listChecks,
+  ...watchChecks,
+  ...transactionChecks,
+]

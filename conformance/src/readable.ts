@@ -7,7 +7,7 @@ import type { Reply } from './command.ts'
  * so that a store may add its own.
  */
 export function readable(reply: Reply): Record<string, unknown> | null {
-  if (reply === null) return null
+  if (reply === null || typeof reply !== 'object') return reply
   if (!('outcome' in reply)) return readableView(reply)
   switch (reply.outcome) {
     case 'ok':

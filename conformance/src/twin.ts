@@ -49,12 +49,13 @@ export function createTwin(store: BoundStore, clock: ManualClock): Twin {
   const ownKey = freshKey()
   const records = new Map<string, StoredRecord | null>()
   const trace: string[] = []
+  const startedMs = clock.nowMs
 
   async function call(key: string, command: Command): Promise<Reply> {
     const { record, reply } = reduceAny(records.get(key) ?? null, command, clock.nowMs * 1000)
     records.set(key, record)
     const name = key === ownKey ? '' : `…${key.slice(-6)} `
-    trace.push(`${clock.nowMs - EPOCH_MS} ms: ${name}${describeCommand(command)}`)
+    trace.push(`${clock.nowMs - startedMs} ms: ${name}${describeCommand(command)}`)
     const answered = await send(store, key, command)
     const [actual, expected] = [readable(answered), readable(reply)]
     if (!isDeepStrictEqual(actual, expected)) {

@@ -1,4 +1,15 @@
+import { afterAll } from 'vitest'
 import { describeStore } from '../src/vitest.ts'
+import { referenceServer, remoteStore } from './reference-server.ts'
 import { referenceStore } from './reference-store.ts'
 
 describeStore('reference', { open: referenceStore })
+
+const server = await referenceServer()
+afterAll(() => server.close())
+
+describeStore('reference behind TCP', {
+  open: (options) => remoteStore(server, options),
+  unreachable: () => remoteStore({ host: '127.0.0.1', port: 1 }),
+  server: { ...server, open: (address) => remoteStore(address) },
+})

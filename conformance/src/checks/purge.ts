@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import type { Check } from '../check.ts'
+import { type AnyStore, withStore, withStores } from '../harness.ts'
+import { recordHistory } from '../history.ts'
+import { freshKey } from '../keys.ts'
+import { checkHistory } from '../linearizability.ts'
+import { forAll } from '../property.ts'
+import { CLIENTS, runScripts, scripts } from '../scripts.ts'
+import { runSequence, sequencesWithPurges } from '../sequences.ts'
+import { settings } from '../settings.ts'
+import { createTwin, manualClock } from '../twin.ts'
+
+/**
+ * A purge concerns all records of the store. These clocks start far behind every other one, so that the purges find
+ * nothing of other checks that is old to them.
+ */
+const PAST_MS = Date.UTC(1990, 0)
+
+const claim = { owner: 'owner', fingerprint: 'fingerprint', leaseMs: 0, retentionMs: 0 }
+
+export const purgeChecks: readonly Check[] = [
+  {
+    id: 'C17',
+    title: 'no sequence of calls shows whether somebody purged in between',
+    clauses: ['C17', 'C2'],
+    needs: ['purge'],
+    run: (harness) => {
+      const clock = manualClock(PAST_MS)
+      return withStore(harness, clock, (store) =>
+        forAll(sequencesWithPurges, settings.runs, (steps) =>
+          runSequence(createTwin(store, clock), steps, async (limit, graceMs) => {
+            await purge(store, { limit, graceMs })
+          }),
+        ),
+      )
+    },
+  },
+  {
+    id: 'C17-concurrent',
+    title: 'nor do concurrent calls, with every purge as early as it may be',
+    clauses: ['C17', 'C18'],
+    needs: ['purge'],
+    run: (harness) =>
+      withStores(harness, CLIENTS + 1, {}, ([purging, ...stores]) =>
+        forAll(
+          scripts,
+          settings.histories,
+          async (all) => {
+            const recorded = recordHistory(stores)
+            let running = true
+            const purges = (async () => {
+              while (running) await purge(purging as AnyStore, { limit: 100, graceMs: 0 })
+            })()
+            await runScripts(all, recorded.stores, freshKey('history')).finally(() => {
+              running = false
+            })
+            await purges
+            checkHistory(recorded.history)
+          },
+          { shrink: false },
+        ),
+      ),
+  },
+  {
+    id: 'C17-grace',
+    title: 'a purge waits a minute by default, so that a clock that steps back gives no token twice',
+    clauses: ['C17', 'C2'],
+    needs: ['purge'],
+    run: (harness) => {
+      const clock = manualClock(PAST_MS)
+      return withStore(harness, clock, async (store) => {
+        const key = freshKey('grace')
+        const { token } = await store.begin(key, claim)
+        clock.nowMs += 59_999
+        await purge(store, { limit: 1_000 })
+        clock.nowMs -= 59_999
+        const next = await store.begin(key, { ...claim, owner: 'next' })
+        assert.ok(
+          next.token > token,
+          `token ${next.token} must be above ${token}, which was given out before the purge`,
+        )
+      })
+    },
+  },
+  {
+    id: 'C17-limit',
+    title: 'a purge removes what is old, at most as many as it was told, and says how many',
+    clauses: ['C17'],
+    needs: ['purge'],
+    run: (harness) => {
+      const clock = manualClock(PAST_MS)
+      return withStore(harness, clock, async (store) => {
+        const kept = freshKey('kept')
+        await store.begin(kept, { ...claim, retentionMs: 3_600_000 })
+        const old = Array.from({ length: 7 }, () => freshKey('old'))
+        for (const key of old) await store.begin(key, claim)
+        clock.nowMs += 60_000
+        let removed = 0
+        for (let before = -1; removed > before; ) {
+          before = removed
+          removed += await purge(store, { limit: 3 })
+        }
+        assert.ok(removed >= old.length, `${removed} records were removed, and ${old.length} were old enough`)
+        assert.equal((await store.get(kept))?.state, 'in_progress', 'a live record must stay')
+        assert.equal(await purge(store, { limit: 3 }), 0, 'nothing is left to remove')
+      })
+    },
+  },
+]
+
+async function purge(store: AnyStore, options: { limit: number; graceMs?: number }): Promise<number> {
+  const removed = await store.purge?.(options)
+  assert.ok(
+    removed !== undefined && Number.isInteger(removed) && removed >= 0 && removed <= options.limit,
+    `a purge must say how many it removed, at most ${options.limit}, and said ${String(removed)}`,
+  )
+  return removed
+}
