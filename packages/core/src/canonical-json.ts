@@ -6,8 +6,8 @@ const MAX_DEPTH = 1000
 /**
  * The canonical JSON text of a value. Members that are `undefined` are left out, and `toJSON` is honoured.
  *
- * @throws InvalidCallError for what JSON would lose silently (BigInt, NaN, functions, Map and Set, `undefined` in an
- * array, lone surrogates), for cycles, and for more than 1000 levels
+ * @throws InvalidCallError for what JSON would lose silently (BigInt, NaN, functions, Map, Set and Error, `undefined` in
+ * an array, lone surrogates), for cycles, and for more than 1000 levels
  */
 export function canonicalize(value: unknown): string {
   return write(value, [], '')
@@ -35,10 +35,12 @@ function writeObject(value: object, ancestors: readonly object[], member: string
   if (ancestors.includes(value)) throw new InvalidCallError('payload', `payload at '${member}': a cycle`)
   if (ancestors.length >= MAX_DEPTH) throw new InvalidCallError('payload', `payload: more than ${MAX_DEPTH} levels`)
   const here = [...ancestors, value]
-  if (hasToJson(value)) return write(value.toJSON(member), here, member)
-  if (Array.isArray(value)) return `[${value.map((item, index) => write(item, here, `${index}`)).join()}]`
+  const json: unknown = hasToJson(value) ? value.toJSON(member) : value
+  if (json !== value) return write(json, here, member)
+  // `Array.from` sees the holes of a sparse array, which `map` skips
+  if (Array.isArray(value)) return `[${Array.from(value, (item, index) => write(item, here, `${index}`)).join()}]`
   const names = Object.keys(value).sort()
-  if (names.length === 0 && !isPlain(value)) {
+  if (isOpaque(value) || (names.length === 0 && !isPlain(value))) {
     const kind = value.constructor?.name ?? 'object'
     throw new InvalidCallError(
       'payload',
@@ -54,6 +56,11 @@ function writeObject(value: object, ancestors: readonly object[], member: string
 
 function hasToJson(value: object): value is { toJSON(member: string): unknown } {
   return 'toJSON' in value && typeof value.toJSON === 'function'
+}
+
+/** What these hold are not their members, though they may have members too. */
+function isOpaque(value: object): boolean {
+  return value instanceof Map || value instanceof Set || value instanceof Error
 }
 
 function isPlain(value: object): boolean {
