@@ -1,4 +1,4 @@
-/** Durations as people write them, and timers that hold them. */
+/** Durations as people write them. */
 import { InvalidOptionError } from './errors.ts'
 
 /** A number of milliseconds, or a number with a unit: `'250ms'`, `'30s'`, `'15m'`, `'24h'`, `'7d'`. */
@@ -25,11 +25,11 @@ export const retention = {
  * @throws InvalidOptionError naming `option` when it cannot be read, or is outside `min` to `max` (ms).
  */
 export function toMs(option: string, duration: Duration, { min = 0, max = MAX_DURATION_MS } = {}): number {
-  const ms = Math.ceil(parse(option, duration))
+  const ms = parse(option, duration)
   if (ms < min || ms > max) {
     throw new InvalidOptionError(option, `must be between ${describe(min)} and ${describe(max)}, got ${describe(ms)}`)
   }
-  return ms
+  return Math.ceil(ms)
 }
 
 function parse(option: string, duration: Duration): number {
