@@ -10,14 +10,22 @@ export type Digest = (label: string, parts: readonly (string | Uint8Array)[]) =>
 const MIN_SECRET_BYTES = 16
 const utf8 = new TextEncoder()
 
-/** @throws InvalidOptionError for a secret under 16 bytes */
+/** @throws InvalidOptionError for a secret that is neither text nor bytes, or under 16 bytes */
 export function createDigest(secret: string | Uint8Array | undefined): Digest {
-  const key = typeof secret === 'string' ? utf8.encode(secret) : secret?.slice()
-  if (key && key.length < MIN_SECRET_BYTES) {
-    throw new InvalidOptionError('secret', `must have at least ${MIN_SECRET_BYTES} random bytes, got ${key.length}`)
-  }
+  const key = secret === undefined ? undefined : readSecret(secret)
   const hash = nodeHash(key) ?? webHash(key)
   return (label, parts) => hash(frame([label, ...parts]))
+}
+
+/** A copy, so that its owner may wipe the bytes. */
+function readSecret(secret: string | Uint8Array): Uint8Array<ArrayBuffer> {
+  const text = typeof secret === 'string'
+  if (!text && !(secret instanceof Uint8Array)) {
+    throw new InvalidOptionError('secret', 'must be random bytes, or a text of them')
+  }
+  const key = text ? utf8.encode(secret) : new Uint8Array(secret)
+  if (key.length >= MIN_SECRET_BYTES) return key
+  throw new InvalidOptionError('secret', `must have at least ${MIN_SECRET_BYTES} random bytes, got ${key.length}`)
 }
 
 /** Each part behind its length (4 bytes), so that `['a', 'bc']` and `['ab', 'c']` differ. */

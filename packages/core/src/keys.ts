@@ -32,7 +32,9 @@ export function fingerprintOf(digest: Digest, payload: unknown): string | Promis
 
 function describePayload(payload: unknown): readonly (string | Uint8Array)[] {
   if (payload === undefined) return ['none']
-  if (payload instanceof Uint8Array) return ['bytes', payload]
+  if (ArrayBuffer.isView(payload)) {
+    return ['bytes', new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength)]
+  }
   if (payload instanceof ArrayBuffer) return ['bytes', new Uint8Array(payload)]
   if (typeof payload !== 'string') return ['json', canonicalize(payload)]
   if (!payload.isWellFormed()) throw new InvalidCallError('payload', 'payload: a lone surrogate has no UTF-8 form')
@@ -49,7 +51,7 @@ export async function derivedKeys(digest: Digest, key: string, fingerprint: stri
   const base = (await digest('retryproof/derived', [key, fingerprint])).slice(0, 32)
   return (step) => {
     if (typeof step === 'string' && STEP.test(step)) return `${base}-${step}`
-    throw new InvalidOptionError('step', `must be 1 to 64 of A-Z a-z 0-9 _ . -, got ${JSON.stringify(step)}`)
+    throw new InvalidOptionError('step', `must be 1 to 64 of A-Z a-z 0-9 _ . -, got '${String(step)}'`)
   }
 }
 
