@@ -1,1 +1,1 @@
-export {}
+export { attemptOf, type HandlerContext, type IdempotentHandler, idempotent } from './idempotent.ts'

@@ -1,1 +1,6 @@
-export {}
+export type { Exchange, HandlerAnswer, HeaderField, HttpResponse, RequestBody } from './exchange.ts'
+export type { FingerprintOptions } from './fingerprint.ts'
+export { attemptFor, createGuard, type Decision, type Guard } from './guard.ts'
+export type { KeySyntax } from './key-header.ts'
+export type { HttpOptions } from './options.ts'
+export type { AnswerHead, RecordPolicy } from './outcome-policy.ts'

@@ -1,0 +1,56 @@
+/** What a framework binding and the rest of this package tell each other. */
+
+/** A header field: its name as it was written, and its value. A name may occur several times. */
+export type HeaderField = readonly [name: string, value: string]
+
+/** One request, as a binding describes it. */
+export interface Exchange<Native> extends RequestBody {
+  readonly method: string
+  /** Path and query as the client sent them, prefixes of mounted routers included. */
+  readonly target: string
+  readonly headers: readonly HeaderField[]
+  /** The full pattern of the route, prefixes included; `undefined` where the framework does not know it. */
+  readonly route: string | undefined
+  /** Aborts when the client goes away, so that a call that waits stops waiting. */
+  readonly signal?: AbortSignal
+  /** The framework's own request, handed to `scope`, `key` and `operation`. */
+  readonly native: Native
+}
+
+/** The body of a request, in whichever form the binding can have it; none of them where somebody consumed it. */
+export interface RequestBody {
+  /** Its bytes; empty where there is no body. */
+  readonly body: Uint8Array | undefined
+  /** What a parser of the framework made of it, where one ran. */
+  readonly parsed?: unknown
+  /** Reads a body that nobody has read yet, and leaves it readable for whoever comes after. Null: larger than `maxBytes`. */
+  readonly read?: (maxBytes: number) => Promise<Uint8Array | null>
+}
+
+/** A whole response. */
+export interface HttpResponse {
+  readonly status: number
+  readonly headers: readonly HeaderField[]
+  readonly body: Uint8Array
+}
+
+/** What a handler answered. */
+export interface HandlerAnswer {
+  /** The headers are those that the handler set: none that was there before the binding. */
+  readonly response: HttpResponse
+  /** False when the body went out as a stream, or is too large to keep: `response.body` is then empty. */
+  readonly replayable: boolean
+}
+
+/** The values of a header, in the order in which they were sent. */
+export function headerValues(headers: readonly HeaderField[], name: string): string[] {
+  return headers.flatMap(([field, value]) =>
+    field.length === name.length && field.toLowerCase() === name ? [value] : [],
+  )
+}
+
+/** The media type without its parameters; empty where there is none. */
+export function mediaTypeOf(headers: readonly HeaderField[]): string {
+  const [type = ''] = headerValues(headers, 'content-type')
+  return (type.split(';', 1)[0] ?? '').trim().toLowerCase()
+}

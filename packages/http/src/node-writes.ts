@@ -1,0 +1,66 @@
+/** How Node's `write`, `end` and `writeHead` read their arguments. */
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+
+export type Callback = (error?: Error | null) => void
+
+/** What may be written; Node throws for anything else. */
+export function isChunk(value: unknown): value is string | Uint8Array {
+  return typeof value === 'string' || value instanceof Uint8Array
+}
+
+/** A copy, since the writer may use its buffer again as soon as it was told that it was taken. */
+export function toBytes(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): Uint8Array {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk)
+}
+
+/** What follows a chunk: perhaps an encoding, perhaps a callback. */
+export function readWriteArguments([first, second]: readonly unknown[]): {
+  readonly encoding: BufferEncoding | undefined
+  readonly callback: Callback | undefined
+} {
+  const callback = typeof first === 'function' ? first : second
+  return {
+    encoding: typeof first === 'string' ? (first as BufferEncoding) : undefined,
+    callback: typeof callback === 'function' ? (callback as Callback) : undefined,
+  }
+}
+
+type HeadersArgument = OutgoingHttpHeaders | readonly (OutgoingHttpHeader | OutgoingHttpHeader[])[] | undefined
+
+/** What follows a status: perhaps a message, perhaps headers. */
+export function readHeadArguments([first, second]: readonly unknown[]): {
+  readonly message: string | undefined
+  readonly headers: HeadersArgument
+} {
+  if (typeof first !== 'string')
+    return { message: undefined, headers: (second ?? first ?? undefined) as HeadersArgument }
+  return { message: first, headers: (second ?? undefined) as HeadersArgument }
+}
+
+/** Sets headers as `writeHead` does: from an object, or from a list in which a name may occur several times. */
+export function applyHeaders(res: ServerResponse, headers: HeadersArgument): void {
+  if (!isList(headers)) {
+    for (const [name, value] of Object.entries(headers ?? {})) res.setHeader(name, value as OutgoingHttpHeader)
+    return
+  }
+  const fields = headers.flat().map(String)
+  const names = fields.filter((_, index) => index % 2 === 0)
+  for (const name of names) res.removeHeader(name)
+  for (const [index, name] of names.entries()) res.appendHeader(name, fields[2 * index + 1] ?? '')
+}
+
+function isList(headers: HeadersArgument): headers is Extract<HeadersArgument, readonly unknown[]> {
+  return Array.isArray(headers)
+}
+
+const statusMessage = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** Node throws for any other. */
+export function isValidHead(status: number, message: string | undefined): boolean {
+  return Number.isInteger(status) && status >= 100 && status <= 999 && statusMessage.test(message ?? '')
+}
+
+export function concatenate(chunks: readonly Uint8Array[]): Uint8Array {
+  const [only] = chunks
+  return chunks.length === 1 && only ? only : Buffer.concat(chunks)
+}

@@ -1,0 +1,3 @@
+export { headerFields, sendResponse } from './node-headers.ts'
+export { requestBody } from './node-request.ts'
+export { type CapturedResponse, type CaptureLimits, captureResponse } from './node-response.ts'

@@ -1,0 +1,119 @@
+/** Every outcome that is no answer of the handler, as a problem of RFC 9457. */
+import {
+  IdempotencyError,
+  type IdempotencyErrorCode,
+  InProgressError,
+  InvalidCallError,
+  NotReplayableError,
+} from '@retryproof/core'
+import type { HeaderField, HttpResponse } from './exchange.ts'
+import { Refusal } from './refusal.ts'
+
+interface Problem {
+  readonly status: number
+  readonly title: string
+  /** Sending the same request again, with the same key, may succeed. */
+  readonly retryable: boolean
+}
+
+/** By the fragment of their type: each is a heading of the documentation. */
+export const problems = {
+  'key-missing': { status: 400, title: 'Idempotency-Key is missing', retryable: false },
+  'key-invalid': { status: 400, title: 'Idempotency-Key is not valid', retryable: false },
+  'body-invalid': { status: 400, title: 'The body cannot be told from another', retryable: false },
+  'in-progress': { status: 409, title: 'A request with this Idempotency-Key is in progress', retryable: true },
+  'lease-lost': { status: 409, title: 'Another attempt took this Idempotency-Key over', retryable: true },
+  'outcome-unknown': { status: 409, title: 'The outcome of an earlier attempt is unknown', retryable: false },
+  'not-replayable': { status: 410, title: 'Done before, but the answer was not kept', retryable: false },
+  'body-too-large': { status: 413, title: 'The body is too large', retryable: false },
+  'body-unsupported': { status: 415, title: 'This kind of body is not supported', retryable: false },
+  'key-reused': { status: 422, title: 'Idempotency-Key was used for another request', retryable: false },
+  'replayed-failure': { status: 500, title: 'The operation failed for good', retryable: false },
+  undecodable: { status: 500, title: 'The recorded answer cannot be read', retryable: false },
+  unavailable: { status: 503, title: 'Idempotency cannot be guaranteed right now', retryable: true },
+  draining: { status: 503, title: 'This server is shutting down', retryable: true },
+} as const satisfies Record<string, Problem>
+
+export type ProblemType = keyof typeof problems
+
+export interface ProblemOptions {
+  readonly docs: string
+  readonly maxRetryAfterMs: number
+}
+
+const utf8 = new TextEncoder()
+
+const typeByCode: Partial<Record<IdempotencyErrorCode, ProblemType>> = {
+  MISMATCH: 'key-reused',
+  IN_PROGRESS: 'in-progress',
+  LEASE_LOST: 'lease-lost',
+  OUTCOME_UNKNOWN: 'outcome-unknown',
+  NOT_REPLAYABLE: 'not-replayable',
+  REPLAYED_FAILURE: 'replayed-failure',
+  UNDECODABLE: 'undecodable',
+  DRAINING: 'draining',
+  STORE_UNAVAILABLE: 'unavailable',
+}
+
+/** The client's fault; an operation or a scope that cannot be used is not. */
+const typeByField: Partial<Record<InvalidCallError['field'], ProblemType>> = {
+  key: 'key-invalid',
+  payload: 'body-invalid',
+}
+
+/** What went wrong inside is for the operator, who has the events; a client is told what to do. */
+const details: Partial<Record<ProblemType, string>> = {
+  unavailable:
+    'The record of this key cannot be reached. Nothing is lost: send the same request again with the same key.',
+  undecodable: 'The request was handled before, and is not handled again under this key. Ask the operator.',
+  'replayed-failure': 'The request was handled before, and is not handled again under this key. Ask the operator.',
+}
+
+/** The response for an error of this library; `undefined` for what is the application's to handle. */
+export function problemFor(error: unknown, { docs, maxRetryAfterMs }: ProblemOptions): HttpResponse | undefined {
+  const type = typeOf(error)
+  if (!type) return undefined
+  const { status, title, retryable } = problems[type]
+  const detail = details[type] ?? (error as Error).message
+  const instance = `urn:uuid:${crypto.randomUUID()}`
+  const original = error instanceof NotReplayableError ? originalOf(error) : undefined
+  const body = { type: withFragment(docs, type), title, status, detail, instance, retryable, original }
+  const headers: HeaderField[] = [
+    ['Content-Type', 'application/problem+json'],
+    ['Cache-Control', 'no-store'],
+    ['Link', `<${docs}>; rel="describedby"`],
+  ]
+  if (retryable) headers.push(['Retry-After', retryAfter(error, maxRetryAfterMs)])
+  if (original?.location !== undefined) headers.push(['Location', original.location])
+  return { status, headers, body: utf8.encode(JSON.stringify(body)) }
+}
+
+function typeOf(error: unknown): ProblemType | undefined {
+  if (error instanceof Refusal) return error.reason
+  if (error instanceof InvalidCallError) return typeByField[error.field]
+  return error instanceof IdempotencyError ? typeByCode[error.code] : undefined
+}
+
+/** Whole seconds, at least one. */
+function retryAfter(error: unknown, maxMs: number): string {
+  const ms = error instanceof InProgressError ? Math.min(error.retryAfterMs, maxMs) : maxMs
+  return String(Math.max(1, Math.ceil(ms / 1000)))
+}
+
+/** What is known of an answer that was not kept. */
+export interface AnswerSummary {
+  readonly status: number
+  readonly location?: string
+}
+
+function originalOf({ summary }: NotReplayableError): AnswerSummary | undefined {
+  const { status, location } = (summary ?? {}) as { status?: unknown; location?: unknown }
+  if (typeof status !== 'number') return undefined
+  return typeof location === 'string' ? { status, location } : { status }
+}
+
+function withFragment(docs: string, fragment: string): string {
+  const url = new URL(docs)
+  url.hash = fragment
+  return url.href
+}
