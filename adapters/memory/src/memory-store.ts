@@ -8,6 +8,7 @@ import {
   type RecordView,
   type Reduced,
   reduce,
+  requireRoom,
   type StoredRecord,
   StoreUnavailableError,
 } from '@retryproof/core'
@@ -100,8 +101,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       transactional: false,
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    begin: async (key, claim) => copyOut(apply(key, (record, at) => reduce(record, { op: 'begin', claim }, at))),
+    async begin(key, claim) {
+      requireRoom(MAX_VALUE_BYTES, claim)
+      return copyOut(apply(key, (record, at) => reduce(record, { op: 'begin', claim }, at)))
+    },
     async transition(key, token, change) {
+      requireRoom(MAX_VALUE_BYTES, change)
       const reply = apply(key, (record, at) => reduce(record, { op: 'transition', token, change }, at))
       return reply.outcome === 'lost' && reply.current ? { ...reply, current: copyOut(reply.current) } : reply
     },

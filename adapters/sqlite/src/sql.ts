@@ -15,22 +15,13 @@ export type Row = {
 }
 
 const FULL = 2
+const EXTRA = 3
 
-/**
- * Makes the connection ready. An acknowledged change survives a loss of power only with `synchronous` FULL, and
- * better-sqlite3 opens with NORMAL.
- *
- * @throws StoreMisconfiguredError when the database is not one that `migrate` has prepared
- */
+/** @throws StoreMisconfiguredError when the database is not one that `migrate` has prepared */
 export function prepareStatements(database: SqliteDatabase, table: string) {
+  makeDurable(database)
   verifyTable(database, table)
   verifyJournal(database)
-  if (Number(pragma(database, 'synchronous')) < FULL) {
-    if (isInTransaction(database)) {
-      throw new StoreMisconfiguredError('Run PRAGMA synchronous = FULL on the connection before its transaction opens.')
-    }
-    database.exec('PRAGMA synchronous = FULL')
-  }
   const name = quoted(table)
   const all = Object.keys(columns)
   return {
@@ -40,7 +31,7 @@ export function prepareStatements(database: SqliteDatabase, table: string) {
     write: statement(
       database,
       `INSERT INTO ${name} (${all}) VALUES (${all.map(() => '?')})
-       ON CONFLICT (k) DO UPDATE SET ${all.map((column) => `${column} = excluded.${column}`)}`,
+       ON CONFLICT (k) DO UPDATE SET ${all.slice(1).map((column) => `${column} = excluded.${column}`)}`,
     ),
     /** Takes the write lock and changes nothing; fails where the transaction has read an older snapshot. */
     lock: statement(database, `UPDATE ${name} SET token = token WHERE 0`),
@@ -84,6 +75,17 @@ export function toRecord(row: Row): StoredRecord {
     request: bytes(row.request),
     checkpoint: data && { seq: Number(row.checkpoint_seq), data },
     result: bytes(row.result),
+  }
+}
+
+/** An acknowledged change survives a loss of power only with `synchronous` FULL, and better-sqlite3 opens with NORMAL. */
+function makeDurable(database: SqliteDatabase): void {
+  const level = Number(pragma(database, 'synchronous'))
+  if (!isInTransaction(database)) {
+    // said aloud also where it is so now: better-sqlite3 changes a level that nobody chose once the file is in WAL mode
+    if (level < EXTRA) statement(database, 'PRAGMA synchronous = FULL').run()
+  } else if (level < FULL) {
+    throw new StoreMisconfiguredError('Run PRAGMA synchronous = FULL on the connection before its transaction opens.')
   }
 }
 

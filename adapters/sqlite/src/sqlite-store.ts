@@ -9,6 +9,7 @@ import {
   listed,
   type Reduced,
   reduce,
+  requireRoom,
   type StoredRecord,
   toMs,
 } from '@retryproof/core'
@@ -51,6 +52,8 @@ export function sqliteStore<Database extends SqliteDatabase>(
   const lockTimeoutMs = toMs('lockTimeoutMs', options.lockTimeoutMs ?? 5_000)
   const prepared = new WeakMap<SqliteDatabase, Statements>()
   const clock = () => Math.round(now() * 1000)
+  // a first call inside a transaction then finds the connection ready; what is wrong with it, every call tells
+  whenFree(database, 0, () => statementsOf(database)).catch(() => undefined)
 
   function statementsOf(connection: SqliteDatabase): Statements {
     const sql = prepared.get(connection) ?? prepareStatements(connection, table)
@@ -119,8 +122,8 @@ export function sqliteStore<Database extends SqliteDatabase>(
       transactional: 'sync',
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    begin: (key, claim) => apply(key, begin(claim)),
-    transition: (key, token, change) => apply(key, transition(token, change)),
+    begin: async (key, claim) => apply(key, begin(claim)),
+    transition: async (key, token, change) => apply(key, transition(token, change)),
     get: (key) => apply(key, get),
     purge: ({ limit, graceMs = DEFAULT_GRACE_MS }) =>
       use((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes)),
@@ -130,10 +133,15 @@ export function sqliteStore<Database extends SqliteDatabase>(
   }
 }
 
-const begin = (claim: Claim) => (record: StoredRecord | null, at: number) => reduce(record, { op: 'begin', claim }, at)
+function begin(claim: Claim) {
+  requireRoom(MAX_VALUE_BYTES, claim)
+  return (record: StoredRecord | null, at: number) => reduce(record, { op: 'begin', claim }, at)
+}
 
-const transition = (token: number, change: Change) => (record: StoredRecord | null, at: number) =>
-  reduce(record, { op: 'transition', token, change }, at)
+function transition(token: number, change: Change) {
+  requireRoom(MAX_VALUE_BYTES, change)
+  return (record: StoredRecord | null, at: number) => reduce(record, { op: 'transition', token, change }, at)
+}
 
 const get = (record: StoredRecord | null, at: number) => reduce(record, { op: 'get' }, at)
 
