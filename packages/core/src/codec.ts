@@ -5,6 +5,7 @@
  * It names what made it, so that a record stays readable when the configuration changes.
  */
 import { UndecodableError } from './errors.ts'
+import { chain, type MaybePromise } from './maybe-promise.ts'
 
 /** What kind of value a record's bytes hold. */
 export type Kind = 'value' | 'unreplayable' | 'failure'
@@ -61,9 +62,9 @@ export interface Where {
 /** A serializer and codecs, with the envelope around them. */
 export interface Pipeline {
   /** `plain`: what the serializer made of the value. */
-  encodeValue(plain: Uint8Array, where: Where): Promise<Uint8Array>
+  encodeValue(plain: Uint8Array, where: Where): MaybePromise<Uint8Array>
   /** What is not a value of the handler is always JSON. */
-  encodeJson(kind: Exclude<Kind, 'value'>, value: unknown, where: Where): Promise<Uint8Array>
+  encodeJson(kind: Exclude<Kind, 'value'>, value: unknown, where: Where): MaybePromise<Uint8Array>
   /** @throws UndecodableError */
   decode(envelope: Uint8Array, where: Where): Promise<{ readonly kind: Kind; readonly value: unknown }>
 }
@@ -76,16 +77,21 @@ export function createPipeline(serializer: Serializer, codecs: readonly Codec[])
   const serializers = new Map([jsonSerializer, serializer].map((each) => [each.id, each]))
   const known = new Map(codecs.map((each) => [each.id, each]))
 
-  async function encode(kind: Kind, first: Serializer, plain: Uint8Array, { key, fingerprint }: Where) {
+  /** At once where every codec answers at once. */
+  function encode(kind: Kind, first: Serializer, plain: Uint8Array, where: Where): MaybePromise<Uint8Array> {
+    const { key, fingerprint } = where
     const header = `${kind}:${[first, ...codecs].map((each) => each.id).join(',')}`
-    let bytes = plain
-    for (const codec of codecs) bytes = await codec.encode(bytes, { key, fingerprint, kind, header })
-    return seal(header, bytes)
+    const context = { key, fingerprint, kind, header }
+    const encoded = codecs.reduce<MaybePromise<Uint8Array>>(
+      (bytes, codec) => chain(bytes, (ready) => codec.encode(ready, context)),
+      plain,
+    )
+    return chain(encoded, (bytes) => seal(header, bytes))
   }
 
   return {
     encodeValue: (plain, where) => encode('value', serializer, plain, where),
-    encodeJson: async (kind, value, where) => encode(kind, jsonSerializer, jsonSerializer.serialize(value), where),
+    encodeJson: (kind, value, where) => encode(kind, jsonSerializer, jsonSerializer.serialize(value), where),
     async decode(envelope, { key, fingerprint }) {
       const { header, kind, ids, bytes: sealed } = open(envelope)
       const [first, ...rest] = ids

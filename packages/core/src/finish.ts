@@ -2,8 +2,8 @@
 import { toMs } from './durations.ts'
 import { attemptEventOf, type Engine, type Task } from './engine.ts'
 import type { Lease } from './lease.ts'
-import { type HandBack, Unreplayable } from './outcome.ts'
-import { encodeFailure, encodeOmission, encodeValue, giveOwn, type Own, yieldToWinner } from './record.ts'
+import type { HandBack, Unreplayable } from './outcome.ts'
+import { encodeFailure, encodeReturned, giveOwn, type Own, yieldToWinner } from './record.ts'
 import type { BeginReply, Change, TransitionReply } from './store.ts'
 import { instant, later, sleep } from './timers.ts'
 import type { FailureDecision, Outcome } from './types.ts'
@@ -72,10 +72,7 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
     recording: () => recording,
 
     async complete(returned) {
-      const { value, result, replayable } =
-        returned instanceof Unreplayable
-          ? await encodeOmission(task, returned.value, { reason: 'unreplayable', summary: returned.summary })
-          : await encodeValue(engine, task, returned)
+      const { value, result, replayable } = await encodeReturned(engine, task, returned)
       const own: Own<T> = { kind: 'value', value, result }
       const reply = await send({ to: 'completed', result, retentionMs }, engine.settleTimeoutMs)
       if (reply.outcome === 'unanswered') return giveOwn(engine, task, acquired, own, reply.reason)

@@ -1,8 +1,9 @@
 /** Recording what an attempt came to, and what a holder does that finds itself lost. */
-import type { Pipeline } from './codec.ts'
 import { attemptEventOf, type Engine, newClaim, type Task } from './engine.ts'
 import { describeState, LeaseLostError } from './errors.ts'
 import { type ErrorType, toStoredFailure } from './failures.ts'
+import { chain, type MaybePromise } from './maybe-promise.ts'
+import { Unreplayable } from './outcome.ts'
 import { type Omission, replay } from './replay.ts'
 import type { BeginReply, RecordView } from './store.ts'
 import { instant, later } from './timers.ts'
@@ -14,12 +15,21 @@ export type Own<T> =
   | { readonly kind: 'handBack'; readonly value: T }
   | { readonly kind: 'failure'; readonly error: unknown }
 
+/** A value as a replay gives it, and the bytes that are recorded of it. */
+export interface Encoded<T> {
+  readonly value: T
+  readonly result: Uint8Array
+  readonly replayable: boolean
+}
+
+/** What a handler returned as it is recorded. */
+export function encodeReturned<T>(engine: Engine, task: Task, returned: T | Unreplayable<T>): MaybePromise<Encoded<T>> {
+  if (!(returned instanceof Unreplayable)) return encodeValue(engine, task, returned)
+  return encodeOmission(task, returned.value, { reason: 'unreplayable', summary: returned.summary })
+}
+
 /** The bytes of a value and the value as a replay gives it; where it cannot be kept, why. */
-export async function encodeValue<T>(
-  engine: Engine,
-  task: Task,
-  value: T,
-): Promise<{ readonly value: T; readonly result: Uint8Array; readonly replayable: boolean }> {
+function encodeValue<T>(engine: Engine, task: Task, value: T): MaybePromise<Encoded<T>> {
   const { maxValueBytes } = engine.store.capabilities
   let plain: Uint8Array
   let seen: T
@@ -30,18 +40,26 @@ export async function encodeValue<T>(
   } catch {
     return encodeOmission(task, value, { reason: 'not serialisable' })
   }
-  const result = await task.pipeline.encodeValue(plain, task)
-  if (result.length > maxValueBytes) return encodeOmission(task, value, { reason: 'too large' })
-  return { value: seen, result, replayable: true }
+  return chain(task.pipeline.encodeValue(plain, task), (result) =>
+    result.length > maxValueBytes
+      ? encodeOmission(task, value, { reason: 'too large' })
+      : { value: seen, result, replayable: true },
+  )
 }
 
 /** The bytes that say: completed, but without the value. */
-export async function encodeOmission<T>(task: Task, value: T, omission: Omission) {
-  const result = await task.pipeline.encodeJson('unreplayable', omission, task).catch(() => {
-    const { reason } = omission
-    return task.pipeline.encodeJson('unreplayable', { reason } satisfies Omission, task)
-  })
-  return { value, result, replayable: false }
+function encodeOmission<T>(task: Task, value: T, omission: Omission): MaybePromise<Encoded<T>> {
+  const { reason, summary } = omission
+  const kept: Omission = isJson(summary) ? { reason, summary } : { reason }
+  return chain(task.pipeline.encodeJson('unreplayable', kept, task), (result) => ({ value, result, replayable: false }))
+}
+
+function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined
+  } catch {
+    return false
+  }
 }
 
 /** The bytes of a failure; what its class cannot tell is left out rather than lost altogether. */
@@ -49,7 +67,7 @@ export function encodeFailure(
   { pipeline, ...task }: Task,
   error: unknown,
   types: readonly ErrorType[],
-): ReturnType<Pipeline['encodeJson']> {
+): Promise<Uint8Array> {
   const encode = async (known: readonly ErrorType[]) =>
     pipeline.encodeJson('failure', toStoredFailure(error, known), task)
   return encode(types).catch(() => encode([]))
