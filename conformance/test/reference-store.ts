@@ -3,11 +3,11 @@ import {
   type Command,
   type IdempotencyStore,
   isPurgeable,
-  type ListQuery,
+  listed,
   reduce,
+  requireRoom,
   type StoreCapabilities,
   type StoredRecord,
-  StoreUnavailableError,
 } from '@retryproof/core'
 import type { Reply } from '../src/command.ts'
 
@@ -45,7 +45,8 @@ export function referenceStore({
   const maxValueBytes = capabilities.maxValueBytes ?? 4 * 1024 * 1024
 
   function apply(target: Map<string, StoredRecord>, key: string, command: Command): Reply {
-    assertSizes(command, maxValueBytes)
+    if (command.op === 'begin') requireRoom(maxValueBytes, command.claim)
+    if (command.op === 'transition') requireRoom(maxValueBytes, command.change)
     const { record, reply } = decide(target.get(key) ?? null, structuredClone(command), us())
     if (record) target.set(key, record)
     return structuredClone(reply)
@@ -83,7 +84,12 @@ export function referenceStore({
       return old.length
     },
     async *list(query) {
-      yield* listed(records, query, us())
+      const now = us()
+      let left = query.limit ?? Number.POSITIVE_INFINITY
+      for (const [key, record] of records) {
+        const shown = listed(key, record, query, now)
+        if (shown && left-- > 0) yield shown
+      }
     },
     async watch(key, onChange, signal) {
       const watcher = (changed: string) => changed === key && onChange()
@@ -97,44 +103,5 @@ export function referenceStore({
       for (const [key, record] of draft) records.set(key, record)
       return value
     },
-  }
-}
-
-export function assertSizes(command: Command, maxValueBytes: number): void {
-  const values =
-    command.op === 'begin'
-      ? [command.claim.request]
-      : command.op === 'transition'
-        ? [
-            'result' in command.change ? command.change.result : undefined,
-            'checkpoint' in command.change ? command.change.checkpoint?.data : undefined,
-          ]
-        : []
-  if (values.some((value) => value && value.byteLength > maxValueBytes)) {
-    throw new StoreUnavailableError(`A value is larger than ${maxValueBytes} bytes.`, { applied: 'no' })
-  }
-}
-
-function* listed(records: Map<string, StoredRecord>, query: ListQuery, now: number) {
-  const { namespace, operation, state: wanted, stuckForMs, expired = false, limit = Number.POSITIVE_INFINITY } = query
-  let count = 0
-  for (const [key, { state, token, attempt, interrupted, leaseUntil, expiresAt }] of records) {
-    const [ownNamespace, ownOperation] = key.split('.')
-    const leased = state === 'in_progress' || state === 'released'
-    if (state === 'tombstone' || (expiresAt <= now && !expired) || count >= limit) continue
-    if (namespace !== undefined && namespace !== ownNamespace) continue
-    if (operation !== undefined && operation !== ownOperation) continue
-    if (wanted !== undefined && wanted !== state) continue
-    if (stuckForMs !== undefined && !(leased && leaseUntil + stuckForMs * 1000 <= now)) continue
-    count++
-    yield {
-      key,
-      state,
-      token,
-      attempt,
-      interrupted,
-      leaseRemainingMs: leased ? Math.max(0, Math.ceil((leaseUntil - now) / 1000)) : 0,
-      retentionRemainingMs: Math.ceil((expiresAt - now) / 1000),
-    }
   }
 }
