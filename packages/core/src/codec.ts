@@ -75,6 +75,7 @@ const jsonSerializer = json()
 
 export function createPipeline(serializer: Serializer, codecs: readonly Codec[]): Pipeline {
   const serializers = new Map([jsonSerializer, serializer].map((each) => [each.id, each]))
+  const jsonOnly = new Map([[jsonSerializer.id, jsonSerializer]])
   const known = new Map(codecs.map((each) => [each.id, each]))
 
   /** At once where every codec answers at once. */
@@ -98,7 +99,7 @@ export function createPipeline(serializer: Serializer, codecs: readonly Codec[])
       try {
         let bytes = sealed
         for (const id of rest.reverse()) bytes = await find(known, id).decode(bytes, { key, fingerprint, kind, header })
-        return { kind, value: find(serializers, first).deserialize(bytes) }
+        return { kind, value: find(kind === 'value' ? serializers : jsonOnly, first).deserialize(bytes) }
       } catch (error) {
         if (error instanceof UndecodableError) throw error
         throw new UndecodableError(`A record (${header}) cannot be read: ${String(error)}`, { cause: error })
