@@ -97,13 +97,13 @@ export class NotReplayableError extends IdempotencyError {
   }
 }
 
-/** A stored failure of a class that is not registered. */
+/** A stored failure of a class that is not registered, or could not be made again (`cause`). */
 export class ReplayedFailureError extends IdempotencyError {
   /** Name, message and code of the original error. */
   readonly failure: StoredFailure
 
-  constructor(failure: StoredFailure) {
-    super('REPLAYED_FAILURE', failure.message)
+  constructor(failure: StoredFailure, options?: ErrorOptions) {
+    super('REPLAYED_FAILURE', failure.message, options)
     this.failure = failure
   }
 }

@@ -37,7 +37,8 @@ export function toStoredFailure(error: unknown, types: readonly ErrorType[]): St
     name: type?.name ?? String(name),
     message: String(message),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
-    ...(type ? { data: type.toData(error) } : {}),
+    // null where there is nothing to keep: `data` is what tells a registered class from one that has its name
+    ...(type ? { data: type.toData(error) ?? null } : {}),
   }
 }
 
@@ -48,5 +49,9 @@ function plain(error: unknown): { name: string; message: string; code?: unknown 
 /** The error that a stored failure is thrown as. */
 export function fromStoredFailure(failure: StoredFailure, types: readonly ErrorType[]): Error {
   const type = types.find((candidate) => candidate.name === failure.name && 'data' in failure)
-  return type ? type.fromData(failure) : new ReplayedFailureError(failure)
+  try {
+    return type ? type.fromData(failure) : new ReplayedFailureError(failure)
+  } catch (cause) {
+    return new ReplayedFailureError(failure, { cause })
+  }
 }
