@@ -1,5 +1,4 @@
 /** What happens, told to whoever listens. Events carry digests, never raw keys or payloads. */
-
 import { warn } from './warn.ts'
 
 /** What every event says. */
@@ -46,7 +45,7 @@ export type EventType = keyof IdempotencyEvents
 
 type Listener<Type extends EventType> = (event: IdempotencyEvents[Type]) => void
 
-/** A typed emitter. A listener that throws harms neither the write nor the other listeners. */
+/** A typed emitter. A listener that throws, or rejects, harms neither the write nor the other listeners. */
 export class Emitter {
   readonly #listeners = new Map<EventType, Set<(event: never) => void>>()
 
@@ -59,12 +58,14 @@ export class Emitter {
   }
 
   emit<Type extends EventType>(type: Type, event: IdempotencyEvents[Type]): void {
+    const failed = (error: unknown) => warn(`A listener of '${type}' threw`, error)
     for (const listener of this.#listeners.get(type) ?? []) {
+      const listen = listener as (event: IdempotencyEvents[Type]) => unknown
       try {
-        const listen = listener as Listener<Type>
-        listen(event)
+        const answer = listen(event)
+        if (answer instanceof Promise) answer.catch(failed)
       } catch (error) {
-        warn(`A listener of '${type}' threw`, error)
+        failed(error)
       }
     }
   }
