@@ -1,6 +1,7 @@
 /** Any storage with compare-and-set on one entry as a full store: read, let `reduce` decide, swap. */
 import { decodeRecord, encodeRecord } from './cas-record.ts'
 import { IdempotencyError, StoreUnavailableError } from './errors.ts'
+import { requireRoom } from './limits.ts'
 import { listed } from './listing.ts'
 import { isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
 import type { IdempotencyStore, ListedRecord, ListQuery, StoreCapabilities } from './store.ts'
@@ -109,18 +110,25 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): Idempot
     return count
   }
 
+  const capabilities: StoreCapabilities = {
+    clock: 'host',
+    durable: false,
+    shared: 'process',
+    maxValueBytes: 2 ** 20,
+    ...storage.capabilities,
+    transactional: false,
+  }
+
   return {
-    capabilities: {
-      clock: 'host',
-      durable: false,
-      shared: 'process',
-      maxValueBytes: 2 ** 20,
-      ...storage.capabilities,
-      transactional: false,
+    capabilities,
+    async begin(key, claim) {
+      requireRoom(capabilities.maxValueBytes, claim)
+      return apply(key, (record, now) => reduce(record, { op: 'begin', claim }, now))
     },
-    begin: (key, claim) => apply(key, (record, now) => reduce(record, { op: 'begin', claim }, now)),
-    transition: (key, token, change) =>
-      apply(key, (record, now) => reduce(record, { op: 'transition', token, change }, now)),
+    async transition(key, token, change) {
+      requireRoom(capabilities.maxValueBytes, change)
+      return apply(key, (record, now) => reduce(record, { op: 'transition', token, change }, now))
+    },
     get: (key) => apply(key, (record, now) => reduce(record, { op: 'get' }, now)),
     ...(storage.keys && { list }),
     ...(storage.keys && storage.remove && { purge }),

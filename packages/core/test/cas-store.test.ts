@@ -5,36 +5,7 @@ import { type CasStorage, createCasStore } from '../src/cas-store.ts'
 import { StoreMisconfiguredError, StoreUnavailableError } from '../src/errors.ts'
 import type { StoredRecord } from '../src/reduce.ts'
 import type { Claim, ListQuery } from '../src/store.ts'
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
-
-/** Entries in a map, each call in a turn of its own, so that other calls come between a read and its swap. */
-function casMap(entries = new Map<string, { value: Uint8Array; revision: number }>()) {
-  let revisions = 0
-  const trips: string[] = []
-  const storage = {
-    async read(key) {
-      trips.push('read')
-      await turn()
-      const entry = entries.get(key)
-      return entry ? { ...entry } : null
-    },
-    async swap(key, value, revision) {
-      trips.push('swap')
-      await turn()
-      if ((entries.get(key)?.revision ?? null) !== revision) return false
-      entries.set(key, { value, revision: ++revisions })
-      await turn()
-      return true
-    },
-    async remove(key, revision) {
-      await turn()
-      return entries.get(key)?.revision === revision && entries.delete(key)
-    },
-    keys: () => entries.keys(),
-  } satisfies CasStorage<number>
-  return { entries, trips, storage }
-}
+import { casMap } from './cas-map.ts'
 
 const claim = (owner: string, more: Partial<Claim> = {}): Claim => ({
   owner,
