@@ -1,0 +1,8 @@
+export type { Database, Embedded, Pool, PoolClient, Queryable } from './drivers.ts'
+export {
+  type PostgresRecordStore,
+  type PostgresStore,
+  type PostgresStoreOptions,
+  postgresStore,
+} from './postgres-store.ts'
+export { type MigrateOptions, migrate, type SchemaOptions, schema } from './schema.ts'

@@ -1,0 +1,223 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type BeginReply,
+  type Change,
+  type Claim,
+  type IdempotencyStore,
+  type ListedRecord,
+  type ListQuery,
+  type RecordStore,
+  type RecordView,
+  StoreMisconfiguredError,
+  StoreUnavailableError,
+  type TransitionReply,
+  UnsupportedIsolationError,
+} from '@retryproof/core'
+import {
+  ask,
+  type Database,
+  type Embedded,
+  isEmbedded,
+  isPool,
+  type Pool,
+  type PoolClient,
+  type Queryable,
+  requireTransaction,
+} from './drivers.ts'
+import { explain, isConflict } from './errors.ts'
+import { tableNames } from './schema.ts'
+import { type Statement, statements } from './sql.ts'
+import { inTransaction } from './transaction.ts'
+import { createWatch } from './watch.ts'
+
+export interface PostgresStoreOptions<Tx> {
+  /** A pg.Pool, a connected pg.Client or a PGlite. It stays the caller's, who closes it. */
+  readonly pool: Database<Tx>
+  /** The table, perhaps with its schema. `migrate` makes it. @default 'retryproof' */
+  readonly table?: string
+  /** Prepares each statement once per connection. `false` behind PgBouncer in transaction mode. @default true */
+  readonly prepare?: boolean
+  /**
+   * Wakes who waits for a record by NOTIFY, on a client taken from this pool for as long as somebody waits. It may be
+   * `pool`, unless that goes through a pooler. Every process that shares the table needs it. Without it waiters poll.
+   */
+  readonly watch?: Pool<PoolClient>
+  /** Replaces the server's clock (ms). For tests only. */
+  readonly now?: () => number
+}
+
+/** What a single client gives: a transaction on it would swallow every other call. */
+export type PostgresRecordStore = RecordStore & Required<Pick<RecordStore, 'purge' | 'list'>>
+
+/** What a pool gives, and a PGlite. */
+export type PostgresStore<Tx> = PostgresRecordStore & Required<Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'>>
+
+/** What a statement answers: a record as its reader sees it, bytes as base64, and what was decided about it. */
+interface Reply extends Omit<RecordView, 'request' | 'checkpoint' | 'result'> {
+  readonly isolation: string
+  readonly outcome?: BeginReply['outcome'] | null
+  readonly verdict?: 'apply' | 'same' | 'lost' | null
+  readonly applied: boolean
+  /** False where the record is forgotten or expired, null where there is none. */
+  readonly live: boolean | null
+  readonly request: string | null
+  readonly checkpoint: { readonly seq: number; readonly data: string } | null
+  readonly result: string | null
+}
+
+/** Races of 64 clients are over after a few; this many say that something else is wrong. */
+const MAX_TRIES = 30
+const MAX_VALUE_BYTES = 16 * 1024 * 1024
+const LIST_BATCH = 500
+
+/**
+ * Keeps records in a table of PostgreSQL: each operation is one statement, one round trip, by the server's clock.
+ * Opens no connection of its own, and makes no table.
+ *
+ * @throws InvalidOptionError when `table` cannot be the name of one
+ */
+export function postgresStore<Tx extends Queryable>(
+  options: PostgresStoreOptions<Tx> & { readonly pool: Pool<Tx> | Embedded<Tx> },
+): PostgresStore<Tx>
+export function postgresStore(options: PostgresStoreOptions<Queryable>): PostgresRecordStore
+export function postgresStore<Tx extends Queryable>(options: PostgresStoreOptions<Tx>): PostgresRecordStore {
+  const { pool, prepare = true, watch, now } = options
+  const names = tableNames(options.table)
+  const sql = statements(names, watch !== undefined)
+  const clock = () => (now ? Math.round(now() * 1000) : null)
+
+  /** Sends again what lost a race against another transaction: it changed nothing. */
+  async function run<T>(db: Queryable, statement: Statement, values: unknown[]): Promise<T[]> {
+    const bound = db !== pool
+    let cause: unknown
+    requireRoom(values)
+    if (bound) requireTransaction(db)
+    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+      try {
+        const replies = await ask<T>(db, statement, values, prepare)
+        const first = replies[0] as Partial<Reply> | undefined
+        if (bound && first?.isolation !== 'read committed') throw new UnsupportedIsolationError(SNAPSHOT)
+        if (first?.outcome !== null) return replies
+      } catch (error) {
+        if (bound && isConflict(error)) throw new UnsupportedIsolationError(SNAPSHOT, { cause: error })
+        if (!isConflict(error)) throw explain(error, names.table)
+        cause = error
+      }
+      await sleep(Math.random() * Math.min(2 ** tries, 50))
+    }
+    throw new StoreUnavailableError(`Other transactions came between ${MAX_TRIES} times.`, { applied: 'no', cause })
+  }
+
+  function operations(db: Queryable) {
+    async function decide(statement: Statement, key: string, ...values: unknown[]): Promise<Reply> {
+      const [reply] = await run<Reply>(db, statement, [key, clock(), ...values])
+      return reply as Reply
+    }
+
+    function send(key: string, token: number, change: Change): Promise<Reply> {
+      switch (change.to) {
+        case 'renew': {
+          const { leaseMs, retentionMs = 0, checkpoint } = change
+          const times = [toUs(leaseMs), toUs(retentionMs)]
+          if (!checkpoint) return decide(sql.renew, key, token, ...times)
+          return decide(sql.checkpoint, key, token, ...times, checkpoint.seq, checkpoint.data)
+        }
+        case 'completed':
+        case 'failed':
+          return decide(sql.settle, key, token, change.to, toUs(change.retentionMs), change.result)
+        case 'released': {
+          const { delayMs, retentionMs, unresolved = false } = change
+          return decide(sql.release, key, token, toUs(delayMs), toUs(retentionMs), unresolved)
+        }
+        case 'parked':
+          return decide(sql.park, key, token, toUs(change.retentionMs))
+        case 'forgotten':
+          return decide(sql.forget, key, token, toUs(change.tombstoneMs))
+      }
+    }
+
+    return {
+      async begin(key: string, claim: Claim): Promise<BeginReply> {
+        const { owner, fingerprint, leaseMs, retentionMs, request } = claim
+        const reply = await decide(
+          sql.begin,
+          key,
+          owner,
+          fingerprint,
+          toUs(leaseMs),
+          toUs(retentionMs),
+          request ?? null,
+        )
+        return { outcome: reply.outcome as BeginReply['outcome'], ...toView(reply) }
+      },
+      async transition(key: string, token: number, change: Change): Promise<TransitionReply> {
+        const reply = await send(key, token, change)
+        if (reply.verdict === 'apply' || reply.verdict === 'same') return { outcome: 'ok', applied: reply.applied }
+        return { outcome: 'lost', current: toLiveView(reply) }
+      },
+      async get(key: string): Promise<RecordView | null> {
+        return toLiveView(await decide(sql.get, key))
+      },
+    }
+  }
+
+  async function* list({ namespace, operation, state, stuckForMs, expired = false, limit = Infinity }: ListQuery) {
+    // '/' comes after '.', and the other character after all
+    let [after, end] = namespace === undefined ? ['', '\u{10ffff}'] : [`${namespace}.`, `${namespace}/`]
+    const filter = [end, operation, state, stuckForMs === undefined ? null : toUs(stuckForMs), expired]
+    for (let left = limit; left > 0; left -= LIST_BATCH) {
+      const values = [after, clock(), ...filter, Math.min(left, LIST_BATCH)]
+      const rows = await run<ListedRecord>(pool, sql.list, values)
+      yield* rows
+      if (rows.length < LIST_BATCH) return
+      after = rows.at(-1)?.key ?? end
+    }
+  }
+
+  const embedded = isEmbedded(pool)
+  const transactional: Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'> = embedded || isPool(pool)
+    ? { bind: operations, transaction: (work) => inTransaction(pool, names.table, work) }
+    : {}
+  return {
+    capabilities: {
+      clock: embedded ? 'host' : 'store',
+      durable: !embedded,
+      shared: embedded ? 'process' : 'network',
+      transactional: transactional.bind ? 'async' : false,
+      maxValueBytes: MAX_VALUE_BYTES,
+    },
+    ...operations(pool),
+    ...transactional,
+    ...(watch && { watch: createWatch(watch, names.table) }),
+    list,
+    async purge({ limit, graceMs = 60_000 }) {
+      const [purged = 0] = await run<number>(pool, sql.purge, [limit, clock(), toUs(graceMs)])
+      return purged
+    },
+  }
+}
+
+const SNAPSHOT = 'This transaction reads a snapshot, in which a record may be out of date: open it with READ COMMITTED.'
+
+const toUs = (ms: number): number => Math.round(ms * 1000)
+const toBytes = (base64: string | null) => (base64 === null ? null : Buffer.from(base64, 'base64'))
+const toLiveView = (reply: Reply): RecordView | null => (reply.live ? toView(reply) : null)
+
+function toView(reply: Reply): RecordView {
+  const { state, token, fingerprint, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = reply
+  const checkpoint = reply.checkpoint && {
+    seq: reply.checkpoint.seq,
+    data: Buffer.from(reply.checkpoint.data, 'base64'),
+  }
+  const values = { request: toBytes(reply.request), checkpoint, result: toBytes(reply.result) }
+  return { state, token, fingerprint, attempt, interrupted, leaseRemainingMs, retentionRemainingMs, ...values }
+}
+
+function requireRoom(values: readonly unknown[]): void {
+  const tooLarge = values.find((value) => value instanceof Uint8Array && value.length > MAX_VALUE_BYTES)
+  if (!tooLarge) return
+  const { length } = tooLarge as Uint8Array
+  throw new StoreMisconfiguredError(
+    `A value has ${length} bytes, and there is room for ${MAX_VALUE_BYTES}: store a reference.`,
+  )
+}

@@ -1,0 +1,120 @@
+/** The table: what it is called, how it is made, and whether the one that is there is ours. */
+import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
+import { ask, type Database, isEmbedded } from './drivers.ts'
+import { explain } from './errors.ts'
+
+export interface SchemaOptions {
+  /** The table, perhaps with its schema: `idempotency.records`. @default 'retryproof' */
+  readonly table?: string
+  /** Spreads the table over this many hash partitions, 2 to 1024. Without it, one table. */
+  readonly partitions?: number
+}
+
+export interface MigrateOptions extends SchemaOptions {
+  /** A pool, a client or a PGlite whose role may create tables. */
+  readonly pool: Database<never>
+}
+
+/** Quoted names. `layout` names the primary key, so that statements for another layout fail before they write. */
+export interface TableNames {
+  readonly table: string
+  readonly layout: string
+  readonly index: string
+  partition(number: number): string
+}
+
+const LAYOUT = 1
+/** Those of a fixed length first, so that no byte is lost to alignment. */
+const COLUMNS: Record<string, string> = {
+  token: 'bigint',
+  lease_until: 'bigint',
+  expires_at: 'bigint',
+  checkpoint_seq: 'bigint',
+  attempt: 'integer',
+  interrupted: 'boolean',
+  state: 'text',
+  k: 'text',
+  owner: 'text',
+  fingerprint: 'text',
+  request: 'bytea',
+  checkpoint: 'bytea',
+  result: 'bytea',
+}
+const NULLABLE = ['checkpoint_seq', 'request', 'checkpoint', 'result']
+
+/** @throws InvalidOptionError when `table` is not one name, or two with a dot between */
+export function tableNames(table = 'retryproof'): TableNames {
+  if (!/^([a-z_][a-z0-9_]{0,62}\.)?[a-z_][a-z0-9_]{0,47}$/i.test(table)) {
+    throw new InvalidOptionError(
+      'table',
+      `must be a name of at most 48 letters, digits and _, perhaps with its schema, got ${JSON.stringify(table)}`,
+    )
+  }
+  const parts = table.split('.')
+  const name = parts.at(-1)
+  const inSchema = (last: string) => [...parts.slice(0, -1), last].map((part) => `"${part}"`).join('.')
+  return {
+    table: inSchema(`${name}`),
+    layout: `"${name}_layout_${LAYOUT}"`,
+    index: `"${name}_expires"`,
+    partition: (number) => inSchema(`${name}_p${number}`),
+  }
+}
+
+/** The statements that make the table and its index; run again, they change nothing. */
+export function schema({ table, partitions }: SchemaOptions = {}): string {
+  if (partitions !== undefined && !(Number.isInteger(partitions) && partitions >= 2 && partitions <= 1024)) {
+    throw new InvalidOptionError('partitions', `must be a whole number from 2 to 1024, got ${partitions}`)
+  }
+  const names = tableNames(table)
+  const columns = Object.entries(COLUMNS).map(([name, type]) =>
+    name === 'k'
+      ? `k text COLLATE "C" CONSTRAINT ${names.layout} PRIMARY KEY`
+      : `${name} ${type}${NULLABLE.includes(name) ? '' : ' NOT NULL'}`,
+  )
+  const parts = Array.from({ length: partitions ?? 0 }, (_, remainder) => {
+    const values = `FOR VALUES WITH (MODULUS ${partitions}, REMAINDER ${remainder})`
+    return `CREATE TABLE IF NOT EXISTS ${names.partition(remainder)} PARTITION OF ${names.table} ${values};\n`
+  })
+  return `CREATE TABLE IF NOT EXISTS ${names.table} (\n  ${columns.join(',\n  ')}\n)${partitions ? ' PARTITION BY HASH (k)' : ''};
+${parts.join('')}CREATE INDEX IF NOT EXISTS ${names.index} ON ${names.table} (expires_at);\n`
+}
+
+/**
+ * Makes the table where it is missing, and checks the one that is there. Safe to run from several processes at once.
+ *
+ * @throws StoreMisconfiguredError when the table is another, is UNLOGGED, or belongs to a later version
+ */
+export async function migrate({ pool, ...options }: MigrateOptions): Promise<void> {
+  const names = tableNames(options.table)
+  // one round trip is one transaction here; the lock ends with it
+  const script = `SELECT pg_advisory_xact_lock(hashtextextended('retryproof', 0));\n${schema(options)}`
+  try {
+    await (isEmbedded(pool) ? pool.exec(script) : pool.query(script))
+    const [found] = await ask<Found>(pool, { text: INSPECT }, [names.table], false)
+    const problem = found ? problemOf(found, names) : 'is gone again'
+    if (problem)
+      throw new StoreMisconfiguredError(`The table ${names.table} ${problem}. Give the store a table of its own.`)
+  } catch (error) {
+    throw explain(error, names.table)
+  }
+}
+
+interface Found {
+  readonly persistence: string
+  readonly key: string | null
+  readonly columns: Readonly<Record<string, string>>
+}
+
+const INSPECT = `
+SELECT json_build_object('persistence', relpersistence,
+  'key', (SELECT conname FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p'),
+  'columns', (SELECT json_object_agg(attname, format_type(atttypid, atttypmod)) FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
+)::text AS reply FROM pg_class c WHERE oid = to_regclass($1)`
+
+function problemOf({ persistence, key, columns }: Found, { layout }: TableNames): string | null {
+  if (persistence === 'u') return 'is UNLOGGED: a crash of the server would empty it. Say ALTER TABLE … SET LOGGED'
+  const other = Object.keys(COLUMNS).filter((name) => columns[name] !== COLUMNS[name])
+  if (`"${key}"` === layout && other.length === 0) return null
+  return `has another layout, or belongs to a later version: primary key ${key} (ours: ${layout}), columns that differ: ${other.join(', ') || 'none'}`
+}

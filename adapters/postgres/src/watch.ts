@@ -1,0 +1,57 @@
+/** One connection that listens, for as long as somebody in this process waits for a record. */
+import type { Pool, PoolClient } from './drivers.ts'
+import { explain } from './errors.ts'
+import { CHANNEL } from './sql.ts'
+
+type Watch = (key: string, onChange: () => void, signal: AbortSignal) => Promise<void>
+
+export function createWatch(pool: Pool<PoolClient>, table: string): Watch {
+  const watchers = new Set<{ readonly key: string; readonly onChange: () => void }>()
+  let listening: Promise<() => void> | undefined
+
+  /** Listens, and gives the function that stops it. The connection is closed then, so that no one else hears. */
+  async function listen(): Promise<() => void> {
+    const client = await pool.connect()
+    let open = true
+    const stop = () => {
+      if (open) client.release(true)
+      open = false
+    }
+    client.on('error', () => {
+      if (!open) return
+      stop()
+      listening = undefined
+      // what was missed is unknown: everybody looks again, and the next to come listens for all
+      for (const { onChange } of watchers) onChange()
+    })
+    client.on('notification', ({ channel, payload }) => {
+      for (const { key, onChange } of watchers) if (channel === CHANNEL && key === payload) onChange()
+    })
+    await client.query(`LISTEN ${CHANNEL}`).catch((error) => {
+      stop()
+      throw error
+    })
+    return stop
+  }
+
+  return async (key, onChange, signal) => {
+    if (signal.aborted) return
+    const watcher = { key, onChange }
+    const leave = () => {
+      watchers.delete(watcher)
+      if (watchers.size > 0) return
+      listening?.then((stop) => stop()).catch(() => {})
+      listening = undefined
+    }
+    watchers.add(watcher)
+    signal.addEventListener('abort', leave, { once: true })
+    try {
+      listening ??= listen()
+      await listening
+    } catch (error) {
+      listening = undefined
+      leave()
+      throw explain(error, table)
+    }
+  }
+}
