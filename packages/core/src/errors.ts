@@ -78,8 +78,11 @@ export class LeaseLostError extends IdempotencyError {
 
 /** Nobody knows whether the effect happened. The key answers this until a person or a resolver decides. */
 export class OutcomeUnknownError extends IdempotencyError {
-  constructor(message = 'An earlier attempt was interrupted, and its outcome is unknown until it is resolved.') {
-    super('OUTCOME_UNKNOWN', message)
+  constructor(
+    message = 'An earlier attempt was interrupted, and its outcome is unknown until it is resolved.',
+    options?: ErrorOptions,
+  ) {
+    super('OUTCOME_UNKNOWN', message, options)
   }
 }
 

@@ -49,7 +49,7 @@ export async function execute<T>(
   }
 }
 
-function leaseTerms({ key, policies }: Task, { reply, sentAt }: Acquired): LeaseTerms {
+export function leaseTerms({ key, policies }: Task, { reply, sentAt }: Acquired): LeaseTerms {
   const { token, leaseRemainingMs, retentionRemainingMs } = reply
   const { leaseMs, retentionMs, maxRunMs } = policies
   return { key, token, leaseMs, retentionMs, maxRunMs, sentAt, leaseRemainingMs, retentionRemainingMs }

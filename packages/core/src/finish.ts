@@ -3,7 +3,7 @@ import { toMs } from './durations.ts'
 import { attemptEventOf, type Engine, type Task } from './engine.ts'
 import type { Lease } from './lease.ts'
 import type { HandBack, Unreplayable } from './outcome.ts'
-import { encodeFailure, encodeReturned, giveOwn, type Own, yieldToWinner } from './record.ts'
+import { type Encoded, encodeFailure, encodeReturned, giveOwn, type Own, yieldToWinner } from './record.ts'
 import type { BeginReply, Change, TransitionReply } from './store.ts'
 import { instant, later, sleep } from './timers.ts'
 import type { FailureDecision, Outcome } from './types.ts'
@@ -13,7 +13,10 @@ import { warn } from './warn.ts'
 export interface Finish<T> {
   complete(returned: T | Unreplayable<T>): Promise<Outcome<T>>
   handBack(returned: HandBack<T>): Promise<Outcome<T>>
-  fail(error: unknown): Promise<Outcome<T>>
+  /** @param decision what becomes of the failure; without it, `onFailure` decides */
+  fail(error: unknown, decision?: FailureDecision): Promise<Outcome<T>>
+  /** The outcome of what is recorded already, by a transaction that committed. */
+  recorded(encoded: Encoded<T>): Outcome<T>
   /** Resolves when nothing more will be sent to the store, which may be after the caller was answered. */
   recording(): Promise<unknown>
 }
@@ -57,29 +60,25 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
     return reply
   }
 
-  function decide(error: unknown): FailureDecision {
-    // what an attempt says that may have lost its lease binds nobody
-    if (lease.signal.aborted) return 'retry'
-    try {
-      return policies.onFailure(error)
-    } catch (problem) {
-      warn('`onFailure` threw, so the key is released', problem)
-      return 'retry'
-    }
+  function recorded({ value, replayable }: Encoded<T>): Outcome<T> {
+    engine.events.emit('completed', { ...told, replayable, durationMs: durationMs() })
+    return { value, replayed: false, recorded: true, attempt: acquired.attempt }
   }
 
   return {
     recording: () => recording,
 
     async complete(returned) {
-      const { value, result, replayable } = await encodeReturned(engine, task, returned)
+      const encoded = await encodeReturned(engine, task, returned)
+      const { value, result } = encoded
       const own: Own<T> = { kind: 'value', value, result }
       const reply = await send({ to: 'completed', result, retentionMs }, engine.settleTimeoutMs)
       if (reply.outcome === 'unanswered') return giveOwn(engine, task, acquired, own, reply.reason)
       if (reply.outcome === 'lost') return yieldToWinner(engine, task, acquired, own, reply.current)
-      engine.events.emit('completed', { ...told, replayable, durationMs: durationMs() })
-      return { value, replayed: false, recorded: true, attempt: acquired.attempt }
+      return recorded(encoded)
     },
+
+    recorded,
 
     async handBack({ value, delayMs }) {
       const own: Own<T> = { kind: 'handBack', value }
@@ -88,15 +87,25 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
       return giveOwn(engine, task, acquired, own, 'handed back')
     },
 
-    async fail(error) {
+    // what an attempt says that may have lost its lease binds nobody
+    async fail(error, decision = lease.signal.aborted ? 'retry' : decideOnFailure(policies, error)) {
       if (lease.abandoned) throw error
-      const decision = decide(error)
       const reply = decision === 'store' ? await storeFailure(error) : await release(delayOf(decision))
       if (reply.outcome === 'lost') {
         return yieldToWinner(engine, task, acquired, { kind: 'failure', error }, reply.current)
       }
       throw error
     },
+  }
+}
+
+/** What the caller's policy says of a failure. A policy that throws decides nothing. */
+export function decideOnFailure({ onFailure }: Task['policies'], error: unknown): FailureDecision {
+  try {
+    return onFailure(error)
+  } catch (problem) {
+    warn('`onFailure` threw, so the key is released', problem)
+    return 'retry'
   }
 }
 

@@ -9,6 +9,8 @@ import { type ResolvedPolicies, resolvePolicies } from './policies.ts'
 import { startPurge } from './purge.ts'
 import { run } from './run.ts'
 import { createRunningCalls } from './running.ts'
+import { transact } from './transaction.ts'
+import { requireTransactional } from './transactional.ts'
 import type {
   Call,
   Handler,
@@ -18,6 +20,8 @@ import type {
   Outcome,
   Policies,
   Reference,
+  TransactionPolicies,
+  Work,
 } from './types.ts'
 
 /**
@@ -33,7 +37,7 @@ import type {
  *
  * @throws InvalidOptionError naming the option and what it must be
  */
-export function createIdempotency(options: IdempotencyOptions): Idempotency {
+export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>): Idempotency<Tx> {
   const { engine, policies: instancePolicies } = readOptions(options)
   const running = createRunningCalls()
   let draining = false
@@ -57,6 +61,17 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     )
   }
 
+  async function runTransaction<T>(
+    call: Call,
+    work: Work<T, Tx>,
+    own: ResolvedPolicies,
+    { mode, tx, ...policies }: TransactionPolicies<Tx>,
+  ): Promise<Outcome<T>> {
+    const store = requireTransactional(options.store)
+    const unit = { engine, store, work, task: await toTask(call, resolvePolicies(own, policies)) }
+    return running.serve((served) => transact<Tx, T>(unit, { mode, tx }, served, () => draining))
+  }
+
   /** The methods of an instance and of an operation: alike but for where the operation's name comes from. */
   function methods<Named extends Omit<Reference, 'operation'>>(
     own: ResolvedPolicies,
@@ -65,6 +80,11 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     return {
       run: async <T>(call: Named & Omit<Call, 'operation'>, handler: Handler<T>, policies?: Policies) =>
         runCall(named(call), handler, resolvePolicies(own, policies)),
+      transaction: async <T>(
+        call: Named & Omit<Call, 'operation'>,
+        work: Work<T, Tx>,
+        policies: TransactionPolicies<Tx> = {},
+      ) => runTransaction(named(call), work, own, policies),
       wrap<Args extends unknown[], T>(
         fn: (...args: Args) => T | Promise<T>,
         describe: (...args: Args) => Named & Omit<Call, 'operation'>,
@@ -81,7 +101,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   return {
     namespace: engine.namespace,
     ...methods<Reference>(instancePolicies, (reference) => reference),
-    operation(name, policies): Operation {
+    operation(name, policies): Operation<Tx> {
       requireText('operation', name)
       return methods(resolvePolicies(instancePolicies, policies), (reference) => ({ ...reference, operation: name }))
     },

@@ -29,6 +29,28 @@ export interface LeaseTerms {
   readonly retentionRemainingMs: number
 }
 
+const RAN_TOO_LONG = 'The handler ran longer than `maxRun`, and its lease is no longer renewed.'
+
+/** The lease of an attempt that an open transaction keeps alone: no heartbeat, only `maxRun` ends it. */
+export function holdSilently(maxRunMs: number): Lease {
+  const controller = new AbortController()
+  const abort = (reason: string) => controller.abort(new LeaseLostError(reason))
+  const stop = startTimer(maxRunMs, () => abort(RAN_TOO_LONG), { background: true })
+  let abandoned = false
+  return {
+    signal: controller.signal,
+    stop,
+    get abandoned() {
+      return abandoned
+    },
+    abandon(reason) {
+      abandoned = true
+      stop()
+      abort(reason)
+    },
+  }
+}
+
 export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(): void; lost(): void }): Lease {
   const { key, token, leaseMs, retentionMs } = terms
   const controller = new AbortController()
@@ -64,7 +86,7 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
   }
 
   function onDeadline(): void {
-    if (msUntil(runUntil) <= 0) abort('The handler ran longer than `maxRun`, and its lease is no longer renewed.')
+    if (msUntil(runUntil) <= 0) abort(RAN_TOO_LONG)
     else if (msUntil(deadline) <= 0) lose('The lease is over, and could not be renewed in time.')
     else watchDeadline()
   }

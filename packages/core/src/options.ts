@@ -19,7 +19,7 @@ import { createWaiters } from './waiters.ts'
 const engineOptions = ['store', 'namespace', 'secret', 'codecs', 'errors', 'storeTimeout', 'settleTimeout']
 
 /** @throws InvalidOptionError naming the option and what it must be */
-export function readOptions(options: IdempotencyOptions): { engine: Engine; policies: ResolvedPolicies } {
+export function readOptions(options: IdempotencyOptions<unknown>): { engine: Engine; policies: ResolvedPolicies } {
   for (const name of Object.keys(options)) {
     if (!engineOptions.includes(name) && !policyNames.includes(name)) {
       throw unknownOption(name, [...engineOptions, ...policyNames])
@@ -29,7 +29,7 @@ export function readOptions(options: IdempotencyOptions): { engine: Engine; poli
   return { engine: createEngine(options), policies: resolvePolicies(defaultPolicies, policies as Policies) }
 }
 
-function createEngine(options: IdempotencyOptions): Engine {
+function createEngine(options: IdempotencyOptions<unknown>): Engine {
   const { namespace, secret, codecs = [], errors = [] } = options
   const store = readStore(options.store)
   const storeTimeoutMs = toMs('storeTimeout', options.storeTimeout ?? '5s', { min: 1 })

@@ -23,6 +23,23 @@ export class Unreplayable<T> {
   }
 }
 
+/** In a transaction: roll the business write back, and go on as if a plain handler had returned this. */
+export class RollBack<T> {
+  readonly returned: T | HandBack<T> | Unreplayable<T>
+
+  constructor(returned: RollBack<T>['returned']) {
+    this.returned = returned
+  }
+}
+
+/**
+ * In a transaction: undoes what the work wrote, and then records `returned` (or hands it back, where it is `handBack`):
+ * an answer that says no, and leaves no write behind.
+ */
+export function rollBack<T>(returned: T | HandBack<T> | Unreplayable<T>): RollBack<T> {
+  return new RollBack(returned)
+}
+
 /** Answers this caller, records nothing, and lets the next call run again, not before `delay`. Nothing is unknown. */
 export function handBack<T>(value: T, { delay = 0 }: { readonly delay?: Duration } = {}): HandBack<T> {
   return new HandBack(value, toMs('delay', delay))

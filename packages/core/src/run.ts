@@ -12,12 +12,12 @@ const MAX_ACQUISITIONS = 5
 
 /**
  * Gives everybody the result of the one attempt that settles the task's key. Where this call acquires the key,
- * `execute` is that attempt. Once `isDraining`, it only replays.
+ * `execute` is that attempt; null from it: the key slipped away and nothing was done, so begin again. Once `isDraining`, it only replays.
  */
 export async function run<T>(
   engine: Engine,
   task: Task,
-  execute: (acquired: Acquired) => Promise<Outcome<T>>,
+  execute: (acquired: Acquired) => Promise<Outcome<T> | null>,
   isDraining: () => boolean,
 ): Promise<Outcome<T>> {
   const waitUntil = later(instant(), task.policies.waitMs)
@@ -37,7 +37,8 @@ export async function run<T>(
       }
       case 'acquired': {
         const held = await withEnoughLease(engine, task, { reply, sentAt })
-        if (held) return execute(held)
+        const outcome = held && (await execute(held))
+        if (outcome) return outcome
         acquisitions++
         if (acquisitions >= MAX_ACQUISITIONS) throw new LeaseLostError('The key was lost before the handler could run.')
       }
@@ -45,7 +46,8 @@ export async function run<T>(
   }
 }
 
-async function replayOnly<T>(engine: Engine, task: Task): Promise<Outcome<T>> {
+/** What is settled; while shutting down, nothing new begins. */
+export async function replayOnly<T>(engine: Engine, task: Task): Promise<Outcome<T>> {
   const record = await engine.calls.get(task.key)
   if (record && isSettled(record)) return replayIfSame(engine, task, record)
   throw new DrainingError()
@@ -55,12 +57,18 @@ function replayIfSame<T>(engine: Engine, task: Task, record: RecordView): Promis
   return record.fingerprint === task.fingerprint ? replay(engine, task, record) : refuseMismatch(engine, task)
 }
 
-async function refuseMismatch(engine: Engine, task: Task): Promise<never> {
+export async function refuseMismatch(engine: Engine, task: Task): Promise<never> {
   engine.events.emit('mismatch', eventOf(engine, task))
   throw new MismatchError()
 }
 
-async function waitOrRefuse(engine: Engine, task: Task, held: RecordView, leftMs: number): Promise<RecordView | null> {
+/** The record once nobody holds it, after at most `leftMs`. */
+export async function waitOrRefuse(
+  engine: Engine,
+  task: Task,
+  held: RecordView,
+  leftMs: number,
+): Promise<RecordView | null> {
   const record = leftMs > 0 ? await engine.waiters.wait(task.key, leftMs, task.signal) : undefined
   if (record !== undefined) return record
   const retryAfterMs = held.leaseRemainingMs

@@ -4,9 +4,9 @@ import type { Duration } from './durations.ts'
 import type { EventType, IdempotencyEvents } from './events.ts'
 import type { ErrorType } from './failures.ts'
 import type { RecordFilter } from './operators.ts'
-import type { HandBack, Unreplayable } from './outcome.ts'
+import type { HandBack, RollBack, Unreplayable } from './outcome.ts'
 import type { PurgeOptions, Purging } from './purge.ts'
-import type { ListedRecord, RecordState, RecordStore } from './store.ts'
+import type { IdempotencyStore, ListedRecord, RecordState } from './store.ts'
 
 /** Says out loud that a key belongs to nobody in particular: whoever sends it gets its result. */
 export const unscoped: unique symbol = Symbol('retryproof.unscoped')
@@ -53,6 +53,15 @@ export type Handler<T> = (
   attempt: Attempt,
 ) => T | HandBack<T> | Unreplayable<T> | Promise<T | HandBack<T> | Unreplayable<T>>
 
+/** What the work of a transaction may return. */
+export type Returned<T> = T | HandBack<T> | Unreplayable<T> | RollBack<T>
+
+/**
+ * Writes on an open transaction, which commits together with its key. It may run more than once: each time but the last
+ * is rolled back. Where transactions are synchronous (SQLite), it must not return a promise.
+ */
+export type Work<T, Tx> = (tx: Tx, attempt: Attempt) => Returned<T> | Promise<Returned<T>>
+
 /** What to do with a failure: let the next call run again (perhaps not before a delay), or store it and replay it. */
 export type FailureDecision = 'retry' | 'store' | { readonly retry: Duration }
 
@@ -72,8 +81,19 @@ export interface Policies {
   readonly serializer?: Serializer
 }
 
-export interface IdempotencyOptions extends Policies {
-  readonly store: RecordStore
+/** How a transaction is made. */
+export interface TransactionPolicies<Tx> extends Policies {
+  /**
+   * `'fenced'`: the key is begun first, and duplicates are refused at once; then write and settling commit together.
+   * `'single'`: all in one transaction, for which duplicates wait. @default 'fenced'
+   */
+  readonly mode?: 'fenced' | 'single'
+  /** A transaction that you opened, and will commit or roll back: begin, work and settling happen in it. */
+  readonly tx?: Tx
+}
+
+export interface IdempotencyOptions<Tx = unknown> extends Policies {
+  readonly store: IdempotencyStore<Tx>
   /** Whose records these are in a shared store, up to 255 characters. */
   readonly namespace: string
   /** Keys digests (HMAC), so that a dump of the store cannot be searched for known payloads. For the life of the namespace. */
@@ -120,7 +140,7 @@ export interface Drained {
 }
 
 /** One kind of write, with its own policies. */
-export interface Operation {
+export interface Operation<Tx = unknown> {
   /**
    * Runs `handler` once for this key, and gives everybody its result.
    *
@@ -128,6 +148,16 @@ export interface Operation {
    * StoreUnavailableError, InvalidCallError, and what the handler throws.
    */
   run<T>(call: Omit<Call, 'operation'>, handler: Handler<T>, policies?: Policies): Promise<Outcome<T>>
+  /**
+   * Runs `work` in a transaction of the store's database that also settles the key: both commit, or neither.
+   *
+   * @throws what `run` throws, TransactionConflictError, UnsupportedIsolationError, and what `work` throws
+   */
+  transaction<T>(
+    call: Omit<Call, 'operation'>,
+    work: Work<T, Tx>,
+    policies?: TransactionPolicies<Tx>,
+  ): Promise<Outcome<T>>
   /** `fn` as a function that runs once for each call that `describe` gives the same key. */
   wrap<Args extends unknown[], T>(
     fn: (...args: Args) => T | Promise<T>,
@@ -139,12 +169,14 @@ export interface Operation {
 }
 
 /** Makes writes safe to retry. See `createIdempotency`. */
-export interface Idempotency {
+export interface Idempotency<Tx = unknown> {
   readonly namespace: string
   /** @see Operation.run */
   run<T>(call: Call, handler: Handler<T>, policies?: Policies): Promise<Outcome<T>>
   /** A kind of write with policies of its own; its options are checked here and now. */
-  operation(name: string, policies?: Policies): Operation
+  operation(name: string, policies?: Policies): Operation<Tx>
+  /** @see Operation.transaction */
+  transaction<T>(call: Call, work: Work<T, Tx>, policies?: TransactionPolicies<Tx>): Promise<Outcome<T>>
   /** @see Operation.wrap */
   wrap<Args extends unknown[], T>(
     fn: (...args: Args) => T | Promise<T>,

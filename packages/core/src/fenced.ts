@@ -1,0 +1,129 @@
+/**
+ * A transaction in mode `fenced`: the key was begun and committed before, so that duplicates are told at once; business
+ * write and settling commit together, and only if the settling was applied. A holder that was taken over rolls back.
+ */
+import { attemptEventOf } from './engine.ts'
+import { LeaseLostError, OutcomeUnknownError, type StoreUnavailableError } from './errors.ts'
+import { type Acquired, leaseTerms } from './execute.ts'
+import { createFinish, type Finish } from './finish.ts'
+import { derivedKeys } from './keys.ts'
+import { holdLease, holdSilently, type Lease } from './lease.ts'
+import { chain } from './maybe-promise.ts'
+import { HandBack } from './outcome.ts'
+import { type Encoded, yieldToWinner } from './record.ts'
+import { replay } from './replay.ts'
+import type { ServedCall } from './running.ts'
+import type { RecordView, TransitionReply } from './store.ts'
+import { backOff, instant, later, sleep } from './timers.ts'
+import { type Tried, tryTransaction, type Unit, workAndSettle } from './transactional.ts'
+import type { Attempt, Outcome } from './types.ts'
+
+const MAX_TRIES = 10
+const CONFLICT_PAUSES = { firstMs: 4, maxMs: 500 }
+
+/** The outcome of the attempt that was acquired; null: it was rolled back and the key is free, so begin again. */
+export async function executeFenced<Tx, T>(
+  unit: Unit<Tx, T>,
+  { reply, sentAt }: Acquired,
+  call: ServedCall,
+): Promise<Outcome<T> | null> {
+  const { engine, task, store } = unit
+  const { token, attempt: number, interrupted } = reply
+  const { leaseMs } = task.policies
+  const told = attemptEventOf(engine, task, reply)
+  const keyFor = await derivedKeys(engine.digest, task.key, task.fingerprint)
+  const snapshot = store.capabilities.snapshotTransactions === true
+  if (interrupted) engine.events.emit('takeover', told)
+  engine.events.emit('started', { ...told, interrupted })
+
+  let terms = leaseTerms(task, { reply, sentAt })
+  for (let tries = 1; ; tries++) {
+    const lease = snapshot ? holdSilently(task.policies.maxRunMs) : holdLease(engine.calls, terms, listeners())
+    call.abandon = lease.abandon
+    const finish = createFinish<T>(engine, task, reply, lease)
+    try {
+      const tried = await once({ number, token, interrupted, signal: lease.signal, keyFor }, lease)
+      if (tried.kind !== 'conflict' || tries >= MAX_TRIES) return await conclude(tried, finish)
+    } finally {
+      lease.stop()
+      call.recording = finish.recording()
+    }
+    await sleep(backOff(tries, CONFLICT_PAUSES))
+    const renewedAt = instant()
+    const renewed = await engine.calls.transition(task.key, token, { to: 'renew', leaseMs })
+    if (renewed.outcome === 'lost') return afterRollback(renewed.current)
+    terms = { ...terms, sentAt: renewedAt, leaseRemainingMs: leaseMs }
+  }
+
+  function listeners() {
+    return {
+      renewed: () => engine.events.emit('renewed', told),
+      lost: () => engine.events.emit('leaseLost', told),
+    }
+  }
+
+  function once(attempt: Attempt, lease: Lease): Promise<Tried<T>> {
+    return tryTransaction(unit, (tx, bound, settling) => {
+      const settle = (encoded: Encoded<T>) => {
+        // a heartbeat would wait for the record until the commit, and then find it settled
+        lease.stop()
+        settling(encoded)
+      }
+      if (!snapshot) return workAndSettle(unit, tx, bound, attempt, settle)
+      // the first statement fixes the snapshot: it must see the record as it is, and holds it for the transaction
+      return chain(bound.transition(task.key, token, { to: 'renew', leaseMs }), (held) =>
+        held.outcome === 'ok' ? workAndSettle(unit, tx, bound, attempt, settle) : { kind: 'refused', reply: held },
+      )
+    })
+  }
+
+  async function conclude(tried: Tried<T>, finish: Finish<T>): Promise<Outcome<T> | null> {
+    switch (tried.kind) {
+      case 'committed':
+        return finish.recorded(tried.encoded)
+      case 'rolledBack':
+        return tried.returned instanceof HandBack ? finish.handBack(tried.returned) : finish.complete(tried.returned)
+      case 'refused':
+        return refused(tried.reply)
+      case 'unknown':
+        return decideUnknown(tried.encoded, finish, tried.error)
+      case 'conflict':
+      case 'failed':
+        return finish.fail(tried.error)
+      case 'begun':
+        throw new TypeError('A fenced transaction does not begin.')
+    }
+  }
+
+  async function refused(answer: TransitionReply): Promise<Outcome<T> | null> {
+    if (answer.outcome === 'lost') return afterRollback(answer.current)
+    // an earlier try of this very attempt committed after all
+    const record = await engine.calls.get(task.key)
+    return record?.token === token && record.state === 'completed'
+      ? replay(engine, task, record)
+      : afterRollback(record)
+  }
+
+  /** Nothing of this attempt is left: the winner's result where there is one, else a new beginning. */
+  async function afterRollback(current: RecordView | null): Promise<Outcome<T> | null> {
+    if (!current || current.state === 'released' || current.fingerprint !== task.fingerprint) return null
+    const error = new LeaseLostError('The transaction was rolled back: another attempt took the key over. Retry.')
+    return yieldToWinner<T>(engine, task, reply, { kind: 'failure', error }, current)
+  }
+
+  /**
+   * The answer to COMMIT was lost. A release with the same token waits for that transaction: refused with our own result
+   * in place, it committed; accepted, it never can.
+   */
+  async function decideUnknown(encoded: Encoded<T>, finish: Finish<T>, error: StoreUnavailableError) {
+    const until = later(instant(), engine.settleTimeoutMs)
+    const release = { to: 'released', delayMs: 0, retentionMs: task.policies.retentionMs } as const
+    const answer = await engine.calls.transitionUntil(until, task.key, token, release)
+    if (answer.outcome === 'ok') return null
+    const { current } = answer
+    if (!current)
+      throw new OutcomeUnknownError('The answer to COMMIT was lost, and so is the record.', { cause: error })
+    if (current.token === token && current.state === 'completed') return finish.recorded(encoded)
+    return afterRollback(current)
+  }
+}

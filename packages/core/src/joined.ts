@@ -1,0 +1,53 @@
+/** The key in a transaction that the caller opened, and commits or rolls back. */
+import { attemptEventOf, newClaim } from './engine.ts'
+import { InProgressError, InvalidOptionError, LeaseLostError } from './errors.ts'
+import { derivedKeys } from './keys.ts'
+import { holdSilently } from './lease.ts'
+import { HandBack, RollBack } from './outcome.ts'
+import { encodeReturned } from './record.ts'
+import { replay } from './replay.ts'
+import { refuseMismatch } from './run.ts'
+import type { ServedCall } from './running.ts'
+import type { Unit } from './transactional.ts'
+import type { Outcome } from './types.ts'
+
+/**
+ * Begins, works and settles on `tx`. Nothing is retried and nothing is released here: the caller's commit or rollback
+ * decides about all of it.
+ */
+export async function runJoined<Tx, T>(
+  { engine, task, store, work }: Unit<Tx, T>,
+  tx: Tx,
+  call: ServedCall,
+): Promise<Outcome<T>> {
+  if (store.capabilities.transactional === 'sync') {
+    throw new InvalidOptionError(
+      'tx',
+      'cannot be given where transactions are synchronous: let `transaction` open its own',
+    )
+  }
+  const bound = store.bind(tx)
+  const reply = await bound.begin(task.key, newClaim(task))
+  if (reply.outcome === 'settled') return replay(engine, task, reply)
+  if (reply.outcome === 'mismatch') return refuseMismatch(engine, task)
+  if (reply.outcome === 'in_progress') throw new InProgressError(reply.leaseRemainingMs)
+
+  const { attempt: number, token, interrupted } = reply
+  const lease = holdSilently(task.policies.maxRunMs)
+  call.abandon = lease.abandon
+  try {
+    const keyFor = await derivedKeys(engine.digest, task.key, task.fingerprint)
+    engine.events.emit('started', { ...attemptEventOf(engine, task, reply), interrupted })
+    const returned = await work(tx, { number, token, interrupted, signal: lease.signal, keyFor })
+    if (returned instanceof HandBack || returned instanceof RollBack) {
+      throw new InvalidOptionError('work', 'cannot undo what it wrote in a transaction of the caller: throw instead')
+    }
+    const { value, result } = await encodeReturned<T>(engine, task, returned)
+    const change = { to: 'completed', result, retentionMs: task.policies.retentionMs } as const
+    const settled = await bound.transition(task.key, token, change)
+    if (settled.outcome === 'ok' && settled.applied) return { value, replayed: false, recorded: true, attempt: number }
+    throw new LeaseLostError('Another attempt took the key over: roll the transaction back.')
+  } finally {
+    lease.stop()
+  }
+}
