@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { createIdempotency, type Inspection } from '@retryproof/core'
+import { responseSerializer } from '@retryproof/http'
 import { migrate, sqliteStore } from '@retryproof/sqlite'
 import Database from 'better-sqlite3'
 import { openGateway } from './gateway.ts'
@@ -29,8 +30,12 @@ export interface Shop {
 export async function openShop({ folder, on, seed }: { folder: string; on: boolean; seed: number }): Promise<Shop> {
   const storeFile = join(folder, 'records.db')
   const database = new Database(storeFile)
-  migrate({ database })
-  const idempotency = createIdempotency({ store: sqliteStore({ database }), namespace: NAMESPACE })
+  await migrate({ database })
+  const idempotency = createIdempotency({
+    store: sqliteStore({ database }),
+    namespace: NAMESPACE,
+    serializer: responseSerializer,
+  })
   const provider = await start('./provider.ts', { PROVIDER_FILE: join(folder, 'provider.db') })
   const startWorker = () =>
     start('./worker.ts', { PROVIDER_URL: provider.url, STORE_FILE: storeFile, IDEMPOTENCY: on ? 'on' : 'off' })

@@ -13,12 +13,11 @@ const on = required('IDEMPOTENCY') === 'on'
 async function charge(request: Request, response: Response): Promise<void> {
   const { order, amount } = request.body
   await dieHere(request, 'before-provider')
+  // without idempotency there is no attempt, and no key that the provider could know a repetition by
+  const key = attemptOf(request)?.keyFor('charge')
   const answer = await fetch(`${provider}/charges`, {
     method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      ...(on ? { 'Idempotency-Key': attemptOf(request).keyFor('charge') } : {}),
-    },
+    headers: { 'Content-Type': 'application/json', ...(key && { 'Idempotency-Key': key }) },
     body: JSON.stringify({ reference: order, amount }),
   })
   const { id } = (await answer.json()) as { id: number }

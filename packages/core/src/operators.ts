@@ -30,7 +30,8 @@ export async function inspect(
   const { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = record
   const view = { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs }
   if (state !== 'completed' && state !== 'failed') return view
-  return { ...view, ...(await decode(engine, { key, pipeline: engine.pipelineFor(serializer) }, record)) }
+  const task = { key, pipeline: engine.pipelineFor(serializer) }
+  return { ...view, ...(await decode(engine, task, record).catch((unreadable: Error) => ({ unreadable }))) }
 }
 
 /** @throws InvalidOptionError where the store cannot list */

@@ -129,8 +129,10 @@ export interface Inspection {
   readonly retentionRemainingMs: number
   /** The recorded value of a completed record. */
   readonly value?: unknown
-  /** The recorded failure of a failed record. */
+  /** The recorded failure of a failed record, or why a completed one has no value. */
   readonly error?: unknown
+  /** Why what is recorded cannot be read here, where it cannot. */
+  readonly unreadable?: Error
 }
 
 /** What `drain` left. */

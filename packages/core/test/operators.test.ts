@@ -92,3 +92,12 @@ test('what a store cannot do is refused at once', () => {
   expect(() => purging.startPurge({ every: 5 })).toThrow(/every/)
   expect(() => purging.startPurge({ batch: 0 })).toThrow(/batch/)
 })
+
+test('inspect shows a record whose value this instance cannot read, and why', async () => {
+  const store = memoryStore()
+  const text = { id: 'text', serialize: () => new Uint8Array([1]), deserialize: () => 'x' }
+  const reference = { operation: 'charge', scope: 'a', key: 'k' }
+  await createIdempotency({ store, namespace: 'n', serializer: text }).run(reference, () => 'x')
+  const inspection = await createIdempotency({ store, namespace: 'n' }).inspect(reference)
+  expect(inspection).toMatchObject({ state: 'completed', attempt: 1, unreadable: { code: 'UNDECODABLE' } })
+})

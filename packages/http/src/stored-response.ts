@@ -34,7 +34,7 @@ const LINE_FEED = 10
 const utf8 = new TextEncoder()
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Bodies are kept as bytes, so that a binary one costs nothing extra. */
+/** How bindings record responses; give it to an instance that inspects them. Bodies are kept as bytes, at no extra cost. */
 export const responseSerializer: Serializer = {
   id: 'http',
   serialize(value) {
