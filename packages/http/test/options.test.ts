@@ -1,0 +1,73 @@
+import { createIdempotency, InvalidOptionError, unscoped } from '@retryproof/core'
+import { memoryStore } from '@retryproof/memory'
+import { describe, expect, it } from 'vitest'
+import { createGuard, type HttpOptions } from '../src/index.ts'
+
+const idempotency = createIdempotency({ store: memoryStore(), namespace: 'test' })
+const scope = () => 'user'
+
+describe('options', () => {
+  it.each<[string, unknown]>([
+    ['scope', {}],
+    ['scope', { scope: 'everybody' }],
+    ['scope', { scope: Symbol('unscoped') }],
+    ['operation', { scope, operation: '' }],
+    ['operation', { scope, operation: 'x'.repeat(256) }],
+    ['operation', { scope, operation: 7 }],
+    ['key', { scope, key: 'X-Request-Id' }],
+    ['syntax', { scope, syntax: 'loose' }],
+    ['methods', { scope, methods: 'DELETE' }],
+    ['methods', { scope, methods: ['DELETE '] }],
+    ['required', { scope, required: 'no' }],
+    ['fingerprint', { scope, fingerprint: {} }],
+    ['fingerprint', { scope, fingerprint: { pick: [] } }],
+    ['fingerprint', { scope, fingerprint: { pick: [''] } }],
+    ['fingerprint', { scope, fingerprint: { pick: ['a'], omit: ['b'] } }],
+    ['maxRequestBytes', { scope, maxRequestBytes: -1 }],
+    ['maxResponseBytes', { scope, maxResponseBytes: '1mb' }],
+    ['record', { scope, record: 'everything' }],
+    ['record', { scope, record: 'toString' }],
+    ['stream', { scope, stream: 1 }],
+    ['maxRetryAfter', { scope, maxRetryAfter: '0s' }],
+    ['maxRetryAfter', { scope, maxRetryAfter: 'soon' }],
+    ['docs', { scope, docs: '/docs' }],
+    ['lease', { scope, lease: '1' }],
+    ['retention', { scope, retention: '10ms' }],
+    ['retensión', { scope, retensión: '1d' }],
+  ])('%s is refused when the binding is made: %j', (option, options) => {
+    try {
+      createGuard(idempotency, options as HttpOptions<object>)
+      expect.unreachable()
+    } catch (error) {
+      expect(error).toBeInstanceOf(InvalidOptionError)
+      expect(error).toMatchObject({ option })
+    }
+  })
+
+  it('asks for what createIdempotency gives', () => {
+    expect(() => createGuard({} as typeof idempotency, { scope })).toThrow(InvalidOptionError)
+  })
+
+  it('takes every option, and any policy of the core', () => {
+    const options: HttpOptions<object> = {
+      scope: unscoped,
+      operation: 'charge',
+      key: () => 'k',
+      syntax: 'strict',
+      methods: ['delete'],
+      required: false,
+      fingerprint: { omit: ['trace'] },
+      maxRequestBytes: 0,
+      maxResponseBytes: 10,
+      record: 'all',
+      stream: false,
+      maxRetryAfter: '5s',
+      docs: 'https://example.com/idempotency',
+      lease: '10s',
+      retention: '7d',
+      onInProgress: { wait: '1s' },
+    }
+    const guard = createGuard(idempotency, options)
+    expect(['POST', 'PATCH', 'DELETE', 'GET', 'PUT'].map(guard.covers)).toEqual([true, true, true, false, false])
+  })
+})

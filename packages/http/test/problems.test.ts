@@ -1,0 +1,92 @@
+import {
+  DrainingError,
+  InProgressError,
+  InvalidCallError,
+  InvalidOptionError,
+  LeaseLostError,
+  MismatchError,
+  NotReplayableError,
+  OutcomeUnknownError,
+  ReplayedFailureError,
+  StoreMisconfiguredError,
+  StoreUnavailableError,
+  UndecodableError,
+} from '@retryproof/core'
+import { describe, expect, it } from 'vitest'
+import { headerValues } from '../src/exchange.ts'
+import { problemFor, problems } from '../src/problems.ts'
+import { Refusal } from '../src/refusal.ts'
+
+const options = { docs: 'https://api.example.com/docs/idempotency', maxRetryAfterMs: 2000 }
+
+const cases = [
+  ['key-missing', new Refusal('key-missing', 'x'), 400, false],
+  ['key-invalid', new InvalidCallError('key', 'x'), 400, false],
+  ['body-invalid', new InvalidCallError('payload', 'x'), 400, false],
+  ['in-progress', new InProgressError(900), 409, true],
+  ['lease-lost', new LeaseLostError('x'), 409, true],
+  ['outcome-unknown', new OutcomeUnknownError(), 409, false],
+  ['not-replayable', new NotReplayableError('too large'), 410, false],
+  ['body-too-large', new Refusal('body-too-large', 'x'), 413, false],
+  ['body-unsupported', new Refusal('body-unsupported', 'x'), 415, false],
+  ['key-reused', new MismatchError(), 422, false],
+  ['replayed-failure', new ReplayedFailureError({ name: 'Error', message: 'secret' }), 500, false],
+  ['undecodable', new UndecodableError('secret'), 500, false],
+  ['unavailable', new StoreUnavailableError('secret', { applied: 'no' }), 503, true],
+  ['draining', new DrainingError(), 503, true],
+] as const
+
+const bodyOf = (error: unknown): unknown => JSON.parse(new TextDecoder().decode(problemFor(error, options)?.body))
+
+describe('problems', () => {
+  it.each(cases)('%s', (type, error, status, retryable) => {
+    const response = problemFor(error, options)
+    const headers = response?.headers ?? []
+    expect(response?.status).toBe(status)
+    expect(headerValues(headers, 'content-type')).toEqual(['application/problem+json'])
+    expect(headerValues(headers, 'link')).toEqual([`<${options.docs}>; rel="describedby"`])
+    expect(headerValues(headers, 'retry-after')).toHaveLength(retryable ? 1 : 0)
+    expect(bodyOf(error)).toMatchObject({
+      type: `${options.docs}#${type}`,
+      title: expect.any(String),
+      detail: expect.any(String),
+      instance: expect.stringMatching(/^urn:uuid:[0-9a-f-]{36}$/),
+      status,
+      retryable,
+    })
+  })
+
+  it('has one for each type', () => {
+    expect(cases.map(([type]) => type).sort()).toEqual(Object.keys(problems).sort())
+  })
+
+  it.each([
+    [1, '1'],
+    [1000, '1'],
+    [1001, '2'],
+    [900_000, '2'],
+  ])('with %i ms of the lease left asks for another try after %s s', (ms, seconds) => {
+    expect(headerValues(problemFor(new InProgressError(ms), options)?.headers ?? [], 'retry-after')).toEqual([seconds])
+  })
+
+  it('tells what is known of an answer that was not kept', () => {
+    const error = new NotReplayableError('unreplayable', { status: 201, location: '/charges/1' })
+    expect(bodyOf(error)).toMatchObject({ original: { status: 201, location: '/charges/1' } })
+    expect(headerValues(problemFor(error, options)?.headers ?? [], 'location')).toEqual(['/charges/1'])
+  })
+
+  it('tells a client nothing of what is inside', () => {
+    for (const [, error] of cases) expect(JSON.stringify(bodyOf(error))).not.toContain('secret')
+  })
+
+  it.each([
+    ['a scope that cannot be used', new InvalidCallError('scope', 'x')],
+    ['an operation that cannot be used', new InvalidCallError('operation', 'x')],
+    ['an option', new InvalidOptionError('scope', 'x')],
+    ['a store that needs its operator', new StoreMisconfiguredError('x')],
+    ['any other error', new Error('x')],
+    ['what is no error', 'x'],
+  ])('leaves %s to the application', (_, error) => {
+    expect(problemFor(error, options)).toBeUndefined()
+  })
+})
