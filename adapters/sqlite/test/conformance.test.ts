@@ -17,4 +17,10 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 describeStore('sqlite', {
   open: ({ now }) => sqliteStore({ database: new Database(file), ...(now && { now }) }),
+  unreachable() {
+    const database = new Database(file)
+    const store = sqliteStore({ database })
+    database.close()
+    return store
+  },
 })

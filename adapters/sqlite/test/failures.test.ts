@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
 import { describe, expect, test } from 'vitest'
 import { migrate, sqliteStore } from '../src/index.ts'
-import { bytes, claim, errorOf, HOUR_MS, migratedFile, newFile, open, storeAt } from './support.ts'
+import { bytes, claim, HOUR_MS } from './claim.ts'
+import { errorOf, migratedFile, newFile, open, storeAt } from './support.ts'
 
 describe('a lock that is held for long', () => {
   test('is waited for without blocking the event loop, and then told', async () => {

@@ -1,7 +1,8 @@
 /** Defects of other libraries, by the ids under which they were catalogued: each was reproduced there, and must not be here. */
 import { expect, test } from 'vitest'
 import { sqliteStore } from '../src/index.ts'
-import { bytes, claim, HOUR_MS, open, storeAt } from './support.ts'
+import { bytes, claim, HOUR_MS } from './claim.ts'
+import { open, storeAt } from './support.ts'
 
 test('IDJ 9: of many expired records that nobody purged, none answers', async () => {
   const { clock, store } = await storeAt(1_000_000)

@@ -2,7 +2,8 @@ import { statSync } from 'node:fs'
 import type { ListedRecord, ListQuery } from '@retryproof/core'
 import { describe, expect, test } from 'vitest'
 import { migrate, type SqliteStore, schema, sqliteStore } from '../src/index.ts'
-import { bytes, claim, HOUR_MS, migratedFile, newFile, open, storeAt } from './support.ts'
+import { bytes, claim, HOUR_MS } from './claim.ts'
+import { migratedFile, newFile, open, storeAt } from './support.ts'
 
 describe('schema and migrate', () => {
   test('migrate may run again, and the statements of schema do the same', async () => {

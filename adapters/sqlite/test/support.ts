@@ -1,22 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Claim } from '@retryproof/core'
 import Database from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
 import { migrate, type SqliteStoreOptions, sqliteStore } from '../src/index.ts'
-
-export const HOUR_MS = 3_600_000
-
-export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
-
-export const claim = (changes: Partial<Claim> = {}): Claim => ({
-  owner: 'one',
-  fingerprint: 'f',
-  leaseMs: 30_000,
-  retentionMs: HOUR_MS,
-  ...changes,
-})
 
 /** The path of a file that is not there yet, in a folder that goes with the test. */
 export function newFile(): string {

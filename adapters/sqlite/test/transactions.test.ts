@@ -2,7 +2,8 @@
 import { InvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
 import { describe, expect, test } from 'vitest'
 import { sqliteStore } from '../src/index.ts'
-import { bytes, claim, errorOf, HOUR_MS, open, storeAt } from './support.ts'
+import { bytes, claim, HOUR_MS } from './claim.ts'
+import { errorOf, open, storeAt } from './support.ts'
 
 async function shop() {
   const { clock, database, file, store } = await storeAt(1_000_000)
