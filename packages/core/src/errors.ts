@@ -19,6 +19,8 @@ export type IdempotencyErrorCode =
   | 'STORE_MISCONFIGURED'
   | 'UNSUPPORTED_ISOLATION'
   | 'TRANSACTION_CONFLICT'
+  | 'POISONED'
+  | 'NOT_PARKED'
 
 /** The base of every error of this library. */
 export class IdempotencyError extends Error {
@@ -118,6 +120,23 @@ export interface StoredFailure {
   readonly code?: string | number
   /** What the registered class wrote (see `errorType`). */
   readonly data?: unknown
+}
+
+/** The operation was attempted `attempts` times and never came to an end. It is not attempted again. */
+export class PoisonedError extends IdempotencyError {
+  readonly attempts: number
+
+  constructor(attempts: number) {
+    super('POISONED', `This operation failed ${attempts} times, and is not attempted again under this key.`)
+    this.attempts = attempts
+  }
+}
+
+/** `resolve` found nothing that waits for a resolution. */
+export class NotParkedError extends IdempotencyError {
+  constructor(current: RecordView | null) {
+    super('NOT_PARKED', `Only a parked record can be resolved; this one is ${describeState(current)}.`)
+  }
 }
 
 /** A record exists, but what it holds cannot be read. The operation is not run again. */

@@ -6,6 +6,7 @@ import { holdLease, type LeaseTerms } from './lease.ts'
 import { HandBack } from './outcome.ts'
 import type { ServedCall } from './running.ts'
 import type { BeginReply } from './store.ts'
+import { decideTakeover } from './takeover.ts'
 import type { Instant } from './timers.ts'
 import type { Handler, Outcome } from './types.ts'
 
@@ -35,10 +36,13 @@ export async function execute<T>(
   try {
     const keyFor = await derivedKeys(engine.digest, task.key, task.fingerprint)
     if (interrupted) engine.events.emit('takeover', told)
+    const attempt = { number, token, interrupted, signal: lease.signal, keyFor }
+    const decided = await decideTakeover(task, reply, attempt, finish)
+    if (decided) return decided
     engine.events.emit('started', { ...told, interrupted })
     let returned: Awaited<ReturnType<typeof handler>>
     try {
-      returned = await handler({ number, token, interrupted, signal: lease.signal, keyFor })
+      returned = await handler(attempt)
     } catch (error) {
       return await finish.fail(error)
     }

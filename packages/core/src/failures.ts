@@ -1,5 +1,5 @@
 /** How a failure is stored, and how it is thrown again. */
-import { ReplayedFailureError, type StoredFailure } from './errors.ts'
+import { PoisonedError, ReplayedFailureError, type StoredFailure } from './errors.ts'
 
 /** A class of errors that stored failures are rethrown as. Make one with `errorType`. */
 export interface ErrorType {
@@ -28,6 +28,14 @@ export function errorType<E extends Error, Data>(
     fromData: (failure) => mapping.fromData(failure.data as Data, failure),
   }
 }
+
+/** Our own errors that are stored; always known. */
+export const ownErrorTypes: readonly ErrorType[] = [
+  errorType('retryproof.Poisoned', PoisonedError, {
+    toData: (error) => error.attempts,
+    fromData: (attempts: number) => new PoisonedError(attempts),
+  }),
+]
 
 /** What is kept of an error: the registered class decides, else name, message and code. */
 export function toStoredFailure(error: unknown, types: readonly ErrorType[]): StoredFailure {

@@ -3,13 +3,13 @@
  * write and settling commit together, and only if the settling was applied. A holder that was taken over rolls back.
  */
 import { attemptEventOf } from './engine.ts'
-import { LeaseLostError, OutcomeUnknownError, type StoreUnavailableError } from './errors.ts'
+import { LeaseLostError, OutcomeUnknownError, PoisonedError, type StoreUnavailableError } from './errors.ts'
 import { type Acquired, leaseTerms } from './execute.ts'
 import { createFinish, type Finish } from './finish.ts'
 import { derivedKeys } from './keys.ts'
 import { holdLease, holdSilently, type Lease } from './lease.ts'
 import { chain } from './maybe-promise.ts'
-import { HandBack } from './outcome.ts'
+import { HandBack, notStarted } from './outcome.ts'
 import { type Encoded, yieldToWinner } from './record.ts'
 import { replay } from './replay.ts'
 import type { ServedCall } from './running.ts'
@@ -42,6 +42,8 @@ export async function executeFenced<Tx, T>(
     call.abandon = lease.abandon
     const finish = createFinish<T>(engine, task, reply, lease)
     try {
+      const { maxAttempts } = task.policies
+      if (number > maxAttempts) return await finish.fail(new PoisonedError(maxAttempts), 'store')
       const tried = await once({ number, token, interrupted, signal: lease.signal, keyFor }, lease)
       if (tried.kind !== 'conflict' || tries >= MAX_TRIES) return await conclude(tried, finish)
     } finally {
@@ -89,7 +91,8 @@ export async function executeFenced<Tx, T>(
         return decideUnknown(tried.encoded, finish, tried.error)
       case 'conflict':
       case 'failed':
-        return finish.fail(tried.error)
+        // rolled back: nothing of it happened
+        return finish.fail(notStarted(tried.error))
       case 'begun':
         throw new TypeError('A fenced transaction does not begin.')
     }

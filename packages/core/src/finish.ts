@@ -1,8 +1,9 @@
 /** How an attempt ends: completed, failed, handed back; each recorded as well as the store allows. */
 import { toMs } from './durations.ts'
 import { attemptEventOf, type Engine, type Task } from './engine.ts'
+import { OutcomeUnknownError } from './errors.ts'
 import type { Lease } from './lease.ts'
-import type { HandBack, Unreplayable } from './outcome.ts'
+import { type HandBack, NotStarted, type Unreplayable } from './outcome.ts'
 import { type Encoded, encodeFailure, encodeReturned, giveOwn, type Own, yieldToWinner } from './record.ts'
 import type { BeginReply, Change, TransitionReply } from './store.ts'
 import { instant, later, sleep } from './timers.ts'
@@ -15,6 +16,8 @@ export interface Finish<T> {
   handBack(returned: HandBack<T>): Promise<Outcome<T>>
   /** @param decision what becomes of the failure; without it, `onFailure` decides */
   fail(error: unknown, decision?: FailureDecision): Promise<Outcome<T>>
+  /** Gives the key up until somebody resolves it. @throws OutcomeUnknownError, or the winner's failure */
+  park(): Promise<Outcome<T>>
   /** The outcome of what is recorded already, by a transaction that committed. */
   recorded(encoded: Encoded<T>): Outcome<T>
   /** Resolves when nothing more will be sent to the store, which may be after the caller was answered. */
@@ -47,8 +50,8 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
     return reply
   }
 
-  async function release(delayMs: number) {
-    const reply = await send({ to: 'released', delayMs, retentionMs }, engine.storeTimeoutMs)
+  async function release(delayMs: number, unresolved = false) {
+    const reply = await send({ to: 'released', delayMs, retentionMs, unresolved }, engine.storeTimeoutMs)
     if (reply.outcome === 'ok') engine.events.emit('released', { ...told, delayMs, durationMs: durationMs() })
     return reply
   }
@@ -58,6 +61,11 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
     const reply = await send({ to: 'failed', result, retentionMs }, engine.settleTimeoutMs)
     if (reply.outcome === 'ok') engine.events.emit('failed', { ...told, durationMs: durationMs() })
     return reply
+  }
+
+  /** A handler may have acted before it threw; whoever does not simply run it again has to be told so. */
+  function isUnresolved(thrown: unknown): boolean {
+    return policies.onTakeover !== 'rerun' && !(thrown instanceof NotStarted)
   }
 
   function recorded({ value, replayable }: Encoded<T>): Outcome<T> {
@@ -87,10 +95,23 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
       return giveOwn(engine, task, acquired, own, 'handed back')
     },
 
-    // what an attempt says that may have lost its lease binds nobody
-    async fail(error, decision = lease.signal.aborted ? 'retry' : decideOnFailure(policies, error)) {
+    async park() {
+      const reply = await send({ to: 'parked', retentionMs }, engine.storeTimeoutMs)
+      const error = new OutcomeUnknownError()
+      if (reply.outcome === 'lost') {
+        return yieldToWinner(engine, task, acquired, { kind: 'failure', error }, reply.current)
+      }
+      if (reply.outcome === 'ok') engine.events.emit('parked', told)
+      throw error
+    },
+
+    async fail(thrown, decided) {
+      const error = thrown instanceof NotStarted ? thrown.error : thrown
       if (lease.abandoned) throw error
-      const reply = decision === 'store' ? await storeFailure(error) : await release(delayOf(decision))
+      // what an attempt says that may have lost its lease binds nobody
+      const decision = decided ?? (lease.signal.aborted ? 'retry' : decideOnFailure(policies, error))
+      const reply =
+        decision === 'store' ? await storeFailure(error) : await release(delayOf(decision), isUnresolved(thrown))
       if (reply.outcome === 'lost') {
         return yieldToWinner(engine, task, acquired, { kind: 'failure', error }, reply.current)
       }

@@ -1,9 +1,10 @@
 /** The front door: `createIdempotency`. */
 import { toMs } from './durations.ts'
 import type { Task } from './engine.ts'
+import { InvalidOptionError } from './errors.ts'
 import { execute } from './execute.ts'
 import { fingerprintOf, requireText, storageKey } from './keys.ts'
-import { forget, inspect, list } from './operators.ts'
+import { forget, inspect, list, resolve } from './operators.ts'
 import { readOptions } from './options.ts'
 import { type ResolvedPolicies, resolvePolicies } from './policies.ts'
 import { startPurge } from './purge.ts'
@@ -20,6 +21,7 @@ import type {
   Outcome,
   Policies,
   Reference,
+  Resolution,
   TransactionPolicies,
   Work,
 } from './types.ts'
@@ -44,12 +46,16 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
 
   async function toTask(call: Call, policies: ResolvedPolicies): Promise<Task> {
     const { operation, payload, signal } = call
-    const key = await storageKey(engine.digest, engine.namespace, call)
-    const fingerprint = await fingerprintOf(engine.digest, payload)
+    // both are taken before anything is awaited, so that the caller may go on with its payload
+    const [key, fingerprint] = await Promise.all([
+      storageKey(engine.digest, engine.namespace, call),
+      fingerprintOf(engine.digest, payload),
+    ])
     return { operation, key, fingerprint, policies, pipeline: engine.pipelineFor(policies.serializer), signal }
   }
 
   async function runCall<T>(call: Call, handler: Handler<T>, policies: ResolvedPolicies): Promise<Outcome<T>> {
+    requireFunction('handler', handler)
     const task = await toTask(call, policies)
     return running.serve((served) =>
       run<T>(
@@ -67,6 +73,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     own: ResolvedPolicies,
     { mode, tx, ...policies }: TransactionPolicies<Tx>,
   ): Promise<Outcome<T>> {
+    requireFunction('work', work)
     const store = requireTransactional(options.store)
     const unit = { engine, store, work, task: await toTask(call, resolvePolicies(own, policies)) }
     return running.serve((served) => transact<Tx, T>(unit, { mode, tx }, served, () => draining))
@@ -90,11 +97,15 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
         describe: (...args: Args) => Named & Omit<Call, 'operation'>,
         policies?: Policies,
       ) {
+        requireFunction('fn', fn)
+        requireFunction('describe', describe)
         const nearest = resolvePolicies(own, policies)
         return async (...args: Args): Promise<T> =>
           (await runCall(named(describe(...args)), () => fn(...args), nearest)).value
       },
       inspect: async (reference: Named) => inspect(engine, named(reference), own.serializer),
+      resolve: async (reference: Named, resolution: Resolution) => resolve(engine, named(reference), resolution, own),
+      forget: async (reference: Named) => forget(engine, named(reference)),
     }
   }
 
@@ -106,13 +117,17 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
       return methods(resolvePolicies(instancePolicies, policies), (reference) => ({ ...reference, operation: name }))
     },
     list: (filter = {}) => list(engine, filter),
-    forget: (reference) => forget(engine, reference),
     startPurge: (options = {}) => startPurge(engine, options),
     on: (type, listener) => engine.events.on(type, listener),
     async drain({ timeout = '30s' } = {}) {
+      const timeoutMs = toMs('timeout', timeout)
       draining = true
-      await running.idle(toMs('timeout', timeout))
+      await running.idle(timeoutMs)
       return { unfinished: running.abandonAll('The process is shutting down.') }
     },
   }
+}
+
+function requireFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw new InvalidOptionError(name, `must be a function, got ${String(value)}`)
 }

@@ -15,7 +15,16 @@ export { createIdempotency } from './idempotency.ts'
 export { requireRoom } from './limits.ts'
 export { listed } from './listing.ts'
 export type { RecordFilter } from './operators.ts'
-export { type HandBack, handBack, type RollBack, rollBack, type Unreplayable, unreplayable } from './outcome.ts'
+export {
+  type HandBack,
+  handBack,
+  type NotStarted,
+  notStarted,
+  type RollBack,
+  rollBack,
+  type Unreplayable,
+  unreplayable,
+} from './outcome.ts'
 export type { PurgeOptions, Purging } from './purge.ts'
 export { acceptedFrom, type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
 export type * from './store.ts'
@@ -32,6 +41,7 @@ export {
   type Outcome,
   type Policies,
   type Reference,
+  type Resolution,
   type Returned,
   type Scope,
   type TransactionPolicies,

@@ -1,11 +1,13 @@
 /** What operators do: look at records, list them, forget one. */
 import { type Duration, toMs } from './durations.ts'
-import type { Engine } from './engine.ts'
-import { InvalidOptionError, StoreUnavailableError } from './errors.ts'
+import type { Engine, Task } from './engine.ts'
+import { InvalidOptionError, NotParkedError, StoreUnavailableError } from './errors.ts'
 import { namespaceSlug, operationSlug, storageKey } from './keys.ts'
+import type { ResolvedPolicies } from './policies.ts'
+import { encodeFailure, encodeReturned } from './record.ts'
 import { decode } from './replay.ts'
-import type { ListedRecord, RecordState } from './store.ts'
-import type { Inspection, Policies, Reference } from './types.ts'
+import type { Change, ListedRecord, RecordState } from './store.ts'
+import type { Inspection, Policies, Reference, Resolution } from './types.ts'
 
 /** Which records to list. Without a member, all of the namespace. */
 export interface RecordFilter {
@@ -44,6 +46,33 @@ export function list(engine: Engine, filter: RecordFilter): AsyncIterable<Listed
     ...(operation === undefined ? {} : { operation: operationSlug(operation) }),
     ...(stuckFor === undefined ? {} : { stuckForMs: toMs('stuckFor', stuckFor) }),
   })
+}
+
+/** Ends the waiting of a parked key: settles it, or releases it for another attempt. */
+export async function resolve(
+  engine: Engine,
+  reference: Reference,
+  resolution: Resolution,
+  policies: ResolvedPolicies,
+): Promise<void> {
+  const key = await storageKey(engine.digest, engine.namespace, reference)
+  const record = await engine.calls.get(key)
+  if (record?.state !== 'parked') throw new NotParkedError(record)
+  if (resolution === 'park') return
+  const { fingerprint, token } = record
+  const pipeline = engine.pipelineFor(policies.serializer)
+  const task = { operation: reference.operation, key, fingerprint, policies, pipeline, signal: undefined }
+  const reply = await engine.calls.transition(key, token, await changeTo(engine, task, resolution))
+  if (reply.outcome === 'lost') throw new NotParkedError(reply.current)
+}
+
+async function changeTo(engine: Engine, task: Task, resolution: Exclude<Resolution, 'park'>): Promise<Change> {
+  const { retentionMs } = task.policies
+  if (resolution === 'rerun') return { to: 'released', delayMs: 0, retentionMs }
+  if ('completed' in resolution) {
+    return { to: 'completed', result: (await encodeReturned(engine, task, resolution.completed)).result, retentionMs }
+  }
+  return { to: 'failed', result: await encodeFailure(task, resolution.failed, engine.errorTypes), retentionMs }
 }
 
 /** Long enough for the late messages of an attempt that ran when its key was forgotten. */

@@ -4,6 +4,7 @@ import { toMs } from './durations.ts'
 import { type Engine, pipelines } from './engine.ts'
 import { InvalidOptionError } from './errors.ts'
 import { Emitter } from './events.ts'
+import { ownErrorTypes } from './failures.ts'
 import {
   defaultPolicies,
   policyNames,
@@ -48,7 +49,7 @@ function createEngine(options: IdempotencyOptions<unknown>): Engine {
     waiters: createWaiters(store, calls),
     digest: createDigest(secret),
     pipelineFor: pipelines(codecs),
-    errorTypes: [...errors],
+    errorTypes: [...ownErrorTypes, ...errors],
     settleTimeoutMs: toMs('settleTimeout', options.settleTimeout ?? '15s', { min: 1 }),
   }
 }

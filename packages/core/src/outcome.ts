@@ -23,6 +23,23 @@ export class Unreplayable<T> {
   }
 }
 
+/** An error that says that nothing had happened yet. */
+export class NotStarted {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
+/**
+ * `throw notStarted(error)`: this attempt fails with `error`, and certainly had no effect. Where takeovers are parked or
+ * asked about, any other failure leaves the outcome unknown, since the handler may have acted before it threw.
+ */
+export function notStarted(error: unknown): NotStarted {
+  return new NotStarted(error)
+}
+
 /** In a transaction: roll the business write back, and go on as if a plain handler had returned this. */
 export class RollBack<T> {
   readonly returned: T | HandBack<T> | Unreplayable<T>

@@ -11,6 +11,9 @@ export interface ResolvedPolicies {
   readonly onFailure: (error: unknown) => FailureDecision
   /** 0: do not wait. */
   readonly waitMs: number
+  readonly onTakeover: NonNullable<Policies['onTakeover']>
+  /** Infinity: as often as it takes. */
+  readonly maxAttempts: number
   readonly serializer: Serializer
 }
 
@@ -23,6 +26,8 @@ export const defaultPolicies: ResolvedPolicies = {
   maxRunMs: 900_000,
   onFailure: () => 'retry',
   waitMs: 0,
+  onTakeover: 'rerun',
+  maxAttempts: Number.POSITIVE_INFINITY,
   serializer: json(),
 }
 
@@ -34,6 +39,8 @@ const readers: Readers = {
   maxRun: (value) => ({ maxRunMs: toMs('maxRun', value, { min: MIN_LEASE_MS }) }),
   onFailure: (value) => ({ onFailure: readOnFailure(value) }),
   onInProgress: (value) => ({ waitMs: readOnInProgress(value) }),
+  onTakeover: (value) => ({ onTakeover: readOnTakeover(value) }),
+  maxAttempts: (value) => ({ maxAttempts: readMaxAttempts(value) }),
   serializer: (value) => ({ serializer: readCoder('serializer', value, ['serialize', 'deserialize']) }),
 }
 
@@ -93,4 +100,14 @@ function readOnInProgress(value: NonNullable<Policies['onInProgress']>): number 
   const wait: Duration | undefined = typeof value === 'object' ? value.wait : undefined
   if (wait === undefined) throw new InvalidOptionError('onInProgress', `must be 'reject' or { wait: duration }`)
   return toMs('onInProgress.wait', wait, { min: 1 })
+}
+
+function readOnTakeover(value: NonNullable<Policies['onTakeover']>): ResolvedPolicies['onTakeover'] {
+  if (value === 'rerun' || value === 'park' || typeof value === 'function') return value
+  throw new InvalidOptionError('onTakeover', `must be 'rerun', 'park' or a function that says what happened`)
+}
+
+function readMaxAttempts(value: number): number {
+  if (value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= 1)) return value
+  throw new InvalidOptionError('maxAttempts', `must be a whole number from 1, got ${value}`)
 }

@@ -65,6 +65,9 @@ export type Work<T, Tx> = (tx: Tx, attempt: Attempt) => Returned<T> | Promise<Re
 /** What to do with a failure: let the next call run again (perhaps not before a delay), or store it and replay it. */
 export type FailureDecision = 'retry' | 'store' | { readonly retry: Duration }
 
+/** What an interrupted attempt came to, as a person or the downstream says. `'rerun'`: nothing happened. */
+export type Resolution = 'rerun' | 'park' | { readonly completed: unknown } | { readonly failed: unknown }
+
 /** Policies of a kind of write. Each can be set for the instance, an operation, or one call; the nearest wins. */
 export interface Policies {
   /** How long an attempt may be silent before another may take over; renewed while the handler runs. @default '30s' */
@@ -77,6 +80,14 @@ export interface Policies {
   readonly onFailure?: FailureDecision | ((error: unknown) => FailureDecision)
   /** What a call does while another attempt holds the key. @default 'reject' */
   readonly onInProgress?: 'reject' | { readonly wait: Duration }
+  /**
+   * What becomes of a key whose holder fell silent, so that nobody knows what it did: run the handler again, park the
+   * key until somebody resolves it, or ask (the downstream, for instance) what happened. Transactions never ask:
+   * what did not commit did not happen. @default 'rerun'
+   */
+  readonly onTakeover?: 'rerun' | 'park' | ((attempt: Attempt) => Resolution | Promise<Resolution>)
+  /** How often an operation is attempted under one key before it is parked (interrupted) or poisoned. @default unlimited */
+  readonly maxAttempts?: number
   /** How results become bytes. @default json() */
   readonly serializer?: Serializer
 }
@@ -168,6 +179,14 @@ export interface Operation<Tx = unknown> {
   ): (...args: Args) => Promise<T>
   /** What stands under a key, or null. Changes nothing. */
   inspect(reference: Omit<Reference, 'operation'>): Promise<Inspection | null>
+  /**
+   * Ends the waiting of a parked key. `'rerun'` frees it for another attempt.
+   *
+   * @throws NotParkedError
+   */
+  resolve(reference: Omit<Reference, 'operation'>, resolution: Resolution): Promise<void>
+  /** Makes a key new again, whatever state it is in; false where there was none. An attempt that runs finds itself lost. */
+  forget(reference: Omit<Reference, 'operation'>): Promise<boolean>
 }
 
 /** Makes writes safe to retry. See `createIdempotency`. */
@@ -189,10 +208,12 @@ export interface Idempotency<Tx = unknown> {
   inspect(reference: Reference): Promise<Inspection | null>
   /** Calls `listener` for each event of that type; gives back a function that stops it. */
   on<Type extends EventType>(type: Type, listener: (event: IdempotencyEvents[Type]) => void): () => void
+  /** @see Operation.resolve */
+  resolve(reference: Reference, resolution: Resolution): Promise<void>
+  /** @see Operation.forget */
+  forget(reference: Reference): Promise<boolean>
   /** The records of this namespace, for operators. Storage keys carry digests: no raw keys are given. */
   list(filter?: RecordFilter): AsyncIterable<ListedRecord>
-  /** Makes a key new again, whatever state it is in; false where there was none. An attempt that runs finds itself lost. */
-  forget(reference: Reference): Promise<boolean>
   /** Removes what has expired, on a timer, by one process of the fleet at a time. */
   startPurge(options?: PurgeOptions): Purging
   /**
