@@ -37,6 +37,10 @@ export async function run<T>(
       }
       case 'acquired': {
         const held = await withEnoughLease(engine, task, { reply, sentAt })
+        if (held && isDraining()) {
+          await engine.calls.giveBack(task.key, reply, task.policies)
+          throw new DrainingError()
+        }
         const outcome = held && (await execute(held))
         if (outcome) return outcome
         acquisitions++
@@ -87,14 +91,20 @@ function isSettled({ state }: RecordView): boolean {
 
 /** With less than half its lease left (a repeated or a slow begin) an attempt renews first, and runs only on `ok`. */
 async function withEnoughLease(engine: Engine, task: Task, acquired: Acquired): Promise<Acquired | null> {
-  const { leaseMs } = task.policies
+  const { leaseMs, retentionMs } = task.policies
   const { reply } = acquired
   if (msUntil(later(acquired.sentAt, reply.leaseRemainingMs)) >= leaseMs / 2) return acquired
   const sentAt = instant()
-  const { outcome } = await engine.calls.transition(task.key, reply.token, { to: 'renew', leaseMs })
-  if (outcome === 'lost') {
-    engine.events.emit('leaseLost', attemptEventOf(engine, task, reply))
-    return null
+  const renewed = await engine.calls
+    .transition(task.key, reply.token, { to: 'renew', leaseMs, retentionMs })
+    .catch((error: unknown) => {
+      // nothing ran, so that nobody has to wait for the lease; the caller has waited long enough
+      void engine.calls.giveBack(task.key, reply, task.policies)
+      throw error
+    })
+  if (renewed.outcome === 'ok') {
+    return { reply: { ...reply, leaseRemainingMs: leaseMs, retentionRemainingMs: leaseMs + retentionMs }, sentAt }
   }
-  return { reply: { ...reply, leaseRemainingMs: leaseMs }, sentAt }
+  engine.events.emit('leaseLost', attemptEventOf(engine, task, reply))
+  return null
 }

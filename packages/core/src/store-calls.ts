@@ -16,6 +16,11 @@ export interface StoreCalls {
   transition(key: string, token: number, change: Change, withinMs?: number): Promise<TransitionReply>
   /** Repeats until the store answers, or `until` is over: then it throws the last error. */
   transitionUntil(until: Instant, key: string, token: number, change: Change): Promise<TransitionReply>
+  /**
+   * For an attempt that was acquired and never ran: releases it, as interrupted as it was found. Repeats for one lease,
+   * after which the key is free without it, and never rejects.
+   */
+  giveBack(key: string, acquired: BeginReply, terms: Pick<Claim, 'leaseMs' | 'retentionMs'>): Promise<void>
   get(key: string): Promise<RecordView | null>
 }
 
@@ -41,17 +46,31 @@ export function createStoreCalls(
   const transition: StoreCalls['transition'] = (key, token, change, withinMs = timeoutMs) =>
     bounded('transition', key, () => store.transition(key, token, change), Math.min(withinMs, timeoutMs))
 
-  function releaseWhenAcquired(late: Promise<BeginReply>, key: string, { retentionMs }: Claim): void {
-    const release = async () => {
-      const reply = await late
-      if (reply.outcome === 'acquired') await transition(key, reply.token, { to: 'released', delayMs: 0, retentionMs })
+  const transitionUntil: StoreCalls['transitionUntil'] = async (until, key, token, change) => {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await transition(key, token, change)
+      } catch (error) {
+        const pause = backOff(tries, SETTLE_PAUSES)
+        if (!canRepeat(error) || msUntil(until) < pause) throw error
+        await sleep(pause)
+      }
     }
-    // a second failure was told already, and the lease ends by itself
-    release().catch(() => undefined)
+  }
+
+  const giveBack: StoreCalls['giveBack'] = async (key, { token, interrupted }, { leaseMs, retentionMs }) => {
+    const change = { to: 'released', delayMs: 0, retentionMs, unresolved: interrupted } as const
+    await transitionUntil(later(instant(), leaseMs), key, token, change).catch(() => undefined)
+  }
+
+  async function giveBackAcquired(key: string, reply: BeginReply, claim: Claim): Promise<void> {
+    if (reply.outcome === 'acquired') await giveBack(key, reply, claim)
   }
 
   return {
     transition,
+    transitionUntil,
+    giveBack,
 
     async begin(key, claim) {
       const until = later(instant(), timeoutMs)
@@ -70,20 +89,9 @@ export function createStoreCalls(
             await sleep(pause)
             continue
           }
-          if (pending) releaseWhenAcquired(pending, key, claim)
+          // what fails late was told already
+          pending?.then((late) => giveBackAcquired(key, late, claim)).catch(() => undefined)
           throw error
-        }
-      }
-    },
-
-    async transitionUntil(until, key, token, change) {
-      for (let tries = 0; ; tries++) {
-        try {
-          return await transition(key, token, change)
-        } catch (error) {
-          const pause = backOff(tries, SETTLE_PAUSES)
-          if (!canRepeat(error) || msUntil(until) < pause) throw error
-          await sleep(pause)
         }
       }
     },
