@@ -7,6 +7,8 @@ import type { Twin } from './twin.ts'
 export type Step =
   | { readonly do: 'begin'; readonly key: number; readonly claim: Claim }
   | { readonly do: 'transition'; readonly key: number; readonly token: number | 'unseen'; readonly change: Change }
+  /** Sends the last call on the key once more. */
+  | { readonly do: 'again'; readonly key: number }
   | { readonly do: 'get'; readonly key: number }
   | { readonly do: 'wait'; readonly ms: number }
   /** Moves the clock to an end of lease or of retention, or to one millisecond beside it. */
@@ -69,6 +71,7 @@ const token = fc.oneof(
 
 const begin = fc.record({ do: fc.constant('begin' as const), key, claim }, { noNullPrototype: true })
 const transition = fc.record({ do: fc.constant('transition' as const), key, token, change }, { noNullPrototype: true })
+const again = fc.record({ do: fc.constant('again' as const), key }, { noNullPrototype: true })
 const get = fc.record({ do: fc.constant('get' as const), key }, { noNullPrototype: true })
 const wait = fc.record({ do: fc.constant('wait' as const), ms: shortMs }, { noNullPrototype: true })
 const waitUntil = fc.record(
@@ -99,6 +102,7 @@ function sequencesOf(...more: readonly fc.WeightedArbitrary<Step>[]): fc.Arbitra
   const step = fc.oneof<fc.WeightedArbitrary<Step>[]>(
     { arbitrary: begin, weight: 6 },
     { arbitrary: transition, weight: 8 },
+    { arbitrary: again, weight: 2 },
     { arbitrary: get, weight: 2 },
     { arbitrary: wait, weight: 1 },
     { arbitrary: waitUntil, weight: 3 },
@@ -113,30 +117,27 @@ export async function runSequence(
   steps: readonly Step[],
   purgeStore: (limit: number, graceMs: number) => Promise<void>,
 ): Promise<void> {
-  const keys = Array.from({ length: KEYS }, () => ({ name: freshKey('sequence'), tokens: [] as number[] }))
-  const at = (index: number) => keys[index] ?? (keys[0] as (typeof keys)[number])
+  const keys = Array.from({ length: KEYS }, () => createKey(twin))
+  const at = (step: { readonly key: number }) => keys[step.key] as SequenceKey
   for (const step of steps) {
     switch (step.do) {
-      case 'begin': {
-        const { name, tokens } = at(step.key)
-        const reply = await twin.begin(step.claim, name)
-        if (!tokens.includes(reply.token)) tokens.unshift(reply.token)
+      case 'begin':
+        await at(step).begin(step.claim)
         break
-      }
-      case 'transition': {
-        const { name, tokens } = at(step.key)
-        const seen = step.token === 'unseen' ? undefined : tokens[step.token]
-        await twin.transition(seen ?? (tokens[0] ?? 0) + 1, step.change, name)
+      case 'transition':
+        await at(step).transition(step.token, step.change)
         break
-      }
+      case 'again':
+        await at(step).again()
+        break
       case 'get':
-        await twin.get(at(step.key).name)
+        await twin.get(at(step).name)
         break
       case 'wait':
         twin.advance(step.ms)
         break
       case 'wait until':
-        twin.advance(untilEnd(twin, at(step.key).name, step))
+        twin.advance(untilEnd(twin, at(step).name, step))
         break
       case 'purge':
         await purgeStore(step.limit, step.graceMs)
@@ -144,6 +145,33 @@ export async function runSequence(
     }
   }
   for (const { name } of keys) await twin.get(name)
+}
+
+type SequenceKey = ReturnType<typeof createKey>
+
+/** A key, the tokens that were seen of it, and the last call on it. */
+function createKey(twin: Twin) {
+  const name = freshKey('sequence')
+  const tokens: number[] = []
+  let last: () => Promise<unknown> = () => twin.get(name)
+  const call = (next: () => Promise<unknown>) => {
+    last = next
+    return next()
+  }
+  return {
+    name,
+    again: () => last(),
+    begin: (claim: Claim) =>
+      call(async () => {
+        const reply = await twin.begin(claim, name)
+        if (!tokens.includes(reply.token)) tokens.unshift(reply.token)
+      }),
+    transition(place: number | 'unseen', change: Change) {
+      const seen = place === 'unseen' ? undefined : tokens[place]
+      const token = seen ?? (tokens[0] ?? 0) + 1
+      return call(() => twin.transition(token, change, name))
+    },
+  }
 }
 
 /** How far that moment is ahead; 0 when it is past, or so far that many runs would use up the clock. */

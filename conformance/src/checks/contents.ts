@@ -70,6 +70,7 @@ export const contentChecks: readonly Check[] = [
         await renew(stale, 9, key)
         twin.advance(LEASE_MS / 2)
         await renew(token, 3, key) // stored already, and the lease is renewed all the same
+        await twin.get(key)
         await twin.transition(token, { to: 'renew', leaseMs: LEASE_MS }, key)
         await twin.get(key)
         twin.advance(LEASE_MS)

@@ -21,6 +21,7 @@ export const holdingChecks: readonly Check[] = [
     await twin.begin(claim)
     twin.advance(LEASE_MS / 2)
     await twin.begin({ ...claim, leaseMs: 9 * LEASE_MS, retentionMs: 9 * RETENTION_MS, request: new Uint8Array([2]) })
+    await twin.get()
     twin.advance(LEASE_MS / 2)
     await twin.begin(claim) // its lease is over, and nobody took over
     const next = await twin.begin({ ...claim, owner: 'next' })
@@ -75,7 +76,7 @@ export const holdingChecks: readonly Check[] = [
         const { token } = await bring(twin, situation, key)
         for (const change of changes) if (change.to !== 'forgotten') await twin.transition(token, change, key)
         twin.advance(LEASE_MS - 1)
-        await twin.begin({ owner: 'too early?', leaseMs: LEASE_MS }, key)
+        for (const owner of ['too early?', 'holder']) await twin.begin({ owner, leaseMs: LEASE_MS }, key)
         twin.advance(1)
         await twin.begin({ owner: 'holder', leaseMs: LEASE_MS }, key)
         await twin.get(key)

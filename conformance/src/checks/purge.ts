@@ -63,22 +63,44 @@ export const purgeChecks: readonly Check[] = [
   },
   {
     id: 'C17-grace',
-    title: 'a purge waits a minute by default, so that a clock that steps back gives no token twice',
+    title: 'a purge waits for its grace, a minute by default, so that a clock may step back by as much',
     clauses: ['C17', 'C2'],
     needs: ['purge'],
     run: (harness) => {
       const clock = manualClock(PAST_MS)
       return withStore(harness, clock, async (store) => {
-        const key = freshKey('grace')
-        const { token } = await store.begin(key, claim)
-        clock.nowMs += 59_999
-        await purge(store, { limit: 1_000 })
-        clock.nowMs -= 59_999
-        const next = await store.begin(key, { ...claim, owner: 'next' })
-        assert.ok(
-          next.token > token,
-          `token ${next.token} must be above ${token}, which was given out before the purge`,
-        )
+        const twin = createTwin(store, clock)
+        for (const graceMs of [undefined, 0, 1, 5_000]) {
+          const key = freshKey('grace')
+          const { token } = await twin.begin({ ...claim, retentionMs: 10 }, key)
+          await twin.transition(token, { to: 'completed', result: new Uint8Array([1]), retentionMs: 10 }, key)
+          const aheadMs = 10 + (graceMs ?? 60_000) - 1
+          clock.nowMs += aheadMs
+          await purge(store, { limit: 1_000, ...(graceMs !== undefined && { graceMs }) })
+          clock.nowMs -= aheadMs
+          await twin.get(key)
+          await twin.begin({ ...claim, owner: 'next' }, key)
+          clock.nowMs += aheadMs
+        }
+      })
+    },
+  },
+  {
+    id: 'C17-instant',
+    title: 'a purge in the instant of an acquisition gives no token twice',
+    clauses: ['C17', 'C2'],
+    needs: ['purge'],
+    run: (harness) => {
+      const clock = manualClock(PAST_MS)
+      return withStore(harness, clock, async (store) => {
+        const twin = createTwin(store, clock)
+        for (const owner of ['first', 'second', 'third']) {
+          const { token } = await twin.begin({ ...claim, owner })
+          await purge(store, { limit: 1_000, graceMs: 0 })
+          await twin.begin({ ...claim, owner: `after ${owner}`, retentionMs: 1_000 })
+          await twin.transition(token + 1, { to: 'forgotten', tombstoneMs: 0 })
+          await purge(store, { limit: 1_000, graceMs: 0 })
+        }
       })
     },
   },

@@ -87,7 +87,7 @@ const races: readonly Race[] = [
     clauses: ['C1', 'C3', 'C10'],
     prepare: (store, key) => acquire(store, key, { leaseMs: 0 }),
     call: (store, key, token, index) =>
-      index % 4 === 3 ? store.transition(key, token, completed(index)) : begin(store, key, index),
+      index % 4 === 0 ? store.transition(key, token, completed(index)) : begin(store, key, index),
   },
   {
     id: 'C6-mismatch',
@@ -160,6 +160,7 @@ function completed(index: number): Change {
   return { to: 'completed', result: new Uint8Array([index]), retentionMs: HOUR_MS }
 }
 
+/** Checkpoints that are not in the order in which they are sent. */
 function renewed(index: number): Change {
-  return { to: 'renew', leaseMs: HOUR_MS, checkpoint: { seq: index, data: new Uint8Array([index]) } }
+  return { to: 'renew', leaseMs: HOUR_MS, checkpoint: { seq: index ^ 5, data: new Uint8Array([index]) } }
 }
