@@ -8,7 +8,7 @@ import { UndecodableError } from './errors.ts'
 import { chain, type MaybePromise } from './maybe-promise.ts'
 
 /** What kind of value a record's bytes hold. */
-export type Kind = 'value' | 'unreplayable' | 'failure'
+export type Kind = 'value' | 'unreplayable' | 'failure' | 'done' | 'reference' | 'checkpoint' | 'request'
 
 /** Turns values into bytes and back. What it cannot keep it must refuse with an error. */
 export interface Serializer {
@@ -126,7 +126,8 @@ function seal(header: string, bytes: Uint8Array): Uint8Array {
   return envelope
 }
 
-const headerPattern = /^(value|unreplayable|failure):([a-z0-9-]{1,16}(?:,[a-z0-9-]{1,16})*)$/
+const headerPattern =
+  /^(value|unreplayable|failure|done|reference|checkpoint|request):([a-z0-9-]{1,16}(?:,[a-z0-9-]{1,16})*)$/
 
 function open(envelope: Uint8Array): { header: string; kind: Kind; ids: string[]; bytes: Uint8Array } {
   if (envelope[0] !== VERSION) {

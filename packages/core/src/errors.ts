@@ -21,6 +21,7 @@ export type IdempotencyErrorCode =
   | 'TRANSACTION_CONFLICT'
   | 'POISONED'
   | 'NOT_PARKED'
+  | 'INVALID_STEP'
 
 /** The base of every error of this library. */
 export class IdempotencyError extends Error {
@@ -129,6 +130,13 @@ export class PoisonedError extends IdempotencyError {
   constructor(attempts: number) {
     super('POISONED', `This operation failed ${attempts} times, and is not attempted again under this key.`)
     this.attempts = attempts
+  }
+}
+
+/** The steps of an attempt do not fit: those of an earlier attempt, one another, or into a checkpoint. */
+export class InvalidStepError extends IdempotencyError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('INVALID_STEP', message, options)
   }
 }
 

@@ -5,6 +5,7 @@ import { derivedKeys } from './keys.ts'
 import { holdLease, type LeaseTerms } from './lease.ts'
 import { HandBack } from './outcome.ts'
 import type { ServedCall } from './running.ts'
+import { openSteps } from './steps.ts'
 import type { BeginReply } from './store.ts'
 import { decideTakeover } from './takeover.ts'
 import type { Instant } from './timers.ts'
@@ -36,7 +37,8 @@ export async function execute<T>(
   try {
     const keyFor = await derivedKeys(engine.digest, task.key, task.fingerprint)
     if (interrupted) engine.events.emit('takeover', told)
-    const attempt = { number, token, interrupted, signal: lease.signal, keyFor }
+    const steps = await openSteps(engine, task, reply, lease)
+    const attempt = { number, token, interrupted, signal: lease.signal, keyFor, ...steps }
     const decided = await decideTakeover(task, reply, attempt, finish)
     if (decided) return decided
     engine.events.emit('started', { ...told, interrupted })

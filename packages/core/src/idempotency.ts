@@ -54,14 +54,14 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     return { operation, key, fingerprint, policies, pipeline: engine.pipelineFor(policies.serializer), signal }
   }
 
-  async function runCall<T>(call: Call, handler: Handler<T>, policies: ResolvedPolicies): Promise<Outcome<T>> {
+  async function runCall<T>(call: Call, handler: Handler<T, Tx>, policies: ResolvedPolicies): Promise<Outcome<T>> {
     requireFunction('handler', handler)
     const task = await toTask(call, policies)
     return running.serve((served) =>
       run<T>(
         engine,
         task,
-        (acquired) => execute(engine, task, acquired, handler, served),
+        (acquired) => execute(engine, task, acquired, handler as Handler<T>, served),
         () => draining,
       ),
     )
@@ -85,7 +85,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     named: <R extends Named>(reference: R) => R & Reference,
   ) {
     return {
-      run: async <T>(call: Named & Omit<Call, 'operation'>, handler: Handler<T>, policies?: Policies) =>
+      run: async <T>(call: Named & Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies) =>
         runCall(named(call), handler, resolvePolicies(own, policies)),
       transaction: async <T>(
         call: Named & Omit<Call, 'operation'>,

@@ -49,10 +49,13 @@ const STEP = /^[A-Za-z0-9_.-]{1,64}$/
  */
 export async function derivedKeys(digest: Digest, key: string, fingerprint: string): Promise<(step: string) => string> {
   const base = (await digest('retryproof/derived', [key, fingerprint])).slice(0, 32)
-  return (step) => {
-    if (typeof step === 'string' && STEP.test(step)) return `${base}-${step}`
-    throw new InvalidOptionError('step', `must be 1 to 64 of A-Z a-z 0-9 _ . -, got '${String(step)}'`)
-  }
+  return (step) => `${base}-${requireStep(step)}`
+}
+
+/** @throws InvalidOptionError unless it is a name for a step */
+export function requireStep(step: string): string {
+  if (typeof step === 'string' && STEP.test(step)) return step
+  throw new InvalidOptionError('step', `must be 1 to 64 of A-Z a-z 0-9 _ . -, got '${String(step)}'`)
 }
 
 function scopeParts(scope: Reference['scope']): readonly string[] {

@@ -11,6 +11,11 @@ export interface Lease {
   readonly signal: AbortSignal
   /** Whether the holder gave it up, as opposed to having lost it. */
   readonly abandoned: boolean
+  /** Counts a renewal that somebody else made. `sentAt`: before it was sent. */
+  extend(sentAt: Instant): void
+  /** No heartbeat until `resume`; resolves when none is on its way. */
+  pause(): Promise<void>
+  resume(): void
   /** Ends the heartbeat. */
   stop(): void
   /** For shutdown: ends the heartbeat and aborts the signal. The record is left to its lease. */
@@ -39,6 +44,9 @@ export function holdSilently(maxRunMs: number): Lease {
   let abandoned = false
   return {
     signal: controller.signal,
+    extend: () => {},
+    pause: async () => {},
+    resume: () => {},
     stop,
     get abandoned() {
       return abandoned
@@ -60,6 +68,8 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
   let expires = later(terms.sentAt, terms.retentionRemainingMs)
   let stopped = false
   let abandoned = false
+  let paused = false
+  let beating: Promise<void> = Promise.resolve()
   let stopBeat = () => {}
   let stopDeadline = () => {}
 
@@ -92,7 +102,10 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
   }
 
   function scheduleBeat(ms: number): void {
-    stopBeat = startTimer(ms, () => void beat(), { background: true })
+    const start = () => {
+      beating = beat()
+    }
+    stopBeat = startTimer(ms, start, { background: true })
   }
 
   /** Asks for more retention only where it is needed, since that costs some stores an index write. */
@@ -112,10 +125,10 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
       if (asked.retentionMs !== undefined) expires = later(sentAt, leaseMs + retentionMs)
       watchDeadline()
       told.renewed()
-      scheduleBeat(leaseMs / 3)
+      if (!paused) scheduleBeat(leaseMs / 3)
     } catch {
       // told as storeUnavailable already; the deadline decides when to give up
-      if (!stopped) scheduleBeat(Math.min(leaseMs / 10, 1000))
+      if (!stopped && !paused) scheduleBeat(Math.min(leaseMs / 10, 1000))
     }
   }
 
@@ -124,6 +137,20 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
   return {
     signal: controller.signal,
     stop,
+    extend(sentAt) {
+      deadline = later(sentAt, leaseMs)
+      if (!stopped) watchDeadline()
+    },
+    async pause() {
+      paused = true
+      stopBeat()
+      await beating
+    },
+    resume() {
+      if (!paused) return
+      paused = false
+      if (!stopped) scheduleBeat(Math.max(0, msUntil(deadline)) / 3)
+    },
     get abandoned() {
       return abandoned
     },

@@ -3,7 +3,7 @@ import type { Task } from './engine.ts'
 import { PoisonedError } from './errors.ts'
 import type { Finish } from './finish.ts'
 import type { BeginReply } from './store.ts'
-import type { Attempt, Outcome, Resolution } from './types.ts'
+import type { InterruptedAttempt, Outcome, Resolution } from './types.ts'
 
 /**
  * Null: the handler is to run. Otherwise the attempt is over without it.
@@ -14,7 +14,7 @@ import type { Attempt, Outcome, Resolution } from './types.ts'
 export async function decideTakeover<T>(
   { policies }: Task,
   { attempt: number, interrupted }: BeginReply,
-  attempt: Attempt,
+  attempt: InterruptedAttempt,
   finish: Finish<T>,
 ): Promise<Outcome<T> | null> {
   const { onTakeover, maxAttempts } = policies

@@ -48,9 +48,30 @@ export interface Attempt {
   keyFor(step: string): string
 }
 
+/** A step that is done, and what it gave. */
+export interface CompletedStep {
+  readonly name: string
+  readonly value: unknown
+}
+
+/** Recovery points of a write that takes several steps, one after the other. */
+export interface Steps<Tx> {
+  /** What an earlier attempt completed, in order; empty on the first. */
+  readonly checkpoint: readonly CompletedStep[]
+  /**
+   * A step with an effect elsewhere. Its value (JSON) is recorded, and a later attempt gets it without taking the step
+   * again. After a crash between effect and record it is taken again: give the effect `keyFor(name)`.
+   *
+   * @throws InvalidStepError, LeaseLostError, StoreUnavailableError, and what `fn` throws
+   */
+  step<T>(name: string, fn: () => T | Promise<T>): Promise<T>
+  /** A step in the store's own database: what `work` writes and the record of the step commit together. */
+  transaction<T>(name: string, work: (tx: Tx) => T | Promise<T>): Promise<T>
+}
+
 /** Runs the write. What it returns is recorded and replayed. */
-export type Handler<T> = (
-  attempt: Attempt,
+export type Handler<T, Tx = unknown> = (
+  attempt: Attempt & Steps<Tx>,
 ) => T | HandBack<T> | Unreplayable<T> | Promise<T | HandBack<T> | Unreplayable<T>>
 
 /** What the work of a transaction may return. */
@@ -64,6 +85,9 @@ export type Work<T, Tx> = (tx: Tx, attempt: Attempt) => Returned<T> | Promise<Re
 
 /** What to do with a failure: let the next call run again (perhaps not before a delay), or store it and replay it. */
 export type FailureDecision = 'retry' | 'store' | { readonly retry: Duration }
+
+/** What a resolver is told: the attempt that would run, and how far earlier ones certainly came. */
+export type InterruptedAttempt = Attempt & Pick<Steps<unknown>, 'checkpoint'>
 
 /** What an interrupted attempt came to, as a person or the downstream says. `'rerun'`: nothing happened. */
 export type Resolution = 'rerun' | 'park' | { readonly completed: unknown } | { readonly failed: unknown }
@@ -85,7 +109,7 @@ export interface Policies {
    * key until somebody resolves it, or ask (the downstream, for instance) what happened. Transactions never ask:
    * what did not commit did not happen. @default 'rerun'
    */
-  readonly onTakeover?: 'rerun' | 'park' | ((attempt: Attempt) => Resolution | Promise<Resolution>)
+  readonly onTakeover?: 'rerun' | 'park' | ((attempt: InterruptedAttempt) => Resolution | Promise<Resolution>)
   /** How often an operation is attempted under one key before it is parked (interrupted) or poisoned. @default unlimited */
   readonly maxAttempts?: number
   /** How results become bytes. @default json() */
@@ -160,7 +184,7 @@ export interface Operation<Tx = unknown> {
    * @throws MismatchError, InProgressError, OutcomeUnknownError, NotReplayableError, LeaseLostError, DrainingError,
    * StoreUnavailableError, InvalidCallError, and what the handler throws.
    */
-  run<T>(call: Omit<Call, 'operation'>, handler: Handler<T>, policies?: Policies): Promise<Outcome<T>>
+  run<T>(call: Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies): Promise<Outcome<T>>
   /**
    * Runs `work` in a transaction of the store's database that also settles the key: both commit, or neither.
    *
@@ -193,7 +217,7 @@ export interface Operation<Tx = unknown> {
 export interface Idempotency<Tx = unknown> {
   readonly namespace: string
   /** @see Operation.run */
-  run<T>(call: Call, handler: Handler<T>, policies?: Policies): Promise<Outcome<T>>
+  run<T>(call: Call, handler: Handler<T, Tx>, policies?: Policies): Promise<Outcome<T>>
   /** A kind of write with policies of its own; its options are checked here and now. */
   operation(name: string, policies?: Policies): Operation<Tx>
   /** @see Operation.transaction */

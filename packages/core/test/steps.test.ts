@@ -1,0 +1,132 @@
+import { memoryStore } from '@retryproof/memory'
+import { expect, test, vi } from 'vitest'
+import { type Attempt, createIdempotency, InvalidStepError, type Steps, unscoped } from '../src/index.ts'
+
+const call = { operation: 'order', scope: unscoped, key: 'k' } as const
+type Running = Attempt & Steps<unknown>
+
+function open() {
+  let now = 1_000_000
+  const store = memoryStore({ now: () => now })
+  const instance = () => createIdempotency({ store, namespace: 'n', lease: '1s' })
+  return {
+    store,
+    idempotency: instance(),
+    /** Runs `handler` in a process that dies once `until` resolves, and lets its lease go by. */
+    async crash(handler: (attempt: Running, dead: () => Promise<never>) => Promise<unknown>): Promise<void> {
+      const process = instance()
+      await new Promise<void>((crashed) => {
+        const dead = () => {
+          crashed()
+          return new Promise<never>(() => {})
+        }
+        void process.run(call, (attempt) => handler(attempt, dead)).catch(() => {})
+      })
+      await process.drain({ timeout: 0 })
+      now += 2000
+    },
+  }
+}
+
+test.each([0, 1, 2, 3])('killed after step %i: each step is taken once, in order', async (survived) => {
+  const { idempotency, crash } = open()
+  const names = ['reserve', 'charge', 'ship']
+  const effects: string[] = []
+  const order =
+    (dieBefore: number, dead: () => Promise<never>) =>
+    async ({ step }: Running): Promise<unknown[]> => {
+      const values: unknown[] = []
+      for (const [index, name] of names.entries()) {
+        if (index === dieBefore) await dead()
+        values.push(
+          await step(name, () => {
+            effects.push(name)
+            return { name, at: effects.length }
+          }),
+        )
+      }
+      if (dieBefore === names.length) await dead()
+      return values
+    }
+  await crash((attempt, dead) => order(survived, dead)(attempt))
+  expect(effects).toEqual(names.slice(0, survived))
+  const { value, attempt } = await idempotency.run(
+    call,
+    order(-1, async () => Promise.reject(new Error('alive'))),
+  )
+  expect(effects).toEqual(names)
+  expect(value).toEqual(names.map((name, index) => ({ name, at: index + 1 })))
+  expect(attempt).toBe(2)
+})
+
+test('a step costs one round trip, which renews the lease', async () => {
+  const { store, idempotency } = open()
+  const transition = vi.spyOn(store, 'transition')
+  const observed = createIdempotency({ store, namespace: 'm', lease: '1s' })
+  await observed.run(call, ({ step }) => step('one', () => 1))
+  expect(transition.mock.calls.map(([, , { to }]) => to)).toEqual(['renew', 'completed'])
+  expect(transition.mock.calls[0]?.[2]).toMatchObject({ leaseMs: 1000, checkpoint: { seq: 1 } })
+  await idempotency.drain()
+})
+
+test('a step that throws is not recorded, and a failed attempt keeps the steps before it', async () => {
+  const { idempotency } = open()
+  const charge = vi.fn(() => 'charged')
+  const first = idempotency.run(call, async ({ step }) => {
+    await step('charge', charge)
+    await step('ship', () => Promise.reject(new Error('no truck')))
+  })
+  await expect(first).rejects.toThrow('no truck')
+  const { value } = await idempotency.run(call, async ({ step, checkpoint }) => [
+    checkpoint,
+    await step('charge', charge),
+    await step('ship', () => undefined),
+  ])
+  expect(value).toEqual([[{ name: 'charge', value: 'charged' }], 'charged', null])
+  expect(charge).toHaveBeenCalledOnce()
+})
+
+test('a changed list of steps is refused, before anything is done twice', async () => {
+  const { idempotency } = open()
+  await idempotency
+    .run(call, async ({ step }) => {
+      await step('charge', () => 1)
+      throw new Error('later')
+    })
+    .catch(() => {})
+  const effect = vi.fn()
+  await expect(idempotency.run(call, ({ step }) => step('refund', effect))).rejects.toBeInstanceOf(InvalidStepError)
+  expect(effect).not.toHaveBeenCalled()
+})
+
+test.each<[string, (attempt: Running) => Promise<unknown>]>([
+  ['two steps of one name', async ({ step }) => [await step('a', () => 1), await step('a', () => 2)]],
+  ['two steps at once', ({ step }) => Promise.all([step('a', () => new Promise(() => {})), step('b', () => 2)])],
+  ['a value that JSON cannot hold', ({ step }) => step('a', () => 1n)],
+  ['a function', ({ step }) => step('a', () => () => 1)],
+])('%s is refused', async (_, handler) => {
+  await expect(open().idempotency.run(call, handler)).rejects.toBeInstanceOf(InvalidStepError)
+})
+
+test('a bad name is refused', async () => {
+  const { idempotency } = open()
+  await expect(idempotency.run(call, ({ step }) => step('a b', () => 1))).rejects.toMatchObject({ option: 'step' })
+})
+
+test('a checkpoint that the store has no room for is refused; what was done before it is kept', async () => {
+  const { begin, transition, get, capabilities } = memoryStore()
+  const store = { begin, transition, get, capabilities: { ...capabilities, maxValueBytes: 500 } }
+  const idempotency = createIdempotency({ store, namespace: 'n' })
+  const large = ({ step }: Running) => step('small', () => 'x').then(() => step('large', () => 'x'.repeat(1000)))
+  await expect(idempotency.run(call, large)).rejects.toThrow(/500/)
+  expect((await idempotency.run(call, async ({ checkpoint }) => checkpoint)).value).toEqual([
+    { name: 'small', value: 'x' },
+  ])
+})
+
+test('a local step needs a store with transactions', async () => {
+  const { idempotency } = open()
+  await expect(idempotency.run(call, ({ transaction }) => transaction('a', () => 1))).rejects.toMatchObject({
+    option: 'store',
+  })
+})
