@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { PGlite, type Transaction } from '@electric-sql/pglite'
 import type { StoreHarness } from '@retryproof/conformance'
+import type { Change, Claim } from '@retryproof/core'
 import pg from 'pg'
 import { migrate, postgresStore } from '../src/index.ts'
 
@@ -68,4 +69,41 @@ export function embedded() {
       return postgresStore({ pool })
     },
   } satisfies StoreHarness<Transaction>
+}
+
+/** A store on a new table, and the pool below it. */
+export async function storeAt(
+  url: string,
+  { partitions, prepare = true, watch = false, ...config }: Settings & pg.PoolConfig = {},
+) {
+  const table = freshTable()
+  const pool = new pg.Pool({ ...config, connectionString: url })
+  pool.on('error', () => {})
+  await migrate({ pool, table, ...(partitions && { partitions }) })
+  const store = postgresStore({ pool, table, prepare, ...(watch && { watch: pool }) })
+  return { store, pool, table, [Symbol.asyncDispose]: () => pool.end() }
+}
+
+export const HOUR_MS = 3_600_000
+export const claim = (changes: Partial<Claim> = {}): Claim => ({
+  owner: 'one',
+  fingerprint: 'f',
+  leaseMs: HOUR_MS,
+  retentionMs: HOUR_MS,
+  ...changes,
+})
+export const completed = (result: string): Change => ({
+  to: 'completed',
+  result: Buffer.from(result),
+  retentionMs: HOUR_MS,
+})
+
+/** Resolves when as many statements on `table` wait for a lock. */
+export async function waitingFor(pool: pg.Pool, table: string, count = 1): Promise<void> {
+  const blocked =
+    "SELECT count(*)::int AS blocked FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
+  for (;;) {
+    const { rows } = await pool.query(blocked, [`%"${table}"%`])
+    if (rows[0].blocked >= count) return
+  }
 }

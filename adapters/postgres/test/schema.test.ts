@@ -1,0 +1,148 @@
+/** The table: made by many at once, and refused with a reason where it is not ours. */
+import { InvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { services } from '../../../scripts/services.mjs'
+import { migrate, postgresStore, schema } from '../src/index.ts'
+import { claim, completed, freshTable } from './fixtures.ts'
+
+test.each(['', 'a-b', 'a.b.c', '"a"', 'drop table x;', '1st', 'x'.repeat(49)])('%j cannot be a table', (table) => {
+  const pool = new pg.Pool()
+  expect(() => schema({ table })).toThrow(InvalidOptionError)
+  expect(() => postgresStore({ pool, table })).toThrow(/table: must be a name of at most 48/)
+})
+
+test.each([0, 1, 1.5, -2, 1025, Number.NaN])('%d partitions are no number of partitions', (partitions) => {
+  expect(() => schema({ partitions })).toThrow(InvalidOptionError)
+})
+
+for (const { title, url } of await services('postgres')) {
+  describe(`the table on ${title}`, () => {
+    const pool = new pg.Pool({ connectionString: url })
+    const madeRoles: string[] = []
+    beforeAll(() => pool.query('CREATE SCHEMA IF NOT EXISTS retryproof_tests'))
+    afterAll(async () => {
+      for (const role of madeRoles) await pool.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
+      await pool.end()
+    })
+
+    const misconfigured = (what: Promise<unknown>, message: RegExp) =>
+      expect(what).rejects.toSatisfy(
+        (error) =>
+          error instanceof StoreMisconfiguredError && message.test(error.message) && !/undefined|%/.test(error.message),
+        `a StoreMisconfiguredError with ${message}`,
+      )
+
+    test.each([
+      ['one table', {}],
+      ['hash partitions', { partitions: 3 }],
+      ['another schema', { in: 'retryproof_tests' }],
+    ])(
+      '%s: eight processes migrate at once, and again',
+      async (_, { in: schemaName, ...options }: { in?: string; partitions?: number }) => {
+        const table = schemaName ? `${schemaName}.${freshTable()}` : freshTable()
+        await Promise.all(Array.from({ length: 8 }, () => migrate({ pool, table, ...options })))
+        await migrate({ pool, table, ...options })
+        const store = postgresStore({ pool, table })
+        const { token } = await store.begin('k', claim())
+        expect(await store.transition('k', token, completed('x'))).toEqual({ outcome: 'ok', applied: true })
+        const { rows } = await pool.query(
+          'SELECT count(*)::int AS partitions FROM pg_inherits WHERE inhparent = $1::regclass',
+          [table],
+        )
+        expect(rows).toEqual([{ partitions: options.partitions ?? 0 }])
+      },
+    )
+
+    test('the statements of schema() make a table that migrate() accepts', async () => {
+      const table = freshTable()
+      await pool.query(schema({ table, partitions: 2 }))
+      await migrate({ pool, table })
+    })
+
+    test('a table that is missing', async () => {
+      const store = postgresStore({ pool, table: freshTable() })
+      const change = { to: 'parked', retentionMs: 1 } as const
+      const absent = /does not exist: run migrate\(\)/
+      await misconfigured(store.begin('k', claim()), absent)
+      await misconfigured(store.transition('k', 1, change), absent)
+      await misconfigured(store.get('k'), absent)
+      await misconfigured(store.purge({ limit: 1 }), absent)
+      await misconfigured(store.list({})[Symbol.asyncIterator]().next(), absent)
+      const missing = { pool, table: 'no_such_schema.records' }
+      await misconfigured(postgresStore(missing).get('k'), absent)
+      await misconfigured(migrate(missing), /schema of the table .* does not exist/)
+    })
+
+    test.each([
+      ['without a column', 'DROP COLUMN checkpoint_seq'],
+      ['with other types', 'ALTER COLUMN expires_at TYPE timestamptz USING now()'],
+      ['with short tokens', 'ALTER COLUMN token TYPE integer'],
+      ['with a column that must have a value', 'ADD COLUMN tenant text NOT NULL'],
+      ['of a later version', 'RENAME CONSTRAINT %_layout_1 TO %_layout_2'],
+    ])('a table %s is refused by begin, and by migrate where that can see it', async (name, change) => {
+      const table = freshTable()
+      await migrate({ pool, table })
+      const store = postgresStore({ pool, table })
+      await store.get('k')
+      await pool.query(`ALTER TABLE ${table} ${change.replaceAll('%', table)}`)
+      await misconfigured(store.begin('k', claim()), /has another layout, or that of a later version: run migrate\(\)/)
+      if (name.includes('must have')) return
+      await misconfigured(migrate({ pool, table }), /another layout, or belongs to a later version/)
+    })
+
+    test('a table of somebody else', async () => {
+      const table = freshTable()
+      await pool.query(`CREATE TABLE ${table} (id serial PRIMARY KEY, expires_at date)`)
+      await misconfigured(migrate({ pool, table }), /another layout.*token/s)
+      await misconfigured(postgresStore({ pool, table }).begin('k', claim()), /another layout/)
+      await misconfigured(migrate({ pool, table, partitions: 2 }), /another layout/)
+      expect((await pool.query(`SELECT * FROM ${table}`)).rows).toEqual([])
+    })
+
+    test('NI 11: a table that a crash of the server would empty', async () => {
+      const table = freshTable()
+      await migrate({ pool, table })
+      await pool.query(`ALTER TABLE ${table} SET UNLOGGED`)
+      await misconfigured(migrate({ pool, table }), /UNLOGGED/)
+    })
+
+    test('a server that only reads', async () => {
+      const table = freshTable()
+      await migrate({ pool, table })
+      const readOnly = new pg.Pool({ connectionString: url, options: '-c default_transaction_read_only=on' })
+      const store = postgresStore({ pool: readOnly, table })
+      expect(await store.get('k')).toBeNull()
+      const onlyReads = /only reads: connect to the primary/
+      await misconfigured(store.begin('k', claim()), onlyReads)
+      await misconfigured(store.transition('k', 1, completed('x')), onlyReads)
+      await misconfigured(migrate({ pool: readOnly, table: freshTable() }), onlyReads)
+      await readOnly.end()
+    })
+
+    test('a role that may not', async () => {
+      const [table, role] = [freshTable(), freshTable()]
+      await migrate({ pool, table })
+      await pool.query(`CREATE ROLE ${role} LOGIN`)
+      madeRoles.push(role)
+      const poor = new pg.Pool({ connectionString: Object.assign(new URL(url), { username: role }).href })
+      const store = postgresStore({ pool: poor, table })
+      await misconfigured(store.begin('k', claim()), /role needs SELECT, INSERT, UPDATE and DELETE/)
+      await pool.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO ${role}`)
+      expect(await store.begin('k', claim())).toMatchObject({ outcome: 'acquired' })
+      await poor.end()
+    })
+
+    test('a database that is not there, and a pool that was ended', async () => {
+      const lost = new pg.Pool({
+        connectionString: Object.assign(new URL(url), { pathname: '/no_such_database' }).href,
+      })
+      const store = postgresStore({ pool: lost })
+      await misconfigured(store.get('k'), /does not accept this role or database/)
+      await lost.end()
+      await expect(store.get('k')).rejects.toSatisfy(
+        (error) => error instanceof StoreUnavailableError && error.applied === 'no',
+      )
+    })
+  })
+}
