@@ -4,7 +4,7 @@ import type { Digest } from './digest.ts'
 import type { AttemptEvent, Emitter, EventBase } from './events.ts'
 import type { ErrorType } from './failures.ts'
 import type { ResolvedPolicies } from './policies.ts'
-import type { Claim, RecordStore, RecordView } from './store.ts'
+import type { BeginReply, Claim, RecordStore, RecordView } from './store.ts'
 import type { StoreCalls } from './store-calls.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -46,6 +46,15 @@ export function attemptEventOf(
   { attempt, token }: Pick<RecordView, 'attempt' | 'token'>,
 ): AttemptEvent {
   return { ...eventOf(engine, task), attempt, token }
+}
+
+const toldLost = new WeakSet<BeginReply>()
+
+/** An attempt may find in several places that its lease is lost; whoever listens is told once. */
+export function tellLeaseLost(engine: Engine, task: Task, acquired: BeginReply): void {
+  if (toldLost.has(acquired)) return
+  toldLost.add(acquired)
+  engine.events.emit('leaseLost', attemptEventOf(engine, task, acquired))
 }
 
 /** One pipeline for each serializer, made once. */

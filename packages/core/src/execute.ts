@@ -1,5 +1,5 @@
 /** One attempt: the handler under its lease. */
-import { attemptEventOf, type Engine, type Task } from './engine.ts'
+import { attemptEventOf, type Engine, type Task, tellLeaseLost } from './engine.ts'
 import { createFinish } from './finish.ts'
 import { derivedKeys } from './keys.ts'
 import { holdLease, type LeaseTerms } from './lease.ts'
@@ -30,7 +30,7 @@ export async function execute<T>(
   const told = attemptEventOf(engine, task, reply)
   const lease = holdLease(engine.calls, leaseTerms(task, acquired), {
     renewed: () => engine.events.emit('renewed', told),
-    lost: () => engine.events.emit('leaseLost', told),
+    lost: () => tellLeaseLost(engine, task, reply),
   })
   const finish = createFinish<T>(engine, task, reply, lease)
   call.abandon = lease.abandon

@@ -2,7 +2,7 @@
  * A transaction in mode `fenced`: the key was begun and committed before, so that duplicates are told at once; business
  * write and settling commit together, and only if the settling was applied. A holder that was taken over rolls back.
  */
-import { attemptEventOf } from './engine.ts'
+import { attemptEventOf, tellLeaseLost } from './engine.ts'
 import { LeaseLostError, OutcomeUnknownError, PoisonedError, type StoreUnavailableError } from './errors.ts'
 import { type Acquired, leaseTerms } from './execute.ts'
 import { createFinish, type Finish } from './finish.ts'
@@ -60,7 +60,7 @@ export async function executeFenced<Tx, T>(
   function listeners() {
     return {
       renewed: () => engine.events.emit('renewed', told),
-      lost: () => engine.events.emit('leaseLost', told),
+      lost: () => tellLeaseLost(engine, task, reply),
     }
   }
 

@@ -89,9 +89,10 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
     told.lost()
   }
 
+  /** A timer stands still while the machine sleeps, so the wall clock, which does not, is looked at now and then. */
   function watchDeadline(): void {
     stopDeadline()
-    const left = Math.min(msUntil(deadline), msUntil(runUntil))
+    const left = Math.min(msUntil(deadline), msUntil(runUntil), Math.max(leaseMs / 100, 1000))
     stopDeadline = startTimer(left, onDeadline, { background: true })
   }
 

@@ -1,5 +1,5 @@
 /** Recording what an attempt came to, and what a holder does that finds itself lost. */
-import { attemptEventOf, type Engine, newClaim, type Task } from './engine.ts'
+import { attemptEventOf, type Engine, newClaim, type Task, tellLeaseLost } from './engine.ts'
 import { describeState, LeaseLostError } from './errors.ts'
 import { type ErrorType, toStoredFailure } from './failures.ts'
 import { chain, type MaybePromise } from './maybe-promise.ts'
@@ -85,7 +85,7 @@ export async function yieldToWinner<T>(
   own: Own<T>,
   current: RecordView | null,
 ): Promise<Outcome<T>> {
-  engine.events.emit('leaseLost', attemptEventOf(engine, task, lost))
+  tellLeaseLost(engine, task, lost)
   const winner = current?.state === 'in_progress' ? await waitForWinner(engine, task, current) : current
   if (!winner || winner.fingerprint !== task.fingerprint) return giveOwn(engine, task, lost, own, 'the record is gone')
   switch (winner.state) {

@@ -1,5 +1,5 @@
 /** One call from its key to its outcome: replay, conflict, wait, or an attempt of its own. */
-import { attemptEventOf, type Engine, eventOf, newClaim, type Task } from './engine.ts'
+import { type Engine, eventOf, newClaim, type Task, tellLeaseLost } from './engine.ts'
 import { DrainingError, InProgressError, LeaseLostError, MismatchError } from './errors.ts'
 import type { Acquired } from './execute.ts'
 import { replay } from './replay.ts'
@@ -105,6 +105,6 @@ async function withEnoughLease(engine: Engine, task: Task, acquired: Acquired): 
   if (renewed.outcome === 'ok') {
     return { reply: { ...reply, leaseRemainingMs: leaseMs, retentionRemainingMs: leaseMs + retentionMs }, sentAt }
   }
-  engine.events.emit('leaseLost', attemptEventOf(engine, task, reply))
+  tellLeaseLost(engine, task, reply)
   return null
 }
