@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import {
   DrainingError,
   InProgressError,
@@ -58,6 +59,12 @@ describe('problems', () => {
 
   it('has one for each type', () => {
     expect(cases.map(([type]) => type).sort()).toEqual(Object.keys(problems).sort())
+  })
+
+  it('has a heading in the documentation for each type', async () => {
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+    const headings = [...readme.matchAll(/^### (.+)$/gm)].map(([, heading]) => heading)
+    expect(headings).toEqual(Object.keys(problems))
   })
 
   it.each([
