@@ -8,10 +8,11 @@ import { type Acquired, leaseTerms } from './execute.ts'
 import { createFinish, type Finish } from './finish.ts'
 import { derivedKeys } from './keys.ts'
 import { holdLease, holdSilently, type Lease } from './lease.ts'
+import { yieldToWinner } from './lost.ts'
 import { chain } from './maybe-promise.ts'
 import { HandBack, notStarted } from './outcome.ts'
-import { type Encoded, yieldToWinner } from './record.ts'
 import { replay } from './replay.ts'
+import type { Encoded } from './results.ts'
 import type { ServedCall } from './running.ts'
 import type { RecordView, TransitionReply } from './store.ts'
 import { backOff, instant, later, sleep } from './timers.ts'
@@ -64,7 +65,7 @@ export async function executeFenced<Tx, T>(
     }
   }
 
-  function once(attempt: Attempt, lease: Lease): Promise<Tried<T>> {
+  function once(attempt: Attempt & { token: number }, lease: Lease): Promise<Tried<T>> {
     return tryTransaction(unit, (tx, bound, settling) => {
       const settle = (encoded: Encoded<T>) => {
         // a heartbeat would wait for the record until the commit, and then find it settled

@@ -103,7 +103,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
         return async (...args: Args): Promise<T> =>
           (await runCall(named(describe(...args)), () => fn(...args), nearest)).value
       },
-      inspect: async (reference: Named) => inspect(engine, named(reference), own.serializer),
+      inspect: async (reference: Named) => inspect(engine, named(reference), own),
       resolve: async (reference: Named, resolution: Resolution) => resolve(engine, named(reference), resolution, own),
       forget: async (reference: Named) => forget(engine, named(reference)),
     }

@@ -4,10 +4,9 @@ import type { Engine, Task } from './engine.ts'
 import { InvalidOptionError, NotParkedError, StoreUnavailableError } from './errors.ts'
 import { namespaceSlug, operationSlug, storageKey } from './keys.ts'
 import type { ResolvedPolicies } from './policies.ts'
-import { encodeFailure, encodeReturned } from './record.ts'
-import { decode } from './replay.ts'
+import { decodeResult, encodeFailure, encodeReturned } from './results.ts'
 import type { Change, ListedRecord, RecordState } from './store.ts'
-import type { Inspection, Policies, Reference, Resolution } from './types.ts'
+import type { Inspection, Reference, Resolution } from './types.ts'
 
 /** Which records to list. Without a member, all of the namespace. */
 export interface RecordFilter {
@@ -24,7 +23,7 @@ export interface RecordFilter {
 export async function inspect(
   engine: Engine,
   reference: Reference,
-  serializer: NonNullable<Policies['serializer']>,
+  policies: ResolvedPolicies,
 ): Promise<Inspection | null> {
   const key = await storageKey(engine.digest, engine.namespace, reference)
   const record = await engine.calls.get(key)
@@ -32,8 +31,10 @@ export async function inspect(
   const { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = record
   const view = { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs }
   if (state !== 'completed' && state !== 'failed') return view
-  const task = { key, pipeline: engine.pipelineFor(serializer) }
-  return { ...view, ...(await decode(engine, task, record).catch((unreadable: Error) => ({ unreadable }))) }
+  // a reference is shown as it is: looking at a record calls nobody
+  const shown = { ...policies, guarantee: { reference: () => undefined, rebuild: (reference: unknown) => reference } }
+  const task = { key, policies: shown, pipeline: engine.pipelineFor(policies.serializer) }
+  return { ...view, ...(await decodeResult(engine, task, record).catch((unreadable: Error) => ({ unreadable }))) }
 }
 
 /** @throws InvalidOptionError where the store cannot list */

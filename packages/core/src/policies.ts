@@ -14,6 +14,9 @@ export interface ResolvedPolicies {
   readonly onTakeover: NonNullable<Policies['onTakeover']>
   /** Infinity: as often as it takes. */
   readonly maxAttempts: number
+  readonly guarantee: NonNullable<Policies['guarantee']>
+  readonly storeRequest: NonNullable<Policies['storeRequest']>
+  readonly onStoreUnavailable: NonNullable<Policies['onStoreUnavailable']>
   readonly serializer: Serializer
 }
 
@@ -28,6 +31,9 @@ export const defaultPolicies: ResolvedPolicies = {
   waitMs: 0,
   onTakeover: 'rerun',
   maxAttempts: Number.POSITIVE_INFINITY,
+  guarantee: 'strict',
+  storeRequest: 'no',
+  onStoreUnavailable: 'reject',
   serializer: json(),
 }
 
@@ -41,6 +47,9 @@ const readers: Readers = {
   onInProgress: (value) => ({ waitMs: readOnInProgress(value) }),
   onTakeover: (value) => ({ onTakeover: readOnTakeover(value) }),
   maxAttempts: (value) => ({ maxAttempts: readMaxAttempts(value) }),
+  guarantee: (value) => ({ guarantee: readGuarantee(value) }),
+  storeRequest: (value) => ({ storeRequest: oneOf('storeRequest', value, ['no', 'encrypted', 'plaintext']) }),
+  onStoreUnavailable: (value) => ({ onStoreUnavailable: oneOf('onStoreUnavailable', value, ['reject', 'proceed']) }),
   serializer: (value) => ({ serializer: readCoder('serializer', value, ['serialize', 'deserialize']) }),
 }
 
@@ -110,4 +119,18 @@ function readOnTakeover(value: NonNullable<Policies['onTakeover']>): ResolvedPol
 function readMaxAttempts(value: number): number {
   if (value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= 1)) return value
   throw new InvalidOptionError('maxAttempts', `must be a whole number from 1, got ${value}`)
+}
+
+function readGuarantee(value: NonNullable<Policies['guarantee']>): ResolvedPolicies['guarantee'] {
+  if (value === 'strict' || value === 'semantic') return value
+  if (typeof value?.reference === 'function' && typeof value.rebuild === 'function') return value
+  throw new InvalidOptionError('guarantee', `must be 'strict', 'semantic' or { reference, rebuild }`)
+}
+
+function oneOf<T extends string>(option: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value
+  throw new InvalidOptionError(
+    option,
+    `must be one of ${allowed.map((each) => `'${each}'`).join(', ')}, got '${value}'`,
+  )
 }

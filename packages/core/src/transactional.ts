@@ -3,7 +3,7 @@ import type { Engine, Task } from './engine.ts'
 import { InvalidOptionError, StoreUnavailableError, TransactionConflictError } from './errors.ts'
 import { chain, isPromise, type MaybePromise } from './maybe-promise.ts'
 import { HandBack, RollBack } from './outcome.ts'
-import { type Encoded, encodeReturned } from './record.ts'
+import { type Encoded, encodeReturned } from './results.ts'
 import type { BeginReply, BoundStore, IdempotencyStore, TransitionReply } from './store.ts'
 import type { Attempt, Work } from './types.ts'
 
@@ -73,7 +73,7 @@ export function workAndSettle<Tx, T>(
   unit: Unit<Tx, T>,
   tx: Tx,
   bound: BoundStore,
-  attempt: Attempt,
+  attempt: Attempt & { readonly token: number },
   settling: (encoded: Encoded<T>) => void,
 ): MaybePromise<Tried<T>> {
   const { engine, task, store, work } = unit

@@ -35,8 +35,8 @@ export interface Call extends Reference {
 export interface Attempt {
   /** The attempt's number, from 1. */
   readonly number: number
-  /** The fencing token: hand it to downstream writes, which refuse a lower one. */
-  readonly token: number
+  /** The fencing token: hand it to downstream writes, which refuse a lower one. Null only when running unprotected. */
+  readonly token: number | null
   /** An earlier attempt fell silent, and what it did is unknown. */
   readonly interrupted: boolean
   /** Aborts when the lease may be gone, or `maxRun` is over: stop before the next effect. */
@@ -81,7 +81,7 @@ export type Returned<T> = T | HandBack<T> | Unreplayable<T> | RollBack<T>
  * Writes on an open transaction, which commits together with its key. It may run more than once: each time but the last
  * is rolled back. Where transactions are synchronous (SQLite), it must not return a promise.
  */
-export type Work<T, Tx> = (tx: Tx, attempt: Attempt) => Returned<T> | Promise<Returned<T>>
+export type Work<T, Tx> = (tx: Tx, attempt: Attempt & { readonly token: number }) => Returned<T> | Promise<Returned<T>>
 
 /** What to do with a failure: let the next call run again (perhaps not before a delay), or store it and replay it. */
 export type FailureDecision = 'retry' | 'store' | { readonly retry: Duration }
@@ -91,6 +91,14 @@ export type InterruptedAttempt = Attempt & Pick<Steps<unknown>, 'checkpoint'>
 
 /** What an interrupted attempt came to, as a person or the downstream says. `'rerun'`: nothing happened. */
 export type Resolution = 'rerun' | 'park' | { readonly completed: unknown } | { readonly failed: unknown }
+
+/** A result that is kept as a reference, and made again from it: `rebuild` may read a database, and must not write. */
+export interface ReferenceGuarantee {
+  /** What is recorded (a JSON value): an order's id, say. */
+  reference(value: unknown): unknown
+  /** The value as it is now. */
+  rebuild(reference: unknown): unknown
+}
 
 /** Policies of a kind of write. Each can be set for the instance, an operation, or one call; the nearest wins. */
 export interface Policies {
@@ -112,6 +120,21 @@ export interface Policies {
   readonly onTakeover?: 'rerun' | 'park' | ((attempt: InterruptedAttempt) => Resolution | Promise<Resolution>)
   /** How often an operation is attempted under one key before it is parked (interrupted) or poisoned. @default unlimited */
   readonly maxAttempts?: number
+  /**
+   * What a replay gives: the recorded value byte for byte (`'strict'`), a value rebuilt from a reference, or only the
+   * fact that it is done (`'semantic'`: `undefined`). @default 'strict'
+   */
+  readonly guarantee?: 'strict' | 'semantic' | ReferenceGuarantee
+  /**
+   * Keeps what was asked with the record, so that `recover` can finish it without its client. `'encrypted'` needs a
+   * codec that encrypts; `'plaintext'` says out loud that it may be read in the store. @default 'no'
+   */
+  readonly storeRequest?: 'no' | 'encrypted' | 'plaintext'
+  /**
+   * What a call does while the store cannot be reached: fail, or run without protection. A result of the latter is
+   * recorded afterwards if it can be. @default 'reject'
+   */
+  readonly onStoreUnavailable?: 'reject' | 'proceed'
   /** How results become bytes. @default json() */
   readonly serializer?: Serializer
 }

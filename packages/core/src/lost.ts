@@ -1,10 +1,7 @@
-/** Recording what an attempt came to, and what a holder does that finds itself lost. */
+/** What a holder does that finds itself lost. */
 import { attemptEventOf, type Engine, newClaim, type Task, tellLeaseLost } from './engine.ts'
 import { describeState, LeaseLostError } from './errors.ts'
-import { type ErrorType, toStoredFailure } from './failures.ts'
-import { chain, type MaybePromise } from './maybe-promise.ts'
-import { Unreplayable } from './outcome.ts'
-import { type Omission, replay } from './replay.ts'
+import { replay } from './replay.ts'
 import type { BeginReply, RecordView } from './store.ts'
 import { instant, later } from './timers.ts'
 import type { Outcome } from './types.ts'
@@ -14,64 +11,6 @@ export type Own<T> =
   | { readonly kind: 'value'; readonly value: T; readonly result: Uint8Array }
   | { readonly kind: 'handBack'; readonly value: T }
   | { readonly kind: 'failure'; readonly error: unknown }
-
-/** A value as a replay gives it, and the bytes that are recorded of it. */
-export interface Encoded<T> {
-  readonly value: T
-  readonly result: Uint8Array
-  readonly replayable: boolean
-}
-
-/** What a handler returned as it is recorded. */
-export function encodeReturned<T>(engine: Engine, task: Task, returned: T | Unreplayable<T>): MaybePromise<Encoded<T>> {
-  if (!(returned instanceof Unreplayable)) return encodeValue(engine, task, returned)
-  return encodeOmission(task, returned.value, { reason: 'unreplayable', summary: returned.summary })
-}
-
-/** The bytes of a value and the value as a replay gives it; where it cannot be kept, why. */
-function encodeValue<T>(engine: Engine, task: Task, value: T): MaybePromise<Encoded<T>> {
-  const { maxValueBytes } = engine.store.capabilities
-  let plain: Uint8Array
-  let seen: T
-  try {
-    const { serializer } = task.policies
-    plain = serializer.serialize(value)
-    seen = serializer.deserialize(plain) as T
-  } catch {
-    return encodeOmission(task, value, { reason: 'not serialisable' })
-  }
-  return chain(task.pipeline.encodeValue(plain, task), (result) =>
-    result.length > maxValueBytes
-      ? encodeOmission(task, value, { reason: 'too large' })
-      : { value: seen, result, replayable: true },
-  )
-}
-
-/** The bytes that say: completed, but without the value. */
-function encodeOmission<T>(task: Task, value: T, omission: Omission): MaybePromise<Encoded<T>> {
-  const { reason, summary } = omission
-  const kept: Omission = isJson(summary) ? { reason, summary } : { reason }
-  return chain(task.pipeline.encodeJson('unreplayable', kept, task), (result) => ({ value, result, replayable: false }))
-}
-
-function isJson(value: unknown): boolean {
-  try {
-    return JSON.stringify(value) !== undefined
-  } catch {
-    return false
-  }
-}
-
-/** The bytes of a failure; what its class cannot tell is left out rather than lost altogether. */
-export function encodeFailure(
-  { pipeline, ...task }: Task,
-  error: unknown,
-  types: readonly ErrorType[],
-): Promise<Uint8Array> {
-  const encode = async (known: readonly ErrorType[]) =>
-    pipeline.encodeJson('failure', toStoredFailure(error, known), task)
-  return encode(types).catch(() => encode([]))
-}
 
 /**
  * The holder's transition was `lost`. It never overrides: the winner's result stands where there is one.

@@ -1,0 +1,140 @@
+/** What is recorded of a result, and the result again. */
+import type { Engine, Task } from './engine.ts'
+import { NotReplayableError, type StoredFailure, UndecodableError } from './errors.ts'
+import { type ErrorType, fromStoredFailure, toStoredFailure } from './failures.ts'
+import { chain, type MaybePromise } from './maybe-promise.ts'
+import { Unreplayable } from './outcome.ts'
+import type { RecordView } from './store.ts'
+import type { ReferenceGuarantee } from './types.ts'
+
+/** What stands in a record instead of a value that could not be kept. */
+export interface Omission {
+  readonly reason: string
+  readonly summary?: unknown
+}
+
+/** A value as a replay gives it, and the bytes that are recorded of it. */
+export interface Encoded<T> {
+  readonly value: T
+  readonly result: Uint8Array
+  readonly replayable: boolean
+}
+
+/** What a handler returned as it is recorded. */
+export function encodeReturned<T>(engine: Engine, task: Task, returned: T | Unreplayable<T>): MaybePromise<Encoded<T>> {
+  if (!(returned instanceof Unreplayable)) return encodeValue(engine, task, returned)
+  return encodeOmission(task, returned.value, { reason: 'unreplayable', summary: returned.summary })
+}
+
+/** What the guarantee keeps of a value; where it cannot be kept, why. */
+function encodeValue<T>(engine: Engine, task: Task, value: T): MaybePromise<Encoded<T>> {
+  const { guarantee } = task.policies
+  if (guarantee === 'strict') return encodeStrictly(engine, task, value)
+  if (guarantee === 'semantic') return kept(value, task.pipeline.encodeJson('done', null, task))
+  return encodeReference(engine, task, value, guarantee)
+}
+
+function kept<T>(value: T, bytes: MaybePromise<Uint8Array>): MaybePromise<Encoded<T>> {
+  return chain(bytes, (result) => ({ value, result, replayable: true }))
+}
+
+/** A reference that cannot be kept is no reason to run again: the effect is done. */
+function encodeReference<T>(
+  engine: Engine,
+  task: Task,
+  value: T,
+  { reference }: ReferenceGuarantee,
+): MaybePromise<Encoded<T>> {
+  try {
+    const encoded = kept(value, task.pipeline.encodeJson('reference', reference(value), task))
+    return withinLimit(engine, task, encoded)
+  } catch {
+    return encodeOmission(task, value, { reason: 'not serialisable' })
+  }
+}
+
+/** The bytes of a value, and the value as a replay gives it: the first caller gets it through the serializer too. */
+function encodeStrictly<T>(engine: Engine, task: Task, value: T): MaybePromise<Encoded<T>> {
+  let plain: Uint8Array
+  let seen: T
+  try {
+    const { serializer } = task.policies
+    plain = serializer.serialize(value)
+    seen = serializer.deserialize(plain) as T
+  } catch {
+    return encodeOmission(task, value, { reason: 'not serialisable' })
+  }
+  return withinLimit(engine, task, kept(seen, task.pipeline.encodeValue(plain, task)))
+}
+
+function withinLimit<T>(engine: Engine, task: Task, encoding: MaybePromise<Encoded<T>>): MaybePromise<Encoded<T>> {
+  const { maxValueBytes } = engine.store.capabilities
+  return chain(encoding, (encoded) =>
+    encoded.result.length > maxValueBytes ? encodeOmission(task, encoded.value, { reason: 'too large' }) : encoded,
+  )
+}
+
+/** The bytes that say: completed, but without the value. */
+function encodeOmission<T>(task: Task, value: T, omission: Omission): MaybePromise<Encoded<T>> {
+  const { reason, summary } = omission
+  const kept: Omission = isJson(summary) ? { reason, summary } : { reason }
+  return chain(task.pipeline.encodeJson('unreplayable', kept, task), (result) => ({ value, result, replayable: false }))
+}
+
+function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** The bytes of a failure; what its class cannot tell is left out rather than lost altogether. */
+export function encodeFailure(
+  { pipeline, ...task }: Task,
+  error: unknown,
+  types: readonly ErrorType[],
+): Promise<Uint8Array> {
+  const encode = async (known: readonly ErrorType[]) =>
+    pipeline.encodeJson('failure', toStoredFailure(error, known), task)
+  return encode(types).catch(() => encode([]))
+}
+
+/** What a completed or failed record says: its value, or the error that it is thrown as. */
+export async function decodeResult(
+  engine: Pick<Engine, 'errorTypes'>,
+  { pipeline, key, policies }: Pick<Task, 'pipeline' | 'key' | 'policies'>,
+  record: RecordView,
+): Promise<{ readonly value: unknown } | { readonly error: unknown }> {
+  if (!record.result) throw new UndecodableError(`A ${record.state} record has no result.`)
+  const { kind, value } = await pipeline.decode(record.result, { key, fingerprint: record.fingerprint })
+  if ((kind === 'failure') !== (record.state === 'failed')) {
+    throw new UndecodableError(`A ${record.state} record holds a ${kind}.`)
+  }
+  switch (kind) {
+    case 'value':
+      return { value }
+    case 'done':
+      return { value: undefined }
+    case 'reference':
+      return { value: await rebuild(policies.guarantee, value) }
+    case 'failure':
+      return { error: fromStoredFailure(requireShape<StoredFailure>(value, 'message'), engine.errorTypes) }
+    case 'unreplayable': {
+      const { reason, summary } = requireShape<Omission>(value, 'reason')
+      return { error: new NotReplayableError(reason, summary) }
+    }
+    default:
+      throw new UndecodableError(`A ${record.state} record holds a ${kind}.`)
+  }
+}
+
+function rebuild(guarantee: Task['policies']['guarantee'], reference: unknown): unknown {
+  if (typeof guarantee === 'object') return guarantee.rebuild(reference)
+  throw new UndecodableError('A result was recorded as a reference: give `guarantee: { reference, rebuild }`.')
+}
+
+function requireShape<Shape>(value: unknown, member: keyof Shape & string): Shape {
+  if (typeof value === 'object' && value !== null && Object.hasOwn(value, member)) return value as Shape
+  throw new UndecodableError(`A record holds something else than a ${member}.`)
+}
