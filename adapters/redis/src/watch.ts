@@ -1,0 +1,50 @@
+import type { RedisClient, Subscriber } from './client.ts'
+
+/** One connection for all who watch, open as long as there is anybody. After it was lost, everybody is told. */
+export function createWatch(client: RedisClient) {
+  const watchers = new Map<string, Set<() => void>>()
+  let subscriber: Subscriber | undefined
+
+  function connect(): Subscriber {
+    const options = { enableOfflineQueue: true }
+    const duplicate = client.duplicate as (...overrides: unknown[]) => Subscriber
+    const connection = duplicate.apply(client, client.isCluster ? [[], options] : [options])
+    const tell = (each: Iterable<() => void> = []) => {
+      for (const onChange of [...each]) onChange()
+    }
+    connection.on('message', (channel) => tell(watchers.get(channel)))
+    let wasReady = false
+    connection.on('ready', () => {
+      if (wasReady) tell([...watchers.values()].flatMap((each) => [...each]))
+      wasReady = true
+    })
+    connection.on('error', () => {}) // it connects again by itself
+    return connection
+  }
+
+  function leave(channel: string, onChange: () => void): void {
+    const others = watchers.get(channel)
+    if (!others?.delete(onChange) || others.size > 0) return
+    watchers.delete(channel)
+    if (watchers.size > 0) {
+      subscriber?.unsubscribe(channel).catch(() => {}) // a message too many does no harm
+    } else {
+      subscriber?.disconnect()
+      subscriber = undefined
+    }
+  }
+
+  return async (channel: string, onChange: () => void, signal: AbortSignal): Promise<void> => {
+    if (signal.aborted) return
+    const own = () => onChange()
+    watchers.set(channel, (watchers.get(channel) ?? new Set()).add(own))
+    signal.addEventListener('abort', () => leave(channel, own), { once: true })
+    subscriber ??= connect()
+    try {
+      await subscriber.subscribe(channel)
+    } catch (error) {
+      leave(channel, own)
+      if (!signal.aborted) throw error
+    }
+  }
+}
