@@ -5,7 +5,7 @@ import { OutcomeUnknownError } from './errors.ts'
 import type { Lease } from './lease.ts'
 import { giveOwn, type Own, yieldToWinner } from './lost.ts'
 import { type HandBack, NotStarted, type Unreplayable } from './outcome.ts'
-import { type Encoded, encodeFailure, encodeReturned } from './results.ts'
+import { type Encoded, encodeDone, encodeFailure } from './results.ts'
 import type { BeginReply, Change, TransitionReply } from './store.ts'
 import { instant, later, sleep } from './timers.ts'
 import type { FailureDecision, Outcome } from './types.ts'
@@ -35,12 +35,20 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
   const durationMs = () => performance.now() - startedAt
   let recording: Promise<unknown> = Promise.resolve()
 
-  /** Repeats until the store answers. The caller waits for `patienceMs`; the recording goes on for `maxRun`. */
-  async function send(change: Change, patienceMs: number): Promise<TransitionReply | Unanswered> {
+  /**
+   * Repeats until the store answers. The caller waits for `patienceMs`; the recording goes on for `maxRun`, and `tell`
+   * is called once it took, however late.
+   */
+  async function send(change: Change, patienceMs: number, tell: () => void): Promise<TransitionReply | Unanswered> {
     const until = later(instant(), Math.max(policies.maxRunMs, patienceMs))
-    const answer = engine.calls
-      .transitionUntil(until, task.key, acquired.token, change)
-      .catch((error): Unanswered => ({ outcome: 'unanswered', reason: String(error) }))
+    const answer = engine.calls.transitionUntil(until, task.key, acquired.token, change).then(
+      (reply) => {
+        if (reply.outcome === 'ok') tell()
+        else lease.stop()
+        return reply
+      },
+      (error: unknown): Unanswered => ({ outcome: 'unanswered', reason: String(error) }),
+    )
     recording = answer
     const patience = new AbortController()
     const impatient = sleep(patienceMs, patience.signal).then(
@@ -51,26 +59,32 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
     return reply
   }
 
-  async function release(delayMs: number, unresolved = false) {
-    const reply = await send({ to: 'released', delayMs, retentionMs, unresolved }, engine.storeTimeoutMs)
-    if (reply.outcome === 'ok') engine.events.emit('released', { ...told, delayMs, durationMs: durationMs() })
-    return reply
+  function release(delayMs: number, unresolved: boolean) {
+    return send({ to: 'released', delayMs, retentionMs, unresolved }, engine.storeTimeoutMs, () =>
+      engine.events.emit('released', { ...told, delayMs, durationMs: durationMs() }),
+    )
   }
 
   async function storeFailure(error: unknown) {
-    const result = await encodeFailure(task, error, engine.errorTypes)
-    const reply = await send({ to: 'failed', result, retentionMs }, engine.settleTimeoutMs)
-    if (reply.outcome === 'ok') engine.events.emit('failed', { ...told, durationMs: durationMs() })
-    return reply
+    const result = await encodeFailure(engine, task, error)
+    return send({ to: 'failed', result, retentionMs }, engine.settleTimeoutMs, () =>
+      engine.events.emit('failed', { ...told, durationMs: durationMs() }),
+    )
   }
+
+  /** What an interrupted attempt did stays unknown when this one, which nobody was asked about, comes to nothing too. */
+  const isStillUnknown = acquired.interrupted && policies.onTakeover === 'rerun'
 
   /** A handler may have acted before it threw; whoever does not simply run it again has to be told so. */
   function isUnresolved(thrown: unknown): boolean {
-    return policies.onTakeover !== 'rerun' && !(thrown instanceof NotStarted)
+    return isStillUnknown || (policies.onTakeover !== 'rerun' && !(thrown instanceof NotStarted))
   }
 
-  function recorded({ value, replayable }: Encoded<T>): Outcome<T> {
+  function tellCompleted({ replayable }: Encoded<T>): void {
     engine.events.emit('completed', { ...told, replayable, durationMs: durationMs() })
+  }
+
+  function outcomeOf({ value }: Encoded<T>): Outcome<T> {
     return { value, replayed: false, recorded: true, attempt: acquired.attempt }
   }
 
@@ -78,31 +92,35 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
     recording: () => recording,
 
     async complete(returned) {
-      const encoded = await encodeReturned(engine, task, returned)
-      const { value, result } = encoded
-      const own: Own<T> = { kind: 'value', value, result }
-      const reply = await send({ to: 'completed', result, retentionMs }, engine.settleTimeoutMs)
+      const encoded = await encodeDone(engine, task, returned)
+      const own: Own<T> = { kind: 'value', ...encoded }
+      const change = { to: 'completed', result: encoded.result, retentionMs } as const
+      const reply = await send(change, engine.settleTimeoutMs, () => tellCompleted(encoded))
       if (reply.outcome === 'unanswered') return giveOwn(engine, task, acquired, own, reply.reason)
       if (reply.outcome === 'lost') return yieldToWinner(engine, task, acquired, own, reply.current)
-      return recorded(encoded)
+      return outcomeOf(encoded)
     },
 
-    recorded,
+    recorded(encoded) {
+      tellCompleted(encoded)
+      return outcomeOf(encoded)
+    },
 
     async handBack({ value, delayMs }) {
       const own: Own<T> = { kind: 'handBack', value }
-      const reply = await release(delayMs)
+      const reply = await release(delayMs, isStillUnknown)
       if (reply.outcome === 'lost') return yieldToWinner(engine, task, acquired, own, reply.current)
       return giveOwn(engine, task, acquired, own, 'handed back')
     },
 
     async park() {
-      const reply = await send({ to: 'parked', retentionMs }, engine.storeTimeoutMs)
+      const reply = await send({ to: 'parked', retentionMs }, engine.storeTimeoutMs, () =>
+        engine.events.emit('parked', told),
+      )
       const error = new OutcomeUnknownError()
       if (reply.outcome === 'lost') {
         return yieldToWinner(engine, task, acquired, { kind: 'failure', error }, reply.current)
       }
-      if (reply.outcome === 'ok') engine.events.emit('parked', told)
       throw error
     },
 

@@ -2,15 +2,19 @@
 import { attemptEventOf, type Engine, newClaim, type Task, tellLeaseLost } from './engine.ts'
 import { describeState, LeaseLostError } from './errors.ts'
 import { replay } from './replay.ts'
+import type { Encoded } from './results.ts'
 import type { BeginReply, RecordView } from './store.ts'
 import { instant, later } from './timers.ts'
 import type { Outcome } from './types.ts'
 
 /** What an attempt came to. */
 export type Own<T> =
-  | { readonly kind: 'value'; readonly value: T; readonly result: Uint8Array }
+  | ({ readonly kind: 'value' } & Encoded<T>)
   | { readonly kind: 'handBack'; readonly value: T }
   | { readonly kind: 'failure'; readonly error: unknown }
+
+/** What events say of an attempt. */
+type Told = Pick<RecordView, 'attempt' | 'token'>
 
 /**
  * The holder's transition was `lost`. It never overrides: the winner's result stands where there is one.
@@ -25,7 +29,13 @@ export async function yieldToWinner<T>(
   current: RecordView | null,
 ): Promise<Outcome<T>> {
   tellLeaseLost(engine, task, lost)
-  const winner = current?.state === 'in_progress' ? await waitForWinner(engine, task, current) : current
+  let winner = await waitForWinner(engine, task, current)
+  if (own.kind === 'value' && winner?.state === 'released' && winner.fingerprint === task.fingerprint) {
+    const anew = await recordAnew(engine, task, own)
+    if ('recorded' in anew) return anew
+    if ('reason' in anew) return giveOwn(engine, task, lost, own, anew.reason)
+    winner = await waitForWinner(engine, task, anew.current)
+  }
   if (!winner || winner.fingerprint !== task.fingerprint) return giveOwn(engine, task, lost, own, 'the record is gone')
   switch (winner.state) {
     case 'completed':
@@ -33,16 +43,15 @@ export async function yieldToWinner<T>(
     case 'parked':
       return replay(engine, task, winner)
     case 'released':
-      return own.kind === 'value'
-        ? recordAnew(engine, task, lost, own)
-        : giveOwn(engine, task, lost, own, 'the key was released')
+      return giveOwn(engine, task, lost, own, 'the key was released')
     case 'in_progress':
       throw leaseLost(winner, own)
   }
 }
 
-/** One lease is what the winner may be silent; past it, whoever asks next takes over. */
-async function waitForWinner(engine: Engine, task: Task, winner: RecordView): Promise<RecordView | null> {
+/** One lease is what a winner that is not done may be silent; past it, whoever asks next takes over. */
+async function waitForWinner(engine: Engine, task: Task, winner: RecordView | null): Promise<RecordView | null> {
+  if (winner?.state !== 'in_progress') return winner
   const timeoutMs = Math.max(winner.leaseRemainingMs, task.policies.leaseMs)
   const record = await engine.waiters.wait(task.key, timeoutMs)
   return record === undefined ? winner : record
@@ -54,29 +63,30 @@ function leaseLost<T>(winner: RecordView, own: Own<T>): LeaseLostError {
 }
 
 /** This attempt's own answer, which no record says. */
-export function giveOwn<T>(engine: Engine, task: Task, lost: BeginReply, own: Own<T>, reason: string): Outcome<T> {
+export function giveOwn<T>(engine: Engine, task: Task, lost: Told, own: Own<T>, reason: string): Outcome<T> {
   if (own.kind === 'failure') throw own.error
   if (own.kind === 'value') engine.events.emit('unrecorded', { ...attemptEventOf(engine, task, lost), reason })
   return { value: own.value, replayed: false, recorded: false, attempt: lost.attempt }
 }
 
-/** The key is free and the effect is done: acquire it once more, and record without running. */
-async function recordAnew<T>(
+/** The key is free and the effect is done: acquires it once more, and records without running. Else: what stands there now. */
+export async function recordAnew<T>(
   engine: Engine,
   task: Task,
-  lost: BeginReply,
-  own: Extract<Own<T>, { kind: 'value' }>,
-): Promise<Outcome<T>> {
+  { value, result, replayable }: Encoded<T>,
+): Promise<Outcome<T> | { readonly current: RecordView | null } | { readonly reason: string }> {
+  const begunAt = performance.now()
   try {
     const { reply } = await engine.calls.begin(task.key, newClaim(task))
-    if (reply.outcome === 'settled') return replay(engine, task, reply)
-    if (reply.outcome !== 'acquired') return giveOwn(engine, task, reply, own, 'another attempt holds the key')
-    const change = { to: 'completed', result: own.result, retentionMs: task.policies.retentionMs } as const
+    if (reply.outcome !== 'acquired') return { current: reply }
+    const change = { to: 'completed', result, retentionMs: task.policies.retentionMs } as const
     const until = later(instant(), engine.settleTimeoutMs)
     const settled = await engine.calls.transitionUntil(until, task.key, reply.token, change)
-    if (settled.outcome === 'lost') return giveOwn(engine, task, reply, own, 'the key was lost again')
-    return { value: own.value, replayed: false, recorded: true, attempt: reply.attempt }
+    if (settled.outcome === 'lost') return settled
+    const durationMs = performance.now() - begunAt
+    engine.events.emit('completed', { ...attemptEventOf(engine, task, reply), replayable, durationMs })
+    return { value, replayed: false, recorded: true, attempt: reply.attempt }
   } catch (error) {
-    return giveOwn(engine, task, lost, own, String(error))
+    return { reason: String(error) }
   }
 }

@@ -4,7 +4,7 @@ import type { Engine, Task } from './engine.ts'
 import { InvalidOptionError, NotParkedError, StoreUnavailableError } from './errors.ts'
 import { namespaceSlug, operationSlug, storageKey } from './keys.ts'
 import type { ResolvedPolicies } from './policies.ts'
-import { decodeResult, encodeFailure, encodeReturned } from './results.ts'
+import { decodeResult, encodeDone, encodeFailure } from './results.ts'
 import type { Change, ListedRecord, RecordState } from './store.ts'
 import type { Inspection, Reference, Resolution } from './types.ts'
 
@@ -71,9 +71,9 @@ async function changeTo(engine: Engine, task: Task, resolution: Exclude<Resoluti
   const { retentionMs } = task.policies
   if (resolution === 'rerun') return { to: 'released', delayMs: 0, retentionMs }
   if ('completed' in resolution) {
-    return { to: 'completed', result: (await encodeReturned(engine, task, resolution.completed)).result, retentionMs }
+    return { to: 'completed', result: (await encodeDone(engine, task, resolution.completed)).result, retentionMs }
   }
-  return { to: 'failed', result: await encodeFailure(task, resolution.failed, engine.errorTypes), retentionMs }
+  return { to: 'failed', result: await encodeFailure(engine, task, resolution.failed), retentionMs }
 }
 
 /** Long enough for the late messages of an attempt that ran when its key was forgotten. */

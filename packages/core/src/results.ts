@@ -1,7 +1,8 @@
 /** What is recorded of a result, and the result again. */
+import { createPipeline, json } from './codec.ts'
 import type { Engine, Task } from './engine.ts'
 import { NotReplayableError, type StoredFailure, UndecodableError } from './errors.ts'
-import { type ErrorType, fromStoredFailure, toStoredFailure } from './failures.ts'
+import { fromStoredFailure, toStoredFailure } from './failures.ts'
 import { chain, type MaybePromise } from './maybe-promise.ts'
 import { Unreplayable } from './outcome.ts'
 import type { RecordView } from './store.ts'
@@ -23,7 +24,21 @@ export interface Encoded<T> {
 /** What a handler returned as it is recorded. */
 export function encodeReturned<T>(engine: Engine, task: Task, returned: T | Unreplayable<T>): MaybePromise<Encoded<T>> {
   if (!(returned instanceof Unreplayable)) return encodeValue(engine, task, returned)
-  return encodeOmission(task, returned.value, { reason: 'unreplayable', summary: returned.summary })
+  return encodeOmission(engine, task, returned.value, { reason: 'unreplayable', summary: returned.summary })
+}
+
+/** The envelope that is left where a codec fails. Nothing that a codec might have to hide goes into it. */
+const withoutCodecs = createPipeline(json(), [])
+
+/** The same where the effect is done and cannot be undone: should a codec fail, at least that much is recorded. */
+export async function encodeDone<T>(engine: Engine, task: Task, returned: T | Unreplayable<T>): Promise<Encoded<T>> {
+  try {
+    return await encodeReturned(engine, task, returned)
+  } catch {
+    const value = returned instanceof Unreplayable ? returned.value : returned
+    const omission: Omission = { reason: 'not encodable' }
+    return { value, result: await withoutCodecs.encodeJson('unreplayable', omission, task), replayable: false }
+  }
 }
 
 /** What the guarantee keeps of a value; where it cannot be kept, why. */
@@ -49,7 +64,7 @@ function encodeReference<T>(
     const encoded = kept(value, task.pipeline.encodeJson('reference', reference(value), task))
     return withinLimit(engine, task, encoded)
   } catch {
-    return encodeOmission(task, value, { reason: 'not serialisable' })
+    return encodeOmission(engine, task, value, { reason: 'not serialisable' })
   }
 }
 
@@ -62,23 +77,28 @@ function encodeStrictly<T>(engine: Engine, task: Task, value: T): MaybePromise<E
     plain = serializer.serialize(value)
     seen = serializer.deserialize(plain) as T
   } catch {
-    return encodeOmission(task, value, { reason: 'not serialisable' })
+    return encodeOmission(engine, task, value, { reason: 'not serialisable' })
   }
   return withinLimit(engine, task, kept(seen, task.pipeline.encodeValue(plain, task)))
 }
 
 function withinLimit<T>(engine: Engine, task: Task, encoding: MaybePromise<Encoded<T>>): MaybePromise<Encoded<T>> {
-  const { maxValueBytes } = engine.store.capabilities
   return chain(encoding, (encoded) =>
-    encoded.result.length > maxValueBytes ? encodeOmission(task, encoded.value, { reason: 'too large' }) : encoded,
+    fits(engine, encoded.result) ? encoded : encodeOmission(engine, task, encoded.value, { reason: 'too large' }),
   )
 }
 
-/** The bytes that say: completed, but without the value. */
-function encodeOmission<T>(task: Task, value: T, omission: Omission): MaybePromise<Encoded<T>> {
+function fits({ store }: Engine, bytes: Uint8Array): boolean {
+  return bytes.length <= store.capabilities.maxValueBytes
+}
+
+/** The bytes that say: completed, but without the value; and without its summary where that cannot be kept either. */
+function encodeOmission<T>(engine: Engine, task: Task, value: T, omission: Omission): MaybePromise<Encoded<T>> {
   const { reason, summary } = omission
-  const kept: Omission = isJson(summary) ? { reason, summary } : { reason }
-  return chain(task.pipeline.encodeJson('unreplayable', kept, task), (result) => ({ value, result, replayable: false }))
+  const encode = (kept: Omission) => task.pipeline.encodeJson('unreplayable', kept, task)
+  const whole = encode(isJson(summary) ? { reason, summary } : { reason })
+  const fitting = chain(whole, (bytes) => (fits(engine, bytes) ? bytes : encode({ reason })))
+  return chain(fitting, (result) => ({ value, result, replayable: false }))
 }
 
 function isJson(value: unknown): boolean {
@@ -89,15 +109,18 @@ function isJson(value: unknown): boolean {
   }
 }
 
-/** The bytes of a failure; what its class cannot tell is left out rather than lost altogether. */
-export function encodeFailure(
-  { pipeline, ...task }: Task,
-  error: unknown,
-  types: readonly ErrorType[],
-): Promise<Uint8Array> {
-  const encode = async (known: readonly ErrorType[]) =>
-    pipeline.encodeJson('failure', toStoredFailure(error, known), task)
-  return encode(types).catch(() => encode([]))
+/** The bytes of a failure: what its class tells, else its name, message and code, else that there was one. */
+export async function encodeFailure(engine: Engine, task: Task, error: unknown): Promise<Uint8Array> {
+  for (const types of [engine.errorTypes, []]) {
+    try {
+      const bytes = await task.pipeline.encodeJson('failure', toStoredFailure(error, types), task)
+      if (fits(engine, bytes)) return bytes
+    } catch {
+      // it cannot be told in full
+    }
+  }
+  const failure: StoredFailure = { name: 'Error', message: 'The operation failed; what with could not be recorded.' }
+  return withoutCodecs.encodeJson('failure', failure, task)
 }
 
 /** What a completed or failed record says: its value, or the error that it is thrown as. */
