@@ -29,6 +29,8 @@ export interface CodecContext {
 
 /** Turns bytes into bytes: compression, encryption. */
 export interface Codec {
+  /** What it wrote cannot be read without a key. */
+  readonly encrypts?: boolean
   /** Stands in each record; `[a-z0-9-]{1,16}`. */
   readonly id: string
   encode(bytes: Uint8Array, context: CodecContext): Uint8Array | Promise<Uint8Array>

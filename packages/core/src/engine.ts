@@ -16,6 +16,8 @@ export interface Engine {
   readonly digest: Digest
   readonly pipelineFor: (serializer: Serializer) => Pipeline
   readonly errorTypes: readonly ErrorType[]
+  /** One of the codecs encrypts. */
+  readonly encrypts: boolean
   readonly storeTimeoutMs: number
   readonly settleTimeoutMs: number
   readonly events: Emitter
@@ -29,11 +31,14 @@ export interface Task {
   readonly policies: ResolvedPolicies
   readonly pipeline: Pipeline
   readonly signal: AbortSignal | undefined
+  /** What was asked, where it is to be kept. */
+  readonly request: Uint8Array | undefined
 }
 
-export function newClaim({ fingerprint, policies }: Task): Claim {
+export function newClaim({ fingerprint, policies, request }: Task): Claim {
   const { leaseMs, retentionMs } = policies
-  return { owner: crypto.randomUUID(), fingerprint, leaseMs, retentionMs }
+  const claim = { owner: crypto.randomUUID(), fingerprint, leaseMs, retentionMs }
+  return request ? { ...claim, request } : claim
 }
 
 export function eventOf({ namespace }: Engine, { operation, key }: Task): EventBase {

@@ -5,9 +5,11 @@ import { InvalidOptionError } from './errors.ts'
 import { execute } from './execute.ts'
 import { fingerprintOf, requireText, storageKey } from './keys.ts'
 import { forget, inspect, list, resolve } from './operators.ts'
-import { readOptions } from './options.ts'
+import { readOptions, requireEncryption } from './options.ts'
 import { type ResolvedPolicies, resolvePolicies } from './policies.ts'
 import { startPurge } from './purge.ts'
+import { recover } from './recover.ts'
+import { encodeRequest, keepRequest } from './requests.ts'
 import { run } from './run.ts'
 import { createRunningCalls } from './running.ts'
 import { transact } from './transaction.ts'
@@ -17,7 +19,6 @@ import type {
   Handler,
   Idempotency,
   IdempotencyOptions,
-  Operation,
   Outcome,
   Policies,
   Reference,
@@ -25,6 +26,7 @@ import type {
   TransactionPolicies,
   Work,
 } from './types.ts'
+import { runUnprotected } from './unprotected.ts'
 
 /**
  * Makes writes safe to retry.
@@ -44,14 +46,22 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
   const running = createRunningCalls()
   let draining = false
 
+  function nearest(own: ResolvedPolicies, policies: Policies | undefined): ResolvedPolicies {
+    return policies ? requireEncryption(engine, resolvePolicies(own, policies)) : own
+  }
+
   async function toTask(call: Call, policies: ResolvedPolicies): Promise<Task> {
     const { operation, payload, signal } = call
-    // both are taken before anything is awaited, so that the caller may go on with its payload
+    // all is taken before anything is awaited, so that the caller may go on with its payload
+    const kept = policies.storeRequest === 'no' ? undefined : keepRequest(call)
     const [key, fingerprint] = await Promise.all([
       storageKey(engine.digest, engine.namespace, call),
       fingerprintOf(engine.digest, payload),
     ])
-    return { operation, key, fingerprint, policies, pipeline: engine.pipelineFor(policies.serializer), signal }
+    const pipeline = engine.pipelineFor(policies.serializer)
+    const { maxValueBytes } = engine.store.capabilities
+    const request = kept && (await encodeRequest({ pipeline, key, fingerprint }, kept, maxValueBytes))
+    return { operation, key, fingerprint, policies, pipeline, signal, request }
   }
 
   async function runCall<T>(call: Call, handler: Handler<T, Tx>, policies: ResolvedPolicies): Promise<Outcome<T>> {
@@ -63,6 +73,9 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
         task,
         (acquired) => execute(engine, task, acquired, handler as Handler<T>, served),
         () => draining,
+        policies.onStoreUnavailable === 'proceed'
+          ? () => runUnprotected(engine, task, handler as Handler<T>, served)
+          : undefined,
       ),
     )
   }
@@ -75,7 +88,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
   ): Promise<Outcome<T>> {
     requireFunction('work', work)
     const store = requireTransactional(options.store)
-    const unit = { engine, store, work, task: await toTask(call, resolvePolicies(own, policies)) }
+    const unit = { engine, store, work, task: await toTask(call, nearest(own, policies)) }
     return running.serve((served) => transact<Tx, T>(unit, { mode, tx }, served, () => draining))
   }
 
@@ -86,7 +99,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
   ) {
     return {
       run: async <T>(call: Named & Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies) =>
-        runCall(named(call), handler, resolvePolicies(own, policies)),
+        runCall(named(call), handler, nearest(own, policies)),
       transaction: async <T>(
         call: Named & Omit<Call, 'operation'>,
         work: Work<T, Tx>,
@@ -99,9 +112,9 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
       ) {
         requireFunction('fn', fn)
         requireFunction('describe', describe)
-        const nearest = resolvePolicies(own, policies)
+        const resolved = nearest(own, policies)
         return async (...args: Args): Promise<T> =>
-          (await runCall(named(describe(...args)), () => fn(...args), nearest)).value
+          (await runCall(named(describe(...args)), () => fn(...args), resolved)).value
       },
       inspect: async (reference: Named) => inspect(engine, named(reference), own),
       resolve: async (reference: Named, resolution: Resolution) => resolve(engine, named(reference), resolution, own),
@@ -112,9 +125,13 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
   return {
     namespace: engine.namespace,
     ...methods<Reference>(instancePolicies, (reference) => reference),
-    operation(name, policies): Operation<Tx> {
+    operation(name, policies) {
       requireText('operation', name)
-      return methods(resolvePolicies(instancePolicies, policies), (reference) => ({ ...reference, operation: name }))
+      const own = nearest(instancePolicies, policies)
+      return {
+        ...methods(own, (reference) => ({ ...reference, operation: name })),
+        recover: (recovery) => recover(engine, name, own, recovery, running, () => draining),
+      }
     },
     list: (filter = {}) => list(engine, filter),
     startPurge: (options = {}) => startPurge(engine, options),

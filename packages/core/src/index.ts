@@ -26,7 +26,9 @@ export {
   unreplayable,
 } from './outcome.ts'
 export type { PurgeOptions, Purging } from './purge.ts'
+export type { RecoverOptions, Recovery } from './recover.ts'
 export { acceptedFrom, type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
+export type { KeptCall } from './requests.ts'
 export type * from './store.ts'
 export {
   type Attempt,
@@ -42,7 +44,9 @@ export {
   type Operation,
   type Outcome,
   type Policies,
+  type Recoverable,
   type Reference,
+  type ReferenceGuarantee,
   type Resolution,
   type Returned,
   type Scope,

@@ -62,7 +62,15 @@ export async function resolve(
   if (resolution === 'park') return
   const { fingerprint, token } = record
   const pipeline = engine.pipelineFor(policies.serializer)
-  const task = { operation: reference.operation, key, fingerprint, policies, pipeline, signal: undefined }
+  const task = {
+    operation: reference.operation,
+    key,
+    fingerprint,
+    policies,
+    pipeline,
+    signal: undefined,
+    request: undefined,
+  }
   const reply = await engine.calls.transition(key, token, await changeTo(engine, task, resolution))
   if (reply.outcome === 'lost') throw new NotParkedError(reply.current)
 }

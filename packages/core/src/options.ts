@@ -27,7 +27,14 @@ export function readOptions(options: IdempotencyOptions<unknown>): { engine: Eng
     }
   }
   const policies = Object.fromEntries(Object.entries(options).filter(([name]) => policyNames.includes(name)))
-  return { engine: createEngine(options), policies: resolvePolicies(defaultPolicies, policies as Policies) }
+  const engine = createEngine(options)
+  return { engine, policies: requireEncryption(engine, resolvePolicies(defaultPolicies, policies as Policies)) }
+}
+
+/** @throws InvalidOptionError where requests are to be kept encrypted, and nothing encrypts */
+export function requireEncryption({ encrypts }: Engine, policies: ResolvedPolicies): ResolvedPolicies {
+  if (policies.storeRequest !== 'encrypted' || encrypts) return policies
+  throw new InvalidOptionError('storeRequest', "needs a codec that encrypts, or 'plaintext' to say that none is wanted")
 }
 
 function createEngine(options: IdempotencyOptions<unknown>): Engine {
@@ -37,6 +44,12 @@ function createEngine(options: IdempotencyOptions<unknown>): Engine {
   const events = new Emitter()
   requireNamespace(namespace)
   for (const codec of codecs) readCoder('codecs', codec, ['encode', 'decode'])
+  if (secret === undefined && codecs.some((codec) => codec.encrypts)) {
+    throw new InvalidOptionError(
+      'secret',
+      'is needed with a codec that encrypts: else keys and fingerprints can be guessed',
+    )
+  }
   const calls = createStoreCalls(store, storeTimeoutMs, (call, key, error) =>
     events.emit('storeUnavailable', { namespace, key, call, error }),
   )
@@ -49,6 +62,7 @@ function createEngine(options: IdempotencyOptions<unknown>): Engine {
     waiters: createWaiters(store, calls),
     digest: createDigest(secret),
     pipelineFor: pipelines(codecs),
+    encrypts: codecs.some((codec) => codec.encrypts),
     errorTypes: [...ownErrorTypes, ...errors],
     settleTimeoutMs: toMs('settleTimeout', options.settleTimeout ?? '15s', { min: 1 }),
   }

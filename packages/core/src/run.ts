@@ -1,6 +1,6 @@
 /** One call from its key to its outcome: replay, conflict, wait, or an attempt of its own. */
 import { type Engine, eventOf, newClaim, type Task, tellLeaseLost } from './engine.ts'
-import { DrainingError, InProgressError, LeaseLostError, MismatchError } from './errors.ts'
+import { DrainingError, InProgressError, LeaseLostError, MismatchError, StoreUnavailableError } from './errors.ts'
 import type { Acquired } from './execute.ts'
 import { replay } from './replay.ts'
 import type { RecordView } from './store.ts'
@@ -12,19 +12,28 @@ const MAX_ACQUISITIONS = 5
 
 /**
  * Gives everybody the result of the one attempt that settles the task's key. Where this call acquires the key,
- * `execute` is that attempt; null from it: the key slipped away and nothing was done, so begin again. Once `isDraining`, it only replays.
+ * `execute` is that attempt; null from it: the key slipped away and nothing was done, so begin again. Once `isDraining`,
+ * it only replays. `unprotected` is what is done instead where the store cannot be reached.
  */
 export async function run<T>(
   engine: Engine,
   task: Task,
   execute: (acquired: Acquired) => Promise<Outcome<T> | null>,
   isDraining: () => boolean,
+  unprotected?: () => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
   const waitUntil = later(instant(), task.policies.waitMs)
   let acquisitions = 0
   for (;;) {
     if (isDraining()) return replayOnly(engine, task)
-    const { reply, sentAt } = await engine.calls.begin(task.key, newClaim(task))
+    let begun: Acquired
+    try {
+      begun = await engine.calls.begin(task.key, newClaim(task))
+    } catch (error) {
+      if (unprotected && error instanceof StoreUnavailableError) return unprotected()
+      throw error
+    }
+    const { reply, sentAt } = begun
     switch (reply.outcome) {
       case 'settled':
         return replay(engine, task, reply)

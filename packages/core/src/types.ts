@@ -6,6 +6,7 @@ import type { ErrorType } from './failures.ts'
 import type { RecordFilter } from './operators.ts'
 import type { HandBack, RollBack, Unreplayable } from './outcome.ts'
 import type { PurgeOptions, Purging } from './purge.ts'
+import type { RecoverOptions, Recovery } from './recover.ts'
 import type { IdempotencyStore, ListedRecord, RecordState } from './store.ts'
 
 /** Says out loud that a key belongs to nobody in particular: whoever sends it gets its result. */
@@ -236,13 +237,24 @@ export interface Operation<Tx = unknown> {
   forget(reference: Omit<Reference, 'operation'>): Promise<boolean>
 }
 
+/** What can be done with one kind of write as a whole. */
+export interface Recoverable {
+  /**
+   * Takes up what crashed or was released, and finishes it without waiting for its client: by the same policies and
+   * leases as any call. Needs `storeRequest`, and a store that can list.
+   *
+   * @throws InvalidOptionError
+   */
+  recover(options: RecoverOptions): Promise<Recovery>
+}
+
 /** Makes writes safe to retry. See `createIdempotency`. */
 export interface Idempotency<Tx = unknown> {
   readonly namespace: string
   /** @see Operation.run */
   run<T>(call: Call, handler: Handler<T, Tx>, policies?: Policies): Promise<Outcome<T>>
   /** A kind of write with policies of its own; its options are checked here and now. */
-  operation(name: string, policies?: Policies): Operation<Tx>
+  operation(name: string, policies?: Policies): Operation<Tx> & Recoverable
   /** @see Operation.transaction */
   transaction<T>(call: Call, work: Work<T, Tx>, policies?: TransactionPolicies<Tx>): Promise<Outcome<T>>
   /** @see Operation.wrap */

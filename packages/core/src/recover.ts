@@ -1,0 +1,90 @@
+/** Finishing what crashed, without waiting for its client: by the same policies and the same leases as any other call. */
+import type { Engine, Task } from './engine.ts'
+import { InvalidOptionError, OutcomeUnknownError } from './errors.ts'
+import { type Acquired, execute } from './execute.ts'
+import { createFinish } from './finish.ts'
+import { storageKey } from './keys.ts'
+import { holdSilently } from './lease.ts'
+import { list } from './operators.ts'
+import type { ResolvedPolicies } from './policies.ts'
+import { decodeRequest, type KeptCall } from './requests.ts'
+import { run } from './run.ts'
+import type { RunningCalls, ServedCall } from './running.ts'
+import type { Handler, Outcome } from './types.ts'
+
+export interface RecoverOptions {
+  /** Does what the call asked, as the handler of the call would have. */
+  readonly handler: (call: KeptCall, attempt: Parameters<Handler<unknown>>[0]) => ReturnType<Handler<unknown>>
+  /** Whether whoever asked may still do this. What is refused is parked, for a person to look at. */
+  readonly authorize: (call: KeptCall) => boolean | Promise<boolean>
+  /** How many records are taken up at most. @default 1000 */
+  readonly limit?: number
+}
+
+/** What became of the records that were taken up. */
+export interface Recovery {
+  readonly finished: number
+  /** The handler failed; its failure policy says what comes next. */
+  readonly failed: number
+  /** Parked: by its takeover policy, or because `authorize` said no. */
+  readonly parked: number
+  /** Another call was faster, nothing was kept, or what was kept is not a call of this operation. */
+  readonly skipped: number
+}
+
+const NOT_KEPT = 'keeps no requests: set `storeRequest` for this operation, so that there is something to recover'
+
+/** @throws InvalidOptionError where the store cannot list, or the operation keeps no requests */
+export async function recover(
+  engine: Engine,
+  operation: string,
+  policies: ResolvedPolicies,
+  { handler, authorize, limit = 1000 }: RecoverOptions,
+  running: RunningCalls,
+  isDraining: () => boolean,
+): Promise<Recovery> {
+  if (policies.storeRequest === 'no') throw new InvalidOptionError('storeRequest', NOT_KEPT)
+  const recovery = { finished: 0, failed: 0, parked: 0, skipped: 0 }
+  let taken = 0
+  for await (const { key, state } of list(engine, { operation, stuckFor: 0 })) {
+    if (taken >= limit || isDraining()) break
+    if (state !== 'in_progress' && state !== 'released') continue
+    taken++
+    recovery[await running.serve((served) => recoverOne(key, served))]++
+  }
+  return recovery
+
+  async function recoverOne(key: string, served: ServedCall): Promise<keyof Recovery> {
+    const kept = await readKept(key)
+    if (!kept) return 'skipped'
+    const { call, task } = kept
+    const allowed = await authorize(call)
+    const attempt = (acquired: Acquired): Promise<Outcome<unknown>> =>
+      allowed ? execute<unknown>(engine, task, acquired, (own) => handler(call, own), served) : park(task, acquired)
+    try {
+      const { replayed } = await run(engine, task, attempt, isDraining)
+      return replayed ? 'skipped' : 'finished'
+    } catch (error) {
+      return error instanceof OutcomeUnknownError ? 'parked' : 'failed'
+    }
+  }
+
+  /** What the record keeps, if it is a call of this operation, and of this very record. */
+  async function readKept(key: string): Promise<{ readonly call: KeptCall; readonly task: Task } | null> {
+    const record = await engine.calls.get(key)
+    if (!record?.request) return null
+    const { fingerprint } = record
+    const pipeline = engine.pipelineFor(policies.serializer)
+    const call = await decodeRequest({ pipeline, key, fingerprint }, record.request).catch(() => null)
+    if (call?.operation !== operation || (await storageKey(engine.digest, engine.namespace, call)) !== key) return null
+    const unhurried = { ...policies, waitMs: 0 }
+    return {
+      call,
+      task: { operation, key, fingerprint, policies: unhurried, pipeline, signal: undefined, request: undefined },
+    }
+  }
+
+  function park(task: Task, { reply }: Acquired): Promise<Outcome<unknown>> {
+    return createFinish<unknown>(engine, task, reply, holdSilently(policies.maxRunMs)).park()
+  }
+}
