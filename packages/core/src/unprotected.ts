@@ -3,9 +3,9 @@ import { attemptEventOf, type Engine, type Task } from './engine.ts'
 import { StoreUnavailableError } from './errors.ts'
 import { derivedKeys } from './keys.ts'
 import { holdSilently } from './lease.ts'
-import { giveOwn, recordAnew } from './lost.ts'
+import { recordAnew } from './lost.ts'
 import { HandBack } from './outcome.ts'
-import { encodeDone } from './results.ts'
+import { type Encoded, encodeDone } from './results.ts'
 import type { ServedCall } from './running.ts'
 import type { Handler, Outcome } from './types.ts'
 
@@ -38,10 +38,7 @@ export async function runUnprotected<T>(
     const outcome = { replayed: false, recorded: false, attempt: UNPROTECTED.attempt }
     if (returned instanceof HandBack) return { ...outcome, value: returned.value }
     const encoded = await encodeDone<T>(engine, task, returned)
-    call.recording = recordAnew(engine, task, encoded).then((anew) => {
-      const reason = 'reason' in anew ? anew.reason : 'another attempt holds the key'
-      if (!('recorded' in anew)) giveOwn(engine, task, UNPROTECTED, { kind: 'value', ...encoded }, reason)
-    })
+    call.recording = recordLater(encoded)
     return { ...outcome, value: encoded.value }
   } finally {
     lease.stop()
