@@ -1,0 +1,172 @@
+/** What is used of mysql2, typed by use, and how a statement is sent: alone, or in a transaction of the caller. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
+import { explain, explainInTransaction, isConflict } from './errors.ts'
+import { type Sql, sql } from './sql.ts'
+
+/** A connection of mysql2/promise, or a transaction of a wrapper that takes the same. */
+export interface MysqlConnection {
+  query(options: { sql: string } & typeof pinned): Promise<readonly [unknown, ...unknown[]]>
+}
+
+/** A connection of a pool. */
+export interface MysqlPoolConnection extends MysqlConnection {
+  release(): void
+  destroy(): void
+}
+
+export interface MysqlPool<Connection extends MysqlPoolConnection = MysqlPoolConnection> {
+  getConnection(): Promise<Connection>
+}
+
+/** A pool or connection of mysql2's callback API. */
+export interface WithPromise<T> {
+  promise(): T
+}
+
+/** What the statements of one operation are sent through. */
+export interface Session {
+  read(statement: Sql): Promise<readonly Row[]>
+  write(statement: Sql): Promise<Written>
+  /** What a read ends with, so that it sees what the transaction will change. */
+  readonly lock: Sql
+}
+
+export type Row = Readonly<Record<string, unknown>>
+
+export interface Written {
+  readonly insertId: number
+  readonly affectedRows: number
+  readonly serverStatus: number
+}
+
+/** Whatever the pool's settings are, rows are objects, and values what mysql2 makes of them by itself. */
+const pinned = {
+  rowsAsArray: false,
+  nestTables: false,
+  namedPlaceholders: false,
+  typeCast: (_field: unknown, next: () => unknown): unknown => next(),
+} as const
+
+/** Conflicts of 64 clients at once are over after a few; this many say that something else is wrong. */
+export const MAX_TRIES = 30
+
+/** Waits before the same is tried again, longer each time, never all at once. */
+export const backOff = (tries: number): Promise<void> => sleep(Math.random() * Math.min(2 ** tries, 100))
+
+/** The promise API of a pool or a connection. */
+export function promised<T>(driver: T | WithPromise<T>): T {
+  return typeof (driver as Partial<WithPromise<T>>).promise === 'function'
+    ? (driver as WithPromise<T>).promise()
+    : (driver as T)
+}
+
+/** Takes a connection from the pool. One that comes too late goes back. */
+export async function connect<Connection extends MysqlPoolConnection>(
+  pool: MysqlPool<Connection>,
+  timeoutMs: number,
+): Promise<Connection> {
+  const coming = pool.getConnection()
+  try {
+    return await within(timeoutMs, coming)
+  } catch (error) {
+    coming.then(
+      (connection) => connection.release(),
+      () => {},
+    )
+    throw explain(error, 'no')
+  }
+}
+
+/** A session in which each statement commits by itself. One that met a conflict is sent again. */
+export function ownSession(connection: MysqlConnection, timeoutMs: number): Session {
+  async function ask({ text }: Sql, applied: 'no' | 'unknown'): Promise<unknown> {
+    for (let tries = 1; ; tries++) {
+      try {
+        const [reply] = await within(timeoutMs, connection.query({ ...pinned, sql: text }))
+        return reply
+      } catch (error) {
+        if (!isConflict(error) || tries === MAX_TRIES) throw explain(error, applied)
+        await backOff(tries)
+      }
+    }
+  }
+  return {
+    lock: sql``,
+    async read(statement) {
+      const rows = (await ask(statement, 'no')) as Row[]
+      requireAlone(Number(rows[0]?.autocommit ?? 1) === 1)
+      return rows
+    },
+    async write(statement) {
+      const reply = written(await ask(statement, 'unknown'))
+      requireAlone(isAlone(reply))
+      return reply
+    },
+  }
+}
+
+/** @throws StoreMisconfiguredError, and the connection is to be closed, which rolls back */
+function requireAlone(alone: boolean): void {
+  if (alone) return
+  throw new StoreMisconfiguredError(
+    'A connection of the pool has autocommit off, or a transaction open from earlier. Nothing was changed. ' +
+      'Leave autocommit on, and end each transaction before its connection is released.',
+  )
+}
+
+/** Sends a statement of a transaction. A conflict there is one of the whole transaction: it must not be sent again. */
+export async function sendInTransaction(
+  connection: MysqlConnection,
+  { text }: Sql,
+  { applied = 'no' as 'no' | 'unknown', timeoutMs = Number.POSITIVE_INFINITY } = {},
+): Promise<unknown> {
+  try {
+    const [reply] = await within(timeoutMs, connection.query({ ...pinned, sql: text }))
+    return reply
+  } catch (error) {
+    throw explain(explainInTransaction(error), applied)
+  }
+}
+
+/** A session in a transaction of the caller, who rolls it back when it throws. */
+export function boundSession(connection: MysqlConnection): Session {
+  return {
+    lock: sql` FOR UPDATE`,
+    read: async (statement) => (await sendInTransaction(connection, statement)) as Row[],
+    write: async (statement) => written(await sendInTransaction(connection, statement)),
+  }
+}
+
+/**
+ * A deadlock ends a transaction on the server, and what follows commits by itself, statement by statement: who has caught
+ * that error must learn it before the record is written.
+ *
+ * @throws InvalidOptionError when no transaction is open on the connection
+ */
+export async function requireTransaction({ write }: Session): Promise<void> {
+  if (!isAlone(await write(sql`DO 0`))) return
+  throw new InvalidOptionError('tx', 'no transaction is open on it: none was begun, or a deadlock has ended it')
+}
+
+const IN_TRANSACTION = 1
+const AUTOCOMMIT = 2
+const isAlone = ({ serverStatus }: Written) => (serverStatus & (IN_TRANSACTION | AUTOCOMMIT)) === AUTOCOMMIT
+
+function written(reply: unknown): Written {
+  const { insertId, affectedRows, serverStatus } = Object(reply) as Record<string, unknown>
+  return { insertId: Number(insertId), affectedRows: Number(affectedRows), serverStatus: Number(serverStatus) }
+}
+
+async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+  if (timeoutMs === Number.POSITIVE_INFINITY) return answer
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * The contract as SQL that MySQL 8 and MariaDB 10.5 both take. Values stand in the text as whole numbers and hex, so that
+ * neither a driver's formatting nor a session's charset, time zone or sql_mode has a say. Times are µs since 1970.
+ */
+import type { Change, Claim, ListQuery, StoredRecord } from '@retryproof/core'
+
+/** A piece of SQL. */
+export interface Sql {
+  readonly text: string
+}
+
+/** Text of a statement; every value in it becomes a literal, and other pieces of SQL are put in as they are. */
+export function sql(
+  parts: TemplateStringsArray,
+  ...values: readonly (Sql | string | Uint8Array | number | null)[]
+): Sql {
+  return { text: String.raw({ raw: parts }, ...values.map(literal)) }
+}
+
+function literal(value: Sql | string | Uint8Array | number | null): string {
+  if (value === null) return 'NULL'
+  if (typeof value === 'string') return `X'${Buffer.from(value).toString('hex')}'`
+  if (value instanceof Uint8Array)
+    return `X'${Buffer.from(value.buffer, value.byteOffset, value.length).toString('hex')}'`
+  if (typeof value === 'object') return value.text
+  if (!Number.isSafeInteger(value)) throw new RangeError(`not a whole number: ${value}`)
+  return String(value)
+}
+
+/** What `insertId` says of a transition that took effect. */
+export const APPLIED = 2
+
+const us = (ms: number) => Math.round(ms * 1000)
+const nothing = sql``
+const yes = sql`TRUE`
+
+/** Evaluated when the statement starts, so that it can be compared by index. */
+const STARTED = sql`TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`
+/**
+ * Evaluated when the row is held: a statement that waited for it must not judge by the time before. SYSDATE is local time
+ * without a zone, so what is added is the wait, from a minute back (a clock that was set) to 14 minutes; whole quarters of
+ * an hour, as the end of summer time brings them, are dropped.
+ */
+const HELD = sql`(${STARTED} + MOD(TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) + 86460000000, 900000000) - 60000000)`
+
+const LIST_COLUMNS = sql`k, state, token, owner, fingerprint, attempt, interrupted, lease_until, expires_at`
+
+/** The statements of one table. `clock` (whole µs) replaces the server's. */
+export function statements(table: Sql, clock?: () => number) {
+  const started = () => (clock ? sql`${clock()}` : STARTED)
+  const held = () => (clock ? sql`${clock()}` : HELD)
+
+  /** LAST_INSERT_ID says that a row was met: 2 applied, 1 not. Affected rows would depend on a flag of the connection. */
+  const change = (mark: Sql, set: Sql, key: string, token: number, from: Sql) => sql`
+UPDATE ${table} SET attempt = IF(LAST_INSERT_ID(${mark}), attempt, attempt), ${set}
+WHERE k = ${key} AND token = ${token} AND expires_at > ${held()} AND ${from}`
+
+  return {
+    /** `insertId`: the token, or 0 where there is a record already. */
+    insert(key: string, { owner, fingerprint, leaseMs, retentionMs, request }: Claim): Sql {
+      const now = held()
+      const lease = us(leaseMs)
+      return sql`
+INSERT INTO ${table} (k, token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request)
+VALUES (${key}, LAST_INSERT_ID(GREATEST(${now}, 1)), ${owner}, ${fingerprint}, 'in_progress', 1, 0,
+  ${now} + ${lease}, ${now} + ${lease + us(retentionMs)}, ${request ?? null})
+ON DUPLICATE KEY UPDATE attempt = IF(LAST_INSERT_ID(0), attempt, attempt)`
+    },
+
+    /** One record, with its values where the conditions hold; `started` and `held`: the time before and after it was read. */
+    read: (key: string, lock: Sql, { work = yes, result = yes } = {}) => sql`
+SELECT ${started()} AS started, ${held()} AS held, @@autocommit AS autocommit, ${LIST_COLUMNS}, checkpoint_seq,
+  IF(${work}, request, NULL) AS request, IF(${work}, checkpoint, NULL) AS checkpoint, IF(${result}, result, NULL) AS result
+FROM ${table} WHERE k = ${key}${lock}`,
+
+    /** Which values `begin` may have to answer with: a second is ample for the rest of the statement. */
+    valuesForBegin: ({ fingerprint, owner }: Claim) => ({
+      work: sql`fingerprint = ${fingerprint} AND (owner = ${owner} OR lease_until <= ${held()} + 1000000)`,
+      result: sql`fingerprint = ${fingerprint} AND state IN ('completed', 'failed')`,
+    }),
+
+    /** The next attempt (`to`) on the record that was read (`from`). `insertId`: the token, or 0 where it has changed. */
+    take(key: string, from: StoredRecord, to: StoredRecord, { leaseMs, retentionMs }: Claim): Sql {
+      const now = held()
+      const lease = us(leaseMs)
+      const fresh = to.attempt === 1
+      const expiry = sql`${now} + ${lease + us(retentionMs)}`
+      return sql`
+UPDATE ${table} SET token = LAST_INSERT_ID(GREATEST(token + 1, ${now})), owner = ${to.owner}, fingerprint = ${to.fingerprint},
+  state = 'in_progress', attempt = ${to.attempt}, interrupted = ${Number(to.interrupted)}, lease_until = ${now} + ${lease},
+  expires_at = ${fresh ? expiry : sql`GREATEST(expires_at, ${expiry})`}, result = NULL
+  ${fresh ? sql`, request = ${to.request}, checkpoint = NULL, checkpoint_seq = NULL` : nothing}
+WHERE k = ${key} AND token = ${from.token} AND state = ${{ text: `'${from.state}'` }} AND lease_until = ${from.leaseUntil}
+  AND expires_at = ${from.expiresAt} AND checkpoint_seq <=> ${from.checkpoint?.seq ?? null}
+  ${fresh ? nothing : sql`AND expires_at > ${now}`}`
+    },
+
+    /** `insertId`: 2 applied, 1 not newer, 0 where the record does not take the change. */
+    transition(key: string, token: number, to: Change): Sql {
+      const now = held()
+      const working = sql`state = 'in_progress'`
+      const undecided = sql`state IN ('in_progress', 'parked')`
+      const clean = sql`checkpoint = NULL, checkpoint_seq = NULL`
+      const apply = (set: Sql, from: Sql) => change(sql`${APPLIED}`, set, key, token, from)
+      switch (to.to) {
+        case 'renew': {
+          const { seq = 0, data = null } = to.checkpoint ?? {}
+          const lease = sql`GREATEST(lease_until, ${now} + ${us(to.leaseMs)})`
+          // each is computed before the one it reads is assigned: so it is the same with SIMULTANEOUS_ASSIGNMENT
+          const renewal = sql`expires_at = GREATEST(expires_at, ${lease} + ${us(to.retentionMs ?? 0)}), lease_until = ${lease}`
+          if (data === null) return apply(renewal, working)
+          const known = sql`checkpoint_seq >= ${seq}`
+          const progress = sql`${renewal}, checkpoint = IF(${known}, checkpoint, ${data}), checkpoint_seq = IF(${known}, checkpoint_seq, ${seq})`
+          return change(sql`IF(${known}, 1, ${APPLIED})`, progress, key, token, working)
+        }
+        case 'completed':
+        case 'failed': {
+          const state = { text: `'${to.to}'` }
+          return apply(
+            sql`state = ${state}, result = ${to.result}, ${clean}, expires_at = ${now} + ${us(to.retentionMs)}`,
+            undecided,
+          )
+        }
+        case 'released': {
+          const due = sql`${now} + ${us(to.delayMs)}`
+          return apply(
+            sql`state = 'released', owner = ${''}, interrupted = ${Number(to.unresolved ?? false)}, lease_until = ${to.delayMs > 0 ? due : 0},
+  expires_at = GREATEST(expires_at, ${due} + ${us(to.retentionMs)})`,
+            undecided,
+          )
+        }
+        case 'parked':
+          return apply(sql`state = 'parked', expires_at = ${now} + ${us(to.retentionMs)}`, working)
+        case 'forgotten':
+          return apply(
+            sql`state = 'tombstone', owner = ${''}, fingerprint = ${''}, interrupted = 0, lease_until = 0, expires_at = ${now} + ${us(to.tombstoneMs)},
+  request = NULL, ${clean}, result = NULL`,
+            sql`state <> 'tombstone'`,
+          )
+      }
+    },
+
+    purgeable: (graceMs: number) => sql`expires_at <= ${started()} - ${us(graceMs)} AND token < ${started()}`,
+    purgeableKeys: (purgeable: Sql, limit: number) =>
+      sql`SELECT k FROM ${table} WHERE ${purgeable} ORDER BY expires_at LIMIT ${limit}`,
+    remove: (keys: readonly string[], purgeable: Sql) => sql`
+DELETE FROM ${table} WHERE k IN (${{ text: keys.map(literal).join() }}) AND ${purgeable}`,
+
+    /** The next records after a key, in the order of keys. */
+    page: (after: string, { namespace, operation, state, stuckForMs, expired }: ListQuery, limit: number) => sql`
+SELECT ${started()} AS started, ${LIST_COLUMNS} FROM ${table} WHERE k > ${after} AND state <> 'tombstone'
+  ${namespace === undefined ? nothing : sql`AND k >= ${`${namespace}.`} AND k < ${`${namespace}/`}`}
+  ${operation === undefined ? nothing : sql`AND SUBSTRING_INDEX(SUBSTRING_INDEX(k, '.', 2), '.', -1) = ${operation}`}
+  ${state === undefined ? nothing : sql`AND state = ${{ text: `'${state}'` }}`}
+  ${stuckForMs === undefined ? nothing : sql`AND lease_until <= ${started()} - ${us(stuckForMs)}`}
+  ${expired ? nothing : sql`AND expires_at > ${started()}`}
+ORDER BY k LIMIT ${limit}`,
+  }
+}

@@ -1,0 +1,29 @@
+import { describeStore } from '@retryproof/conformance/vitest'
+import { services } from '../../../scripts/services.mjs'
+import { harnessOf } from './fixtures.ts'
+
+for (const { title, url, version } of await services('mysql')) {
+  const only = version.includes('MariaDB') ? ',SIMULTANEOUS_ASSIGNMENT,EMPTY_STRING_IS_NULL' : ''
+  describeStore(title, harnessOf(url))
+  describeStore(
+    `${title}, a pool with every setting that changes replies`,
+    harnessOf(url, {
+      pool: {
+        rowsAsArray: true,
+        nestTables: true,
+        namedPlaceholders: true,
+        supportBigNumbers: true,
+        bigNumberStrings: true,
+        dateStrings: true,
+        charset: 'latin1_swedish_ci',
+        timezone: '-11:00',
+        flags: ['-FOUND_ROWS'],
+        typeCast: () => 'nonsense',
+      },
+      session: [
+        `SET SESSION sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE,STRICT_ALL_TABLES${only}', time_zone = '+05:45', sql_safe_updates = 1`,
+        'SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE',
+      ],
+    }),
+  )
+}
