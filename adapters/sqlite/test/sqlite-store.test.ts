@@ -59,6 +59,21 @@ test('a connection that reads integers as BigInts', async () => {
   expect(await store.purge({ limit: 1 })).toBe(0)
 })
 
+test('a record that another process renews between the read and the clock is not taken for expired', async () => {
+  const { file, store } = await storeAt(1_000_000)
+  const { token } = await store.begin('k', claim({ retentionMs: 0 }))
+  const renewal = open(file).prepare('UPDATE retryproof SET lease_until = ?, expires_at = ?')
+  let reads = 0
+  const reader = sqliteStore({
+    database: open(file),
+    now() {
+      if (reads++ === 0) renewal.run(1_090_000_000, 1_090_000_000)
+      return 1_030_000
+    },
+  })
+  expect(await reader.get('k')).toMatchObject({ state: 'in_progress', token, leaseRemainingMs: 60_000 })
+})
+
 test('a heartbeat writes no more beside a request of 1 MiB than without one', async () => {
   const walBytes = async (request: Uint8Array): Promise<number> => {
     const { clock, database, file, store } = await storeAt(1_000_000)
