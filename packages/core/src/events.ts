@@ -36,7 +36,7 @@ export interface IdempotencyEvents {
   /** The effect is done, but its result could not be recorded: a retry may repeat it. */
   unrecorded: AttemptEvent & { readonly reason: string }
   storeUnavailable: Omit<EventBase, 'operation'> & {
-    readonly call: 'begin' | 'transition' | 'get' | 'purge'
+    readonly call: 'begin' | 'transition' | 'get' | 'watch' | 'purge'
     readonly error: unknown
   }
 }

@@ -59,7 +59,7 @@ function createEngine(options: IdempotencyOptions<unknown>): Engine {
     calls,
     events,
     storeTimeoutMs,
-    waiters: createWaiters(store, calls),
+    waiters: createWaiters(calls),
     digest: createDigest(secret),
     pipelineFor: pipelines(codecs),
     encrypts: codecs.some((codec) => codec.encrypts),

@@ -22,6 +22,8 @@ export interface StoreCalls {
    */
   giveBack(key: string, acquired: BeginReply, terms: Pick<Claim, 'leaseMs' | 'retentionMs'>): Promise<void>
   get(key: string): Promise<RecordView | null>
+  /** Whether the store now tells of changes, until `signal` aborts. False where it cannot, or failed. */
+  watch(key: string, onChange: () => void, signal: AbortSignal): Promise<boolean>
 }
 
 const BEGIN_PAUSES = { firstMs: 20, maxMs: 500 }
@@ -97,6 +99,15 @@ export function createStoreCalls(
     },
 
     get: (key) => bounded('get', key, () => store.get(key), timeoutMs),
+
+    async watch(key, onChange, signal) {
+      if (!store.watch) return false
+      const arm = async () => store.watch?.(key, onChange, signal)
+      return bounded('watch', key, arm, timeoutMs).then(
+        () => true,
+        () => false,
+      )
+    },
   }
 }
 

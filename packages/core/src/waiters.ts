@@ -1,5 +1,5 @@
 /** Waiting for a record that another attempt holds. All waiters of a key in this process share one watcher. */
-import type { RecordStore, RecordView } from './store.ts'
+import type { RecordView } from './store.ts'
 import type { StoreCalls } from './store-calls.ts'
 import { backOff, sleep } from './timers.ts'
 
@@ -22,7 +22,7 @@ const POLL = { firstMs: 20, maxMs: 1000 }
 /** A notification is a hint: one that is lost costs at most this long. */
 const POLL_BESIDE_WATCH = { firstMs: 1000, maxMs: 4000 }
 
-export function createWaiters(store: RecordStore, calls: StoreCalls): Waiters {
+export function createWaiters(calls: StoreCalls): Waiters {
   const watches = new Map<string, Watch>()
 
   function join(key: string): Watch {
@@ -31,7 +31,7 @@ export function createWaiters(store: RecordStore, calls: StoreCalls): Waiters {
     const stop = new AbortController()
     const watch: Watch = {
       waiters: 0,
-      free: waitUntilFree(store, calls, key, stop.signal),
+      free: waitUntilFree(calls, key, stop.signal),
       end() {
         stop.abort()
         if (watches.get(key) === watch) watches.delete(key)
@@ -63,13 +63,13 @@ export function createWaiters(store: RecordStore, calls: StoreCalls): Waiters {
 }
 
 async function waitUntilFree(
-  store: RecordStore,
   calls: StoreCalls,
   key: string,
   signal: AbortSignal,
 ): Promise<RecordView | null | undefined> {
   const hint = createHint()
-  const armed = await arm(store, key, hint.give, signal)
+  // armed before the record is read, so that no change falls between
+  const armed = await calls.watch(key, hint.give, signal)
   for (let tries = 0; !signal.aborted; tries++) {
     const record = await calls.get(key).catch(() => undefined)
     if (record !== undefined && !isHeld(record)) return record
@@ -81,17 +81,6 @@ async function waitUntilFree(
 
 function isHeld(record: RecordView | null): boolean {
   return (record?.state === 'in_progress' || record?.state === 'released') && record.leaseRemainingMs > 0
-}
-
-/** Arms the store's watch before the record is read, so that no change falls between. False: poll instead. */
-async function arm(store: RecordStore, key: string, onChange: () => void, signal: AbortSignal): Promise<boolean> {
-  if (!store.watch) return false
-  try {
-    await store.watch(key, onChange, signal)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** A hint that is given while nobody waits is not lost. */
