@@ -1,4 +1,4 @@
-/** The driver as this store uses it, and its errors in the words of the port. */
+/** The driver as this store uses it: which clients can carry it, what may go wrong with them, and what that means. */
 import {
   type IdempotencyError,
   InvalidOptionError,
@@ -23,7 +23,7 @@ export interface RedisClient {
   info(): Promise<string>
   scan(cursor: string, match: 'MATCH', pattern: string, count: 'COUNT', size: number): Promise<[string, string[]]>
   /** Of a Cluster. */
-  nodes?(role: 'master'): readonly Pick<RedisClient, 'info' | 'scan'>[]
+  nodes?(role: 'master'): readonly Pick<RedisClient, 'scan'>[]
   /** For `watch`, which needs a connection of its own. */
   duplicate(...overrides: never[]): Subscriber
   on(event: 'ready' | 'close', listener: () => void): unknown
@@ -36,25 +36,75 @@ export interface Subscriber {
   disconnect(): void
 }
 
-/** @throws InvalidOptionError when `client` cannot carry the store, saying which can */
+/** @throws InvalidOptionError saying what `client` is, where it cannot carry the store */
 export function requireUsable(client: RedisClient): void {
-  const { callBuffer, evalSha, evalsha, isPipeline, options } = Object(client)
-  const problem = isPipeline
-    ? 'a pipeline, in which a script cannot be sent again when the server has forgotten it'
-    : typeof evalSha === 'function'
-      ? 'a node-redis client'
-      : typeof callBuffer !== 'function'
-        ? typeof evalsha === 'function'
-          ? 'an Upstash client, which cannot carry bytes'
-          : String(client)
-        : options.readOnly || options.role === 'slave'
-          ? 'one that asks replicas (`readOnly` or `role: "slave"`)'
-          : options.monitor && 'one that monitors'
-  if (problem)
-    throw new InvalidOptionError('client', `must be an ioredis client (new Redis or new Cluster), got ${problem}`)
+  const problem = problemOf(Object(client))
+  if (!problem) return
+  throw new InvalidOptionError('client', `must be an ioredis client (new Redis or new Cluster), got ${problem}`)
 }
 
-/** What Redis refuses before anything has changed, and what to do about it. */
+function problemOf(client: Partial<RedisClient> & Record<string, unknown>): string | undefined {
+  if (client.isPipeline) return 'a pipeline, in which a script that the server has forgotten cannot be sent again'
+  if (typeof client.evalSha === 'function') return 'a node-redis client'
+  if (typeof client.callBuffer !== 'function') {
+    return typeof client.evalsha === 'function' ? 'a client that cannot carry bytes (Upstash?)' : 'none'
+  }
+  const { readOnly, role, monitor } = client.options ?? {}
+  if (readOnly || role === 'slave') return 'one that asks replicas (`readOnly` or `role: "slave"`)'
+  return monitor ? 'one that monitors' : undefined
+}
+
+/**
+ * Whether a command may reach the server twice: ioredis sends one whose reply was lost again on the next connection.
+ * A refusal may then be about the second sending, and says nothing about the first.
+ */
+export function mayResend({ isCluster, options }: RedisClient): boolean {
+  return isCluster || options.autoResendUnfulfilledCommands !== false
+}
+
+/** Without resending, ioredis forgets what is unanswered when a connection closes: the promise would never settle. */
+export function untilClosed(client: RedisClient): <T>(reply: Promise<T>) => Promise<T> {
+  const unanswered = new Set<(reason: Error) => void>()
+  let open = client.status === 'ready'
+  client.on('ready', () => {
+    open = true
+  })
+  client.on('close', () => {
+    // what waits for a first connection goes on waiting
+    if (!open) return
+    open = false
+    for (const reject of unanswered) reject(new Error('The connection closed before the reply came'))
+    unanswered.clear()
+  })
+  return (reply) =>
+    new Promise((resolve, reject) => {
+      unanswered.add(reject)
+      reply.then(resolve, reject).finally(() => unanswered.delete(reject))
+    })
+}
+
+/** Looks at what INFO says. A user that may not ask is warned: nothing else would tell. */
+export async function requireKeeper(info: Promise<string>, isCluster: boolean, allowEviction: boolean): Promise<void> {
+  const said = await info.catch((error: Error) => {
+    if (error.message.startsWith('NOPERM')) return ''
+    throw error
+  })
+  if (!isCluster && /^role:slave/m.test(said)) throw new StoreMisconfiguredError(`Redis: ${refusals.READONLY}`)
+  const policy = /^maxmemory_policy:(\S+)/m.exec(said)?.[1]
+  if (allowEviction || policy === 'noeviction') return
+  if (policy) {
+    throw new StoreMisconfiguredError(
+      `Redis: maxmemory-policy is ${policy}, so that a full server forgets records, and their writes run again. ` +
+        'Set it to noeviction, or say allowEviction: true.',
+    )
+  }
+  process.emitWarning(
+    'Redis does not say its maxmemory-policy (INFO): make sure that it is noeviction.',
+    'RetryproofWarning',
+  )
+}
+
+/** What Redis refuses before anything has changed. */
 const refusals: Record<string, string> = {
   OOM: 'It is full: raise maxmemory, or keep records for a shorter time.',
   NOREPLICAS: 'Too few replicas follow it (min-replicas-to-write).',
@@ -70,20 +120,16 @@ const misuses: Record<string, string> = {
   WRONGTYPE: 'Something else than a record has its name: give the store a prefix of its own.',
   NOAUTH: 'Give the client a password.',
   WRONGPASS: 'Give the client the right user and password.',
-  NOPERM: 'Its user needs evalsha, eval, time, hget, hmget, hset, hdel, del and pexpireat on the keys with the prefix.',
+  NOPERM: 'Its user needs evalsha, eval, time, hget, hmget, hset, hdel and pexpireat on the keys with the prefix.',
 }
 
-/**
- * Every error of the driver. A reply begins with a code; before Redis 7 the script's own words stand before it.
- *
- * @param mayResend a refusal may then be about the second sending only, and says nothing about the first
- */
-export function toStoreError(cause: unknown, mayResend: boolean): IdempotencyError {
+/** Every error of the driver. A reply begins with its code; before Redis 7 the script's own words stand before it. */
+export function toStoreError(cause: unknown, resends: boolean): IdempotencyError {
   if (cause instanceof StoreUnavailableError || cause instanceof StoreMisconfiguredError) return cause
-  const text = cause instanceof Error ? cause.message : String(cause)
-  const code = /^(?:ERR Error running script .*?-)?([A-Z]+)\b/.exec(text)?.[1] ?? ''
-  const misuse = /subscriber mode|monitoring mode/.test(text) ? 'Give the store a client of its own.' : misuses[code]
-  if (misuse) return new StoreMisconfiguredError(`Redis: ${text}. ${misuse}`, { cause })
-  const message = `Redis: ${text}. ${refusals[code] ?? ''}`.trimEnd()
-  return new StoreUnavailableError(message, { applied: code in refusals && !mayResend ? 'no' : 'unknown', cause })
+  const said = cause instanceof Error ? cause.message : String(cause)
+  const code = /^(?:ERR Error running script .*?-)?([A-Z]+)\b/.exec(said)?.[1] ?? ''
+  const misuse = /subscriber mode|monitoring mode/.test(said) ? 'Give the store a client of its own.' : misuses[code]
+  if (misuse) return new StoreMisconfiguredError(`Redis: ${said}. ${misuse}`, { cause })
+  const message = `Redis: ${said}. ${refusals[code] ?? ''}`.trimEnd()
+  return new StoreUnavailableError(message, { applied: code in refusals && !resends ? 'no' : 'unknown', cause })
 }

@@ -1,105 +1,175 @@
-/** The contract of the core (`reduce`) in Lua: one script, one record, one clock, one round trip. */
+/** The contract of the core (`reduce`) in Lua, and how calls and replies stand in its arguments and answers. */
 import { createHash } from 'node:crypto'
+import { type Change, type Claim, type ListedRecord, type ListQuery, listed, type RecordView } from '@retryproof/core'
 
 /**
- * KEYS[1] the record. ARGV[1] what to do; ARGV[2] injected now in µs, or '' for the server's clock; ARGV[3] graceMs;
- * ARGV[4] '1': write something whatever happens, so that WAIT covers what the answer rests on; then:
- *
- * begin: owner, fingerprint, leaseUs, retentionUs[, request]. get, peek, purge: nothing more.
- * Transitions: token, us (lease, delay or tombstone), retentionUs, then renew [seq, data], completed and failed result,
- * released unresolved.
+ * KEYS[1] the record; ARGV[1] the command; ARGV[2] an injected now in µs, or '' for the server's clock; ARGV[3] '1' to
+ * write something whatever happens, so that WAIT covers what the answer rests on; from ARGV[4] on what the command takes.
  *
  * Times are whole µs as decimal text, which a double holds exactly until 2255. Fields: s state, t token, o owner,
  * f fingerprint, a attempt, i interrupted, l leaseUntil, e expiresAt, q request, n checkpoint seq, c its data, r result.
+ * Redis removes a record a minute after its expiry, so that a clock that steps back gives out no token twice.
  */
 export const script = `
-local key, op, token = KEYS[1], ARGV[1], ARGV[5]
+local key, op = KEYS[1], ARGV[1]
 local now = tonumber(ARGV[2])
 if not now then local t = redis.call('TIME'); now = t[1] * 1000000 + t[2] end
 local function S(n) return string.format('%.0f', n) end -- tostring(1.7e15) says 1.7e+15
 local v = redis.call('HMGET', key, 's', 't', 'o', 'f', 'a', 'i', 'l', 'e')
 local state, owner, fingerprint, interrupted = v[1], v[3], v[4], v[6] == '1'
-local held, attempt, lease, expires = tonumber(v[2] or 0), tonumber(v[5] or 0), tonumber(v[7] or 0), tonumber(v[8] or 0)
+local token, attempt, lease, expires = tonumber(v[2] or 0), tonumber(v[5] or 0), tonumber(v[7] or 0), tonumber(v[8] or 0)
 local present = state and expires > now
-local live = present and state ~= 'forgotten'
-local leased = state == 'in_progress' or state == 'released'
--- not HSET, which a full memory refuses: a replay must not need room
-if ARGV[4] == '1' and present then redis.call('PEXPIREAT', key, S(math.ceil(expires / 1000) + ARGV[3])) end
+local live = present and state ~= 'tombstone'
 
-local function view(outcome, work, result, request)
-  local q, n, c, r = false, false, false, false
-  if request then q = redis.call('HGET', key, 'q') end
-  if work then n, c = unpack(redis.call('HMGET', key, 'n', 'c')) end
-  if result then r = redis.call('HGET', key, 'r') end
-  return { outcome, state, S(held), fingerprint, attempt, interrupted and 1 or 0,
-    leased and math.max(0, math.ceil((lease - now) / 1000)) or 0, math.ceil((expires - now) / 1000), q, n, c, r }
+local function remain()
+  if ARGV[2] == '' then redis.call('PEXPIREAT', key, S(math.ceil(expires / 1000) + 60000)) end
 end
 local function save(...) -- HSET, which alone can be refused (memory, replicas, disk), comes first: a script is not rolled back
   redis.call('HSET', key, 's', state, 'e', S(expires), ...)
-  if ARGV[2] == '' then redis.call('PEXPIREAT', key, S(math.ceil(expires / 1000) + ARGV[3])) end
+  remain()
+end
+local function view(outcome, values)
+  local leased = state == 'in_progress' or state == 'released'
+  local q, n, c, r = false, false, false, false
+  if values == 'all' or values == 'work' and attempt > 1 then q = redis.call('HGET', key, 'q') end
+  if values == 'all' or values == 'work' then n, c = unpack(redis.call('HMGET', key, 'n', 'c')) end
+  if values == 'all' or values == 'result' then r = redis.call('HGET', key, 'r') end
+  return { outcome, state, S(token), fingerprint, attempt, interrupted and 1 or 0,
+    leased and math.max(0, math.ceil((lease - now) / 1000)) or 0, math.ceil((expires - now) / 1000), q, n, c, r }
+end
+if ARGV[3] == '1' and present then remain() end -- no HSET, which a full memory refuses: a replay needs no room
+
+if op == 'get' then return live and view('', 'all') or {} end
+if op == 'list' then
+  return state and { state, S(token), attempt, interrupted and 1 or 0, S(lease), S(expires), S(now) } or {}
 end
 
-if op == 'get' then return live and view('', true, true, true) or {} end
-if op == 'peek' then
-  return state and state ~= 'forgotten' and { state, S(held), attempt, interrupted and 1 or 0, S(lease), S(expires), S(now) } or {}
-end
-if op == 'purge' then
-  return { state and expires + ARGV[3] * 1000 <= now and held < now and redis.call('DEL', key) or 0 }
-end
-
-if op == 'begin' then
+if op == 'begin' then -- owner, fingerprint, leaseUs, retentionUs[, request]
   if live then
-    if fingerprint ~= ARGV[6] then return view('mismatch') end
-    if not leased then return view('settled', false, true) end
-    if state == 'in_progress' and owner == ARGV[5] then return view('acquired', true, false, attempt > 1) end
+    if fingerprint ~= ARGV[5] then return view('mismatch') end
+    if state ~= 'in_progress' and state ~= 'released' then return view('settled', 'result') end
+    if state == 'in_progress' and owner == ARGV[4] then return view('acquired', 'work') end
     if lease > now then return view('in_progress') end
     attempt, interrupted = attempt + 1, state == 'in_progress' or interrupted
   else
     attempt, interrupted, expires = 1, false, 0
   end
-  state, held, fingerprint, lease, leased = 'in_progress', math.max(held + 1, now), ARGV[6], now + ARGV[7], true
-  expires = math.max(expires, lease + ARGV[8])
-  local fields = { 't', S(held), 'o', ARGV[5], 'f', fingerprint, 'a', attempt, 'i', interrupted and 1 or 0, 'l', S(lease) }
-  if not live and ARGV[9] then fields[13], fields[14] = 'q', ARGV[9] end -- never a nil in the middle: redis.call refuses it
+  state, token, fingerprint, lease = 'in_progress', math.max(token + 1, now), ARGV[5], now + ARGV[6]
+  expires = math.max(expires, lease + ARGV[7])
+  local fields = { 't', S(token), 'o', ARGV[4], 'f', fingerprint, 'a', attempt, 'i', interrupted and 1 or 0, 'l', S(lease) }
+  if not live and ARGV[8] then fields[13], fields[14] = 'q', ARGV[8] end -- no nil in the middle: redis.call refuses it
   save(unpack(fields))
-  if not live then redis.call('HDEL', key, 'n', 'c', 'r', ARGV[9] and 'n' or 'q') end
-  return view('acquired', true, false, attempt > 1)
+  if not live then redis.call('HDEL', key, 'n', 'c', 'r', ARGV[8] and 'n' or 'q') end
+  return view('acquired', 'work')
 end
 
-local us, retention = ARGV[6], ARGV[7]
-local function lost() return live and view('lost', false, true) or { 'lost' } end
-if not present or S(held) ~= token then return lost() end
+-- a transition: token, us, retentionUs, then of renew [seq, data], of a result its bytes, of released '1' if unresolved
+local us, retention = ARGV[5], ARGV[6]
+local function lost() return live and view('lost', 'result') or { 'lost' } end
+if not present or S(token) ~= ARGV[4] then return lost() end
 if op == state then return { 'ok', 0 } end
-if not live then return lost() end
-if op == 'renew' then
-  if state ~= 'in_progress' then return lost() end
+if op == 'renew' and state == 'in_progress' then
   lease = math.max(lease, now + us)
   expires = math.max(expires, lease + retention)
-  local seq = ARGV[8] and redis.call('HGET', key, 'n')
-  local stale = seq and tonumber(ARGV[8]) <= tonumber(seq)
-  if ARGV[8] and not stale then save('l', S(lease), 'n', ARGV[8], 'c', ARGV[9]) else save('l', S(lease)) end
+  local seq = ARGV[7] and redis.call('HGET', key, 'n')
+  local stale = seq and tonumber(ARGV[7]) <= tonumber(seq)
+  if ARGV[7] and not stale then save('l', S(lease), 'n', ARGV[7], 'c', ARGV[8]) else save('l', S(lease)) end
   return { 'ok', stale and 0 or 1 }
 end
-if op ~= 'forgotten' and state ~= 'in_progress' and (state ~= 'parked' or op == 'parked') then return lost() end
+local open = state == 'in_progress' or state == 'parked' and op ~= 'parked'
+if op == 'renew' or not live or not open and op ~= 'tombstone' then return lost() end
 state = op
-if op == 'forgotten' then
+if op == 'tombstone' then
   expires = now + us
   save()
   redis.call('HDEL', key, 'o', 'f', 'a', 'i', 'l', 'q', 'n', 'c', 'r')
 elseif op == 'released' then
   expires = math.max(expires, now + us + retention)
-  save('o', '', 'l', us == '0' and '0' or S(now + us), 'i', ARGV[8])
+  save('o', '', 'l', us == '0' and us or S(now + us), 'i', ARGV[7])
 elseif op == 'parked' then
   expires = now + retention
   save()
 else
   expires = now + retention
-  save('r', ARGV[8])
+  save('r', ARGV[7])
   redis.call('HDEL', key, 'o', 'l', 'n', 'c')
 end
 redis.pcall('PUBLISH', key, op) -- a user that may not publish loses the hint, and nothing else
 return { 'ok', 1 }
 `.trim()
 
-/** The name under which a server keeps the script, until it restarts or forgets it. */
+/** The name under which a server keeps the script until it restarts, fails over or is told to forget it. */
 export const sha = createHash('sha1').update(script).digest('hex')
+
+export type Argument = string | number | Uint8Array
+/** Bytes, and integers as numbers (as text, where the client is told so). */
+export type Field = Buffer | string | number | null
+
+const us = (ms: number): string => String(Math.round(ms * 1000))
+
+/** The beginning of every call. `now`: ms of an injected clock. */
+export function callArguments(key: string, command: string, now: number | undefined, touch: boolean): Argument[] {
+  return [key, command, now === undefined ? '' : us(now), touch ? 1 : 0]
+}
+
+export function claimArguments({ owner, fingerprint, leaseMs, retentionMs, request }: Claim): Argument[] {
+  return [owner, fingerprint, us(leaseMs), us(retentionMs), ...(request ? [request] : [])]
+}
+
+export function changeArguments(change: Change): Argument[] {
+  switch (change.to) {
+    case 'renew': {
+      const { leaseMs, retentionMs = 0, checkpoint } = change
+      return [us(leaseMs), us(retentionMs), ...(checkpoint ? [checkpoint.seq, checkpoint.data] : [])]
+    }
+    case 'released':
+      return [us(change.delayMs), us(change.retentionMs), change.unresolved ? 1 : 0]
+    case 'forgotten':
+      return [us(change.tombstoneMs), 0]
+    case 'parked':
+      return [0, us(change.retentionMs)]
+    default:
+      return [0, us(change.retentionMs), change.result]
+  }
+}
+
+export const text = (field: Field | undefined): string => String(field ?? '')
+export const number = (field: Field | undefined): number => Number(text(field))
+/** A copy: the driver's Buffer is a part of everything that it read at once. */
+const bytes = (field: Field | undefined): Uint8Array | null =>
+  field instanceof Uint8Array ? new Uint8Array(field) : null
+
+export function toView(reply: Field[]): RecordView {
+  const [, state, token, fingerprint, attempt, interrupted, lease, retention, request, seq, data, result] = reply
+  const checkpoint = bytes(data)
+  return {
+    state: text(state) as RecordView['state'],
+    token: number(token),
+    fingerprint: text(fingerprint),
+    attempt: number(attempt),
+    interrupted: number(interrupted) === 1,
+    leaseRemainingMs: number(lease),
+    retentionRemainingMs: number(retention),
+    request: bytes(request),
+    checkpoint: checkpoint && { seq: number(seq), data: checkpoint },
+    result: bytes(result),
+  }
+}
+
+const unread = { owner: '', fingerprint: '', request: null, checkpoint: null, result: null }
+
+/** What a listing shows of a record; null where `query` does not ask for it, or it is gone. */
+export function toListed(key: string, reply: Field[], query: ListQuery): ListedRecord | null {
+  const [state, token, attempt, interrupted, lease, expires, now] = reply
+  if (state === undefined) return null
+  const record = {
+    ...unread,
+    state: text(state) as RecordView['state'],
+    token: number(token),
+    attempt: number(attempt),
+    interrupted: number(interrupted) === 1,
+    leaseUntil: number(lease),
+    expiresAt: number(expires),
+  }
+  return listed(key, record, query, number(now))
+}

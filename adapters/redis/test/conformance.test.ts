@@ -1,20 +1,27 @@
 import { describeStore } from '@retryproof/conformance/vitest'
-import { Redis } from 'ioredis'
-import { Redis as Redis5 } from 'ioredis5'
 import { describe } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
-import { honest, redisHarness } from './harness.ts'
+import { addressOf, clusterOf, harness, ioredis5, ioredis6, nobody } from './harness.ts'
 
-const nobody = { host: '127.0.0.1', port: 1 }
+for (const { title, nodes, missing } of await services('redis')) {
+  const server = addressOf(nodes)
+  for (const [driver, connect] of Object.entries({ 'ioredis 6': ioredis6, 'ioredis 5': ioredis5 })) {
+    describe.skipIf(missing)(`${title}, ${driver}`, () => {
+      const unreachable = () => connect(nobody)
+      describeStore(
+        'redis',
+        harness((address = server) => connect(address), { unreachable, server }),
+      )
+    })
+  }
+}
 
-for (const server of await services('redis')) {
-  const { host, port } = server.nodes[0] ?? nobody
-  describe.skipIf(server.missing)(`${server.title}, ioredis 6`, () => {
-    const connect = (address = { host, port }) => new Redis({ ...address, ...honest }).on('error', () => {})
-    describeStore('redis', redisHarness({ connect, server: { host, port }, unreachable: nobody }))
-  })
-  describe.skipIf(server.missing)(`${server.title}, ioredis 5`, () => {
-    const connect = (address = { host, port }) => new Redis5({ ...address, ...honest }).on('error', () => {})
-    describeStore('redis', redisHarness({ connect, server: { host, port }, unreachable: nobody }))
+for (const { title, nodes, missing } of await services('redis-cluster')) {
+  describe.skipIf(missing)(title, () => {
+    const unreachable = () => clusterOf([nobody])
+    describeStore(
+      'redis',
+      harness(() => clusterOf(nodes), { unreachable }),
+    )
   })
 }

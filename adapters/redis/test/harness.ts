@@ -1,38 +1,73 @@
 import { randomBytes } from 'node:crypto'
 import type { StoreHarness } from '@retryproof/conformance/vitest'
-import type { Cluster, Redis } from 'ioredis'
-import { type RedisClient, redisStore } from '../src/index.ts'
+import { Cluster, Redis } from 'ioredis'
+import { Redis as Redis5 } from 'ioredis5'
+import { onTestFinished } from 'vitest'
+import type { ServerNode } from '../../../scripts/services.mjs'
+import { type RedisClient, type RedisStoreOptions, redisStore } from '../src/index.ts'
 
-interface Options {
-  /** A client of its own for each store. */
-  connect(address?: { host: string; port: number }): RedisClient & { disconnect(): void }
-  server?: { host: string; port: number }
-  unreachable: { host: string; port: number }
+export interface Address {
+  readonly host: string
+  readonly port: number
 }
 
-/** What the suite has to know: stores that share records under a prefix of this run, each on a connection of its own. */
-export function redisHarness({ connect, server, unreachable }: Options): StoreHarness {
-  const prefix = `test-${randomBytes(6).toString('hex')}:`
-  const clients = new Map<unknown, { disconnect(): void }>()
-  const open = (address: { host: string; port: number } | undefined, now?: () => number) => {
-    const client = connect(address)
+type OwnClient = RedisClient & { disconnect(): void }
+
+/** Where nobody listens. */
+export const nobody: Address = { host: '127.0.0.1', port: 1 }
+
+/** No command is sent twice unseen, and whoever cannot connect says so soon. */
+export const honest = { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 1 } as const
+
+export const ioredis6 = (address: Address, options = {}) => quiet(new Redis({ ...address, ...honest, ...options }))
+export const ioredis5 = (address: Address, options = {}) => quiet(new Redis5({ ...address, ...honest, ...options }))
+
+/** A Cluster client that gives up when it finds none of `nodes`. */
+export function clusterOf(nodes: readonly Address[], options = {}): Cluster {
+  const startup = nodes.map(({ host, port }) => ({ host, port }))
+  return quiet(new Cluster(startup, { clusterRetryStrategy: () => null, ...options }))
+}
+
+/** The calls tell what went wrong with the connection. */
+function quiet<Client extends { on(event: 'error', listener: () => void): unknown }>(client: Client): Client {
+  client.on('error', () => {})
+  return client
+}
+
+/** A name that no other test has used on this server. */
+export const freshPrefix = (tag = '') => `${tag}test-${randomBytes(6).toString('hex')}:`
+
+/** What the suite has to know: stores on the same records, each with a client of its own. */
+export function harness(
+  connect: (address?: Address) => OwnClient,
+  { unreachable, server, tag }: { unreachable: () => OwnClient; server?: Address; tag?: string },
+): StoreHarness {
+  const prefix = freshPrefix(tag)
+  const clients = new Map<unknown, OwnClient>()
+  const open = (client: OwnClient, now?: () => number) => {
     const store = redisStore({ client, prefix, ...(now && { now }) })
     clients.set(store, client)
     return store
   }
   return {
-    open: ({ now }) => open(undefined, now),
+    open: ({ now }) => open(connect(), now),
     close: (store) => clients.get(store)?.disconnect(),
-    unreachable: () => open(unreachable),
-    ...(server && { server: { ...server, open: (address, { now }) => open(address, now) } }),
+    unreachable: () => open(unreachable()),
+    ...(server && { server: { ...server, open: (address, { now }) => open(connect(address), now) } }),
   }
 }
 
-/** Settings that tests want: no reply is waited for without end, no command is sent twice unseen, errors reach the caller. */
-export const honest = { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 1 } as const
-
-/** Errors of the connection are answered by the calls. */
-export function quiet<C extends Redis | Cluster>(client: C): C {
-  client.on('error', () => {})
-  return client
+/** A store for one test, under a prefix of its own. Its client is closed after the test. */
+export function storeFor(client: OwnClient, options: Partial<RedisStoreOptions> = {}) {
+  onTestFinished(() => client.disconnect())
+  return redisStore({ client, prefix: freshPrefix(), ...options })
 }
+
+/** Where a server of a service listens. */
+export const addressOf = (nodes: readonly ServerNode[]): Address => {
+  const { host, port } = nodes[0] ?? nobody
+  return { host, port }
+}
+
+export const claim = { owner: 'owner', fingerprint: 'fingerprint', leaseMs: 60_000, retentionMs: 60_000 }
+export const bytesOf = (text: string) => new TextEncoder().encode(text)
