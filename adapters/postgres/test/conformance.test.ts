@@ -1,15 +1,16 @@
 import { describeStore } from '@retryproof/conformance/vitest'
 import { service, services } from '../../../scripts/services.mjs'
-import { embedded, harnessOf } from './fixtures.ts'
+import { embedded, freshDatabase, harnessOf } from './fixtures.ts'
 
 for (const { title, url } of await services('postgres')) {
-  describeStore(`${title}, one table, waiters woken by NOTIFY`, harnessOf(url, { watch: true }))
-  describeStore(
-    `${title}, hash partitions, a pool that reads snapshots`,
-    harnessOf(url, { partitions: 4, isolation: 'repeatable read' }),
-  )
-  describeStore(`${title}, a pool that is serializable`, harnessOf(url, { isolation: 'serializable' }))
+  const database = await freshDatabase(url)
+  describeStore(`${title}, with NOTIFY`, harnessOf(database, { watch: true }))
+  const snapshots = await freshDatabase(url, 'repeatable read')
+  describeStore(`${title}, partitioned, in a database that reads snapshots`, harnessOf(snapshots, { partitions: 4 }))
 }
+
 const { title, url } = await service('pgbouncer')
-describeStore(title, harnessOf(url, { prepare: false }))
+const serializable = await freshDatabase(url, 'serializable')
+describeStore(`${title}, in a database that is serializable`, harnessOf(serializable, { prepare: false }))
+
 describeStore('PGlite', embedded())

@@ -5,7 +5,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest'
 import { service, services } from '../../../scripts/services.mjs'
 import { migrate, type PostgresRecordStore, type PostgresStore, postgresStore } from '../src/index.ts'
-import { claim, completed, freshTable, HOUR_MS } from './fixtures.ts'
+import { claim, completed, connect, freshDatabase, freshTable, HOUR_MS } from './fixtures.ts'
 
 const HISTORY = {
   begun: {
@@ -45,9 +45,10 @@ async function live(store: PostgresRecordStore) {
   return { begun, checkpointed, held, seen, again, settled, replayed, listed, purged }
 }
 
-for (const { title, url } of await services('postgres')) {
+for (const { title, url: server } of await services('postgres')) {
+  const url = await freshDatabase(server)
   describe(`drivers on ${title}`, () => {
-    const admin = new pg.Pool({ connectionString: url })
+    const admin = connect(url)
     let table: string
     beforeAll(async () => {
       table = freshTable()
@@ -57,7 +58,7 @@ for (const { title, url } of await services('postgres')) {
 
     async function withPool(config: pg.PoolConfig, use: (pool: pg.Pool) => Promise<void>): Promise<void> {
       await admin.query(`TRUNCATE ${table}`)
-      const pool = new pg.Pool({ connectionString: url, ...config })
+      const pool = connect(url, config)
       await use(pool).finally(() => pool.end())
     }
 
@@ -168,8 +169,8 @@ for (const { title, url } of await services('postgres')) {
 }
 
 describe('PgBouncer in transaction mode', async () => {
-  const { url } = await service('pgbouncer')
-  const pool = new pg.Pool({ connectionString: url, max: 30 })
+  const url = await freshDatabase((await service('pgbouncer')).url)
+  const pool = connect(url, { max: 30 })
   const table = freshTable()
   beforeAll(() => migrate({ pool, table }))
   afterAll(() => pool.end())

@@ -1,39 +1,54 @@
-/** Stores on real servers, each on a table of its own. */
+/** Stores on real servers: each test file has a database of its own, and each store a table. */
 import { randomBytes } from 'node:crypto'
 import { PGlite, type Transaction } from '@electric-sql/pglite'
 import type { StoreHarness } from '@retryproof/conformance'
 import type { Change, Claim } from '@retryproof/core'
 import pg from 'pg'
+import { afterAll } from 'vitest'
 import { migrate, postgresStore } from '../src/index.ts'
 
-export const freshTable = (): string => `t_${randomBytes(6).toString('hex')}`
+const fresh = (prefix: string): string => `${prefix}_${randomBytes(6).toString('hex')}`
+export const freshTable = (): string => fresh('t')
 
 interface Settings {
-  /** The default of the pool's sessions. */
-  readonly isolation?: 'repeatable read' | 'serializable'
   readonly partitions?: number
   readonly prepare?: boolean
   readonly watch?: boolean
 }
 
+/** The URL of a new database on a server, which is dropped after the file; `isolation` is the default of its sessions. */
+export async function freshDatabase(url: string, isolation?: 'repeatable read' | 'serializable'): Promise<string> {
+  const name = fresh('retryproof')
+  await once(url, `CREATE DATABASE ${name}`)
+  if (isolation) await once(url, `ALTER DATABASE ${name} SET default_transaction_isolation = '${isolation}'`)
+  afterAll(() => once(url, `DROP DATABASE ${name} WITH (FORCE)`))
+  return Object.assign(new URL(url), { pathname: `/${name}` }).href
+}
+
+async function once(url: string, statement: string): Promise<void> {
+  const client = new pg.Client(url)
+  await client.connect()
+  await client.query(statement)
+  await client.end()
+}
+
+/** A pool that outlives connections that are cut while they are idle. */
+export function connect(connectionString: string, config: pg.PoolConfig = {}): pg.Pool {
+  const pool = new pg.Pool({ connectionString, ...config })
+  pool.on('error', () => {})
+  return pool
+}
+
 /** A harness for the suite: each store has a pool of its own, through which the suite may put a proxy. */
-export function harnessOf(url: string, { isolation, partitions, prepare = true, watch = false }: Settings = {}) {
+export function harnessOf(url: string, { partitions, prepare = true, watch = false }: Settings = {}) {
   const table = freshTable()
   const pools = new Map<unknown, pg.Pool>()
   let migrated: Promise<void> | undefined
 
-  function connect(connectionString: string): pg.Pool {
-    const options = isolation && `-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}`
-    const pool = new pg.Pool({ max: 16, connectionString, ...(options && { options }) })
-    // a connection that is cut while it is idle
-    pool.on('error', () => {})
-    return pool
-  }
-
-  async function open(connectionString: string, now?: () => number) {
+  async function open(from: string, now?: () => number) {
     migrated ??= create()
     await migrated
-    const pool = connect(connectionString)
+    const pool = connect(from, { max: 16 })
     const store = postgresStore({ pool, table, prepare, ...(watch && { watch: pool }), ...(now && { now }) })
     pools.set(store, pool)
     return store
@@ -46,7 +61,8 @@ export function harnessOf(url: string, { isolation, partitions, prepare = true, 
   }
 
   const { hostname: host, port } = new URL(url)
-  const at = (address: { host: string; port: number }) => Object.assign(new URL(url), { ...address }).href
+  const at = (address: { host: string; port: number }) =>
+    Object.assign(new URL(url), { host: `${address.host}:${address.port}` }).href
   return {
     open: ({ now }) => open(url, now),
     close: async (store) => pools.get(store)?.end(),
@@ -77,11 +93,9 @@ export async function storeAt(
   { partitions, prepare = true, watch = false, ...config }: Settings & pg.PoolConfig = {},
 ) {
   const table = freshTable()
-  const pool = new pg.Pool({ ...config, connectionString: url })
-  pool.on('error', () => {})
+  const pool = connect(url, config)
   await migrate({ pool, table, ...(partitions && { partitions }) })
-  const store = postgresStore({ pool, table, prepare, ...(watch && { watch: pool }) })
-  return { store, pool, table, [Symbol.asyncDispose]: () => pool.end() }
+  return { store: postgresStore({ pool, table, prepare, ...(watch && { watch: pool }) }), pool, table }
 }
 
 export const HOUR_MS = 3_600_000
@@ -98,12 +112,8 @@ export const completed = (result: string): Change => ({
   retentionMs: HOUR_MS,
 })
 
-/** Resolves when as many statements on `table` wait for a lock. */
-export async function waitingFor(pool: pg.Pool, table: string, count = 1): Promise<void> {
-  const blocked =
-    "SELECT count(*)::int AS blocked FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
-  for (;;) {
-    const { rows } = await pool.query(blocked, [`%"${table}"%`])
-    if (rows[0].blocked >= count) return
-  }
+/** Resolves when a statement on `table` waits for a lock. */
+export async function someoneWaits(pool: pg.Pool, table: string): Promise<void> {
+  const blocked = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
+  for (;;) if ((await pool.query(blocked, [`%"${table}"%`])).rowCount) return
 }

@@ -1,15 +1,15 @@
 /** Defects of other libraries, by the ids under which they were catalogued: each was reproduced there, and must not be here. */
 import type { BeginReply } from '@retryproof/core'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { migrate, postgresStore } from '../src/index.ts'
-import { claim, completed, freshTable, HOUR_MS, storeAt } from './fixtures.ts'
+import { claim, completed, connect, freshDatabase, freshTable, HOUR_MS, storeAt } from './fixtures.ts'
 
 const count = (replies: readonly BeginReply[], outcome: BeginReply['outcome']): number =>
   replies.filter((reply) => reply.outcome === outcome).length
 
-for (const { title, url } of await services('postgres')) {
+for (const { title, url: server } of await services('postgres')) {
+  const url = await freshDatabase(server)
   describe(`peers’ defects on ${title}`, () => {
     let fixture: Awaited<ReturnType<typeof storeAt>>
     beforeAll(async () => {
@@ -47,7 +47,7 @@ for (const { title, url } of await services('postgres')) {
     })
 
     test('the torn lookup: of 200 callers on a pool of 10, in ten storms, one runs, and each of the others is told why not', async () => {
-      const narrow = new pg.Pool({ connectionString: url, max: 10 })
+      const narrow = connect(url, { max: 10 })
       const store = postgresStore({ pool: narrow, table: fixture.table })
       for (let storm = 0; storm < 10; storm++) {
         const key = `storm ${storm}`

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { migrate, postgresStore, schema } from '../src/index.ts'
-import { claim, completed, freshTable } from './fixtures.ts'
+import { claim, completed, connect, freshDatabase, freshTable } from './fixtures.ts'
 
 test.each(['', 'a-b', 'a.b.c', '"a"', 'drop table x;', '1st', 'x'.repeat(49)])('%j cannot be a table', (table) => {
   const pool = new pg.Pool()
@@ -16,11 +16,12 @@ test.each([0, 1, 1.5, -2, 1025, Number.NaN])('%d partitions are no number of par
   expect(() => schema({ partitions })).toThrow(InvalidOptionError)
 })
 
-for (const { title, url } of await services('postgres')) {
+for (const { title, url: server } of await services('postgres')) {
+  const url = await freshDatabase(server)
   describe(`the table on ${title}`, () => {
-    const pool = new pg.Pool({ connectionString: url })
+    const pool = connect(url)
     const madeRoles: string[] = []
-    beforeAll(() => pool.query('CREATE SCHEMA IF NOT EXISTS retryproof_tests'))
+    beforeAll(() => pool.query('CREATE SCHEMA retryproof_tests'))
     afterAll(async () => {
       for (const role of madeRoles) await pool.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
       await pool.end()
@@ -110,7 +111,7 @@ for (const { title, url } of await services('postgres')) {
     test('a server that only reads', async () => {
       const table = freshTable()
       await migrate({ pool, table })
-      const readOnly = new pg.Pool({ connectionString: url, options: '-c default_transaction_read_only=on' })
+      const readOnly = connect(url, { options: '-c default_transaction_read_only=on' })
       const store = postgresStore({ pool: readOnly, table })
       expect(await store.get('k')).toBeNull()
       const onlyReads = /only reads: connect to the primary/
@@ -125,7 +126,7 @@ for (const { title, url } of await services('postgres')) {
       await migrate({ pool, table })
       await pool.query(`CREATE ROLE ${role} LOGIN`)
       madeRoles.push(role)
-      const poor = new pg.Pool({ connectionString: Object.assign(new URL(url), { username: role }).href })
+      const poor = connect(Object.assign(new URL(url), { username: role }).href)
       const store = postgresStore({ pool: poor, table })
       await misconfigured(store.begin('k', claim()), /role needs SELECT, INSERT, UPDATE and DELETE/)
       await pool.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO ${role}`)
@@ -134,9 +135,7 @@ for (const { title, url } of await services('postgres')) {
     })
 
     test('a database that is not there, and a pool that was ended', async () => {
-      const lost = new pg.Pool({
-        connectionString: Object.assign(new URL(url), { pathname: '/no_such_database' }).href,
-      })
+      const lost = connect(Object.assign(new URL(url), { pathname: '/no_such_database' }).href)
       const store = postgresStore({ pool: lost })
       await misconfigured(store.get('k'), /does not accept this role or database/)
       await lost.end()

@@ -1,10 +1,10 @@
 /** A server of these tests' own: it stops, hangs, answers late and is asked what it wrote. */
 import { StoreUnavailableError } from '@retryproof/core'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type OwnNode, type Service, startService } from '../../../scripts/services.mjs'
 import { migrate, type PostgresStore, postgresStore } from '../src/index.ts'
-import { claim, completed, HOUR_MS } from './fixtures.ts'
+import { claim, completed, connect, HOUR_MS } from './fixtures.ts'
 import { openProxy } from './proxy.ts'
 
 describe('one server', { timeout: 60_000 }, () => {
@@ -16,7 +16,7 @@ describe('one server', { timeout: 60_000 }, () => {
     server = await startService('postgres', {
       args: ['autovacuum=off', 'wal_writer_delay=10s', 'synchronous_commit=off'],
     })
-    pool = connect()
+    pool = connect(server.url)
     await migrate({ pool })
     store = postgresStore({ pool })
   }, 60_000)
@@ -25,18 +25,13 @@ describe('one server', { timeout: 60_000 }, () => {
     await server.stop()
   })
 
-  function connect(config: pg.PoolConfig = {}, url = server.url): pg.Pool {
-    const connected = new pg.Pool({ connectionString: url, ...config })
-    connected.on('error', () => {})
-    return connected
-  }
   const node = () => server.nodes[0] as OwnNode
   const unavailable = (applied: 'no' | 'unknown') => (error: unknown) =>
     error instanceof StoreUnavailableError && error.applied === applied
 
   test('each operation is one round trip', async () => {
     const proxy = await openProxy(server.url)
-    const far = connect({ max: 1 }, proxy.url)
+    const far = connect(proxy.url, { max: 1 })
     const counted = postgresStore({ pool: far })
     const trips: Record<string, number> = {}
     async function count<T>(name: string, call: () => Promise<T>): Promise<T> {
@@ -130,7 +125,7 @@ describe('one server', { timeout: 60_000 }, () => {
   test('a server that answers too late: unknown, and the repeat says what became of it', async () => {
     let hangs = false
     const proxy = await openProxy(server.url, () => (hangs ? 'delay' : 'pass'))
-    const impatient = connect({ query_timeout: 200, connectionTimeoutMillis: 200, max: 1 }, proxy.url)
+    const impatient = connect(proxy.url, { query_timeout: 200, connectionTimeoutMillis: 200, max: 1 })
     const hasty = postgresStore({ pool: impatient })
     const { token } = await hasty.begin('late', claim())
     hangs = true
@@ -148,7 +143,7 @@ describe('one server', { timeout: 60_000 }, () => {
   })
 
   test('a pool that is full says that nothing was sent', async () => {
-    const full = connect({ max: 1, connectionTimeoutMillis: 50 })
+    const full = connect(server.url, { max: 1, connectionTimeoutMillis: 50 })
     const client = await full.connect()
     await expect(postgresStore({ pool: full }).begin('full', claim())).rejects.toSatisfy(unavailable('no'))
     client.release()
@@ -157,7 +152,7 @@ describe('one server', { timeout: 60_000 }, () => {
 
   test('a lock that is held too long: nothing changed', async () => {
     const { token } = await store.begin('locked', claim())
-    const bounded = connect({ lock_timeout: 50 })
+    const bounded = connect(server.url, { lock_timeout: 50 })
     await store.transaction(async (tx) => {
       await store.bind(tx).transition('locked', token, completed('x'))
       const repeat = postgresStore({ pool: bounded }).transition('locked', token, completed('y'))

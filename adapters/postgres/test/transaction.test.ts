@@ -1,10 +1,10 @@
 /** Records in transactions of the caller: commit, rollback, an unknown end, and who waits for whom. */
 import { StoreUnavailableError, UnsupportedIsolationError } from '@retryproof/core'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { postgresStore } from '../src/index.ts'
-import { claim, completed, HOUR_MS, storeAt, waitingFor } from './fixtures.ts'
+import { claim, completed, connect, freshDatabase, HOUR_MS, someoneWaits, storeAt } from './fixtures.ts'
 import { openProxy } from './proxy.ts'
 
 function gate() {
@@ -15,14 +15,15 @@ function gate() {
   return { opened, open }
 }
 
-for (const { title, url } of await services('postgres')) {
+for (const { title, url: server } of await services('postgres')) {
+  const url = await freshDatabase(server)
   describe(`transactions on ${title}`, () => {
     let fixture: Awaited<ReturnType<typeof storeAt>>
-    const ledger = 'ledger_of_retryproof_tests'
+    const ledger = 'ledger'
     beforeAll(async () => {
       fixture = await storeAt(url)
       await fixture.pool.query(
-        `CREATE TABLE IF NOT EXISTS ${ledger} (id text PRIMARY KEY, parent text REFERENCES ${ledger} DEFERRABLE INITIALLY DEFERRED)`,
+        `CREATE TABLE ${ledger} (id text PRIMARY KEY, parent text REFERENCES ${ledger} DEFERRABLE INITIALLY DEFERRED)`,
       )
     })
     afterAll(() => fixture.pool.end())
@@ -45,7 +46,7 @@ for (const { title, url } of await services('postgres')) {
       })
       await settled.opened
       const second = store.transition('committed', token, completed('second'))
-      await waitingFor(pool, table)
+      await someoneWaits(pool, table)
       decided.open()
       await first
       expect(await second).toEqual({ outcome: 'ok', applied: false })
@@ -64,7 +65,7 @@ for (const { title, url } of await services('postgres')) {
       })
       await settled.opened
       const second = store.transition('rolled back', token, completed('second'))
-      await waitingFor(pool, table)
+      await someoneWaits(pool, table)
       decided.open()
       await expect(first).rejects.toThrow('business says no')
       expect(await second).toEqual({ outcome: 'ok', applied: true })
@@ -172,8 +173,7 @@ for (const { title, url } of await services('postgres')) {
         const key = `commit, ${fate}`
         const { token } = await store.begin(key, claim())
         const proxy = await openProxy(url, (request) => (request.includes('COMMIT\0') ? fate : 'pass'))
-        const far = new pg.Pool({ connectionString: proxy.url })
-        far.on('error', () => {})
+        const far = connect(proxy.url)
         const distant = postgresStore({ pool: far, table })
         try {
           const outcome = distant.transaction(async (tx) => {
@@ -186,7 +186,7 @@ for (const { title, url } of await services('postgres')) {
 
           const asked = store.transition(key, token, { to: 'released', delayMs: 0, retentionMs: HOUR_MS })
           if (fate === 'hold') {
-            await waitingFor(pool, table)
+            await someoneWaits(pool, table)
             proxy.release()
           }
           const answer = await asked

@@ -1,22 +1,24 @@
 /** Waiting by LISTEN: one client for all who wait, and never longer than somebody does. */
-import pg from 'pg'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { postgresStore } from '../src/index.ts'
-import { claim, completed, HOUR_MS, storeAt } from './fixtures.ts'
+import { claim, completed, connect, freshDatabase, HOUR_MS, storeAt } from './fixtures.ts'
 
-for (const { title, url } of await services('postgres')) {
+for (const { title, url: server } of await services('postgres')) {
+  const url = await freshDatabase(server)
   describe(`watch on ${title}`, async () => {
     const { pool, table, store } = await storeAt(url, { max: 5, watch: true })
-    const admin = new pg.Pool({ connectionString: url })
+    const admin = connect(url)
     afterAll(async () => {
       await pool.end()
       await admin.end()
     })
     const listeners = async () =>
-      (await admin.query("SELECT pid FROM pg_stat_activity WHERE query = 'LISTEN retryproof'")).rows.map(
-        ({ pid }) => pid,
-      )
+      (
+        await admin.query(
+          "SELECT pid FROM pg_stat_activity WHERE query = 'LISTEN retryproof' AND datname = current_database()",
+        )
+      ).rows.map(({ pid }) => pid)
 
     function watch(key: string) {
       const controller = new AbortController()
@@ -75,7 +77,7 @@ for (const { title, url } of await services('postgres')) {
     })
 
     test('a pool that cannot connect arms nobody', async () => {
-      const dead = new pg.Pool({ connectionString: 'postgres://postgres@127.0.0.1:1/none' })
+      const dead = connect('postgres://postgres@127.0.0.1:1/none')
       const lost = postgresStore({ pool, table, watch: dead })
       const never = new AbortController()
       const armed = lost.watch?.('k', () => {}, never.signal)
