@@ -1,8 +1,7 @@
 import { describeStore } from '@retryproof/conformance/vitest'
-import { services } from '../../../scripts/services.mjs'
-import { harnessOf } from './fixtures.ts'
+import { harnessOf, onEachServer } from './fixtures.ts'
 
-for (const { title, url, version } of await services('mysql')) {
+await onEachServer(({ title, url, version }) => {
   const only = version.includes('MariaDB') ? ',SIMULTANEOUS_ASSIGNMENT,EMPTY_STRING_IS_NULL' : ''
   describeStore(title, harnessOf(url))
   describeStore(
@@ -26,4 +25,4 @@ for (const { title, url, version } of await services('mysql')) {
       ],
     }),
   )
-}
+})

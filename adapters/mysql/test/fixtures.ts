@@ -1,9 +1,20 @@
 /** Stores on real servers, each on a table of its own. */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoreHarness } from '@retryproof/conformance'
 import type { Change, Claim } from '@retryproof/core'
 import mysql from 'mysql2/promise'
+import { test } from 'vitest'
+import { type Service, services } from '../../../scripts/services.mjs'
 import { type MysqlStoreOptions, migrate, mysqlStore } from '../src/index.ts'
+
+/** Declares tests for each server of the run; for one that cannot be had, a test that is skipped says so. */
+export async function onEachServer(declare: (server: Service) => void): Promise<void> {
+  for (const server of await services('mysql')) {
+    if (server.missing) test.skip(`${server.title}: ${server.missing}`)
+    else declare(server)
+  }
+}
 
 export const freshTable = (): string => `t_${randomBytes(6).toString('hex')}`
 
@@ -92,5 +103,7 @@ export async function waitingFor(pool: mysql.Pool, table: string): Promise<void>
        WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '%\`${table}\`%'`,
     )
     if (row?.waiting > 0) return
+    // asked again within 100 ms, InnoDB repeats its last answer
+    await sleep(110)
   }
 }
