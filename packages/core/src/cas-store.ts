@@ -24,9 +24,9 @@ export interface CasStorage<Revision> {
   swap(key: string, value: Uint8Array, revision: Revision | null): Promise<boolean>
   /** The clock that decides expiry, in milliseconds. @default Date.now */
   now?(): number | Promise<number>
-  /** Every key of the storage, in any order. With it the store can list. */
-  keys?(): AsyncIterable<string> | Iterable<string>
-  /** Removes the entry if it still has `revision`, and says whether it did. With it and `keys` the store can purge. */
+  /** Every entry of the storage, in any order; some may be older than what `read` would give. With it the store can list. */
+  entries?(): AsyncIterable<CasEntry<Revision> & { readonly key: string }>
+  /** Removes the entry if it still has `revision`, and says whether it did. With it and `entries` the store can purge. */
   remove?(key: string, revision: Revision): Promise<boolean>
   /**
    * What the storage promises. An entry holds two values at most (the request, and a checkpoint or a result), so
@@ -37,13 +37,6 @@ export interface CasStorage<Revision> {
   readonly capabilities?: Partial<Omit<StoreCapabilities, 'transactional'>>
 }
 
-interface Seen<Revision> {
-  /** Whole µs, and never before the record's last change. */
-  readonly now: number
-  readonly record: StoredRecord | null
-  readonly revision: Revision | null
-}
-
 const MAX_TRIES = 20
 const DEFAULT_GRACE_MS = 60_000
 
@@ -52,14 +45,7 @@ const DEFAULT_GRACE_MS = 60_000
  * another writer came first it does so again, a bounded number of times.
  */
 export function createCasStore<Revision>(storage: CasStorage<Revision>): IdempotencyStore {
-  /** The clock comes first: taken after the read, a record that was renewed meanwhile would look expired. */
-  async function look(key: string): Promise<Seen<Revision>> {
-    const clock = Math.round((await guard('no', async () => storage.now?.() ?? Date.now())) * 1000)
-    const entry = await guard('no', () => storage.read(key))
-    if (!entry) return { now: clock, record: null, revision: null }
-    const { at, record } = decodeRecord(key, entry.value)
-    return { now: Math.max(clock, at), record, revision: entry.revision }
-  }
+  const clock = async () => Math.round((await guard('no', async () => storage.now?.() ?? Date.now())) * 1000)
 
   async function apply<Reply>(
     key: string,
@@ -67,21 +53,28 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): Idempot
   ): Promise<Reply> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       if (tries > 0) await sleep(backOff(tries, { firstMs: 1, maxMs: 250 }))
-      const seen = await look(key)
-      const { record, reply } = decide(seen.record, seen.now)
-      if (record === null || record === seen.record) return reply
-      const value = encodeRecord({ at: seen.now, record })
-      if (await guard('unknown', () => storage.swap(key, value, seen.revision))) return reply
+      // before the read: taken after it, a record that was renewed meanwhile would look expired
+      const before = await clock()
+      const entry = await guard('no', () => storage.read(key))
+      const stored = entry && decodeRecord(key, entry.value)
+      const at = Math.max(before, stored?.at ?? 0)
+      const { record, reply } = decide(stored?.record ?? null, at)
+      if (record === null || record === stored?.record) return reply
+      const value = encodeRecord({ at, record })
+      if (await guard('unknown', () => storage.swap(key, value, entry?.revision ?? null))) return reply
     }
     throw new StoreUnavailableError(`Other writers of '${key}' came first in ${MAX_TRIES} tries. Try again.`, {
       applied: 'no',
     })
   }
 
-  /** The keys one by one: iteration can fail as any other read. */
-  async function* eachKey(): AsyncGenerator<string> {
+  /** Every record, by the clock of the moment. */
+  async function* scan(): AsyncGenerator<{ key: string; record: StoredRecord; revision: Revision; now: number }> {
     try {
-      yield* storage.keys?.() ?? []
+      for await (const { key, value, revision } of storage.entries?.() ?? []) {
+        const { at, record } = decodeRecord(key, value)
+        yield { key, record, revision, now: Math.max(await clock(), at) }
+      }
     } catch (cause) {
       throw unavailable('no', cause)
     }
@@ -89,10 +82,9 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): Idempot
 
   async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery): AsyncGenerator<ListedRecord> {
     let count = 0
-    for await (const key of eachKey()) {
+    for await (const { key, record, now } of scan()) {
       if (count >= limit) return
-      const { now, record } = await look(key)
-      const found = record && listed(key, record, query, now)
+      const found = listed(key, record, query, now)
       if (!found) continue
       count++
       yield found
@@ -101,10 +93,9 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): Idempot
 
   async function purge({ limit, graceMs = DEFAULT_GRACE_MS }: { limit: number; graceMs?: number }): Promise<number> {
     let count = 0
-    for await (const key of eachKey()) {
+    for await (const { key, record, revision, now } of scan()) {
       if (count >= limit) break
-      const { now, record, revision } = await look(key)
-      if (record === null || revision === null || !isPurgeable(record, now, graceMs)) continue
+      if (!isPurgeable(record, now, graceMs)) continue
       if (await guard('unknown', async () => storage.remove?.(key, revision))) count++
     }
     return count
@@ -130,8 +121,8 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): Idempot
       return apply(key, (record, now) => reduce(record, { op: 'transition', token, change }, now))
     },
     get: (key) => apply(key, (record, now) => reduce(record, { op: 'get' }, now)),
-    ...(storage.keys && { list }),
-    ...(storage.keys && storage.remove && { purge }),
+    ...(storage.entries && { list }),
+    ...(storage.entries && storage.remove && { purge }),
   }
 }
 

@@ -4,6 +4,7 @@
  * An envelope is the byte 1 (its version), the text `<kind>:<serializer>,<codec>,…`, a line feed, and the encoded bytes.
  * It names what made it, so that a record stays readable when the configuration changes.
  */
+import { concat } from './bytes.ts'
 import { UndecodableError } from './errors.ts'
 import { chain, type MaybePromise } from './maybe-promise.ts'
 
@@ -119,13 +120,7 @@ function find<T>(known: ReadonlyMap<string, T>, id: string | undefined): T {
 }
 
 function seal(header: string, bytes: Uint8Array): Uint8Array {
-  const head = utf8.encode(header)
-  const envelope = new Uint8Array(head.length + 2 + bytes.length)
-  envelope[0] = VERSION
-  envelope.set(head, 1)
-  envelope[head.length + 1] = LINE_FEED
-  envelope.set(bytes, head.length + 2)
-  return envelope
+  return concat([Uint8Array.of(VERSION), utf8.encode(header), Uint8Array.of(LINE_FEED), bytes])
 }
 
 const headerPattern =

@@ -1,5 +1,7 @@
 /** SHA-256 over parts that cannot run into each other; HMAC-SHA-256 where there is a secret. */
+import { frame } from './bytes.ts'
 import { InvalidOptionError } from './errors.ts'
+import { nodeCrypto } from './node-crypto.ts'
 
 /**
  * The digest of some parts, as 64 lower-case hex characters. `label` keeps digests made for different purposes apart.
@@ -28,33 +30,8 @@ function readSecret(secret: string | Uint8Array): Uint8Array<ArrayBuffer> {
   throw new InvalidOptionError('secret', `must have at least ${MIN_SECRET_BYTES} random bytes, got ${key.length}`)
 }
 
-/** Each part behind its length (4 bytes), so that `['a', 'bc']` and `['ab', 'c']` differ. */
-function frame(parts: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
-  const chunks = parts.map((part) => (typeof part === 'string' ? utf8.encode(part) : part))
-  const framed = new Uint8Array(chunks.reduce((total, chunk) => total + 4 + chunk.length, 0))
-  const lengths = new DataView(framed.buffer)
-  let offset = 0
-  for (const chunk of chunks) {
-    lengths.setUint32(offset, chunk.length)
-    framed.set(chunk, offset + 4)
-    offset += 4 + chunk.length
-  }
-  return framed
-}
-
-interface NodeCrypto {
-  createHash(algorithm: string): NodeHash
-  createHmac(algorithm: string, key: Uint8Array): NodeHash
-}
-interface NodeHash {
-  update(bytes: Uint8Array): NodeHash
-  digest(encoding: 'hex'): string
-}
-
-/** Reached without an import, so that the same file loads where there is no `node:crypto`. */
 function nodeHash(key: Uint8Array | undefined): ((bytes: Uint8Array) => string) | undefined {
-  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): NodeCrypto | undefined } }
-  const crypto = process?.getBuiltinModule?.('node:crypto')
+  const crypto = nodeCrypto()
   if (!crypto) return undefined
   const start = key ? () => crypto.createHmac('sha256', key) : () => crypto.createHash('sha256')
   return (bytes) => start().update(bytes).digest('hex')

@@ -22,6 +22,7 @@ export type IdempotencyErrorCode =
   | 'POISONED'
   | 'NOT_PARKED'
   | 'INVALID_STEP'
+  | 'INVALID_TOKEN'
 
 /** The base of every error of this library. */
 export class IdempotencyError extends Error {
@@ -137,6 +138,16 @@ export class PoisonedError extends IdempotencyError {
 export class InvalidStepError extends IdempotencyError {
   constructor(message: string, options?: ErrorOptions) {
     super('INVALID_STEP', message, options)
+  }
+}
+
+/** A one-time token that cannot be redeemed: no token of ours, one for another purpose or scope, or one whose time is over. */
+export class InvalidTokenError extends IdempotencyError {
+  readonly reason: 'malformed' | 'forged' | 'expired'
+
+  constructor(reason: InvalidTokenError['reason']) {
+    super('INVALID_TOKEN', `This token is ${reason}: ask for a new one.`)
+    this.reason = reason
   }
 }
 

@@ -85,7 +85,7 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
   }
 
   function outcomeOf({ value }: Encoded<T>): Outcome<T> {
-    return { value, replayed: false, recorded: true, attempt: acquired.attempt }
+    return { value, replayed: false, recorded: true, attempt: acquired.attempt, retentionRemainingMs: retentionMs }
   }
 
   return {

@@ -1,7 +1,7 @@
 /** The front door: `createIdempotency`. */
 import { toMs } from './durations.ts'
 import type { Task } from './engine.ts'
-import { InvalidOptionError } from './errors.ts'
+import { InvalidOptionError, InvalidTokenError } from './errors.ts'
 import { execute } from './execute.ts'
 import { fingerprintOf, requireText, storageKey } from './keys.ts'
 import { forget, inspect, list, resolve } from './operators.ts'
@@ -12,6 +12,7 @@ import { recover } from './recover.ts'
 import { encodeRequest, keepRequest } from './requests.ts'
 import { run } from './run.ts'
 import { createRunningCalls } from './running.ts'
+import { issueToken, type TokenPurpose, verifyToken } from './tokens.ts'
 import { transact } from './transaction.ts'
 import { requireTransactional } from './transactional.ts'
 import type {
@@ -27,6 +28,9 @@ import type {
   Work,
 } from './types.ts'
 import { runUnprotected } from './unprotected.ts'
+
+/** By how much the clocks of those who issue and redeem tokens, and of the store, may differ. */
+const CLOCK_TOLERANCE_MS = 60_000
 
 /**
  * Makes writes safe to retry.
@@ -124,6 +128,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
 
   return {
     namespace: engine.namespace,
+    capabilities: engine.store.capabilities,
     ...methods<Reference>(instancePolicies, (reference) => reference),
     operation(name, policies) {
       requireText('operation', name)
@@ -131,6 +136,22 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
       return {
         ...methods(own, (reference) => ({ ...reference, operation: name })),
         recover: (recovery) => recover(engine, name, own, recovery, running, () => draining),
+        issueToken: async ({ scope, expiresIn }) => {
+          requireSecret(options.secret)
+          const expiresInMs = toMs('expiresIn', expiresIn, { min: 1 })
+          return issueToken(engine.digest, engine.namespace, { operation: name, scope }, expiresInMs)
+        },
+        redeem: async (token, call, handler, policies) => {
+          requireSecret(options.secret)
+          const purpose: TokenPurpose = { operation: name, scope: call.scope }
+          const { key, remainingMs } = await verifyToken(engine.digest, engine.namespace, purpose, token)
+          const resolved = nearest(own, policies)
+          const reference = { ...call, operation: name, key }
+          if (remainingMs <= 0 && !(await inspect(engine, reference, resolved))) throw new InvalidTokenError('expired')
+          // a token that is still good must not find its record gone
+          const retentionMs = Math.max(resolved.retentionMs, remainingMs + CLOCK_TOLERANCE_MS)
+          return runCall(reference, handler, { ...resolved, retentionMs })
+        },
       }
     },
     list: (filter = {}) => list(engine, filter),
@@ -147,4 +168,8 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
 
 function requireFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw new InvalidOptionError(name, `must be a function, got ${String(value)}`)
+}
+
+function requireSecret(secret: unknown): void {
+  if (secret === undefined) throw new InvalidOptionError('secret', 'is needed for tokens: it is what signs them')
 }

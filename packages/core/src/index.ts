@@ -7,10 +7,14 @@ export {
   type Kind,
   type Serializer,
 } from './codec.ts'
+export { type CompressionOptions, compressed } from './compressed.ts'
+export { type ContentKey, contentKey } from './content-key.ts'
 export { type Duration, MAX_DURATION_MS, retention, toMs } from './durations.ts'
+export { type EncryptionOptions, encrypted } from './encrypted.ts'
 export * from './errors.ts'
 export type { AttemptEvent, EventBase, EventType, IdempotencyEvents } from './events.ts'
 export { type ErrorType, errorType } from './failures.ts'
+export { guardStore } from './guard-store.ts'
 export { createIdempotency } from './idempotency.ts'
 export { requireRoom } from './limits.ts'
 export { listed } from './listing.ts'
@@ -41,10 +45,10 @@ export {
   type IdempotencyOptions,
   type Inspection,
   type InterruptedAttempt,
+  type NamedOperation,
   type Operation,
   type Outcome,
   type Policies,
-  type Recoverable,
   type Reference,
   type ReferenceGuarantee,
   type Resolution,

@@ -43,9 +43,11 @@ export async function runJoined<Tx, T>(
       throw new InvalidOptionError('work', 'cannot undo what it wrote in a transaction of the caller: throw instead')
     }
     const { value, result } = await encodeReturned<T>(engine, task, returned)
-    const change = { to: 'completed', result, retentionMs: task.policies.retentionMs } as const
-    const settled = await bound.transition(task.key, token, change)
-    if (settled.outcome === 'ok' && settled.applied) return { value, replayed: false, recorded: true, attempt: number }
+    const { retentionMs } = task.policies
+    const settled = await bound.transition(task.key, token, { to: 'completed', result, retentionMs })
+    if (settled.outcome === 'ok' && settled.applied) {
+      return { value, replayed: false, recorded: true, attempt: number, retentionRemainingMs: retentionMs }
+    }
     throw new LeaseLostError('Another attempt took the key over: roll the transaction back.')
   } finally {
     lease.stop()

@@ -58,7 +58,8 @@ export function requireStep(step: string): string {
   throw new InvalidOptionError('step', `must be 1 to 64 of A-Z a-z 0-9 _ . -, got '${String(step)}'`)
 }
 
-function scopeParts(scope: Reference['scope']): readonly string[] {
+/** @throws InvalidCallError unless it is one name, several, or `unscoped` */
+export function scopeParts(scope: Reference['scope']): readonly string[] {
   if (scope === unscoped) return []
   const parts = typeof scope === 'string' ? [scope] : scope
   if (!Array.isArray(parts) || parts.length === 0) {

@@ -66,7 +66,7 @@ function leaseLost<T>(winner: RecordView, own: Own<T>): LeaseLostError {
 export function giveOwn<T>(engine: Engine, task: Task, lost: Told, own: Own<T>, reason: string): Outcome<T> {
   if (own.kind === 'failure') throw own.error
   if (own.kind === 'value') engine.events.emit('unrecorded', { ...attemptEventOf(engine, task, lost), reason })
-  return { value: own.value, replayed: false, recorded: false, attempt: lost.attempt }
+  return { value: own.value, replayed: false, recorded: false, attempt: lost.attempt, retentionRemainingMs: 0 }
 }
 
 /** The key is free and the effect is done: acquires it once more, and records without running. Else: what stands there now. */
@@ -79,13 +79,14 @@ export async function recordAnew<T>(
   try {
     const { reply } = await engine.calls.begin(task.key, newClaim(task))
     if (reply.outcome !== 'acquired') return { current: reply }
-    const change = { to: 'completed', result, retentionMs: task.policies.retentionMs } as const
+    const { retentionMs } = task.policies
+    const change = { to: 'completed', result, retentionMs } as const
     const until = later(instant(), engine.settleTimeoutMs)
     const settled = await engine.calls.transitionUntil(until, task.key, reply.token, change)
     if (settled.outcome === 'lost') return settled
     const durationMs = performance.now() - begunAt
     engine.events.emit('completed', { ...attemptEventOf(engine, task, reply), replayable, durationMs })
-    return { value, replayed: false, recorded: true, attempt: reply.attempt }
+    return { value, replayed: false, recorded: true, attempt: reply.attempt, retentionRemainingMs: retentionMs }
   } catch (error) {
     return { reason: String(error) }
   }

@@ -1,10 +1,11 @@
 /** The options of an instance, checked once. */
+import type { Codec } from './codec.ts'
 import { createDigest } from './digest.ts'
 import { toMs } from './durations.ts'
 import { type Engine, pipelines } from './engine.ts'
 import { InvalidOptionError } from './errors.ts'
 import { Emitter } from './events.ts'
-import { ownErrorTypes } from './failures.ts'
+import { type ErrorType, ownErrorTypes } from './failures.ts'
 import {
   defaultPolicies,
   policyNames,
@@ -21,6 +22,7 @@ const engineOptions = ['store', 'namespace', 'secret', 'codecs', 'errors', 'stor
 
 /** @throws InvalidOptionError naming the option and what it must be */
 export function readOptions(options: IdempotencyOptions<unknown>): { engine: Engine; policies: ResolvedPolicies } {
+  if (typeof options !== 'object') throw new InvalidOptionError('options', 'must be { store, namespace, … }')
   for (const name of Object.keys(options)) {
     if (!engineOptions.includes(name) && !policyNames.includes(name)) {
       throw unknownOption(name, [...engineOptions, ...policyNames])
@@ -38,12 +40,12 @@ export function requireEncryption({ encrypts }: Engine, policies: ResolvedPolici
 }
 
 function createEngine(options: IdempotencyOptions<unknown>): Engine {
-  const { namespace, secret, codecs = [], errors = [] } = options
+  const { namespace, secret } = options
+  const codecs = readCodecs(options.codecs)
   const store = readStore(options.store)
   const storeTimeoutMs = toMs('storeTimeout', options.storeTimeout ?? '5s', { min: 1 })
   const events = new Emitter()
   requireNamespace(namespace)
-  for (const codec of codecs) readCoder('codecs', codec, ['encode', 'decode'])
   if (secret === undefined && codecs.some((codec) => codec.encrypts)) {
     throw new InvalidOptionError(
       'secret',
@@ -63,7 +65,7 @@ function createEngine(options: IdempotencyOptions<unknown>): Engine {
     digest: createDigest(secret),
     pipelineFor: pipelines(codecs),
     encrypts: codecs.some((codec) => codec.encrypts),
-    errorTypes: [...ownErrorTypes, ...errors],
+    errorTypes: [...ownErrorTypes, ...readErrorTypes(options.errors)],
     settleTimeoutMs: toMs('settleTimeout', options.settleTimeout ?? '15s', { min: 1 }),
   }
 }
@@ -73,6 +75,47 @@ function readStore(store: IdempotencyOptions['store']): IdempotencyOptions['stor
   const missing = methods.filter((method) => typeof store?.[method] !== 'function')
   if (missing.length === 0 && store.capabilities) return store
   throw new InvalidOptionError('store', 'must be a store, such as memoryStore() or sqliteStore({ database })')
+}
+
+/** The header of an envelope names them all, and has so much room. */
+const MAX_CODECS = 8
+
+function readCodecs(codecs: IdempotencyOptions['codecs'] = []): readonly Codec[] {
+  requireList('codecs', codecs)
+  for (const codec of codecs) readCoder('codecs', codec, ['encode', 'decode'])
+  if (codecs.length > MAX_CODECS) throw new InvalidOptionError('codecs', `must be at most ${MAX_CODECS}`)
+  requireDistinct(
+    'codecs',
+    'id',
+    codecs.map((codec) => codec.id),
+  )
+  return [...codecs]
+}
+
+function readErrorTypes(errors: IdempotencyOptions['errors'] = []): readonly ErrorType[] {
+  requireList('errors', errors)
+  const methods = ['matches', 'toData', 'fromData'] as const
+  for (const type of errors) {
+    if (type?.name && methods.every((method) => typeof type[method] === 'function')) continue
+    throw new InvalidOptionError('errors', 'must be made with errorType(name, class, { toData, fromData })')
+  }
+  requireDistinct(
+    'errors',
+    'name',
+    errors.map((type) => type.name),
+  )
+  return errors
+}
+
+function requireList(option: string, list: readonly unknown[]): void {
+  if (!Array.isArray(list)) throw new InvalidOptionError(option, 'must be a list')
+}
+
+/** What is read finds its maker by name. */
+function requireDistinct(option: string, member: string, names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined)
+    throw new InvalidOptionError(option, `must each have their own ${member}, '${twice}' is there twice`)
 }
 
 function requireNamespace(namespace: unknown): void {

@@ -84,7 +84,7 @@ export function readCoder<T extends { readonly id: string }>(
 ): T {
   const missing = methods.filter((method) => typeof coder?.[method] !== 'function')
   if (missing.length > 0) throw new InvalidOptionError(option, `must have ${missing.join(' and ')}`)
-  if (!/^[a-z0-9-]{1,16}$/.test(coder.id)) {
+  if (typeof coder.id !== 'string' || !/^[a-z0-9-]{1,16}$/.test(coder.id)) {
     throw new InvalidOptionError(option, `must have an id of 1 to 16 of a-z 0-9 -, got '${coder.id}'`)
   }
   return coder
@@ -106,7 +106,7 @@ function readOnFailure(value: NonNullable<Policies['onFailure']>): ResolvedPolic
 
 function readOnInProgress(value: NonNullable<Policies['onInProgress']>): number {
   if (value === 'reject') return 0
-  const wait: Duration | undefined = typeof value === 'object' ? value.wait : undefined
+  const wait: Duration | undefined = typeof value === 'object' ? value?.wait : undefined
   if (wait === undefined) throw new InvalidOptionError('onInProgress', `must be 'reject' or { wait: duration }`)
   return toMs('onInProgress.wait', wait, { min: 1 })
 }

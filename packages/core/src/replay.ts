@@ -15,5 +15,6 @@ export async function replay<T>(engine: Engine, task: Task, record: RecordView):
   const recorded = await decodeResult(engine, task, record)
   engine.events.emit('replayed', attemptEventOf(engine, task, record))
   if ('error' in recorded) throw recorded.error
-  return { value: recorded.value as T, replayed: true, recorded: true, attempt: record.attempt }
+  const { attempt, retentionRemainingMs } = record
+  return { value: recorded.value as T, replayed: true, recorded: true, attempt, retentionRemainingMs }
 }

@@ -66,7 +66,13 @@ export async function runSingle<Tx, T>(
       case 'rolledBack':
         if (!(tried.returned instanceof HandBack))
           return settleAfterwards((finish) => finish.complete(tried.returned as T))
-        return { value: tried.returned.value, replayed: false, recorded: false, attempt: begun?.attempt ?? 1 }
+        return {
+          value: tried.returned.value,
+          replayed: false,
+          recorded: false,
+          attempt: begun?.attempt ?? 1,
+          retentionRemainingMs: 0,
+        }
       case 'unknown':
         return decideUnknown(tried.encoded, begun)
       case 'conflict':

@@ -7,7 +7,7 @@ import type { RecordFilter } from './operators.ts'
 import type { HandBack, RollBack, Unreplayable } from './outcome.ts'
 import type { PurgeOptions, Purging } from './purge.ts'
 import type { RecoverOptions, Recovery } from './recover.ts'
-import type { IdempotencyStore, ListedRecord, RecordState } from './store.ts'
+import type { IdempotencyStore, ListedRecord, RecordState, StoreCapabilities } from './store.ts'
 
 /** Says out loud that a key belongs to nobody in particular: whoever sends it gets its result. */
 export const unscoped: unique symbol = Symbol('retryproof.unscoped')
@@ -176,6 +176,8 @@ export interface Outcome<T> {
   readonly recorded: boolean
   /** The number of the attempt that made the value. */
   readonly attempt: number
+  /** How long the record goes on being replayed, in milliseconds; 0 where nothing is recorded. */
+  readonly retentionRemainingMs: number
 }
 
 /** A record as `inspect` shows it. */
@@ -237,8 +239,8 @@ export interface Operation<Tx = unknown> {
   forget(reference: Omit<Reference, 'operation'>): Promise<boolean>
 }
 
-/** What can be done with one kind of write as a whole. */
-export interface Recoverable {
+/** One kind of write, by its name. */
+export interface NamedOperation<Tx = unknown> extends Operation<Tx> {
   /**
    * Takes up what crashed or was released, and finishes it without waiting for its client: by the same policies and
    * leases as any call. Needs `storeRequest`, and a store that can list.
@@ -246,15 +248,36 @@ export interface Recoverable {
    * @throws InvalidOptionError
    */
   recover(options: RecoverOptions): Promise<Recovery>
+  /**
+   * A token for one run of this operation: signed, expiring, and bound to `scope`. For a hidden field of a form, or a
+   * link. Needs a `secret`.
+   *
+   * @throws InvalidOptionError
+   */
+  issueToken(options: { readonly scope: Scope; readonly expiresIn: Duration }): Promise<string>
+  /**
+   * Runs `handler` once for a token, and replays its result when the token is redeemed again: for at least as long as
+   * the token lives, also after its time, as long as the record is kept.
+   *
+   * @throws InvalidTokenError, and what `run` throws
+   */
+  redeem<T>(
+    token: string,
+    call: { readonly scope: Scope; readonly payload?: unknown },
+    handler: Handler<T, Tx>,
+    policies?: Policies,
+  ): Promise<Outcome<T>>
 }
 
 /** Makes writes safe to retry. See `createIdempotency`. */
 export interface Idempotency<Tx = unknown> {
   readonly namespace: string
+  /** What its store can do. */
+  readonly capabilities: StoreCapabilities
   /** @see Operation.run */
   run<T>(call: Call, handler: Handler<T, Tx>, policies?: Policies): Promise<Outcome<T>>
   /** A kind of write with policies of its own; its options are checked here and now. */
-  operation(name: string, policies?: Policies): Operation<Tx> & Recoverable
+  operation(name: string, policies?: Policies): NamedOperation<Tx>
   /** @see Operation.transaction */
   transaction<T>(call: Call, work: Work<T, Tx>, policies?: TransactionPolicies<Tx>): Promise<Outcome<T>>
   /** @see Operation.wrap */

@@ -35,7 +35,7 @@ export async function runUnprotected<T>(
         throw new StoreUnavailableError('There is no transaction while the store is unavailable.', { applied: 'no' })
       },
     })
-    const outcome = { replayed: false, recorded: false, attempt: UNPROTECTED.attempt }
+    const outcome = { replayed: false, recorded: false, attempt: UNPROTECTED.attempt, retentionRemainingMs: 0 }
     if (returned instanceof HandBack) return { ...outcome, value: returned.value }
     const encoded = await encodeDone<T>(engine, task, returned)
     call.recording = recordLater(encoded)

@@ -25,7 +25,9 @@ export function casMap(entries = new Map<string, { value: Uint8Array; revision: 
       await turn()
       return entries.get(key)?.revision === revision && entries.delete(key)
     },
-    keys: () => entries.keys(),
+    async *entries() {
+      for (const [key, entry] of entries) yield { key, ...entry }
+    },
   } satisfies CasStorage<number>
   return { entries, trips, storage }
 }

@@ -165,11 +165,11 @@ test('an error of the storage says whether the change may have taken effect', as
   await expect(begin({ swap: () => Promise.reject(own) })).rejects.toBe(own)
 })
 
-test('list and purge are there where the storage can give keys and remove', async () => {
+test('list and purge are there where the storage can give its entries and remove them', async () => {
   const { storage, entries } = casMap()
-  const { read, swap, keys } = storage
+  const { read, swap, entries: all } = storage
   expect(createCasStore({ read, swap })).not.toHaveProperty('list')
-  expect(createCasStore({ read, swap, keys })).not.toHaveProperty('purge')
+  expect(createCasStore({ read, swap, entries: all })).not.toHaveProperty('purge')
   let clock = 1_000_000
   const store = createCasStore({ ...storage, now: () => clock })
   for (const key of ['n.a.1', 'n.a.2', 'n.b.1', 'm.a.1']) await store.begin(key, claim('a', { leaseMs: 10 }))

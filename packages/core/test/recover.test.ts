@@ -110,7 +110,7 @@ test('a request that the store has no room for is refused before anything runs',
   const { begin, transition, get, capabilities } = memoryStore()
   const store = { begin, transition, get, capabilities: { ...capabilities, maxValueBytes: 100 } }
   const handler = vi.fn()
-  const call = { operation: 'charge', scope: unscoped, key: 'k', payload: 'x'.repeat(200) }
+  const call = { operation: 'charge', scope: unscoped, key: 'k', payload: 'x'.repeat(200) } as const
   const running = createIdempotency({ store, namespace: 'n', storeRequest: 'plaintext' }).run(call, handler)
   await expect(running).rejects.toMatchObject({ code: 'INVALID_CALL', field: 'payload' })
   expect(handler).not.toHaveBeenCalled()

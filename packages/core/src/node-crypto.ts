@@ -1,0 +1,28 @@
+/** `node:crypto` where there is one, reached without an import, so that the same file loads where there is none. */
+interface Hash {
+  update(bytes: Uint8Array): Hash
+  digest(encoding: 'hex'): string
+}
+
+interface Cipher {
+  setAAD(bytes: Uint8Array): unknown
+  update(bytes: Uint8Array): Uint8Array
+  final(): Uint8Array
+}
+
+/** What this package uses of it. */
+export interface NodeCrypto {
+  createHash(algorithm: string): Hash
+  createHmac(algorithm: string, key: Uint8Array): Hash
+  createCipheriv(algorithm: string, key: Uint8Array, iv: Uint8Array): Cipher & { getAuthTag(): Uint8Array }
+  createDecipheriv(
+    algorithm: string,
+    key: Uint8Array,
+    iv: Uint8Array,
+  ): Cipher & { setAuthTag(tag: Uint8Array): unknown }
+}
+
+export function nodeCrypto(): NodeCrypto | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): NodeCrypto | undefined } }
+  return process?.getBuiltinModule?.('node:crypto')
+}

@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto'
+import { memoryStore } from '@retryproof/memory'
+import fc from 'fast-check'
+import { afterEach, expect, test, vi } from 'vitest'
+import { type Codec, compressed, createIdempotency, encrypted, type RecordStore, unscoped } from '../src/index.ts'
+
+const call = { operation: 'charge', scope: unscoped, key: 'k', payload: { card: '4242-4242' } } as const
+const context = { key: 'n.charge.00', kind: 'value', fingerprint: 'f', header: 'value:json' } as const
+const key = () => new Uint8Array(randomBytes(32))
+
+afterEach(() => vi.unstubAllGlobals())
+
+/** Web Crypto instead of node:crypto, as where there is no Node. */
+function withoutNode(): void {
+  vi.stubGlobal('process', { ...process, getBuiltinModule: undefined })
+}
+
+async function roundTrip(codec: Codec, bytes: Uint8Array): Promise<Uint8Array> {
+  return codec.decode(await codec.encode(bytes, context), context)
+}
+
+test('any bytes come back, compressed and encrypted', async () => {
+  const codecs = [compressed(), compressed({ minBytes: 0 }), encrypted({ keys: { a: key() } })]
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 4096 }), fc.constantFrom(...codecs), async (bytes, codec) => {
+      expect(await roundTrip(codec, bytes)).toEqual(bytes)
+    }),
+  )
+})
+
+test('what repeats becomes smaller, what does not stays as it is', async () => {
+  const text = new TextEncoder().encode('the same again, '.repeat(1000))
+  expect((await compressed().encode(text, context)).length).toBeLessThan(text.length / 10)
+  const noise = new Uint8Array(randomBytes(5000))
+  expect((await compressed().encode(noise, context)).length).toBe(noise.length + 1)
+})
+
+test('a record that would unpack to more than the limit is refused', async () => {
+  const packed = await compressed().encode(new Uint8Array(1_000_000), context)
+  await expect(compressed({ maxBytes: 999_999 }).decode(packed, context)).rejects.toThrow(/999999/)
+})
+
+test('node:crypto and Web Crypto read each other', async () => {
+  const keys = { a: key() }
+  const bytes = new Uint8Array([1, 2, 3])
+  const byNode = encrypted({ keys })
+  withoutNode()
+  const byWeb = encrypted({ keys })
+  expect(await byWeb.decode(await byNode.encode(bytes, context), context)).toEqual(bytes)
+  expect(await byNode.decode(await byWeb.encode(bytes, context), context)).toEqual(bytes)
+})
+
+test.each([
+  ['another record', { ...context, key: 'n.charge.01' }],
+  ['a failure relabelled as a value', { ...context, kind: 'failure' as const }],
+  ['another payload', { ...context, fingerprint: 'g' }],
+  ['another header', { ...context, header: 'value:http' }],
+])('nothing decrypts for %s, by Node or by the web', async (_, elsewhere) => {
+  for (const prepare of [() => {}, withoutNode]) {
+    prepare()
+    const codec = encrypted({ keys: { a: key() } })
+    const sealed = await codec.encode(new Uint8Array([1]), context)
+    await expect(Promise.resolve().then(() => codec.decode(sealed, elsewhere))).rejects.toThrow()
+  }
+})
+
+test('keys rotate: old records stay readable while their key is there', async () => {
+  const [old, fresh] = [key(), key()]
+  const sealed = await encrypted({ keys: { old } }).encode(new Uint8Array([7]), context)
+  expect(await encrypted({ keys: { old, fresh } }).decode(sealed, context)).toEqual(new Uint8Array([7]))
+  expect(() => encrypted({ keys: { fresh } }).decode(sealed, context)).toThrow(/'old'/)
+  const rotated = await encrypted({ keys: { old, fresh } }).encode(new Uint8Array([7]), context)
+  expect(new TextDecoder().decode(rotated.subarray(1, 6))).toBe('fresh')
+})
+
+test.each([
+  { keys: {} },
+  { keys: { a: new Uint8Array(16) } },
+  { keys: { a: key() }, current: 'b' },
+  { keys: { '': key() } },
+])('encrypted(%o) is refused', (options) => {
+  expect(() => encrypted(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+})
+
+/** Everything that a store is given, as text. */
+function spy(store: RecordStore) {
+  const seen: string[] = []
+  const note = (value: unknown) =>
+    seen.push(
+      JSON.stringify(value, (_, part) => (part instanceof Uint8Array ? Buffer.from(part).toString('latin1') : part)),
+    )
+  const { begin, transition, get, list, capabilities } = store
+  return {
+    seen,
+    store: {
+      capabilities,
+      get,
+      ...(list && { list }),
+      begin: (name: string, claim: Parameters<typeof begin>[1]) => {
+        note([name, claim])
+        return begin(name, claim)
+      },
+      transition: (name: string, token: number, change: Parameters<typeof transition>[2]) => {
+        note([name, token, change])
+        return transition(name, token, change)
+      },
+    },
+  }
+}
+
+test('an instance with encryption gives no plaintext to its store, and replays all the same', async () => {
+  const { seen, store } = spy(memoryStore())
+  const idempotency = createIdempotency({
+    store,
+    namespace: 'n',
+    secret: 'sixteen bytes of secret',
+    codecs: [compressed({ minBytes: 0 }), encrypted({ keys: { a: key() } })],
+    storeRequest: 'encrypted',
+    onFailure: 'store',
+  })
+  const handler = vi.fn(async ({ step }: { step<T>(name: string, fn: () => T): Promise<T> }) => {
+    await step('s', () => 'step-result')
+    return { receipt: 'receipt-of-4242' }
+  })
+  const first = await idempotency.run(call, handler)
+  expect(await idempotency.run(call, handler)).toMatchObject({ value: first.value, replayed: true })
+  await idempotency.run({ ...call, key: 'f' }, () => Promise.reject(new Error('declined 4242'))).catch(() => {})
+  expect(handler).toHaveBeenCalledOnce()
+  expect(seen.length).toBeGreaterThanOrEqual(5)
+  for (const text of seen) expect(text).not.toMatch(/4242|receipt|declined|step-result/)
+})
+
+test('a wrong key is a typed error, and never a second execution', async () => {
+  const store = memoryStore()
+  const open = (keys: Record<string, Uint8Array>) =>
+    createIdempotency({ store, namespace: 'n', secret: 'sixteen bytes of secret', codecs: [encrypted({ keys })] })
+  await open({ a: key() }).run(call, () => 1)
+  const handler = vi.fn()
+  await expect(open({ a: key() }).run(call, handler)).rejects.toMatchObject({ code: 'UNDECODABLE' })
+  await expect(open({ b: key() }).run(call, handler)).rejects.toMatchObject({ code: 'UNDECODABLE' })
+  expect(handler).not.toHaveBeenCalled()
+})
+
+test('encryption without a secret is refused', () => {
+  const codecs = [encrypted({ keys: { a: key() } })]
+  expect(() => createIdempotency({ store: memoryStore(), namespace: 'n', codecs })).toThrow(/secret/)
+})

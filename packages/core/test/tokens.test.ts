@@ -1,0 +1,135 @@
+import { memoryStore } from '@retryproof/memory'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { contentKey, createIdempotency, guardStore, StoreUnavailableError, unscoped } from '../src/index.ts'
+
+const secret = 'sixteen bytes of secret'
+const scope = ['tenant', 'user']
+
+function open(namespace = 'n') {
+  const store = memoryStore({ now: () => Date.now() })
+  return createIdempotency({ store, namespace, secret }).operation('checkout', { retention: '1s' })
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+test('64 redemptions at once are one execution; afterwards its owner gets the result', async () => {
+  const checkout = open()
+  const token = await checkout.issueToken({ scope, expiresIn: '1h' })
+  const handler = vi.fn(() => ({ order: 1 }))
+  const redemptions = await Promise.allSettled(
+    Array.from({ length: 64 }, () => checkout.redeem(token, { scope }, handler)),
+  )
+  expect(handler).toHaveBeenCalledOnce()
+  expect(redemptions.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThanOrEqual(1)
+  expect(await checkout.redeem(token, { scope }, handler)).toMatchObject({ value: { order: 1 }, replayed: true })
+})
+
+test('two tokens are two runs', async () => {
+  const checkout = open()
+  const [first, second] = [
+    await checkout.issueToken({ scope, expiresIn: 1000 }),
+    await checkout.issueToken({ scope, expiresIn: 1000 }),
+  ]
+  expect((await checkout.redeem(first, { scope }, () => 1)).value).toBe(1)
+  expect((await checkout.redeem(second, { scope }, () => 2)).value).toBe(2)
+})
+
+test('a redeemed token outlives the retention, so that it never runs twice while it is good', async () => {
+  const checkout = open()
+  const token = await checkout.issueToken({ scope, expiresIn: '1h' })
+  await checkout.redeem(token, { scope }, () => 1)
+  vi.setSystemTime(Date.now() + 59 * 60_000)
+  expect(await checkout.redeem(token, { scope }, () => 2)).toMatchObject({ value: 1, replayed: true })
+})
+
+test('expired: not run; but one that was redeemed in time still replays', async () => {
+  const checkout = open()
+  const [used, unused] = [
+    await checkout.issueToken({ scope, expiresIn: '1h' }),
+    await checkout.issueToken({ scope, expiresIn: '1h' }),
+  ]
+  await checkout.redeem(used, { scope }, () => 1)
+  vi.setSystemTime(Date.now() + 3_600_000)
+  const handler = vi.fn()
+  await expect(checkout.redeem(unused, { scope }, handler)).rejects.toMatchObject({
+    code: 'INVALID_TOKEN',
+    reason: 'expired',
+  })
+  expect(await checkout.redeem(used, { scope }, handler)).toMatchObject({ value: 1, replayed: true })
+  expect(handler).not.toHaveBeenCalled()
+})
+
+test.each<[string, string, (token: string) => string]>([
+  ['no token', 'malformed', () => 'nonsense'],
+  ['a prolonged one', 'forged', (token) => token.replace(/\.([0-9a-z]+)\.([0-9a-f]{64})$/, '.zzzzzzzz.$2')],
+  [
+    'another id',
+    'forged',
+    (token) => token.replace(/^rp1\.[0-9a-f]/, (head) => `rp1.${head.endsWith('0') ? '1' : '0'}`),
+  ],
+  ['another signature', 'forged', (token) => token.slice(0, -1) + (token.endsWith('0') ? '1' : '0')],
+])('%s is %s', async (_, reason, change) => {
+  const checkout = open()
+  const token = change(await checkout.issueToken({ scope, expiresIn: '1h' }))
+  const handler = vi.fn()
+  await expect(checkout.redeem(token, { scope }, handler)).rejects.toMatchObject({ code: 'INVALID_TOKEN', reason })
+  expect(handler).not.toHaveBeenCalled()
+})
+
+test('a token is good for its operation, scope and namespace only', async () => {
+  const token = await open().issueToken({ scope, expiresIn: '1h' })
+  const elsewhere = createIdempotency({ store: memoryStore(), namespace: 'n', secret }).operation('refund')
+  const forged = { code: 'INVALID_TOKEN', reason: 'forged' }
+  await expect(elsewhere.redeem(token, { scope }, () => 1)).rejects.toMatchObject(forged)
+  await expect(open().redeem(token, { scope: ['tenant', 'other'] }, () => 1)).rejects.toMatchObject(forged)
+  await expect(open().redeem(token, { scope: unscoped }, () => 1)).rejects.toMatchObject(forged)
+  await expect(open('m').redeem(token, { scope }, () => 1)).rejects.toMatchObject(forged)
+})
+
+test('tokens need a secret, and some time', async () => {
+  const bare = createIdempotency({ store: memoryStore(), namespace: 'n' }).operation('checkout')
+  await expect(bare.issueToken({ scope, expiresIn: '1h' })).rejects.toMatchObject({ option: 'secret' })
+  await expect(bare.redeem('x', { scope }, () => 1)).rejects.toMatchObject({ option: 'secret' })
+  await expect(open().issueToken({ scope, expiresIn: 0 })).rejects.toMatchObject({ option: 'expiresIn' })
+})
+
+test('content keys: the same content within the window is one write, whatever the order of its fields', async () => {
+  const store = memoryStore({ now: () => Date.now() })
+  const idempotency = createIdempotency({ store, namespace: 'n' })
+  const send = async (fields: object, value: number) => {
+    const { key, retention } = await contentKey(fields, { window: '10m' })
+    return (await idempotency.run({ operation: 'mail', scope: unscoped, key }, () => value, { retention })).value
+  }
+  expect(await send({ to: 'a', subject: 'b' }, 1)).toBe(1)
+  vi.setSystemTime(Date.now() + 9 * 60_000)
+  expect(await send({ subject: 'b', to: 'a' }, 2)).toBe(1)
+  expect(await send({ to: 'a', subject: 'c' }, 3)).toBe(3)
+  vi.setSystemTime(Date.now() + 60_000)
+  expect(await send({ to: 'a', subject: 'b' }, 4)).toBe(4)
+})
+
+test.each([0, '0s', 999, -1])('a window of %s is refused', async (window) => {
+  await expect(contentKey({ a: 1 }, { window: window as number })).rejects.toMatchObject({ option: 'window' })
+})
+
+test('guardStore: a call that the breaker refuses was not sent, and its errors stay what they are', async () => {
+  const memory = memoryStore()
+  const begin = vi.fn(memory.begin)
+  let isOpen = false
+  const breaker = <T>(call: () => Promise<T>): Promise<T> =>
+    isOpen ? Promise.reject(new Error('circuit is open')) : call()
+  const store = guardStore({ ...memory, begin }, breaker)
+  const claim = { owner: 'o', fingerprint: 'f', leaseMs: 10, retentionMs: 10 }
+  expect((await store.begin('k', claim)).outcome).toBe('acquired')
+  isOpen = true
+  await expect(store.begin('k', claim)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'no' })
+  expect(begin).toHaveBeenCalledOnce()
+  isOpen = false
+  begin.mockRejectedValueOnce(new StoreUnavailableError('cut', { applied: 'unknown' }))
+  await expect(store.begin('k', claim)).rejects.toMatchObject({ message: 'cut', applied: 'unknown' })
+})
