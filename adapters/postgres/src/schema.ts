@@ -33,7 +33,7 @@ const COLUMNS: Record<string, string> = {
   attempt: 'integer',
   interrupted: 'boolean',
   state: 'text',
-  k: 'text',
+  k: 'text COLLATE "C"',
   owner: 'text',
   fingerprint: 'text',
   request: 'bytea',
@@ -61,23 +61,26 @@ export function tableNames(table = 'retryproof'): TableNames {
   }
 }
 
-/** The statements that make the table and its index; run again, they change nothing. */
-export function schema({ table, partitions }: SchemaOptions = {}): string {
-  if (partitions !== undefined && !(Number.isInteger(partitions) && partitions >= 2 && partitions <= 1024)) {
+/** The statements that make the table and its index, for migrations of your own; run again, they change nothing. */
+export function schema({ table, partitions = 0 }: SchemaOptions = {}): string[] {
+  if (partitions !== 0 && !(Number.isInteger(partitions) && partitions >= 2 && partitions <= 1024)) {
     throw new InvalidOptionError('partitions', `must be a whole number from 2 to 1024, got ${partitions}`)
   }
   const names = tableNames(table)
-  const columns = Object.entries(COLUMNS).map(([name, type]) =>
-    name === 'k'
-      ? `k text COLLATE "C" CONSTRAINT ${names.layout} PRIMARY KEY`
-      : `${name} ${type}${NULLABLE.includes(name) ? '' : ' NOT NULL'}`,
-  )
-  const parts = Array.from({ length: partitions ?? 0 }, (_, remainder) => {
-    const values = `FOR VALUES WITH (MODULUS ${partitions}, REMAINDER ${remainder})`
-    return `CREATE TABLE IF NOT EXISTS ${names.partition(remainder)} PARTITION OF ${names.table} ${values};\n`
+  const columns = Object.entries(COLUMNS).map(([name, type]) => {
+    const constraint =
+      name === 'k' ? ` CONSTRAINT ${names.layout} PRIMARY KEY` : NULLABLE.includes(name) ? '' : ' NOT NULL'
+    return `${name} ${type}${constraint}`
   })
-  return `CREATE TABLE IF NOT EXISTS ${names.table} (\n  ${columns.join(',\n  ')}\n)${partitions ? ' PARTITION BY HASH (k)' : ''};
-${parts.join('')}CREATE INDEX IF NOT EXISTS ${names.index} ON ${names.table} (expires_at);\n`
+  const parts = Array.from({ length: partitions }, (_, remainder) => {
+    const values = `FOR VALUES WITH (MODULUS ${partitions}, REMAINDER ${remainder})`
+    return `CREATE TABLE IF NOT EXISTS ${names.partition(remainder)} PARTITION OF ${names.table} ${values}`
+  })
+  return [
+    `CREATE TABLE IF NOT EXISTS ${names.table} (\n  ${columns.join(',\n  ')}\n)${partitions ? ' PARTITION BY HASH (k)' : ''}`,
+    ...parts,
+    `CREATE INDEX IF NOT EXISTS ${names.index} ON ${names.table} (expires_at)`,
+  ]
 }
 
 /**
@@ -88,13 +91,12 @@ ${parts.join('')}CREATE INDEX IF NOT EXISTS ${names.index} ON ${names.table} (ex
 export async function migrate({ pool, ...options }: MigrateOptions): Promise<void> {
   const names = tableNames(options.table)
   // one round trip is one transaction here; the lock ends with it
-  const script = `SELECT pg_advisory_xact_lock(hashtextextended('retryproof', 0));\n${schema(options)}`
+  const script = ["SELECT pg_advisory_xact_lock(hashtextextended('retryproof', 0))", ...schema(options)].join(';\n')
   try {
     await (isEmbedded(pool) ? pool.exec(script) : pool.query(script))
     const [found] = await ask<Found>(pool, { text: INSPECT }, [names.table], false)
-    const problem = found ? problemOf(found, names) : 'is gone again'
-    if (problem)
-      throw new StoreMisconfiguredError(`The table ${names.table} ${problem}. Give the store a table of its own.`)
+    const problem = found && problemOf(found, names)
+    if (problem) throw new StoreMisconfiguredError(`The table ${names.table} ${problem}`)
   } catch (error) {
     throw explain(error, names.table)
   }
@@ -109,12 +111,14 @@ interface Found {
 const INSPECT = `
 SELECT json_build_object('persistence', relpersistence,
   'key', (SELECT conname FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p'),
-  'columns', (SELECT json_object_agg(attname, format_type(atttypid, atttypmod)) FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
+  'columns', (SELECT json_object_agg(attname, format_type(atttypid, atttypmod) || CASE attcollation WHEN '"C"'::regcollation THEN ' COLLATE "C"' ELSE '' END)
+    FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
 )::text AS reply FROM pg_class c WHERE oid = to_regclass($1)`
 
 function problemOf({ persistence, key, columns }: Found, { layout }: TableNames): string | null {
-  if (persistence === 'u') return 'is UNLOGGED: a crash of the server would empty it. Say ALTER TABLE … SET LOGGED'
+  if (persistence === 'u') return 'is UNLOGGED: a crash of the server would empty it. Say ALTER TABLE … SET LOGGED.'
   const other = Object.keys(COLUMNS).filter((name) => columns[name] !== COLUMNS[name])
   if (`"${key}"` === layout && other.length === 0) return null
-  return `has another layout, or belongs to a later version: primary key ${key} (ours: ${layout}), columns that differ: ${other.join(', ') || 'none'}`
+  const differ = `primary key ${key}, ours ${layout}; columns that differ: ${other.join(', ') || 'none'}`
+  return `has another layout, or belongs to a later version (${differ}): give the store a table of its own.`
 }

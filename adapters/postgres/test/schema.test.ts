@@ -12,7 +12,7 @@ test.each(['', 'a-b', 'a.b.c', '"a"', 'drop table x;', '1st', 'x'.repeat(49)])('
   expect(() => postgresStore({ pool, table })).toThrow(/table: must be a name of at most 48/)
 })
 
-test.each([0, 1, 1.5, -2, 1025, Number.NaN])('%d partitions are no number of partitions', (partitions) => {
+test.each([1, 1.5, -2, 1025, Number.NaN])('%d partitions are no number of partitions', (partitions) => {
   expect(() => schema({ partitions })).toThrow(InvalidOptionError)
 })
 
@@ -57,7 +57,7 @@ for (const { title, url: server } of await services('postgres')) {
 
     test('the statements of schema() make a table that migrate() accepts', async () => {
       const table = freshTable()
-      await pool.query(schema({ table, partitions: 2 }))
+      for (const statement of schema({ table, partitions: 2 })) await pool.query(statement)
       await migrate({ pool, table })
     })
 
@@ -78,16 +78,18 @@ for (const { title, url: server } of await services('postgres')) {
     test.each([
       ['without a column', 'DROP COLUMN checkpoint_seq'],
       ['with other types', 'ALTER COLUMN expires_at TYPE timestamptz USING now()'],
+      ['with keys that compare by language', 'ALTER COLUMN k TYPE text COLLATE "und-x-icu"'],
       ['with short tokens', 'ALTER COLUMN token TYPE integer'],
       ['with a column that must have a value', 'ADD COLUMN tenant text NOT NULL'],
       ['of a later version', 'RENAME CONSTRAINT %_layout_1 TO %_layout_2'],
-    ])('a table %s is refused by begin, and by migrate where that can see it', async (name, change) => {
+    ])('a table %s is refused', async (name, change) => {
       const table = freshTable()
       await migrate({ pool, table })
       const store = postgresStore({ pool, table })
       await store.get('k')
       await pool.query(`ALTER TABLE ${table} ${change.replaceAll('%', table)}`)
-      await misconfigured(store.begin('k', claim()), /has another layout, or that of a later version: run migrate\(\)/)
+      const other = /has another layout, or that of a later version: run migrate\(\)/
+      if (!name.includes('by language')) await misconfigured(store.begin('k', claim()), other)
       if (name.includes('must have')) return
       await misconfigured(migrate({ pool, table }), /another layout, or belongs to a later version/)
     })
