@@ -65,7 +65,7 @@ function createEngine(options: IdempotencyOptions<unknown>): Engine {
     digest: createDigest(secret),
     pipelineFor: pipelines(codecs),
     encrypts: codecs.some((codec) => codec.encrypts),
-    errorTypes: [...ownErrorTypes, ...readErrorTypes(options.errors)],
+    errorTypes: readErrorTypes(options.errors),
     settleTimeoutMs: toMs('settleTimeout', options.settleTimeout ?? '15s', { min: 1 }),
   }
 }
@@ -77,18 +77,14 @@ function readStore(store: IdempotencyOptions['store']): IdempotencyOptions['stor
   throw new InvalidOptionError('store', 'must be a store, such as memoryStore() or sqliteStore({ database })')
 }
 
-/** The header of an envelope names them all, and has so much room. */
+/** The header of an envelope has room for so many ids. */
 const MAX_CODECS = 8
 
 function readCodecs(codecs: IdempotencyOptions['codecs'] = []): readonly Codec[] {
   requireList('codecs', codecs)
   for (const codec of codecs) readCoder('codecs', codec, ['encode', 'decode'])
   if (codecs.length > MAX_CODECS) throw new InvalidOptionError('codecs', `must be at most ${MAX_CODECS}`)
-  requireDistinct(
-    'codecs',
-    'id',
-    codecs.map((codec) => codec.id),
-  )
+  requireDistinct('codecs', codecs, ({ id }) => id)
   return [...codecs]
 }
 
@@ -99,23 +95,20 @@ function readErrorTypes(errors: IdempotencyOptions['errors'] = []): readonly Err
     if (type?.name && methods.every((method) => typeof type[method] === 'function')) continue
     throw new InvalidOptionError('errors', 'must be made with errorType(name, class, { toData, fromData })')
   }
-  requireDistinct(
-    'errors',
-    'name',
-    errors.map((type) => type.name),
-  )
-  return errors
+  const all = [...ownErrorTypes, ...errors]
+  requireDistinct('errors', all, ({ name }) => name)
+  return all
 }
 
 function requireList(option: string, list: readonly unknown[]): void {
   if (!Array.isArray(list)) throw new InvalidOptionError(option, 'must be a list')
 }
 
-/** What is read finds its maker by name. */
-function requireDistinct(option: string, member: string, names: readonly string[]): void {
+/** A record finds by name what wrote it. */
+function requireDistinct<T>(option: string, list: readonly T[], nameOf: (each: T) => string): void {
+  const names = list.map(nameOf)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined)
-    throw new InvalidOptionError(option, `must each have their own ${member}, '${twice}' is there twice`)
+  if (twice !== undefined) throw new InvalidOptionError(option, `must have different names, got '${twice}' twice`)
 }
 
 function requireNamespace(namespace: unknown): void {
