@@ -21,6 +21,7 @@ test('a fresh call runs the handler, and costs two calls of the store', async ()
     replayed: false,
     recorded: true,
     attempt: 1,
+    retentionRemainingMs: 86_400_000,
   })
 
   expect(handler).toHaveBeenCalledOnce()
@@ -40,6 +41,7 @@ test('a replay gives the recorded value without running, and costs one', async (
     replayed: true,
     recorded: true,
     attempt: 1,
+    retentionRemainingMs: 86_400_000,
   })
 
   expect(handler).not.toHaveBeenCalled()

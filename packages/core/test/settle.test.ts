@@ -23,6 +23,7 @@ describe('handBack', () => {
       replayed: false,
       recorded: false,
       attempt: 1,
+      retentionRemainingMs: 0,
     })
     expect(store.names).toEqual(['begin', 'released'])
     expect(told).toEqual(['started', 'released'])
