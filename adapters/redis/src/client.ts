@@ -18,7 +18,8 @@ export interface RedisClient {
     readonly autoResendUnfulfilledCommands?: boolean | undefined
     readonly enableAutoPipelining?: boolean | undefined
   }
-  callBuffer(command: string, ...args: (string | Buffer)[]): Promise<unknown>
+  evalsha(sha: string, keys: number, ...keysAndArguments: (string | Buffer)[]): Promise<unknown>
+  eval(script: string, keys: number, ...keysAndArguments: (string | Buffer)[]): Promise<unknown>
   wait(replicas: number, timeoutMs: number): Promise<number>
   info(): Promise<string>
   scan(cursor: string, match: 'MATCH', pattern: string, count: 'COUNT', size: number): Promise<[string, string[]]>
@@ -36,17 +37,23 @@ export interface Subscriber {
   disconnect(): void
 }
 
+/** What replies in bytes: ioredis has it, and its types do not. (`callBuffer` loses commands in automatic pipelines.) */
+interface Binary {
+  readonly evalshaBuffer: RedisClient['evalsha']
+  readonly evalBuffer: RedisClient['eval']
+}
+
 /** @throws InvalidOptionError saying what `client` is, where it cannot carry the store */
-export function requireUsable(client: RedisClient): void {
+export function requireUsable(client: RedisClient): RedisClient & Binary {
   const problem = problemOf(Object(client))
-  if (!problem) return
+  if (!problem) return client as RedisClient & Binary
   throw new InvalidOptionError('client', `must be an ioredis client (new Redis or new Cluster), got ${problem}`)
 }
 
-function problemOf(client: Partial<RedisClient> & Record<string, unknown>): string | undefined {
+function problemOf(client: Partial<RedisClient & Binary> & Record<string, unknown>): string | undefined {
   if (client.isPipeline) return 'a pipeline, in which a script that the server has forgotten cannot be sent again'
   if (typeof client.evalSha === 'function') return 'a node-redis client'
-  if (typeof client.callBuffer !== 'function') {
+  if (typeof client.evalshaBuffer !== 'function') {
     return typeof client.evalsha === 'function' ? 'a client that cannot carry bytes (Upstash?)' : 'none'
   }
   const { readOnly, role, monitor } = client.options ?? {}

@@ -68,8 +68,8 @@ const PAGE = 200
 
 /** Keeps records in Redis 6.2 and later or Valkey: a hash for each, and one round trip for each call. */
 export function redisStore(options: RedisStoreOptions): RedisStore {
-  const { client, prefix = 'retryproof:', durability, allowEviction = false, now } = options
-  requireUsable(client)
+  const { prefix = 'retryproof:', durability, allowEviction = false, now } = options
+  const client = requireUsable(options.client)
   if (!prefix) throw new InvalidOptionError('prefix', 'must not be empty: a listing finds its records by it')
   const resends = mayResend(client)
   if (durability) requireWait(client, durability, resends)
@@ -79,14 +79,14 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
   let checked: Promise<void> | undefined
 
   async function call(command: string, key: string, rest: Argument[] = []): Promise<Field[]> {
-    await checkOnce()
+    await (checked ?? check())
     const all = [...callArguments(prefix + key, command, now?.(), durability !== undefined), ...rest].map(toSent)
     return mapped(async () => {
       try {
-        return await confirmed(() => client.callBuffer('evalsha', sha, '1', ...all))
+        return await confirmed(() => client.evalshaBuffer(sha, 1, ...all))
       } catch (error) {
         if (!String(error).includes('NOSCRIPT')) throw error
-        return await confirmed(() => client.callBuffer('eval', script, '1', ...all))
+        return await confirmed(() => client.evalBuffer(script, 1, ...all))
       }
     })
   }
@@ -110,19 +110,19 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     }
   }
 
-  const check = () => mapped(() => requireKeeper(answered(client.info()), client.isCluster, allowEviction))
-
-  function checkOnce(): Promise<void> {
-    checked ??= check().catch((error) => {
-      checked = undefined
-      throw error
+  /** Asks anew. What went wrong is asked again with the next call. */
+  function check(): Promise<void> {
+    const asked = mapped(() => requireKeeper(answered(client.info()), client.isCluster, allowEviction))
+    checked = asked
+    asked.catch(() => {
+      if (checked === asked) checked = undefined
     })
-    return checked
+    return asked
   }
 
   /** The keys that begin with `within`, each once, page by page. */
   async function* pages(within: string): AsyncGenerator<string[]> {
-    await checkOnce()
+    await (checked ?? check())
     const pattern = `${(fullPrefix + within).replace(/[[\]*?\\^]/g, '\\$&')}*`
     const seen = new Set<string>()
     for (const node of client.nodes?.('master') ?? [client]) {

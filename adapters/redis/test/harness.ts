@@ -71,3 +71,9 @@ export const addressOf = (nodes: readonly ServerNode[]): Address => {
 
 export const claim = { owner: 'owner', fingerprint: 'fingerprint', leaseMs: 60_000, retentionMs: 60_000 }
 export const bytesOf = (text: string) => new TextEncoder().encode(text)
+
+export async function collect<T>(all: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const one of all) found.push(one)
+  return found
+}
