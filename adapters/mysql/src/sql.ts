@@ -41,7 +41,7 @@ const STARTED = sql`TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`
  * without a zone, so what is added is the wait, from a minute back (a clock that was set) to 14 minutes; whole quarters of
  * an hour, as the end of summer time brings them, are dropped.
  */
-const HELD = sql`(${STARTED} + MOD(TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) + 86460000000, 900000000) - 60000000)`
+export const HELD = sql`(${STARTED} + MOD(TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) + 86460000000, 900000000) - 60000000)`
 
 const LIST_COLUMNS = sql`k, state, token, owner, fingerprint, attempt, interrupted, lease_until, expires_at`
 
