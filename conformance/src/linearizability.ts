@@ -10,7 +10,7 @@ import { describeCommand, inOneLine, readable } from './readable.ts'
  * outcome may take effect at any time after they were sent, or never.
  *
  * Durations in the history must be 0 or longer than the history lasted: then the clock of the store, which nobody sees,
- * decides nothing, as long as it never runs backwards.
+ * decides nothing, as long as it never runs backwards. Nobody uses a token that no reply has shown.
  *
  * @throws AssertionError with the calls, and how far an explanation gets.
  */

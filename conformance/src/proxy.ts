@@ -9,6 +9,8 @@ export interface CuttingProxy {
   readonly address: Address
   /** How many connections were made through it. */
   readonly connections: number
+  /** How many of them it has cut. */
+  readonly cuts: number
   close(): Promise<void>
 }
 
@@ -16,21 +18,26 @@ export interface CuttingProxy {
 export async function openProxy(target: Address, fates: Iterator<Fate>): Promise<CuttingProxy> {
   const sockets = new Set<Socket>()
   let connections = 0
+  let cuts = 0
 
   const server = createServer({ noDelay: true }, (client) => {
     connections++
     const upstream = connect({ ...target, noDelay: true })
     let loseReply = false
-    const cut = () => {
+    const end = () => {
       client.resetAndDestroy()
       upstream.destroy()
     }
+    const cut = () => {
+      cuts++
+      end()
+    }
     for (const socket of [client, upstream]) {
       sockets.add(socket)
-      socket.on('error', cut)
+      socket.on('error', end)
       socket.on('close', () => {
         sockets.delete(socket)
-        cut()
+        end()
       })
     }
     client.on('data', (data) => {
@@ -54,6 +61,9 @@ export async function openProxy(target: Address, fates: Iterator<Fate>): Promise
     address: { host, port },
     get connections() {
       return connections
+    },
+    get cuts() {
+      return cuts
     },
     async close() {
       for (const socket of sockets) socket.destroy()

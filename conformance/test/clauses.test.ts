@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { checks } from '../src/checks.ts'
 
@@ -22,4 +23,9 @@ test('every check says which clauses it is for, and these exist', () => {
 
 test('no two checks have the same id', () => {
   expect(new Set(checks.map(({ id }) => id)).size).toBe(checks.length)
+})
+
+test('the README says what each check finds', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  for (const { id } of checks) expect(readme).toContain(`\`${id}\``)
 })

@@ -101,6 +101,7 @@ async function withCutStores(
       reach.fates = null
     })
     assert.ok(proxy.connections > 0, 'server.open must connect to the address that it is given')
+    assert.ok(proxy.cuts > 0, 'no connection was cut: there was nothing to see')
   } finally {
     await proxy.close()
   }
