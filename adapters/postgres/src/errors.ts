@@ -12,8 +12,11 @@ export function explain(error: unknown, table: string): IdempotencyError {
   return new StoreUnavailableError(`PostgreSQL could not do it: ${message}`, { applied, cause: error })
 }
 
+/** The transaction reads a snapshot, and another has changed the record since. */
+export const isStale = (error: unknown): boolean => describe(error).code === '40001'
+
 /** Another transaction came between, and the server rolled this one back: the same again may succeed. */
-export const isConflict = (error: unknown): boolean => /^(40001|40P01)$/.test(describe(error).code)
+export const isConflict = (error: unknown): boolean => isStale(error) || describe(error).code === '40P01'
 
 /** A constraint or a trigger of the caller's own, deferred to the COMMIT, refused what the caller wrote. */
 export const isOfTheCaller = (error: unknown): boolean => /^(23|P0)...$/.test(describe(error).code)
@@ -38,7 +41,8 @@ function wasRefused(error: unknown): boolean {
 }
 
 const REFUSED = /^(0A|21|22|23|25|2D|54|55|P0)...$|^(40001|40P01|53300|57014|57P03|ECONNREFUSED)$/
-const NOT_SENT = /trying to connect|due to connection timeout|after calling end|not queryable|PGlite is closed/
+const NOT_SENT =
+  /trying to connect|timeout expired|due to connection timeout|after calling end|not queryable|PGlite is closed/
 
 function describe(error: unknown): { readonly code: string; readonly syscall: string; readonly message: string } {
   const { code = '', syscall = '', message = error } = (error ?? {}) as Record<string, unknown>

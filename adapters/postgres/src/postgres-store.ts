@@ -24,7 +24,7 @@ import {
   type Queryable,
   requireTransaction,
 } from './drivers.ts'
-import { explain, isConflict } from './errors.ts'
+import { explain, isConflict, isStale } from './errors.ts'
 import { tableNames } from './schema.ts'
 import { type Statement, statements } from './sql.ts'
 import { inTransaction } from './transaction.ts'
@@ -99,8 +99,8 @@ export function postgresStore<Tx extends Queryable>(options: PostgresStoreOption
         if (bound && first?.isolation !== 'read committed') throw new UnsupportedIsolationError(SNAPSHOT)
         if (first?.outcome !== null) return replies
       } catch (error) {
-        if (bound && isConflict(error)) throw new UnsupportedIsolationError(SNAPSHOT, { cause: error })
-        if (!isConflict(error)) throw explain(error, names.table)
+        if (bound && isStale(error)) throw new UnsupportedIsolationError(SNAPSHOT, { cause: error })
+        if (bound || !isConflict(error)) throw explain(error, names.table)
         cause = error
       }
       await sleep(Math.random() * Math.min(2 ** tries, 50))

@@ -109,6 +109,28 @@ for (const { title, url: server } of await services('postgres')) {
       expect(await store.get('not in a transaction')).toBeNull()
     })
 
+    test('a deadlock rolls one of two transactions back, and is no matter of isolation', async () => {
+      const { store } = fixture
+      const [a, b] = await Promise.all([store.begin('deadlock a', claim()), store.begin('deadlock b', claim())])
+      const [hasA, hasB] = [gate(), gate()]
+      const settleBoth = (keys: readonly [string, number][], mine: typeof hasA, other: typeof hasA) =>
+        store.transaction(async (tx) => {
+          for (const [key, token] of keys) {
+            await store.bind(tx).transition(key, token, completed('x'))
+            mine.open()
+            await other.opened
+          }
+        })
+      const keys: [string, number][] = [
+        ['deadlock a', a.token],
+        ['deadlock b', b.token],
+      ]
+      const ends = await Promise.allSettled([settleBoth(keys, hasA, hasB), settleBoth(keys.toReversed(), hasB, hasA)])
+      expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+      const failed = ends.find((end) => end.status === 'rejected')
+      expect(failed?.reason).toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'no', cause: { code: '40P01' } })
+    })
+
     test('a transaction in which a statement failed does not pass for committed', async () => {
       const { store } = fixture
       const { token } = await store.begin('swallowed', claim())
