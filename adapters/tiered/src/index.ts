@@ -1,0 +1,9 @@
+export {
+  type LruCacheOptions,
+  lruCache,
+  type MemcachedClient,
+  memcachedCache,
+  type RedisClient,
+  redisCache,
+} from './caches.ts'
+export { type SettledCache, type TieredStoreOptions, tieredStore } from './tiered-store.ts'
