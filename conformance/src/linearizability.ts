@@ -50,7 +50,7 @@ function checkKey(calls: History): void {
       const after = apply(entry, point)
       if (after === null) continue
       if (identify(after) !== here || isRenewal(entry)) next.push({ entry, point: after })
-      // one that fits here and changes nothing can only be in the way later
+      // one that fits here, and changes nothing wherever it fits, can only be in the way later
       else if (entry.returned !== null) return explain(without(remaining, entry), point, [...order, entry])
     }
     next.sort((a, b) => (a.entry.returned ?? Number.MAX_VALUE) - (b.entry.returned ?? Number.MAX_VALUE))
