@@ -7,7 +7,7 @@ export function explain(error: unknown, table: string): IdempotencyError {
   const { code, message } = describe(error)
   const advice = ADVICE.find(([codes]) => codes.test(code))?.[1]
   if (advice)
-    return new StoreMisconfiguredError(`${advice} (${code}: ${message})`.replace('%', table), { cause: error })
+    return new StoreMisconfiguredError(`${advice.replace('%', table)} (${code}: ${message})`, { cause: error })
   const applied = wasRefused(error) ? 'no' : 'unknown'
   return new StoreUnavailableError(`PostgreSQL could not do it: ${message}`, { applied, cause: error })
 }
@@ -28,6 +28,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^25006$/, 'This server or session only reads: connect to the primary, with default_transaction_read_only off.'],
   [/^(26000|42P05)$/, 'A pooler in transaction mode loses prepared statements: set `prepare: false`.'],
   [/^(28...|3D000)$/, 'The server does not accept this role or database: check the settings of the connection.'],
+  [/^(54...|22021)$/, 'There is no room for this key, owner or fingerprint: it is too long, or has a NUL character.'],
   [/^(42...|22001|22003|23502)$/, 'The table % has another layout, or that of a later version: run migrate() to see.'],
 ]
 
@@ -40,7 +41,7 @@ function wasRefused(error: unknown): boolean {
   return REFUSED.test(code) || /^(connect|getaddrinfo)$/.test(syscall) || NOT_SENT.test(message)
 }
 
-const REFUSED = /^(0A|21|22|23|25|2D|54|55|P0)...$|^(40001|40P01|53300|57014|57P03|ECONNREFUSED)$/
+const REFUSED = /^(0A|21|22|23|25|2D|55|P0)...$|^(40001|40P01|53300|57014|57P03|ECONNREFUSED)$/
 const NOT_SENT =
   /trying to connect|timeout expired|due to connection timeout|after calling end|not queryable|PGlite is closed/
 

@@ -139,15 +139,8 @@ export function postgresStore<Tx extends Queryable>(options: PostgresStoreOption
     return {
       async begin(key: string, claim: Claim): Promise<BeginReply> {
         const { owner, fingerprint, leaseMs, retentionMs, request } = claim
-        const reply = await decide(
-          sql.begin,
-          key,
-          owner,
-          fingerprint,
-          toUs(leaseMs),
-          toUs(retentionMs),
-          request ?? null,
-        )
+        const values = [owner, fingerprint, toUs(leaseMs), toUs(retentionMs), request ?? null]
+        const reply = await decide(sql.begin, key, ...values)
         return { outcome: reply.outcome as BeginReply['outcome'], ...toView(reply) }
       },
       async transition(key: string, token: number, change: Change): Promise<TransitionReply> {
@@ -200,24 +193,25 @@ export function postgresStore<Tx extends Queryable>(options: PostgresStoreOption
 const SNAPSHOT = 'This transaction reads a snapshot, in which a record may be out of date: open it with READ COMMITTED.'
 
 const toUs = (ms: number): number => Math.round(ms * 1000)
-const toBytes = (base64: string | null) => (base64 === null ? null : Buffer.from(base64, 'base64'))
+/** Bytes of their own: a Buffer may be a part of a larger one. */
+const toBytes = (base64: string) => new Uint8Array(Buffer.from(base64, 'base64'))
 const toLiveView = (reply: Reply): RecordView | null => (reply.live ? toView(reply) : null)
 
 function toView(reply: Reply): RecordView {
   const { state, token, fingerprint, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = reply
-  const checkpoint = reply.checkpoint && {
-    seq: reply.checkpoint.seq,
-    data: Buffer.from(reply.checkpoint.data, 'base64'),
+  const { request, checkpoint, result } = reply
+  return {
+    ...{ state, token, fingerprint, attempt, interrupted, leaseRemainingMs, retentionRemainingMs },
+    request: request === null ? null : toBytes(request),
+    checkpoint: checkpoint && { seq: checkpoint.seq, data: toBytes(checkpoint.data) },
+    result: result === null ? null : toBytes(result),
   }
-  const values = { request: toBytes(reply.request), checkpoint, result: toBytes(reply.result) }
-  return { state, token, fingerprint, attempt, interrupted, leaseRemainingMs, retentionRemainingMs, ...values }
 }
 
 function requireRoom(values: readonly unknown[]): void {
-  const tooLarge = values.find((value) => value instanceof Uint8Array && value.length > MAX_VALUE_BYTES)
-  if (!tooLarge) return
-  const { length } = tooLarge as Uint8Array
-  throw new StoreMisconfiguredError(
-    `A value has ${length} bytes, and there is room for ${MAX_VALUE_BYTES}: store a reference.`,
-  )
+  for (const value of values) {
+    if (!(value instanceof Uint8Array) || value.length <= MAX_VALUE_BYTES) continue
+    const room = `there is room for ${MAX_VALUE_BYTES}: store a reference`
+    throw new StoreMisconfiguredError(`A value has ${value.length} bytes, and ${room}.`)
+  }
 }

@@ -35,18 +35,13 @@ export async function inTransaction<Tx extends Queryable, T>(
   let usable = false
   try {
     await client.query(`BEGIN ${READ_COMMITTED}`).catch(explained)
-    const value = await Promise.resolve(client)
-      .then(work)
-      .catch(async (error) => {
-        const hangs = error instanceof StoreUnavailableError && error.applied === 'unknown'
-        usable =
-          !hangs &&
-          (await client.query('ROLLBACK').then(
-            () => true,
-            () => false,
-          ))
-        throw error
-      })
+    let value: T
+    try {
+      value = await work(client)
+    } catch (error) {
+      usable = !hangs(error) && (await rollBack(client))
+      throw error
+    }
     const { command } = await client.query('COMMIT').catch(explained)
     usable = true
     // after a statement that failed, COMMIT rolls back and does not call it an error
@@ -56,4 +51,12 @@ export async function inTransaction<Tx extends Queryable, T>(
     client.off('error', ignore)
     client.release(!usable)
   }
+}
+
+const hangs = (error: unknown): boolean => error instanceof StoreUnavailableError && error.applied === 'unknown'
+
+/** False where the connection is broken, and the server rolls back by itself. */
+function rollBack(client: Queryable): Promise<boolean> {
+  const [usable, broken] = [() => true, () => false]
+  return client.query('ROLLBACK').then(usable, broken)
 }

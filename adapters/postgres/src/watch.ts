@@ -45,11 +45,12 @@ export function createWatch(pool: Pool<PoolClient>, table: string): Watch {
     }
     watchers.add(watcher)
     signal.addEventListener('abort', leave, { once: true })
+    listening ??= listen()
+    const mine = listening
     try {
-      listening ??= listen()
-      await listening
+      await mine
     } catch (error) {
-      listening = undefined
+      if (listening === mine) listening = undefined
       leave()
       throw explain(error, table)
     }

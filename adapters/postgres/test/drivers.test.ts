@@ -5,7 +5,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest'
 import { service, services } from '../../../scripts/services.mjs'
 import { migrate, type PostgresRecordStore, type PostgresStore, postgresStore } from '../src/index.ts'
-import { claim, completed, connect, freshDatabase, freshTable, HOUR_MS } from './fixtures.ts'
+import { bytes, claim, completed, connect, freshDatabase, freshTable, HOUR_MS } from './fixtures.ts'
 
 const HISTORY = {
   begun: {
@@ -18,10 +18,10 @@ const HISTORY = {
   },
   checkpointed: { outcome: 'ok', applied: true },
   held: { outcome: 'in_progress', checkpoint: null, request: null },
-  seen: { state: 'in_progress', request: Buffer.from('asked\0'), checkpoint: { seq: 1, data: Buffer.from([0xff, 0]) } },
-  again: { outcome: 'acquired', attempt: 2, request: Buffer.from('asked\0'), checkpoint: { seq: 1 } },
+  seen: { state: 'in_progress', request: bytes('asked\0'), checkpoint: { seq: 1, data: bytes([0xff, 0]) } },
+  again: { outcome: 'acquired', attempt: 2, request: bytes('asked\0'), checkpoint: { seq: 1 } },
   settled: { outcome: 'ok', applied: true },
-  replayed: { outcome: 'settled', state: 'completed', result: Buffer.from('{"a":"\\u0000"}'), checkpoint: null },
+  replayed: { outcome: 'settled', state: 'completed', result: bytes('{"a":"\\u0000"}'), checkpoint: null },
   listed: [{ key: 'ns.op.k', state: 'completed', attempt: 2, interrupted: false, leaseRemainingMs: 0 }],
   purged: 0,
 }
@@ -29,9 +29,9 @@ const HISTORY = {
 /** One life of a record, with every kind of value. */
 async function live(store: PostgresRecordStore) {
   const key = 'ns.op.k'
-  const begun = await store.begin(key, claim({ request: Buffer.from('asked\0') }))
+  const begun = await store.begin(key, claim({ request: bytes('asked\0') }))
   expectTypeOf(begun.token).toBeNumber()
-  const checkpoint = { seq: 1, data: Buffer.from([0xff, 0]) }
+  const checkpoint = { seq: 1, data: bytes([0xff, 0]) }
   const checkpointed = await store.transition(key, begun.token, { to: 'renew', leaseMs: HOUR_MS, checkpoint })
   const held = await store.begin(key, claim({ owner: 'two' }))
   const seen = await store.get(key)

@@ -98,6 +98,9 @@ export async function storeAt(
   return { store: postgresStore({ pool, table, prepare, ...(watch && { watch: pool }) }), pool, table }
 }
 
+/** Equal to what a store gives; a Buffer is not. */
+export const bytes = (content: string | readonly number[]): Uint8Array => new Uint8Array(Buffer.from(content as string))
+
 export const HOUR_MS = 3_600_000
 export const claim = (changes: Partial<Claim> = {}): Claim => ({
   owner: 'one',
@@ -108,7 +111,7 @@ export const claim = (changes: Partial<Claim> = {}): Claim => ({
 })
 export const completed = (result: string): Change => ({
   to: 'completed',
-  result: Buffer.from(result),
+  result: bytes(result),
   retentionMs: HOUR_MS,
 })
 

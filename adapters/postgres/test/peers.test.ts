@@ -3,7 +3,7 @@ import type { BeginReply } from '@retryproof/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { migrate, postgresStore } from '../src/index.ts'
-import { claim, completed, connect, freshDatabase, freshTable, HOUR_MS, storeAt } from './fixtures.ts'
+import { bytes, claim, completed, connect, freshDatabase, freshTable, HOUR_MS, storeAt } from './fixtures.ts'
 
 const count = (replies: readonly BeginReply[], outcome: BeginReply['outcome']): number =>
   replies.filter((reply) => reply.outcome === outcome).length
@@ -37,7 +37,7 @@ for (const { title, url: server } of await services('postgres')) {
       const keys = Array.from({ length: 40 }, (_, i) => `expired ${i}`)
       for (const key of keys) {
         const { token } = await store.begin(key, claim())
-        await store.transition(key, token, { to: 'completed', result: Buffer.from('old'), retentionMs: 0 })
+        await store.transition(key, token, { to: 'completed', result: bytes('old'), retentionMs: 0 })
       }
       for (const key of keys)
         expect(await store.begin(key, claim({ fingerprint: 'new' }))).toMatchObject({
@@ -62,11 +62,11 @@ for (const { title, url: server } of await services('postgres')) {
         expect(count(replies, 'in_progress') + count(replies, 'settled')).toBe(199)
         const winner = replies.findIndex(({ outcome }) => outcome === 'acquired')
         for (const { result } of replies.filter(({ outcome }) => outcome === 'settled')) {
-          expect(result).toEqual(Buffer.from(`by ${winner}`))
+          expect(result).toEqual(bytes(`by ${winner}`))
         }
         expect(await store.begin(key, claim())).toMatchObject({
           outcome: 'settled',
-          result: Buffer.from(`by ${winner}`),
+          result: bytes(`by ${winner}`),
         })
       }
       await narrow.end()
@@ -104,14 +104,14 @@ for (const { title, url: server } of await services('postgres')) {
       const before = await store.get('slow')
       for (const change of [
         completed('slow'),
-        { to: 'failed', result: Buffer.from('slow'), retentionMs: HOUR_MS },
+        { to: 'failed', result: bytes('slow'), retentionMs: HOUR_MS },
         { to: 'released', delayMs: 0, retentionMs: HOUR_MS },
         { to: 'forgotten', tombstoneMs: 0 },
       ] as const) {
         const lost = await store.transition('slow', slow.token, change)
         expect(lost).toMatchObject({
           outcome: 'lost',
-          current: { state: 'completed', token: next.token, result: Buffer.from('next') },
+          current: { state: 'completed', token: next.token, result: bytes('next') },
         })
       }
       const { retentionRemainingMs, ...rest } = (await store.get('slow')) ?? {}

@@ -1,4 +1,5 @@
 /** The table: made by many at once, and refused with a reason where it is not ours. */
+import { randomBytes } from 'node:crypto'
 import { InvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -134,6 +135,16 @@ for (const { title, url: server } of await services('postgres')) {
       await pool.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO ${role}`)
       expect(await store.begin('k', claim())).toMatchObject({ outcome: 'acquired' })
       await poor.end()
+    })
+
+    test('a key for which there is no room', async () => {
+      const table = freshTable()
+      await migrate({ pool, table })
+      const store = postgresStore({ pool, table })
+      const random = randomBytes(4000).toString('hex')
+      await misconfigured(store.begin(random, claim()), /no room for this key/)
+      await misconfigured(store.begin('nul\0', claim()), /no room for this key/)
+      expect(await store.get('k')).toBeNull()
     })
 
     test('a database that is not there, and a pool that was ended', async () => {

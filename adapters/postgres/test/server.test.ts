@@ -4,7 +4,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type OwnNode, type Service, startService } from '../../../scripts/services.mjs'
 import { migrate, type PostgresStore, postgresStore } from '../src/index.ts'
-import { claim, completed, connect, HOUR_MS } from './fixtures.ts'
+import { bytes, claim, completed, connect, HOUR_MS } from './fixtures.ts'
 import { openProxy } from './proxy.ts'
 
 describe('one server', { timeout: 60_000 }, () => {
@@ -41,7 +41,7 @@ describe('one server', { timeout: 60_000 }, () => {
       return value
     }
     const ended = { leaseMs: 0, retentionMs: 0 }
-    const checkpoint = { seq: 1, data: Buffer.from('c') }
+    const checkpoint = { seq: 1, data: bytes('c') }
     await counted.get('connect')
     const { token } = await count('fresh', () => counted.begin('k', claim()))
     await count('repeated begin', () => counted.begin('k', claim()))
@@ -137,7 +137,7 @@ describe('one server', { timeout: 60_000 }, () => {
     proxy.release()
     await vi.waitFor(async () => expect(await store.get('late')).toMatchObject({ state: 'completed' }))
     expect(await hasty.transition('late', token, completed('again'))).toEqual({ outcome: 'ok', applied: false })
-    expect(await hasty.begin('late', claim())).toMatchObject({ outcome: 'settled', result: Buffer.from('late') })
+    expect(await hasty.begin('late', claim())).toMatchObject({ outcome: 'settled', result: bytes('late') })
     await impatient.end()
     await proxy.close()
   })

@@ -4,7 +4,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { postgresStore } from '../src/index.ts'
-import { claim, completed, connect, freshDatabase, HOUR_MS, someoneWaits, storeAt } from './fixtures.ts'
+import { bytes, claim, completed, connect, freshDatabase, HOUR_MS, someoneWaits, storeAt } from './fixtures.ts'
 import { openProxy } from './proxy.ts'
 
 function gate() {
@@ -50,7 +50,7 @@ for (const { title, url: server } of await services('postgres')) {
       decided.open()
       await first
       expect(await second).toEqual({ outcome: 'ok', applied: false })
-      expect(await store.get('committed')).toMatchObject({ state: 'completed', result: Buffer.from('first') })
+      expect(await store.get('committed')).toMatchObject({ state: 'completed', result: bytes('first') })
     })
 
     test('the settle that is sent again waits for the first one’s transaction: rolled back, it is the one', async () => {
@@ -69,7 +69,7 @@ for (const { title, url: server } of await services('postgres')) {
       decided.open()
       await expect(first).rejects.toThrow('business says no')
       expect(await second).toEqual({ outcome: 'ok', applied: true })
-      expect(await store.get('rolled back')).toMatchObject({ state: 'completed', result: Buffer.from('second') })
+      expect(await store.get('rolled back')).toMatchObject({ state: 'completed', result: bytes('second') })
     })
 
     test.each(['REPEATABLE READ', 'SERIALIZABLE'])('%s is refused, and the caller rolls back', async (isolation) => {
