@@ -1,0 +1,55 @@
+import { afterAll, describe, expect, test } from 'vitest'
+import { service, startService } from '../../../scripts/services.mjs'
+import { addressOf, bytesOf, claim, freshPrefix, ioredis5, ioredis6, storeFor } from './harness.ts'
+
+const { missing } = await service('redis')
+
+describe.skipIf(missing)('durability', async () => {
+  const pair = await startService('redis-replica')
+  afterAll(() => pair.stop())
+  const address = addressOf(pair.nodes)
+  const replica = pair.nodes.find(({ role }) => role === 'replica')
+  const patient = { replicas: 1, timeoutMs: 20_000 }
+  const hasty = { replicas: 1, timeoutMs: 50 }
+  const noReplica = { applied: 'unknown', message: expect.stringContaining('0 of 1 replicas confirmed') }
+
+  test.each([
+    ['ioredis 6', ioredis6],
+    ['ioredis 5', ioredis5],
+  ])('an answer waits for the replica, and fails without it, %s', async (_, connect) => {
+    const prefix = freshPrefix()
+    const careless = storeFor(ioredis6(address), { prefix })
+    const patiently = storeFor(connect(address), { prefix, durability: patient })
+    const careful = storeFor(connect(address, { stringNumbers: true }), { prefix, durability: hasty })
+    const result = bytesOf('result')
+    const { token } = await patiently.begin('key', claim)
+    const { token: other } = await patiently.begin('other', claim)
+    replica?.signal('SIGSTOP')
+    try {
+      await expect(careful.begin('new', claim)).rejects.toMatchObject(noReplica)
+      // the same begin sent again writes nothing new, and a replay is only read: neither may be trusted any more
+      await expect(careful.begin('key', claim)).rejects.toMatchObject(noReplica)
+      await careless.transition('key', token, { to: 'completed', result, retentionMs: 60_000 })
+      await expect(careful.begin('key', { ...claim, owner: 'late' })).rejects.toMatchObject(noReplica)
+      await expect(careful.get('key')).rejects.toMatchObject(noReplica)
+      await expect(careful.transition('key', token - 1, { to: 'parked', retentionMs: 1 })).rejects.toMatchObject(
+        noReplica,
+      )
+      const settling = careful.transition('other', other, { to: 'completed', result, retentionMs: 60_000 })
+      await expect(settling).rejects.toMatchObject(noReplica)
+    } finally {
+      replica?.signal('SIGCONT')
+    }
+    expect(await patiently.get('key')).toMatchObject({ state: 'completed', result })
+    expect(await patiently.begin('new', claim)).toMatchObject({ outcome: 'acquired', attempt: 1 })
+    const again = await patiently.transition('other', other, { to: 'completed', result, retentionMs: 60_000 })
+    expect(again).toEqual({ outcome: 'ok', applied: false })
+  })
+
+  test('a script that was forgotten is waited for, too', async () => {
+    const client = ioredis6(address)
+    const store = storeFor(client, { durability: patient })
+    await client.script('FLUSH')
+    expect(await store.begin('key', claim)).toMatchObject({ outcome: 'acquired' })
+  })
+})
