@@ -1,0 +1,30 @@
+/** Every error of the driver, the server or the network becomes one of the two that a store may throw. */
+import { IdempotencyError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
+
+/** What stays wrong until somebody changes it, by the server's code. */
+const ADVICE: Readonly<Record<number, string>> = {
+  13: 'Give this user the role readWrite on the database.',
+  18: 'Check user and password.',
+  20: 'Transactions need a replica set.',
+  85: 'Drop that index, or give the store a collection of its own.',
+  121: 'Remove the validator of the collection.',
+  40415: 'The store needs MongoDB 5.0 or later.',
+}
+
+/** What `cause` means to the caller of a store. Errors of this library stay what they are. */
+export function explain(cause: unknown, applied: 'no' | 'unknown'): IdempotencyError {
+  if (cause instanceof IdempotencyError) return cause
+  const advice = ADVICE[codeOf(cause)]
+  if (advice) return new StoreMisconfiguredError(`MongoDB refused: ${String(cause)}. ${advice}`, { cause })
+  return new StoreUnavailableError(`MongoDB failed: ${String(cause)}`, { applied, cause })
+}
+
+export function codeOf(error: unknown): number {
+  return Number((error as { code?: unknown } | null)?.code)
+}
+
+/** True where the server rolled the transaction back, so that the same again may succeed. */
+export function isRolledBack(error: unknown): boolean {
+  const { hasErrorLabel } = (error ?? {}) as { hasErrorLabel?(label: string): boolean }
+  return hasErrorLabel?.call(error, 'TransientTransactionError') ?? false
+}

@@ -1,0 +1,178 @@
+import {
+  type Change,
+  type Claim,
+  type IdempotencyStore,
+  InvalidOptionError,
+  type ListQuery,
+  listed,
+  reduce,
+  requireRoom,
+} from '@retryproof/core'
+import { type Seen, toSeen, variablesOf } from './document.ts'
+import { codeOf, explain, isRolledBack } from './errors.ts'
+import { begin, fields, listable, purgeable, touch, transition } from './pipelines.ts'
+import { type MongoCollection, READABLE, requireCollection } from './schema.ts'
+
+/** What the store uses of a session of the driver. */
+export interface MongoSession {
+  inTransaction(): boolean
+  withTransaction<T>(work: () => Promise<T>, options: object): Promise<T>
+  endSession(): Promise<void>
+}
+
+export interface MongodbStoreOptions<Session> {
+  /** Where the records are; make it with `migrate`. Its client stays the caller's. */
+  readonly collection: MongoCollection<Session>
+  /** Replaces the server's clock (ms). For tests only. */
+  readonly now?: () => number
+}
+
+/** A store with everything but `watch`. */
+export type MongodbStore<Session> = IdempotencyStore<Session> &
+  Required<Pick<IdempotencyStore<Session>, 'purge' | 'list' | 'bind' | 'transaction'>>
+
+const MAX_TRIES = 5
+const DUPLICATE_KEY = 11000
+const DEFAULT_GRACE_MS = 60_000
+/** Two values and what surrounds them are less than the 16 MiB of a document. */
+const MAX_VALUE_BYTES = 5 * 2 ** 20
+const DURABLY = { ...READABLE, writeConcern: { w: 'majority', j: true } }
+const COMMITTED = { ...READABLE, readPreference: 'primary', readConcern: { level: 'majority' } }
+const IN_TRANSACTION = {
+  readPreference: 'primary',
+  readConcern: { level: 'snapshot' },
+  writeConcern: DURABLY.writeConcern,
+}
+
+/** Keeps records in a collection of MongoDB; each operation is one command, by the server's clock. */
+export function mongodbStore<Session extends MongoSession>({
+  collection,
+  now,
+}: MongodbStoreOptions<Session>): MongodbStore<Session> {
+  const clock = () => now?.() ?? '$$NOW'
+  let checked: Promise<void> | undefined
+
+  /** The server would make a missing collection by itself: it is looked for once, before the first call. */
+  function check(): Promise<void> {
+    checked ??= requireCollection(collection).catch((error) => {
+      checked = undefined
+      throw explain(error, 'no')
+    })
+    return checked
+  }
+
+  async function* find(filter: object, options: object, variables = {}): AsyncGenerator<Seen & { key: string }> {
+    await check()
+    try {
+      const found = collection.find(filter, { ...COMMITTED, ...options, let: { now: clock(), ...variables } })
+      for await (const document of found) yield { key: (document as { _id: string })._id, ...toSeen(document) }
+    } catch (error) {
+      throw explain(error, 'no')
+    }
+  }
+
+  /** Runs the one command that decides; the projection says what it shows. */
+  async function update(key: string, pipeline: object[], values: object, options: object, tx?: Session): Promise<Seen> {
+    if (tx && !tx.inTransaction()) throw new InvalidOptionError('tx', 'no transaction is open on this session')
+    const stale = tx !== undefined && !isStarting(tx)
+    const variables = { now: clock(), touch: stale, ...variablesOf(values) }
+    await check()
+    const all = { ...(tx ? { ...READABLE, session: tx } : DURABLY), upsert: stale, ...options, let: variables }
+    for (let tries = 1; ; tries++) {
+      try {
+        return toSeen(await collection.findOneAndUpdate({ _id: key }, pipeline, all))
+      } catch (error) {
+        // as it is, so that whoever runs the transaction sees that it may run again
+        if (tx && isRolledBack(error)) throw error
+        const collided = codeOf(error) === DUPLICATE_KEY
+        if (!collided || tx || tries === MAX_TRIES) throw explain(error, collided ? 'no' : 'unknown')
+      }
+    }
+  }
+
+  /** The pipelines decide as `reduce` does: of what they saw, or of what a begin left, it says what to answer. */
+  const operations = (tx?: Session) => ({
+    async begin(key: string, claim: Claim) {
+      requireRoom(MAX_VALUE_BYTES, claim)
+      const options = { projection: fields.begin, returnDocument: 'after', upsert: true }
+      const after = await update(key, begin, claim, options, tx)
+      const { reply } = reduce(after.record, { op: 'begin', claim }, after.now)
+      // where lease and retention are 0, what it left has expired, and reduce acquires it once more
+      return { ...reply, token: after.record?.token ?? reply.token }
+    },
+    async transition(key: string, token: number, change: Change) {
+      requireRoom(MAX_VALUE_BYTES, change)
+      const options = { projection: fields.transition(change.to), returnDocument: 'before' }
+      const before = await update(key, transition[change.to], { token, ...change }, options, tx)
+      return reduce(before.record, { op: 'transition', token, change }, before.now).reply
+    },
+    async get(key: string) {
+      if (tx) return seen(await update(key, touch, {}, { projection: fields.get }, tx))
+      for await (const found of find({ _id: key }, { projection: fields.get, limit: 1 })) return seen(found)
+      return null
+    },
+  })
+
+  async function transaction<T>(work: (tx: Session) => T | Promise<T>): Promise<T> {
+    const session = collection.db.client.startSession()
+    let committing = false
+    try {
+      return await session.withTransaction(async () => {
+        committing = false
+        const value = await work(session)
+        committing = true
+        return value
+      }, IN_TRANSACTION)
+    } catch (error) {
+      if (isRolledBack(error)) throw explain(error, 'no')
+      throw committing ? explain(error, 'unknown') : error
+    } finally {
+      await session.endSession()
+    }
+  }
+
+  async function purge({ limit, graceMs: grace = DEFAULT_GRACE_MS }: { limit: number; graceMs?: number }) {
+    const keys: string[] = []
+    const options = { projection: fields.facts, limit, batchSize: limit }
+    for await (const { key } of find(purgeable, options, { grace })) keys.push(key)
+    try {
+      const filter = { ...purgeable, _id: { $in: keys } }
+      return (await collection.deleteMany(filter, { ...DURABLY, let: { now: clock(), grace } })).deletedCount
+    } catch (error) {
+      throw explain(error, 'unknown')
+    }
+  }
+
+  async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery) {
+    let count = 0
+    for await (const { key, record, now } of find(listable(query), { projection: fields.facts })) {
+      if (count >= limit) return
+      const found = record && listed(key, record, query, now)
+      if (!found) continue
+      count++
+      yield found
+    }
+  }
+
+  return {
+    capabilities: {
+      clock: 'store',
+      durable: true,
+      shared: 'network',
+      transactional: 'async',
+      maxValueBytes: MAX_VALUE_BYTES,
+    },
+    ...operations(),
+    bind: operations,
+    transaction,
+    purge,
+    list,
+  }
+}
+
+const seen = ({ record, now }: Seen) => reduce(record, { op: 'get' }, now).reply
+
+/** Only the first statement of a transaction is sure to see what stands now; the later ones read the same snapshot. */
+function isStarting(session: object): boolean {
+  return (session as { transaction?: { isStarting?: boolean } }).transaction?.isStarting === true
+}

@@ -1,0 +1,135 @@
+/**
+ * The contract as aggregation pipelines: one `findAndModify` for each operation. Their text is constant; each value
+ * comes in through `let`, as a `$literal`, so that no `$` in it is ever read as an expression.
+ *
+ * `$$now` is `$$NOW`, or the injected milliseconds. The server fixes it when a command starts, before it waits for the
+ * record: a record therefore keeps the clock of its last change (`at`), and time never runs backwards for it.
+ */
+import { acceptedFrom, type Change, type ListQuery } from '@retryproof/core'
+
+/** The layout of a document. One of another layout is left as it is, and the call throws. */
+export const LAYOUT = 1
+
+type Expression = unknown
+const all = (...tests: Expression[]) => ({ $and: tests })
+const add = (...terms: Expression[]) => ({ $add: terms })
+const most = (...terms: Expression[]) => ({ $max: terms })
+const when = (test: Expression, then: Expression, otherwise: Expression) => ({ $cond: [test, then, otherwise] })
+
+const now = most('$$now', '$at')
+const microseconds = { $toLong: { $multiply: [{ $toDouble: '$$now' }, 1000] } }
+const leaseUntil = add('$$now', '$$lease')
+const kept = add('$$now', '$$retention')
+const keptPastLease = most('$expiresAt', add(leaseUntil, '$$retention'))
+
+// a document that is not there has no fields, and a missing field is less than any value
+const present = { $gt: ['$expiresAt', '$$now'] }
+const foreign = all({ $ne: ['$v', LAYOUT] }, { $ne: ['$$ROOT', { _id: '$_id' }] })
+const mine = { $eq: ['$token', '$$token'] }
+const claimed = { $eq: ['$fingerprint', '$$fingerprint'] }
+const leased = { $in: ['$state', ['in_progress', 'released']] }
+
+const replace = (next: Expression) => [{ $replaceWith: when(foreign, '$$ROOT', { $let: { vars: { now }, in: next } }) }]
+const change = (fields: object) => ({ $mergeObjects: ['$$ROOT', fields, { at: '$$now' }] })
+const tombstone = { v: LAYOUT, at: '$$now', state: 'tombstone', token: 0, expiresAt: '$$now' }
+/** In a transaction that may read an old snapshot "nothing" is a write too: it then fails as a conflict, and never answers. */
+const nothing = when('$$touch', { $mergeObjects: [tombstone, '$$ROOT', { touched: { $not: ['$touched'] } }] }, '$$ROOT')
+
+const attempt = {
+  at: '$$now',
+  state: 'in_progress',
+  token: most(add('$token', 1), microseconds),
+  owner: '$$owner',
+  leaseUntil,
+}
+
+export const begin = replace(
+  when(
+    { $not: [all(present, { $ne: ['$state', 'tombstone'] })] },
+    {
+      _id: '$_id',
+      v: LAYOUT,
+      ...attempt,
+      fingerprint: '$$fingerprint',
+      attempt: 1,
+      interrupted: false,
+      expiresAt: add(leaseUntil, '$$retention'),
+      request: { $ifNull: ['$$request', '$$REMOVE'] },
+    },
+    when(
+      all(claimed, leased, { $ne: ['$owner', '$$owner'] }, { $lte: ['$leaseUntil', '$$now'] }),
+      change({
+        ...attempt,
+        attempt: add('$attempt', 1),
+        interrupted: { $or: ['$interrupted', { $eq: ['$state', 'in_progress'] }] },
+        expiresAt: keptPastLease,
+      }),
+      nothing,
+    ),
+  ),
+)
+
+const swap = (to: Change['to'], next: Expression) =>
+  replace(when(all(mine, present, { $in: ['$state', acceptedFrom[to]] }), next, nothing))
+const settle = (to: 'completed' | 'failed') =>
+  swap(to, change({ state: to, result: '$$result', checkpoint: null, expiresAt: kept }))
+const longer = most('$leaseUntil', leaseUntil)
+
+export const transition: Record<Change['to'], object[]> = {
+  renew: swap(
+    'renew',
+    change({
+      leaseUntil: longer,
+      expiresAt: most('$expiresAt', add(longer, '$$retention')),
+      checkpoint: when({ $gt: ['$$checkpoint.seq', '$checkpoint.seq'] }, '$$checkpoint', '$checkpoint'),
+    }),
+  ),
+  completed: settle('completed'),
+  failed: settle('failed'),
+  // without a delay it is due at once: no clock stands before `at`
+  released: swap(
+    'released',
+    change({ state: 'released', owner: '', interrupted: '$$unresolved', leaseUntil, expiresAt: keptPastLease }),
+  ),
+  parked: swap('parked', change({ state: 'parked', expiresAt: kept })),
+  forgotten: swap('forgotten', { _id: '$_id', ...tombstone, token: '$token', expiresAt: leaseUntil }),
+}
+
+/** Changes nothing; a stale read of a transaction fails. */
+export const touch = replace(nothing)
+
+const names = ['v', 'at', 'state', 'token', 'fingerprint', 'attempt', 'interrupted', 'leaseUntil', 'expiresAt']
+const facts = { ...Object.fromEntries(names.map((name) => [name, 1])), now }
+const held = all({ $eq: ['$owner', '$$owner'] }, { $eq: ['$state', 'in_progress'] })
+
+/** What replies need, of the document after a `begin` and before a transition. */
+export const fields = {
+  facts,
+  begin: {
+    ...facts,
+    owner: 1,
+    request: when(all(held, { $gt: ['$attempt', 1] }), '$request', null),
+    checkpoint: when(held, '$checkpoint', null),
+    result: when(claimed, '$result', null),
+  },
+  transition: (to: Change['to']) => ({
+    ...facts,
+    'checkpoint.seq': 1,
+    result: when(all(mine, { $in: ['$state', [to, ...acceptedFrom[to]]] }), null, '$result'),
+  }),
+  get: { ...facts, request: 1, checkpoint: 1, result: 1 },
+}
+
+/** What `purge` removes: expired for long enough, and with a token that cannot be given out again. */
+export const purgeable = {
+  v: LAYOUT,
+  $expr: all({ $lte: ['$expiresAt', { $subtract: ['$$now', '$$grace'] }] }, { $lt: ['$token', microseconds] }),
+}
+
+/** Everything that `list` may give, and a little more. */
+export function listable({ namespace, state, stuckForMs }: ListQuery): object {
+  return {
+    ...(namespace !== undefined && { _id: { $gte: `${namespace}.`, $lt: `${namespace}/` } }),
+    state: state ?? (stuckForMs === undefined ? { $ne: 'tombstone' } : { $in: ['in_progress', 'released'] }),
+  }
+}

@@ -1,0 +1,78 @@
+/** The collection: what it is made of, how it is made, and whether the one that is there can hold records. */
+import { StoreMisconfiguredError } from '@retryproof/core'
+import { codeOf, explain } from './errors.ts'
+
+/** What the store uses of a collection of the driver. */
+export interface MongoCollection<Session = unknown> {
+  readonly collectionName: string
+  readonly db: {
+    readonly client: { startSession(): Session }
+    createCollection(name: string): Promise<unknown>
+    listCollections(filter: object, options: object): { toArray(): Promise<unknown[]> }
+  }
+  createIndexes(indexes: IndexSpecification[]): Promise<unknown>
+  findOneAndUpdate(filter: object, update: object[], options: object): Promise<unknown>
+  find(filter: object, options: object): AsyncIterable<unknown>
+  deleteMany(filter: object, options: object): Promise<{ readonly deletedCount: number }>
+}
+
+/** An index, as `createIndexes` takes it. */
+export interface IndexSpecification {
+  readonly name: string
+  readonly key: Record<string, 1>
+  readonly expireAfterSeconds: number
+}
+
+/** Said with each call, whatever the client's own defaults are. */
+export const READABLE = {
+  promoteValues: true,
+  promoteLongs: true,
+  promoteBuffers: true,
+  useBigInt64: false,
+  raw: false,
+}
+const NAMESPACE_EXISTS = 48
+
+/** The index besides `_id`. By it the server removes documents a minute after they expired; no answer depends on it. */
+export function schema(): IndexSpecification[] {
+  return [{ name: 'retryproof_expiry', key: { expiresAt: 1 }, expireAfterSeconds: 60 }]
+}
+
+/**
+ * Creates the collection and its index where they are missing, and checks them. Can be run again.
+ *
+ * @throws StoreMisconfiguredError when the collection that is there cannot hold records
+ */
+export async function migrate({ collection }: { readonly collection: MongoCollection }): Promise<void> {
+  try {
+    await collection.db.createCollection(collection.collectionName).catch((error) => {
+      if (codeOf(error) !== NAMESPACE_EXISTS) throw error
+    })
+    await requireCollection(collection)
+    await collection.createIndexes(schema())
+  } catch (error) {
+    throw explain(error, 'unknown')
+  }
+}
+
+/** @throws StoreMisconfiguredError when the collection is missing, or could merge keys or lose records */
+export async function requireCollection({ collectionName: name, db }: MongoCollection): Promise<void> {
+  const [found] = await db.listCollections({ name }, READABLE).toArray()
+  const problem = problemOf(found as Found | undefined)
+  if (problem) throw new StoreMisconfiguredError(`The collection '${name}' ${problem}.`)
+}
+
+interface Found {
+  readonly type: string
+  readonly options: { readonly collation?: { readonly locale: string }; readonly capped?: boolean }
+}
+
+function problemOf(found: Found | undefined): string | null {
+  if (!found) return 'does not exist: run migrate()'
+  const { type, options } = found
+  const another = 'give the store a collection of its own'
+  if (type !== 'collection') return `is a ${type}: ${another}`
+  if (options.capped) return `is capped, which loses records: ${another}`
+  if (!options.collation || options.collation.locale === 'simple') return null
+  return `has the collation '${options.collation.locale}', by which different keys can be one: ${another}`
+}
