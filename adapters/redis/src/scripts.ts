@@ -7,7 +7,7 @@ import { type Change, type Claim, type ListedRecord, type ListQuery, listed, typ
  * write something whatever happens, so that WAIT covers what the answer rests on; from ARGV[4] on what the command takes.
  *
  * Times are whole µs as decimal text, which a double holds exactly until 2255. Fields: s state, t token, o owner,
- * f fingerprint, a attempt, i interrupted, l leaseUntil, e expiresAt, q request, n checkpoint seq, c its data, r result.
+ * f fingerprint, a attempt, i 1 if interrupted, l leaseUntil, e expiresAt, q request, n checkpoint seq, c its data, r result.
  * Redis removes a record a minute after its expiry, so that a clock that steps back gives out no token twice.
  */
 export const script = `
@@ -56,10 +56,11 @@ if op == 'begin' then -- owner, fingerprint, leaseUs, retentionUs[, request]
   end
   state, token, fingerprint, lease = 'in_progress', math.max(token + 1, now), ARGV[5], now + ARGV[6]
   expires = math.max(expires, lease + ARGV[7])
-  local fields = { 't', S(token), 'o', ARGV[4], 'f', fingerprint, 'a', attempt, 'i', interrupted and 1 or 0, 'l', S(lease) }
-  if not live and ARGV[8] then fields[13], fields[14] = 'q', ARGV[8] end -- no nil in the middle: redis.call refuses it
+  local fields = { 't', S(token), 'o', ARGV[4], 'f', fingerprint, 'a', attempt, 'l', S(lease) } -- no nil: redis.call refuses it
+  if interrupted then fields[11], fields[12] = 'i', 1 end
+  if not live and ARGV[8] then fields[11], fields[12] = 'q', ARGV[8] end
   save(unpack(fields))
-  if not live then redis.call('HDEL', key, 'n', 'c', 'r', ARGV[8] and 'n' or 'q') end
+  if not live then redis.call('HDEL', key, 'i', 'n', 'c', 'r', ARGV[8] and 'i' or 'q') end
   return view('acquired', 'work')
 end
 
@@ -85,7 +86,9 @@ if op == 'tombstone' then
   redis.call('HDEL', key, 'o', 'f', 'a', 'i', 'l', 'q', 'n', 'c', 'r')
 elseif op == 'released' then
   expires = math.max(expires, now + us + retention)
-  save('o', '', 'l', us == '0' and us or S(now + us), 'i', ARGV[7])
+  lease = us == '0' and us or S(now + us)
+  if ARGV[7] == '1' then save('o', '', 'l', lease, 'i', 1) else save('o', '', 'l', lease) end
+  if ARGV[7] == '0' then redis.call('HDEL', key, 'i') end
 elseif op == 'parked' then
   expires = now + retention
   save()
