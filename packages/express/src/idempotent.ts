@@ -1,21 +1,41 @@
 /** Express 5 and 4: from their requests and responses to an exchange, and back. */
-import type { Attempt, Idempotency } from '@retryproof/core'
-import { attemptFor, createGuard, type Exchange, type HttpOptions } from '@retryproof/http'
-import { type CapturedResponse, captureResponse, headerFields, requestBody, sendResponse } from '@retryproof/http/node'
+import {
+  attemptFor,
+  createGuard,
+  type Exchange,
+  type Guarding,
+  type HandlerAttempt,
+  type HttpOptions,
+  PreconditionError,
+} from '@retryproof/http'
+import {
+  answerEarly,
+  type CapturedResponse,
+  captureResponse,
+  headerFields,
+  requestBody,
+  sendResponse,
+} from '@retryproof/http/node'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { routePattern } from './route-pattern.ts'
 
-/** What a handler is told besides its request. */
-export interface HandlerContext {
-  /** `undefined` where the request passed without protection: another method, or no key and none required. */
-  readonly attempt: Attempt | undefined
-}
-
 /** A handler that is given to `idempotent` instead of coming after it. What it throws goes to Express's error handlers. */
-export type IdempotentHandler = (req: Request, res: Response, context: HandlerContext) => unknown
+export type IdempotentHandler = (
+  req: Request,
+  res: Response,
+  /** `attempt` is undefined where the request passed without protection: another method, or no key and none required. */
+  context: { readonly attempt: HandlerAttempt | undefined },
+) => unknown
+
+/** A handler that writes on an open transaction, which commits together with what it answers. */
+export type TransactionHandler<Tx> = (
+  req: Request,
+  res: Response,
+  context: { readonly attempt: HandlerAttempt; readonly tx: Tx },
+) => unknown
 
 /** The attempt that handles this request; `undefined` where it passed without protection. */
-export function attemptOf(req: Request): Attempt | undefined {
+export function attemptOf(req: Request): HandlerAttempt | undefined {
   return attemptFor(req)
 }
 
@@ -26,20 +46,40 @@ export function attemptOf(req: Request): Attempt | undefined {
  *
  * @throws InvalidOptionError naming the option and what it must be
  */
-export function idempotent(
-  idempotency: Pick<Idempotency, 'operation'>,
+export function idempotent<Tx>(
+  idempotency: Guarding<Tx>,
+  options: HttpOptions<Request> & { readonly transaction: true },
+  handler: TransactionHandler<Tx>,
+): RequestHandler
+export function idempotent<Tx>(
+  idempotency: Guarding<Tx>,
   options: HttpOptions<Request>,
   handler?: IdempotentHandler,
+): RequestHandler
+export function idempotent<Tx>(
+  idempotency: Guarding<Tx>,
+  options: HttpOptions<Request>,
+  handler?: (req: Request, res: Response, context: never) => unknown,
 ): RequestHandler {
-  const guard = createGuard(idempotency, options)
+  const guard = createGuard<Request, Tx>(idempotency, options, { hasHandler: handler !== undefined })
 
-  /** Errors that come after the answer wait for it to have left, since Express then cuts the connection. */
-  function proceed(req: Request, res: Response, next: NextFunction, sent: Promise<void>): void {
-    const run = async () => (handler ? handler(req, res, { attempt: attemptFor(req) }) : next())
-    run().catch(async (error: unknown) => {
+  /** Resolves when the handler is done; what it throws is Express's. After its end, an answer leaves before that is told. */
+  async function proceed(
+    req: Request,
+    res: Response,
+    next: NextFunction,
+    sent?: Promise<void>,
+    tx?: Tx,
+  ): Promise<void> {
+    try {
+      if (handler) await handler(req, res, { attempt: attemptFor(req), tx } as never)
+      else next()
+    } catch (error) {
+      if (res.writableEnded && tx !== undefined) throw error
       if (res.writableEnded) await sent
-      next(error)
-    })
+      if (error instanceof PreconditionError && !res.headersSent) sendResponse(res, error.response)
+      else next(error)
+    }
   }
 
   async function serve(req: Request, res: Response, next: NextFunction): Promise<void> {
@@ -49,15 +89,21 @@ export function idempotent(
       isSent = resolve
     })
     try {
-      const decision = await guard.handle(toExchange(req, res, middleware), () => {
-        captured = captureResponse(res, guard.options)
-        proceed(req, res, next, sent)
-        return captured.answered
+      const decision = await guard.handle(toExchange(req, res, middleware), {
+        async execute(_attempt, tx) {
+          captured?.discard()
+          captured = captureResponse(res, guard.limits)
+          const { answered } = captured
+          const done = proceed(req, res, next, sent, tx)
+          if (tx !== undefined) await Promise.all([answered, done])
+          return answered
+        },
+        answerEarly: (response) => answerEarly(res, response),
       })
-      if (decision === 'pass') proceed(req, res, next, sent)
-      else if (decision === 'own') captured?.release()
-      else if (captured) captured.replace(decision)
-      else sendResponse(res, decision)
+      if (decision.kind === 'pass') await proceed(req, res, next)
+      else if (decision.kind === 'own') captured?.release(decision.headers)
+      else if (decision.kind === 'send' && captured) captured.replace(decision.response)
+      else if (decision.kind === 'send') sendResponse(res, decision.response)
     } catch (error) {
       // a response that the handler destroyed has nobody left to answer
       if (captured?.discard() !== 'destroyed') next(error)
@@ -67,8 +113,7 @@ export function idempotent(
   }
 
   const middleware: RequestHandler = (req, res, next) => {
-    if (guard.covers(req.method)) void serve(req, res, next)
-    else proceed(req, res, next, Promise.resolve())
+    void (guard.covers(req.method) ? serve(req, res, next) : proceed(req, res, next))
   }
   return middleware
 }

@@ -1,1 +1,2 @@
-export { attemptOf, type HandlerContext, type IdempotentHandler, idempotent } from './idempotent.ts'
+export { attemptOf, type IdempotentHandler, idempotent, type TransactionHandler } from './idempotent.ts'
+export { serveStatus } from './status.ts'

@@ -2,7 +2,7 @@
 import { canonicalize, InvalidCallError, InvalidOptionError } from '@retryproof/core'
 import { type Exchange, mediaTypeOf, type RequestBody } from './exchange.ts'
 import { parseFaithfulJson } from './faithful-json.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ResolvedOptions } from './read-options.ts'
 import { Refusal } from './refusal.ts'
 
 /**

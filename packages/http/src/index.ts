@@ -1,7 +1,27 @@
+export { type DescribedOptions, describeIdempotency, type IdempotencyDescription } from './describe.ts'
 export type { Exchange, HandlerAnswer, HeaderField, HttpResponse, RequestBody } from './exchange.ts'
 export type { FingerprintOptions } from './fingerprint.ts'
-export { attemptFor, createGuard, type Decision, type Guard } from './guard.ts'
+export {
+  attemptFor,
+  createGuard,
+  type Decision,
+  type Guard,
+  type HandlerAttempt,
+  type HandlerCalls,
+} from './guard.ts'
 export type { KeySyntax } from './key-header.ts'
-export type { HttpOptions } from './options.ts'
+export type { Notice, Notifier } from './notifier.ts'
+export type { HttpOptions, RequestKey } from './options.ts'
 export type { AnswerHead, RecordPolicy } from './outcome-policy.ts'
+export {
+  type ConditionalRequest,
+  type CurrentVersion,
+  type Expected,
+  PreconditionError,
+  type PreconditionOptions,
+  precondition,
+  preconditionFailed,
+} from './precondition.ts'
+export type { Guarding } from './read-options.ts'
+export { type StatusResource, type StatusResourceOptions, statusResource } from './status-resource.ts'
 export { responseSerializer } from './stored-response.ts'

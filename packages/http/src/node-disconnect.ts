@@ -20,14 +20,12 @@ export interface Disconnect {
 }
 
 /** What Node sets when the connection is closed, and what `stream.pipeline` looks at. */
-interface Closable {
-  destroyed: boolean
-  _closed: boolean
+export function setClosed(res: ServerResponse, closed: boolean): void {
+  Object.assign(res, { destroyed: closed, _closed: closed })
 }
 
 export function hideDisconnect(res: ServerResponse, { phase, onAbandoned }: Disconnect): HiddenDisconnect {
   const { emit } = res
-  const closable = res as unknown as Closable
   let isGone = false
   let isHidden = false
   let pipes = 0
@@ -36,7 +34,7 @@ export function hideDisconnect(res: ServerResponse, { phase, onAbandoned }: Disc
     isGone = true
     const now = phase()
     isHidden = now === 'buffering' || (now === 'passing' && pipes > 0)
-    if (isHidden) setClosed(false)
+    if (isHidden) setClosed(res, false)
     else emit.call(res, 'close')
     // a writer that waits for the connection to take more goes on
     if (now === 'passing') emit.call(res, 'drain')
@@ -49,11 +47,6 @@ export function hideDisconnect(res: ServerResponse, { phase, onAbandoned }: Disc
       const broke = !source.readableEnded && !source.errored
       if (isGone && broke && phase() !== 'over') onAbandoned()
     })
-  }
-
-  function setClosed(closed: boolean): void {
-    closable.destroyed = closed
-    closable._closed = closed
   }
 
   res.emit = (event: string | symbol, ...values: unknown[]): boolean => {
@@ -70,7 +63,7 @@ export function hideDisconnect(res: ServerResponse, { phase, onAbandoned }: Disc
     reveal() {
       if (!isHidden) return
       isHidden = false
-      setClosed(true)
+      setClosed(res, true)
       emit.call(res, 'close')
     },
   }

@@ -3,7 +3,7 @@
  * as if it had been sent (`headersSent`, `writableEnded`), so that whoever writes to it afterwards fails as ever.
  */
 import type { ServerResponse } from 'node:http'
-import type { HandlerAnswer, HttpResponse } from './exchange.ts'
+import type { HandlerAnswer, HeaderField, HttpResponse } from './exchange.ts'
 import { hideDisconnect } from './node-disconnect.ts'
 import { changedHeaders, copyHeaders, restoreHeaders, sendResponse } from './node-headers.ts'
 import {
@@ -23,8 +23,8 @@ export interface CapturedResponse {
   readonly answered: Promise<HandlerAnswer>
   /** The client is not there any more. */
   readonly isClientGone: boolean
-  /** Lets the handler's answer go. */
-  release(): void
+  /** Lets the handler's answer go, with these headers more where they can still be added. */
+  release(headers?: readonly HeaderField[]): void
   /** Drops it and sends this one; cuts the connection where a part of the handler's has left already. */
   replace(response: HttpResponse): void
   /** Drops it and leaves the response as it was before the handler, unless that destroyed it. */
@@ -36,6 +36,8 @@ export interface CaptureLimits {
   readonly maxResponseBytes: number
   /** Every body does. */
   readonly stream: boolean
+  /** No body does, however long. */
+  readonly whole?: boolean
 }
 
 /** What Node itself derives `headersSent` and `writableEnded` from. */
@@ -46,7 +48,10 @@ interface Sealable {
 
 const streamedTypes = /^(text\/event-stream|application\/x-ndjson)\s*(;|$)/i
 
-export function captureResponse(res: ServerResponse, { maxResponseBytes, stream }: CaptureLimits): CapturedResponse {
+export function captureResponse(
+  res: ServerResponse,
+  { maxResponseBytes, stream, whole = false }: CaptureLimits,
+): CapturedResponse {
   const { write, end, writeHead, flushHeaders, destroy } = res
   const sealable = res as unknown as Sealable
   const before = copyHeaders(res)
@@ -131,7 +136,7 @@ export function captureResponse(res: ServerResponse, { maxResponseBytes, stream 
     res.statusMessage = message
     head = { status, message }
     sealable._header = 'captured'
-    if (stream || streamedTypes.test(String(res.getHeader('content-type')))) pass()
+    if (!whole && (stream || streamedTypes.test(String(res.getHeader('content-type'))))) pass()
     return res
   }
 
@@ -143,7 +148,7 @@ export function captureResponse(res: ServerResponse, { maxResponseBytes, stream 
     if (hasPassed) return forward(bytes, callback)
     hold(bytes)
     if (callback) process.nextTick(callback)
-    return size <= maxResponseBytes || pass()
+    return whole || size <= maxResponseBytes || pass()
   }
 
   res.end = (...values: unknown[]) => {
@@ -161,9 +166,9 @@ export function captureResponse(res: ServerResponse, { maxResponseBytes, stream 
   res.flushHeaders = () => {
     if (phase === 'buffering') {
       requireHead()
-      if (!hasPassed) pass()
+      if (!hasPassed && !whole) pass()
     }
-    flushHeaders.call(res)
+    if (phase !== 'buffering') flushHeaders.call(res)
   }
 
   res.destroy = (error?: Error) => {
@@ -180,11 +185,12 @@ export function captureResponse(res: ServerResponse, { maxResponseBytes, stream 
     get isClientGone() {
       return client.isGone
     },
-    release() {
+    release(headers = []) {
       open()
       if (head && !hasPassed) {
         res.statusCode = head.status
         res.statusMessage = head.message
+        for (const [name, value] of headers) res.setHeader(name, value)
       }
       Reflect.apply(end, res, held.length > 0 ? [concatenate(held)] : [])
       client.reveal()

@@ -20,17 +20,27 @@ interface Problem {
 export const problems = {
   'key-missing': { status: 400, title: 'Idempotency-Key is missing', retryable: false },
   'key-invalid': { status: 400, title: 'Idempotency-Key is not valid', retryable: false },
+  'callback-refused': { status: 400, title: 'The callback address is not allowed', retryable: false },
   'body-invalid': { status: 400, title: 'The body cannot be told from another', retryable: false },
+  'unknown-operation': { status: 404, title: 'There is no such operation', retryable: false },
   'in-progress': { status: 409, title: 'A request with this Idempotency-Key is in progress', retryable: true },
   'lease-lost': { status: 409, title: 'Another attempt took this Idempotency-Key over', retryable: true },
+  conflict: { status: 409, title: 'The write lost against another', retryable: true },
   'outcome-unknown': { status: 409, title: 'The outcome of an earlier attempt is unknown', retryable: false },
   'not-replayable': { status: 410, title: 'Done before, but the answer was not kept', retryable: false },
+  'precondition-failed': { status: 412, title: 'The resource has changed', retryable: false },
   'body-too-large': { status: 413, title: 'The body is too large', retryable: false },
   'body-unsupported': { status: 415, title: 'This kind of body is not supported', retryable: false },
   'key-reused': { status: 422, title: 'Idempotency-Key was used for another request', retryable: false },
-  'replayed-failure': { status: 500, title: 'The operation failed for good', retryable: false },
+  'precondition-required': {
+    status: 428,
+    title: 'The request must name the version that it changes',
+    retryable: false,
+  },
+  failed: { status: 500, title: 'The operation failed for good', retryable: false },
   undecodable: { status: 500, title: 'The recorded answer cannot be read', retryable: false },
   unavailable: { status: 503, title: 'Idempotency cannot be guaranteed right now', retryable: true },
+  'not-running': { status: 503, title: 'The operation is not done, and is not running', retryable: true },
   draining: { status: 503, title: 'This server is shutting down', retryable: true },
 } as const satisfies Record<string, Problem>
 
@@ -41,6 +51,9 @@ export interface ProblemOptions {
   readonly maxRetryAfterMs: number
 }
 
+/** Where problems are explained unless the application has a page of its own. */
+export const DOCS = 'https://www.npmjs.com/package/@retryproof/http'
+
 const utf8 = new TextEncoder()
 
 const typeByCode: Partial<Record<IdempotencyErrorCode, ProblemType>> = {
@@ -49,7 +62,10 @@ const typeByCode: Partial<Record<IdempotencyErrorCode, ProblemType>> = {
   LEASE_LOST: 'lease-lost',
   OUTCOME_UNKNOWN: 'outcome-unknown',
   NOT_REPLAYABLE: 'not-replayable',
-  REPLAYED_FAILURE: 'replayed-failure',
+  REPLAYED_FAILURE: 'failed',
+  POISONED: 'failed',
+  TRANSACTION_CONFLICT: 'conflict',
+  INVALID_TOKEN: 'key-invalid',
   UNDECODABLE: 'undecodable',
   DRAINING: 'draining',
   STORE_UNAVAILABLE: 'unavailable',
@@ -63,29 +79,43 @@ const typeByField: Partial<Record<InvalidCallError['field'], ProblemType>> = {
 
 /** What went wrong inside is for the operator, who has the events; a client is told what to do. */
 const details: Partial<Record<ProblemType, string>> = {
+  conflict:
+    'The write lost against another one, and left nothing behind. Send the same request again with the same key.',
   unavailable:
     'The record of this key cannot be reached. Nothing is lost: send the same request again with the same key.',
   undecodable: 'The request was handled before, and is not handled again under this key. Ask the operator.',
-  'replayed-failure': 'The request was handled before, and is not handled again under this key. Ask the operator.',
+  failed: 'The request was handled before, and is not handled again under this key. Ask the operator.',
 }
 
 /** The response for an error of this library; `undefined` for what is the application's to handle. */
 export function problemFor(error: unknown, { docs, maxRetryAfterMs }: ProblemOptions): HttpResponse | undefined {
   const type = typeOf(error)
   if (!type) return undefined
-  const { status, title, retryable } = problems[type]
   const detail = details[type] ?? (error as Error).message
+  const headers: HeaderField[] = []
+  if (problems[type].retryable) headers.push(['Retry-After', retryAfter(error, maxRetryAfterMs)])
+  if (!(error instanceof NotReplayableError)) return problemResponse(type, detail, docs, headers)
+  const original = originalOf(error)
+  if (original?.location !== undefined) headers.push(['Location', original.location])
+  return problemResponse(type, detail, docs, headers, { original })
+}
+
+export function problemResponse(
+  type: ProblemType,
+  detail: string,
+  docs: string,
+  more: readonly HeaderField[] = [],
+  members: Readonly<Record<string, unknown>> = {},
+): HttpResponse {
+  const { status, title, retryable } = problems[type]
   const instance = `urn:uuid:${crypto.randomUUID()}`
-  const original = error instanceof NotReplayableError ? originalOf(error) : undefined
-  const body = { type: withFragment(docs, type), title, status, detail, instance, retryable, original }
+  const body = { type: withFragment(docs, type), title, status, detail, instance, retryable, ...members }
   const headers: HeaderField[] = [
     ['Content-Type', 'application/problem+json'],
     ['Cache-Control', 'no-store'],
     ['Link', `<${docs}>; rel="describedby"`],
   ]
-  if (retryable) headers.push(['Retry-After', retryAfter(error, maxRetryAfterMs)])
-  if (original?.location !== undefined) headers.push(['Location', original.location])
-  return { status, headers, body: utf8.encode(JSON.stringify(body)) }
+  return { status, headers: [...headers, ...more], body: utf8.encode(JSON.stringify(body)) }
 }
 
 function typeOf(error: unknown): ProblemType | undefined {

@@ -30,6 +30,12 @@ export function storable({ status, headers, body }: HttpResponse): HttpResponse 
   return { status, headers: kept, body }
 }
 
+/** A response for whoever sends the request again; without one (`guarantee: 'semantic'`), that it is done. */
+export function replayOf(recorded: HttpResponse | undefined): HttpResponse {
+  const { status, headers, body } = recorded ?? { status: 204, headers: [], body: new Uint8Array() }
+  return { status, headers: [...headers, ['Idempotency-Replayed', 'true']], body }
+}
+
 const LINE_FEED = 10
 const utf8 = new TextEncoder()
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,66 +1,26 @@
-import {
-  type Attempt,
-  createIdempotency,
-  InvalidCallError,
-  InvalidOptionError,
-  MismatchError,
-  unscoped,
-} from '@retryproof/core'
-import { memoryStore } from '@retryproof/memory'
+import { contentKey, InvalidCallError, InvalidOptionError, MismatchError, unscoped } from '@retryproof/core'
 import { describe, expect, it } from 'vitest'
-import { attemptFor, createGuard, type Exchange, type HandlerAnswer, type HttpOptions } from '../src/index.ts'
-
-interface Asked {
-  readonly user: string
-}
-
-const text = (value: string) => new TextEncoder().encode(value)
-
-function setUp(options: Partial<HttpOptions<Asked>> = {}) {
-  const idempotency = createIdempotency({ store: memoryStore(), namespace: 'test' })
-  const guard = createGuard<Asked>(idempotency, { scope: ({ user }) => user, ...options })
-  const attempts: Attempt[] = []
-
-  /** What became of one request, and how often the handler has run by then. */
-  async function ask(exchange: Partial<Exchange<Asked>> = {}, answer: Partial<HandlerAnswer['response']> = {}) {
-    const native = exchange.native ?? { user: 'ann' }
-    const decision = await guard.handle(
-      {
-        method: 'POST',
-        target: '/charges',
-        route: '/charges',
-        headers: [['Idempotency-Key', 'k1']],
-        body: text('{}'),
-        ...exchange,
-        native,
-      },
-      async (attempt) => {
-        attempts.push(attempt)
-        expect(attemptFor(native)).toBe(attempt)
-        const response = { status: 201, headers: [], body: text('done'), ...answer }
-        return { response, replayable: true }
-      },
-    )
-    return { decision, runs: attempts.length, status: typeof decision === 'string' ? decision : decision.status }
-  }
-  return { ask, guard, idempotency }
-}
+import type { HttpOptions } from '../src/index.ts'
+import { type Asked, setUp, text } from './set-up.ts'
 
 describe('a guarded request', () => {
   it('runs once, and is replayed with a mark', async () => {
     const { ask } = setUp()
-    expect(await ask()).toMatchObject({ decision: 'own', runs: 1 })
+    expect(await ask()).toMatchObject({ status: 'own', runs: 1 })
     const { decision, runs } = await ask()
     expect(runs).toBe(1)
-    expect(decision).toEqual({ status: 201, headers: [['Idempotency-Replayed', 'true']], body: text('done') })
+    expect(decision).toEqual({
+      kind: 'send',
+      response: { status: 201, headers: [['Idempotency-Replayed', 'true']], body: text('done') },
+    })
   })
 
   it('is told from one of another user, operation or method', async () => {
     const { ask } = setUp({ methods: ['PUT'] })
     await ask()
-    expect(await ask({ native: { user: 'bob' } })).toMatchObject({ decision: 'own', runs: 2 })
-    expect(await ask({ route: '/refunds', target: '/refunds' })).toMatchObject({ decision: 'own', runs: 3 })
-    expect(await ask({ method: 'PUT' })).toMatchObject({ decision: 'own', runs: 4 })
+    expect(await ask({ native: { user: 'bob' } })).toMatchObject({ status: 'own', runs: 2 })
+    expect(await ask({ route: '/refunds', target: '/refunds' })).toMatchObject({ status: 'own', runs: 3 })
+    expect(await ask({ method: 'PUT' })).toMatchObject({ status: 'own', runs: 4 })
   })
 
   it('is a mismatch with another body or target, and the first answer stays', async () => {
@@ -73,7 +33,7 @@ describe('a guarded request', () => {
 
   it('needs a key, unless none is required', async () => {
     expect(await setUp().ask({ headers: [] })).toMatchObject({ status: 400, runs: 0 })
-    expect(await setUp({ required: false }).ask({ headers: [] })).toMatchObject({ decision: 'pass', runs: 0 })
+    expect(await setUp({ required: false }).ask({ headers: [] })).toMatchObject({ status: 'pass', runs: 0 })
     expect(await setUp({ required: false }).ask({ headers: [['Idempotency-Key', '"']] })).toMatchObject({ status: 400 })
   })
 
@@ -91,9 +51,9 @@ describe('a guarded request', () => {
 
   it('is not run without a name for the operation', async () => {
     await expect(setUp().ask({ route: undefined })).rejects.toThrow(InvalidOptionError)
-    expect(await setUp({ operation: 'charge' }).ask({ route: undefined })).toMatchObject({ decision: 'own' })
+    expect(await setUp({ operation: 'charge' }).ask({ route: undefined })).toMatchObject({ status: 'own' })
     expect(await setUp({ operation: ({ user }) => `charge by ${user}` }).ask({ route: undefined })).toMatchObject({
-      decision: 'own',
+      status: 'own',
     })
   })
 
@@ -139,15 +99,17 @@ describe('a guarded request', () => {
       body: text(''),
       native: { user: 'ann' },
     } as const
-    await expect(guard.handle(exchange, () => Promise.reject(error))).rejects.toBe(error)
+    await expect(
+      guard.handle(exchange, { execute: () => Promise.reject(error), answerEarly: async () => {} }),
+    ).rejects.toBe(error)
   })
 })
 
 describe('which answers are recorded', () => {
   const released = async (options: Partial<HttpOptions<Asked>>, status: number) => {
     const { ask } = setUp(options)
-    await ask({}, { status })
-    return (await ask({}, { status })).runs === 2
+    await ask({}, { answer: { status } })
+    return (await ask({}, { answer: { status } })).runs === 2
   }
   const statuses = [
     200, 201, 204, 303, 304, 400, 401, 403, 404, 407, 408, 409, 410, 412, 422, 423, 425, 428, 429, 500, 502, 503,
@@ -165,18 +127,55 @@ describe('which answers are recorded', () => {
 
   it('never one that was compressed for one client', async () => {
     const { ask } = setUp()
-    await ask(
-      {},
-      {
-        status: 201,
-        headers: [
-          ['Content-Encoding', 'gzip'],
-          ['Location', '/charges/1'],
-        ],
-      },
-    )
-    const { decision, runs } = await ask()
-    expect(runs).toBe(1)
-    expect(decision).toMatchObject({ status: 410, headers: expect.arrayContaining([['Location', '/charges/1']]) })
+    const headers = [
+      ['Content-Encoding', 'gzip'],
+      ['Location', '/charges/1'],
+    ] as const
+    await ask({}, { answer: { status: 201, headers } })
+    expect(await ask()).toMatchObject({ status: 410, runs: 1, headers: { location: '/charges/1' } })
+  })
+})
+
+describe('a replay', () => {
+  it('tells how long it goes on, where that was asked for', async () => {
+    const { ask } = setUp({ expiryHeader: 'Idempotency-TTL', retention: '1h' })
+    const first = await ask()
+    expect(first.decision).toEqual({ kind: 'own', headers: [['Idempotency-TTL', '3600']] })
+    const seconds = Number((await ask()).headers['idempotency-ttl'])
+    expect(seconds).toBeGreaterThan(3500)
+    expect(seconds).toBeLessThanOrEqual(3600)
+  })
+
+  it('tells nothing of what is not recorded', async () => {
+    const { ask } = setUp({ expiryHeader: 'Idempotency-TTL' })
+    expect((await ask({}, { answer: { status: 500 } })).decision).toEqual({ kind: 'own', headers: [] })
+  })
+
+  it('is 204 where the core keeps no more than that it is done', async () => {
+    const { ask } = setUp({ guarantee: 'semantic' })
+    expect(await ask()).toMatchObject({ status: 'own' })
+    expect(await ask()).toMatchObject({ status: 204, body: '', runs: 1, headers: { 'idempotency-replayed': 'true' } })
+  })
+})
+
+describe('a key that is made of content', () => {
+  it('dedupes what is asked, for as long as its window', async () => {
+    const { ask } = setUp({ key: ({ user }) => contentKey({ user }, { window: '1m' }), expiryHeader: 'TTL' })
+    const first = await ask({ headers: [] })
+    expect(first.decision).toEqual({ kind: 'own', headers: [['TTL', '60']] })
+    expect(await ask({ headers: [] })).toMatchObject({ status: 201, runs: 1 })
+    expect(await ask({ headers: [], native: { user: 'bob' } })).toMatchObject({ status: 'own', runs: 2 })
+  })
+})
+
+describe('a request that has to name a version', () => {
+  it('is refused with 428 without one, and nothing runs', async () => {
+    const { ask } = setUp({ requirePrecondition: true })
+    expect(await ask()).toMatchObject({ status: 428, runs: 0 })
+    const headers = [
+      ['Idempotency-Key', 'k1'],
+      ['If-Match', '"7"'],
+    ] as const
+    expect(await ask({ headers })).toMatchObject({ status: 'own', runs: 1 })
   })
 })

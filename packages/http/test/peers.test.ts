@@ -26,11 +26,14 @@ function guarded() {
       native: { user: 'ann' },
       ...others,
     }
-    const decision = await guard.handle(request, async () => {
-      runs++
-      return { response: { status: 201, headers: [], body: bytes(String(runs)) }, replayable: true }
+    const decision = await guard.handle(request, {
+      async execute() {
+        runs++
+        return { response: { status: 201, headers: [], body: bytes(String(runs)) }, replayable: true }
+      },
+      answerEarly: async () => {},
     })
-    return { runs, status: typeof decision === 'string' ? decision : decision.status }
+    return { runs, status: decision.kind === 'send' ? decision.response.status : decision.kind }
   }
   return ask
 }

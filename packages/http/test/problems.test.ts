@@ -8,14 +8,17 @@ import {
   MismatchError,
   NotReplayableError,
   OutcomeUnknownError,
+  PoisonedError,
   ReplayedFailureError,
   StoreMisconfiguredError,
   StoreUnavailableError,
+  TransactionConflictError,
   UndecodableError,
 } from '@retryproof/core'
 import { describe, expect, it } from 'vitest'
 import { headerValues } from '../src/exchange.ts'
-import { problemFor, problems } from '../src/problems.ts'
+import { advice } from '../src/problem-advice.ts'
+import { type ProblemType, problemFor, problems } from '../src/problems.ts'
 import { Refusal } from '../src/refusal.ts'
 
 const options = { docs: 'https://api.example.com/docs/idempotency', maxRetryAfterMs: 2000 }
@@ -31,7 +34,14 @@ const cases = [
   ['body-too-large', new Refusal('body-too-large', 'x'), 413, false],
   ['body-unsupported', new Refusal('body-unsupported', 'x'), 415, false],
   ['key-reused', new MismatchError(), 422, false],
-  ['replayed-failure', new ReplayedFailureError({ name: 'Error', message: 'secret' }), 500, false],
+  ['failed', new ReplayedFailureError({ name: 'Error', message: 'secret' }), 500, false],
+  ['failed', new PoisonedError(3), 500, false],
+  ['callback-refused', new Refusal('callback-refused', 'x'), 400, false],
+  ['unknown-operation', new Refusal('unknown-operation', 'x'), 404, false],
+  ['conflict', new TransactionConflictError('secret', { reason: 'conflict' }), 409, true],
+  ['precondition-failed', new Refusal('precondition-failed', 'x'), 412, false],
+  ['precondition-required', new Refusal('precondition-required', 'x'), 428, false],
+  ['not-running', new Refusal('not-running', 'x'), 503, true],
   ['undecodable', new UndecodableError('secret'), 500, false],
   ['unavailable', new StoreUnavailableError('secret', { applied: 'no' }), 503, true],
   ['draining', new DrainingError(), 503, true],
@@ -58,13 +68,20 @@ describe('problems', () => {
   })
 
   it('has one for each type', () => {
-    expect(cases.map(([type]) => type).sort()).toEqual(Object.keys(problems).sort())
+    expect(new Set(cases.map(([type]) => type))).toEqual(new Set(Object.keys(problems)))
   })
 
   it('has a heading in the documentation for each type', async () => {
     const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-    const headings = [...readme.matchAll(/^### (.+)$/gm)].map(([, heading]) => heading)
-    expect(headings).toEqual(Object.keys(problems))
+    const sections = [...readme.matchAll(/^### (.+)\n(\d+)(, `Retry-After`)?\. (.+)$/gm)]
+    expect(sections.map(([, type, status, wait, text]) => [type, Number(status), wait !== undefined, text])).toEqual(
+      Object.entries(problems).map(([type, { status, retryable }]) => [
+        type,
+        status,
+        retryable,
+        advice[type as ProblemType],
+      ]),
+    )
   })
 
   it.each([

@@ -1,0 +1,83 @@
+/** The suite that every binding passes. */
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { pipeline } from 'node:stream/promises'
+import { type BindingHarness, describeBinding } from '@retryproof/conformance/http'
+import { type Answer, type BindingApp, bindingApp, type Route } from '@retryproof/conformance/http/app'
+import { memoryStore } from '@retryproof/memory'
+import compression from 'compression'
+import type { Express, Request, RequestHandler, Response, Router } from 'express'
+import { attemptOf, idempotent } from '../src/index.ts'
+import { versions } from './app.ts'
+
+function handlerOf({ handle }: Route<Request>): RequestHandler {
+  return (req, res, next) => {
+    handle({
+      attempt: attemptOf(req),
+      header: (name) => req.get(name),
+      body: async () => req.body as unknown,
+      clientGone: () => new Promise((resolve) => req.socket.once('close', () => resolve())),
+    })
+      .then((answer) => give(res, answer))
+      .catch(next)
+  }
+}
+
+async function give(res: Response, answer: Answer): Promise<void> {
+  if ('fails' in answer) throw Object.assign(new Error('as it was told'), { status: answer.fails })
+  if ('redirect' in answer) return res.redirect(answer.status, answer.redirect)
+  const { status, headers = [], body, throwsAfterwards } = answer
+  res.status(status)
+  for (const [name, value] of headers) res.append(name, value)
+  if (!body) res.end()
+  else if ('json' in body) res.json(body.json)
+  else if ('text' in body) res.send(body.text)
+  else if ('bytes' in body) res.send(Buffer.from(body.bytes))
+  else await pipeline(body.chunks, res).catch(() => undefined)
+  if (throwsAfterwards) throw new Error('too late')
+}
+
+function mount(framework: typeof import('express'), app: BindingApp<Request>): Express {
+  const server = framework().set('env', 'test').disable('x-powered-by')
+  const routers = new Map<string | undefined, Express | Router>([[undefined, server]])
+  server.use((_req, res, next) => {
+    for (const [name, value] of app.before()) res.set(name, value)
+    next()
+  })
+  for (const route of app.routes) {
+    const { method, prefix, path, guard, compression: place } = route
+    const router = routers.get(prefix) ?? framework.Router()
+    if (prefix && !routers.has(prefix)) server.use(prefix, router)
+    routers.set(prefix, router)
+    const name = method.toLowerCase() as 'post'
+    router[name](path, [
+      ...(place === 'outside' ? [compression({ threshold: 0 })] : []),
+      ...(guard ? [idempotent(guard.idempotency, guard.options)] : []),
+      ...(place === 'inside' ? [compression({ threshold: 0 })] : []),
+      framework.json(),
+      framework.raw(),
+      handlerOf(route),
+    ])
+  }
+  return server
+}
+
+function harness(framework: typeof import('express')): BindingHarness {
+  return {
+    async start() {
+      const app = bindingApp<Request>({ store: memoryStore(), header: (req, name) => req.get(name) })
+      const server = await new Promise<Server>((resolve) => {
+        const listening: Server = mount(framework, app).listen(0, '127.0.0.1', () => resolve(listening))
+      })
+      return {
+        port: (server.address() as AddressInfo).port,
+        close: async () => {
+          server.closeAllConnections()
+          server.close()
+        },
+      }
+    },
+  }
+}
+
+for (const [name, framework] of versions) describeBinding(name, harness(framework))

@@ -1,0 +1,138 @@
+/** Conditional writes of RFC 9110: whoever changes a resource says which version of it they saw. */
+import { InvalidOptionError } from '@retryproof/core'
+import { type EntityTag, matchesStrongly, matchesWeakly, parseHttpDate, parseTag, parseTags } from './entity-tags.ts'
+import { type HeaderField, type HttpResponse, headerValues } from './exchange.ts'
+import { DOCS, problemResponse, problems } from './problems.ts'
+import { Refusal } from './refusal.ts'
+
+/** A request of Node's frameworks, or one of Fetch. */
+export interface ConditionalRequest {
+  readonly headers:
+    | { get(name: string): string | null }
+    | Readonly<Record<string, string | readonly string[] | undefined>>
+}
+
+/** What is known of the resource as it is now. Without a member, nothing is decided by it. */
+export interface CurrentVersion {
+  /** Its entity tag, with quotes: `'"7"'`, or `'W/"7"'` for one that does not tell all changes. Null: there is no resource. */
+  readonly etag?: string | null
+  readonly lastModified?: Date
+}
+
+/** What the client saw. */
+export interface Expected {
+  /**
+   * The tags of `If-Match`, without quotes, for the `WHERE version = …` of the write itself; `'any'` for `If-Match: *`;
+   * `undefined` where the client named none.
+   */
+  readonly versions: readonly string[] | 'any' | undefined
+}
+
+export interface PreconditionOptions {
+  /** Whether a request that names no version is refused (428). @default false */
+  readonly required?: boolean
+  /** As of `idempotent`. */
+  readonly docs?: string
+}
+
+/** A precondition that does not hold (412) or is missing (428). Frameworks look at `status`; `response` is the whole answer. */
+export class PreconditionError extends Refusal {
+  readonly status: number
+  readonly statusCode: number
+  readonly expose = true
+  readonly response: HttpResponse
+
+  constructor(reason: 'precondition-failed' | 'precondition-required', message: string, docs: string = DOCS) {
+    super(reason, message)
+    this.name = 'PreconditionError'
+    this.status = problems[reason].status
+    this.statusCode = this.status
+    this.response = problemResponse(reason, message, docs)
+  }
+}
+
+/** For a write that hit no row, since somebody else was faster: `throw preconditionFailed()`. */
+export function preconditionFailed(docs?: string): PreconditionError {
+  return new PreconditionError(
+    'precondition-failed',
+    'The resource has changed since. Read it again, and decide anew.',
+    docs,
+  )
+}
+
+/**
+ * Checks `If-Match`, `If-Unmodified-Since` and `If-None-Match`, and gives what the client expects.
+ *
+ * Between this check and the write others may write: put `versions` into the write's own condition.
+ *
+ * @throws PreconditionError, InvalidOptionError for an `etag` that is none
+ */
+export function precondition(
+  request: ConditionalRequest,
+  current: CurrentVersion = {},
+  { required = false, docs }: PreconditionOptions = {},
+): Expected {
+  const ifMatch = headerOf(request, 'if-match')
+  const ifNoneMatch = headerOf(request, 'if-none-match')
+  const ifUnmodifiedSince = headerOf(request, 'if-unmodified-since')
+  if (required && ifMatch === undefined && ifNoneMatch === undefined && ifUnmodifiedSince === undefined) {
+    throw preconditionRequired(docs)
+  }
+  const tag = readTag(current.etag)
+  const named = ifMatch === undefined ? undefined : (parseTags(ifMatch) ?? [])
+  const holds = named === undefined ? isUnmodified(ifUnmodifiedSince, current.lastModified) : isAmong(tag, named)
+  if (!holds || !isNoneOf(ifNoneMatch, tag, current)) throw preconditionFailed(docs)
+  return { versions: named === '*' ? 'any' : named?.filter(({ weak }) => !weak).map(({ opaque }) => opaque) }
+}
+
+export function preconditionRequired(docs?: string): PreconditionError {
+  return new PreconditionError(
+    'precondition-required',
+    'Say which version this request changes: If-Match with its ETag.',
+    docs,
+  )
+}
+
+/** Whether a request names a version at all. */
+export function namesVersion(headers: readonly HeaderField[]): boolean {
+  return ['if-match', 'if-none-match', 'if-unmodified-since'].some((name) => headerValues(headers, name).length > 0)
+}
+
+type CurrentTag = EntityTag | null | undefined
+
+/** `If-Match`: strong comparison. Where nothing is known of the resource, the write itself has to decide. */
+function isAmong(current: CurrentTag, named: readonly EntityTag[] | '*'): boolean {
+  if (current === null) return false
+  if (named === '*') return true
+  if (current === undefined) return named.some(({ weak }) => !weak)
+  return named.some((tag) => matchesStrongly(tag, current))
+}
+
+/** `If-None-Match`: weak comparison. */
+function isNoneOf(header: string | undefined, current: CurrentTag, { lastModified }: CurrentVersion): boolean {
+  if (header === undefined || current === null) return true
+  const named = parseTags(header)
+  if (named === undefined) return false
+  if (named === '*') return current === undefined && lastModified === undefined
+  return current === undefined || !named.some((tag) => matchesWeakly(tag, current))
+}
+
+/** `If-Unmodified-Since` has whole seconds, and is ignored where it is no date. */
+function isUnmodified(header: string | undefined, lastModified: Date | undefined): boolean {
+  const since = header === undefined ? undefined : parseHttpDate(header)
+  if (since === undefined || lastModified === undefined) return true
+  return Math.floor(lastModified.getTime() / 1000) * 1000 <= since
+}
+
+function readTag(etag: string | null | undefined): CurrentTag {
+  if (etag === undefined || etag === null) return etag
+  const tag = parseTag(etag)
+  if (tag) return tag
+  throw new InvalidOptionError('etag', `must be an entity tag with its quotes, such as '"7"', got ${etag}`)
+}
+
+function headerOf({ headers }: ConditionalRequest, name: string): string | undefined {
+  if (typeof headers.get === 'function') return headers.get(name) ?? undefined
+  const value = (headers as Readonly<Record<string, string | readonly string[] | undefined>>)[name]
+  return value === undefined || typeof value === 'string' ? value : value.join(', ')
+}
