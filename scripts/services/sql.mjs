@@ -163,10 +163,12 @@ async function mysqlLike(program, options, { tool, initialize, extra = [], conta
   const user = process.getuid?.() === 0 ? ['--user=root'] : []
   const data = join(folder.inside, 'data')
   const [first, ...args] = initialize(data, user)
-  await execute(first, args, { maxBuffer: 1e8 })
+  // in a folder that they share, servers remove each other's temporary tables when they start
+  await execute(first, args, { maxBuffer: 1e8, env: { ...process.env, TMPDIR: folder.inside } })
   writeFileSync(join(folder.path, 'account.sql'), account.map((statement) => `${statement};\n`).join(''))
   const at = [
     `--datadir=${data}`,
+    `--tmpdir=${folder.inside}`,
     '--bind-address=127.0.0.1',
     `--port=${port}`,
     `--socket=${join(folder.inside, 'socket')}`,
