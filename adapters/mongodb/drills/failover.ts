@@ -77,6 +77,17 @@ export async function failoverDrill(
       while (acknowledged.size < size) await pause(5)
     }
 
+    /** One failure at a time: with two nodes away there is no majority, and nothing to see. */
+    const healthy = async () => {
+      const states = () =>
+        client
+          .db('admin')
+          .command({ replSetGetStatus: 1 })
+          .then(({ members }) => (members as { stateStr: string }[]).map(({ stateStr }) => stateStr))
+          .catch(() => [''])
+      while (!(await states()).every((state) => /PRIMARY|SECONDARY/.test(state))) await pause(50)
+    }
+
     const writers = Array.from({ length: WRITERS }, write)
     for (let kill = 1; kill <= kills; kill++) {
       await enough(settledPerKill)
@@ -86,6 +97,7 @@ export async function failoverDrill(
       await node.kill()
       await enough(settledPerKill)
       await node.start()
+      await healthy()
       say(`kill ${kill} of ${kills}: ${acknowledged.size} acknowledged, ${unknown} unknown and sent again`)
     }
     running = false
