@@ -49,7 +49,7 @@ function checkKey(calls: History): void {
       if (entry.called > firstReturn) continue
       const after = apply(entry, point)
       if (after === null) continue
-      if (identify(after) !== here || isRenewal(entry)) next.push({ entry, point: after })
+      if (identify(after) !== here || mayChangeLater(entry)) next.push({ entry, point: after })
       // one that fits here, and changes nothing wherever it fits, can only be in the way later
       else if (entry.returned !== null) return explain(without(remaining, entry), point, [...order, entry])
     }
@@ -60,9 +60,12 @@ function checkKey(calls: History): void {
   if (!explain(calls, furthest.point, [])) throw unexplained(calls, furthest)
 }
 
-/** A renewal that lengthens nothing here may lengthen something behind another one, and is answered the same. */
-function isRenewal({ command }: HistoryEntry): boolean {
-  return command.op === 'transition' && command.change.to === 'renew'
+/**
+ * A renewal that asks for a retention, and lengthens nothing here, may lengthen something behind another one, and is
+ * answered the same. Without a retention it cannot: lease, expiry and checkpoint only grow while the token lasts.
+ */
+function mayChangeLater({ command }: HistoryEntry): boolean {
+  return command.op === 'transition' && command.change.to === 'renew' && Boolean(command.change.retentionMs)
 }
 
 function without(entries: readonly HistoryEntry[], entry: HistoryEntry): readonly HistoryEntry[] {
