@@ -72,5 +72,7 @@ export type Kind = 'redis' | 'redis-cluster' | 'postgres' | 'pgbouncer' | 'mysql
 export function service(name: ServiceName, options?: ServiceOptions): Promise<Service>
 /** Every server on which a store of that kind is to be tested: at least one, which may be missing. */
 export function services(kind: Kind, options?: ServiceOptions): Promise<Service[]>
+/** Why `startService` cannot start it here, or undefined. Throws that when CI is set. */
+export function unavailable(name: ServiceName, options?: ServiceOptions): Promise<string | undefined>
 /** A server of the caller's own. Throws when it cannot be had. */
 export function startService(name: ServiceName, options?: ServiceOptions): Promise<Service<OwnNode>>

@@ -13,6 +13,7 @@
  *     for (const server of await services('redis'))         // every Redis to test: those of REDIS_URL, else the one that is
  *       describe.skipIf(server.missing)(server.title, …)    //   started, and with --next the newer ones (Redis 8, Valkey)
  *
+ *     const why = await unavailable('redis-sentinel')       // undefined, or why `startService` would throw
  *     const own = await startService('redis-sentinel')      // of your own, to be killed: own.nodes[0].kill() (SIGKILL),
  *     await own.stop()                                      //   .stop() (SIGTERM), .signal('SIGSTOP'), .start() (same port and data)
  *
@@ -71,6 +72,19 @@ function definition(name) {
 
 function describe(name, version) {
   return { name, version, title: version ? `${name} ${version}` : name, missing: undefined }
+}
+
+/** Why `startService(name)` could not start anything here; undefined where it can. Throws it when CI is set. */
+export async function unavailable(name, options = {}) {
+  try {
+    await definition(name).obtain(options)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof NotAvailable)) throw error
+    if (process.env.CI) throw new Error(`${name} cannot be started, and CI is set: ${error.message}`)
+    if (process.env[SOCKET]) await askRun({ want: 'note', found: { name, url: name, missing: error.message } })
+    return error.message
+  }
 }
 
 const here = new Map()

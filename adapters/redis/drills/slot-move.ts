@@ -6,8 +6,8 @@ import { Cluster, Redis } from 'ioredis'
 import { type ServerNode, startService } from '../../../scripts/services.mjs'
 import { redisStore } from '../src/index.ts'
 
-/** `FC_HISTORIES` says how many histories. Throws with the first that is not linearizable. */
-export async function slotMove(nodes: readonly ServerNode[]): Promise<{ moves: number; flushes: number }> {
+/** Each round takes `FC_HISTORIES` (100) histories. Throws with the first that is not linearizable. */
+export async function slotMove(nodes: readonly ServerNode[], rounds = 1): Promise<{ moves: number; flushes: number }> {
   const tag = '{slot}'
   const prefix = `${tag}${randomBytes(6).toString('hex')}:`
   const servers = nodes.map(({ host, port }) => new Redis({ host, port }))
@@ -33,7 +33,9 @@ export async function slotMove(nodes: readonly ServerNode[]): Promise<{ moves: n
   try {
     const concurrent = checks.find(({ id }) => id === 'C18')
     if (!concurrent) throw new Error('the suite has no check C18')
-    await concurrent.run({ open, close: (store) => clients.get(store)?.disconnect() })
+    for (let round = 0; round < rounds; round++) {
+      await concurrent.run({ open, close: (store) => clients.get(store)?.disconnect() })
+    }
   } finally {
     running = false
     await moving
@@ -73,7 +75,8 @@ async function moveSlot(slot: number, servers: readonly Redis[]): Promise<void> 
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const cluster = await startService('redis-cluster')
-  const counts = await slotMove(cluster.nodes)
-  process.stdout.write(`${JSON.stringify({ drill: 'slot move', ...counts, violations: 0 })}\n`)
+  const rounds = Number(process.argv[2] ?? 10)
+  const counts = await slotMove(cluster.nodes, rounds)
+  process.stdout.write(`${JSON.stringify({ drill: 'slot move', rounds, ...counts, violations: 0 })}\n`)
   await cluster.stop()
 }

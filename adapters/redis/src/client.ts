@@ -130,13 +130,14 @@ const misuses: Record<string, string> = {
   NOPERM: 'Its user needs evalsha, eval, time, hget, hmget, hset, hdel and pexpireat on the keys with the prefix.',
 }
 
-/** Every error of the driver. A reply begins with its code; before Redis 7 the script's own words stand before it. */
+/** Every error of the driver. What a reply refuses stands in its first word. */
 export function toStoreError(cause: unknown, resends: boolean): IdempotencyError {
   if (cause instanceof StoreUnavailableError || cause instanceof StoreMisconfiguredError) return cause
-  const said = cause instanceof Error ? cause.message : String(cause)
-  const code = /^(?:ERR Error running script .*?-)?([A-Z]+)\b/.exec(said)?.[1] ?? ''
+  const said = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '')
+  const code = /^[A-Z]+\b/.exec(said)?.[0] ?? ''
   const misuse = /subscriber mode|monitoring mode/.test(said) ? 'Give the store a client of its own.' : misuses[code]
   if (misuse) return new StoreMisconfiguredError(`Redis: ${said}. ${misuse}`, { cause })
+  const refused = code in refusals || said.includes('enableOfflineQueue') // the latter was never sent
   const message = `Redis: ${said}. ${refusals[code] ?? ''}`.trimEnd()
-  return new StoreUnavailableError(message, { applied: code in refusals && !resends ? 'no' : 'unknown', cause })
+  return new StoreUnavailableError(message, { applied: refused && !resends ? 'no' : 'unknown', cause })
 }

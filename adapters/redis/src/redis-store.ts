@@ -66,7 +66,7 @@ const capabilities: StoreCapabilities = {
 }
 const PAGE = 200
 
-/** Keeps records in Redis 6.2 and later or Valkey: a hash for each, and one round trip for each call. */
+/** Keeps records in Redis 7 and later or Valkey: a hash for each, and one round trip for each call. */
 export function redisStore(options: RedisStoreOptions): RedisStore {
   const { prefix = 'retryproof:', durability, allowEviction = false, now } = options
   const client = requireUsable(options.client)

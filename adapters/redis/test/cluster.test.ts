@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { service, startService } from '../../../scripts/services.mjs'
+import { startService, unavailable } from '../../../scripts/services.mjs'
 import { slotMove } from '../drills/slot-move.ts'
 
-const { missing } = await service('redis-cluster')
+const missing = await unavailable('redis-cluster')
 
 test.skipIf(missing)('a slot that moves during concurrent histories', { timeout: 300_000 }, async () => {
   const cluster = await startService('redis-cluster')

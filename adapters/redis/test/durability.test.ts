@@ -1,14 +1,20 @@
-import { afterAll, describe, expect, test } from 'vitest'
-import { service, startService } from '../../../scripts/services.mjs'
-import { addressOf, bytesOf, claim, freshPrefix, ioredis5, ioredis6, storeFor } from './harness.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type OwnNode, startService, unavailable } from '../../../scripts/services.mjs'
+import { type Address, addressOf, bytesOf, claim, freshPrefix, ioredis5, ioredis6, storeFor } from './harness.ts'
 
-const { missing } = await service('redis')
+const missing = await unavailable('redis')
 
-describe.skipIf(missing)('durability', async () => {
-  const pair = await startService('redis-replica')
-  afterAll(() => pair.stop())
-  const address = addressOf(pair.nodes)
-  const replica = pair.nodes.find(({ role }) => role === 'replica')
+describe.skipIf(missing)('durability', () => {
+  let address: Address
+  let replica: OwnNode | undefined
+
+  beforeAll(async () => {
+    const pair = await startService('redis-replica')
+    address = addressOf(pair.nodes)
+    replica = pair.nodes.find(({ role }) => role === 'replica')
+    return () => pair.stop()
+  })
+
   const patient = { replicas: 1, timeoutMs: 20_000 }
   const hasty = { replicas: 1, timeoutMs: 50 }
   const noReplica = { applied: 'unknown', message: expect.stringContaining('0 of 1 replicas confirmed') }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { service } from '../../../scripts/services.mjs'
+import { unavailable } from '../../../scripts/services.mjs'
 import { failover } from '../drills/failover.ts'
 
-const { missing } = await service('redis')
+const missing = await unavailable('redis')
 
 describe.skipIf(missing)('a primary that is killed under load', () => {
   const kept = { tokensFell: 0, staleAccepted: 0 }

@@ -2,20 +2,40 @@ import { checks } from '@retryproof/conformance'
 import { StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
-import { afterEach, describe, expect, test } from 'vitest'
-import { service, startService } from '../../../scripts/services.mjs'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type OwnNode, startService, unavailable } from '../../../scripts/services.mjs'
 import { redisStore } from '../src/index.ts'
-import { addressOf, bytesOf, claim, freshPrefix, harness, ioredis5, ioredis6, nobody, storeFor } from './harness.ts'
+import {
+  type Address,
+  addressOf,
+  bytesOf,
+  claim,
+  freshPrefix,
+  harness,
+  ioredis5,
+  ioredis6,
+  nobody,
+  storeFor,
+} from './harness.ts'
 
-const { missing } = await service('redis')
+const missing = await unavailable('redis')
 
-describe.skipIf(missing)('a server in trouble', async () => {
+describe.skipIf(missing)('a server in trouble', () => {
+  let node: OwnNode
+  let address: Address
+  let admin: Redis
+
   // its own, because these tests stop it, fill it and reconfigure it
-  const server = await startService('redis')
-  const [node] = server.nodes
-  if (!node) throw new Error('a service has a node')
-  const address = addressOf(server.nodes)
-  const admin = ioredis6(address, { maxRetriesPerRequest: null })
+  beforeAll(async () => {
+    const server = await startService('redis')
+    node = server.nodes[0] as OwnNode
+    address = addressOf(server.nodes)
+    admin = ioredis6(address, { maxRetriesPerRequest: null })
+    return async () => {
+      admin.disconnect()
+      await server.stop()
+    }
+  })
   afterEach(async () => {
     await admin.replicaof('NO', 'ONE')
     await admin.config('SET', 'maxmemory', 0, 'maxmemory-policy', 'noeviction', 'min-replicas-to-write', 0)
@@ -181,6 +201,13 @@ describe.skipIf(missing)('a server in trouble', async () => {
     node.signal('SIGCONT')
     const { token } = await store.begin('key', claim)
     expect(await store.begin('key', claim)).toMatchObject({ outcome: 'acquired', token, attempt: 1 })
+  })
+
+  test('a client that keeps nothing for later refuses while it is not connected, and nothing has changed', async () => {
+    const store = storeFor(ioredis6(nobody, { enableOfflineQueue: false }))
+    await expect(store.begin('key', claim)).rejects.toMatchObject({ applied: 'no' })
+    const resending = storeFor(new Redis({ ...nobody, enableOfflineQueue: false }).on('error', () => {}))
+    await expect(resending.begin('key', claim)).rejects.toMatchObject({ applied: 'unknown' })
   })
 
   test.each([

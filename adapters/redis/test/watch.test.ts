@@ -1,9 +1,10 @@
-import { afterAll, describe, expect, test } from 'vitest'
-import { service, startService } from '../../../scripts/services.mjs'
+import type { Redis } from 'ioredis'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { service, startService, unavailable } from '../../../scripts/services.mjs'
 import type { RedisStore } from '../src/index.ts'
-import { addressOf, bytesOf, claim, clusterOf, ioredis5, ioredis6, nobody, storeFor } from './harness.ts'
+import { type Address, addressOf, bytesOf, claim, clusterOf, ioredis5, ioredis6, nobody, storeFor } from './harness.ts'
 
-const { missing } = await service('redis')
+const missing = await unavailable('redis')
 const settle = { to: 'completed', result: bytesOf('result'), retentionMs: 60_000 } as const
 
 /** Begins and settles the key, which whoever watches it hears. */
@@ -12,12 +13,21 @@ async function change(store: RedisStore, key: string): Promise<void> {
   await store.transition(key, token, settle)
 }
 
-describe.skipIf(missing)('watch', async () => {
-  const server = await startService('redis')
-  afterAll(() => server.stop())
-  const address = addressOf(server.nodes)
-  const admin = ioredis6(address)
-  afterAll(() => admin.disconnect())
+describe.skipIf(missing)('watch', () => {
+  let address: Address
+  let admin: Redis
+
+  // its own, because these tests count its connections and close them
+  beforeAll(async () => {
+    const server = await startService('redis')
+    address = addressOf(server.nodes)
+    admin = ioredis6(address)
+    return async () => {
+      admin.disconnect()
+      await server.stop()
+    }
+  })
+
   const subscribers = async () => String(await admin.client('LIST', 'TYPE', 'PUBSUB')).split('id=').length - 1
 
   test.each([
