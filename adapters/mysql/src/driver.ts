@@ -34,9 +34,10 @@ export interface Session {
 
 export type Row = Readonly<Record<string, unknown>>
 
+/** Numbers may come as text: the pool decides about that. */
 export interface Written {
-  readonly insertId: number
-  readonly affectedRows: number
+  readonly insertId: number | string
+  readonly affectedRows: number | string
   readonly serverStatus: number
 }
 
@@ -78,64 +79,69 @@ export async function connect<Connection extends MysqlPoolConnection>(
   }
 }
 
-/** A session in which each statement commits by itself. One that met a conflict is sent again. */
-export function ownSession(connection: MysqlConnection, timeoutMs: number): Session {
-  async function ask({ text }: Sql, applied: 'no' | 'unknown'): Promise<unknown> {
+/** A session in which each statement commits by itself. A conflict is tried again; after any other failure the connection is closed. */
+export function ownSession(connection: MysqlPoolConnection, timeoutMs: number): Session {
+  async function ask(statement: Sql, applied: 'no' | 'unknown'): Promise<unknown> {
     for (let tries = 1; ; tries++) {
       try {
-        const [reply] = await within(timeoutMs, connection.query({ ...pinned, sql: text }))
-        return reply
+        return await send(connection, statement, timeoutMs)
       } catch (error) {
-        if (!isConflict(error) || tries === MAX_TRIES) throw explain(error, applied)
-        await backOff(tries)
+        if (isConflict(error) && tries < MAX_TRIES) await backOff(tries)
+        else throw close(explain(error, applied))
       }
     }
+  }
+  const close = (error: Error) => {
+    connection.destroy()
+    return error
   }
   return {
     lock: sql``,
     async read(statement) {
       const rows = (await ask(statement, 'no')) as Row[]
-      requireAlone(Number(rows[0]?.autocommit ?? 1) === 1)
-      return rows
+      if (Number(rows[0]?.autocommit ?? 1) === 1) return rows
+      throw close(new StoreMisconfiguredError(NOT_ALONE))
     },
     async write(statement) {
-      const reply = written(await ask(statement, 'unknown'))
-      requireAlone(isAlone(reply))
-      return reply
+      const reply = (await ask(statement, 'unknown')) as Written
+      if (isAlone(reply)) return reply
+      throw close(new StoreMisconfiguredError(NOT_ALONE))
     },
   }
 }
 
-/** @throws StoreMisconfiguredError, and the connection is to be closed, which rolls back */
-function requireAlone(alone: boolean): void {
-  if (alone) return
-  throw new StoreMisconfiguredError(
-    'A connection of the pool has autocommit off, or a transaction open from earlier. Nothing was changed. ' +
-      'Leave autocommit on, and end each transaction before its connection is released.',
-  )
+const NOT_ALONE =
+  'A connection of the pool has autocommit off, or a transaction that was left open. It was closed, and nothing was changed. ' +
+  'Leave autocommit on, and end each transaction before its connection is released.'
+
+/** A session in a transaction of the caller, who rolls it back when a statement throws. */
+export function boundSession(connection: MysqlConnection): Session {
+  const ask = (statement: Sql) => sendInTransaction(connection, statement, 'no')
+  return {
+    lock: sql` FOR UPDATE`,
+    read: async (statement) => (await ask(statement)) as Row[],
+    write: async (statement) => (await ask(statement)) as Written,
+  }
 }
 
-/** Sends a statement of a transaction. A conflict there is one of the whole transaction: it must not be sent again. */
+/** A conflict is one of the whole transaction: the statement must not be sent again. */
 export async function sendInTransaction(
   connection: MysqlConnection,
-  { text }: Sql,
-  { applied = 'no' as 'no' | 'unknown', timeoutMs = Number.POSITIVE_INFINITY } = {},
+  statement: Sql,
+  applied: 'no' | 'unknown',
+  timeoutMs?: number,
 ): Promise<unknown> {
   try {
-    const [reply] = await within(timeoutMs, connection.query({ ...pinned, sql: text }))
-    return reply
+    return await send(connection, statement, timeoutMs)
   } catch (error) {
     throw explain(explainInTransaction(error), applied)
   }
 }
 
-/** A session in a transaction of the caller, who rolls it back when it throws. */
-export function boundSession(connection: MysqlConnection): Session {
-  return {
-    lock: sql` FOR UPDATE`,
-    read: async (statement) => (await sendInTransaction(connection, statement)) as Row[],
-    write: async (statement) => written(await sendInTransaction(connection, statement)),
-  }
+async function send(connection: MysqlConnection, { text }: Sql, timeoutMs?: number): Promise<unknown> {
+  const answer = connection.query({ ...pinned, sql: text })
+  const [reply] = await (timeoutMs === undefined ? answer : within(timeoutMs, answer))
+  return reply
 }
 
 /**
@@ -153,13 +159,7 @@ const IN_TRANSACTION = 1
 const AUTOCOMMIT = 2
 const isAlone = ({ serverStatus }: Written) => (serverStatus & (IN_TRANSACTION | AUTOCOMMIT)) === AUTOCOMMIT
 
-function written(reply: unknown): Written {
-  const { insertId, affectedRows, serverStatus } = Object(reply) as Record<string, unknown>
-  return { insertId: Number(insertId), affectedRows: Number(affectedRows), serverStatus: Number(serverStatus) }
-}
-
 async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
-  if (timeoutMs === Number.POSITIVE_INFINITY) return answer
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)

@@ -50,6 +50,7 @@ type Operations = Pick<IdempotencyStore, 'begin' | 'transition' | 'get'>
 export interface MysqlStore<Connection> extends Required<Omit<IdempotencyStore<Connection>, 'watch' | 'bind'>> {
   /** The three operations in a transaction that the caller has begun, on any connection of mysql2. */
   bind(tx: MysqlConnection | WithPromise<MysqlConnection>): Operations
+  bind(tx: Connection): Operations
 }
 
 const DEFAULT_GRACE_MS = 60_000
@@ -102,17 +103,15 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
             // the lease counts from somewhere between sending and answer
             leaseRemainingMs: Math.max(0, Math.ceil(claim.leaseMs - (clockMs() - sentMs))),
           })
-          const first = await write(statement.insert(key, claim))
-          if (first.insertId > 0) {
-            return acquired(reduce(null, { op: 'begin', claim }, first.insertId).reply, first.insertId)
-          }
+          const token = Number((await write(statement.insert(key, claim))).insertId)
+          if (token > 0) return acquired(reduce(null, { op: 'begin', claim }, token).reply, token)
           const found = await find(key, statement.valuesForBegin(claim))
           if (!found?.record) return undefined
           const { record, reply } = reduce(found.record, { op: 'begin', claim }, found.at)
           if (record === null || record === found.record) return reply
           sentMs = clockMs()
-          const next = await write(statement.take(key, found.record, record, claim))
-          return next.insertId > 0 ? acquired(reply, next.insertId) : undefined
+          const next = Number((await write(statement.take(key, found.record, record, claim))).insertId)
+          return next > 0 ? acquired(reply, next) : undefined
         })
       },
 
@@ -120,8 +119,8 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
         requireShort(key)
         requireRoom(maxValueBytes, change)
         return untilAnswered(async () => {
-          const { insertId } = await write(statement.transition(key, token, change))
-          if (insertId > 0) return { outcome: 'ok', applied: insertId === APPLIED }
+          const met = Number((await write(statement.transition(key, token, change))).insertId)
+          if (met > 0) return { outcome: 'ok', applied: met === APPLIED }
           const found = await find(key)
           if (!found) return undefined
           const { record, reply } = reduce(found.record, { op: 'transition', token, change }, found.at)
@@ -137,40 +136,15 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     }
   }
 
-  /** Runs on a connection of the pool. After a failure the state of the connection is not known: it is closed. */
   async function onConnection<T>(use: (session: Session, connection: Connection) => Promise<T>): Promise<T> {
     const connection = await connect(pool, timeoutMs)
-    let sound = false
     try {
       const session = ownSession(connection, timeoutMs)
       await verifyOnce(session)
-      const value = await use(session, connection)
-      sound = true
-      return value
+      return await use(session, connection)
     } finally {
-      if (sound) connection.release()
-      else connection.destroy()
+      connection.release()
     }
-  }
-
-  async function inTransaction<T>(work: (tx: Connection) => T | Promise<T>): Promise<T> {
-    const end = await onConnection(async (_, connection): Promise<() => T> => {
-      const send = (statement: Sql) => sendInTransaction(connection, statement, { timeoutMs })
-      await send(sql`SET TRANSACTION ISOLATION LEVEL READ COMMITTED`)
-      await send(sql`START TRANSACTION`)
-      let value: T
-      try {
-        value = await work(connection)
-      } catch (error) {
-        await send(sql`ROLLBACK`).catch(() => connection.destroy())
-        return () => {
-          throw explainInTransaction(error)
-        }
-      }
-      await sendInTransaction(connection, sql`COMMIT`, { applied: 'unknown', timeoutMs })
-      return () => value
-    })
-    return end()
   }
 
   async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery): AsyncGenerator<ListedRecord> {
@@ -192,7 +166,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
 
   return {
     capabilities: {
-      clock: now ? 'host' : 'store',
+      clock: 'store',
       durable: true,
       shared: 'network',
       transactional: 'async',
@@ -209,7 +183,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
           const old = statement.purgeable(graceMs)
           const batch = Math.min(left, BATCH)
           const keys = (await read(statement.purgeableKeys(old, batch))).map(({ k }) => String(k))
-          if (keys.length > 0) removed += (await write(statement.remove(keys, old))).affectedRows
+          if (keys.length > 0) removed += Number((await write(statement.remove(keys, old))).affectedRows)
           if (keys.length < batch) break
         }
         return removed
@@ -231,7 +205,27 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
       }
     },
 
-    transaction: inTransaction,
+    transaction: (work) =>
+      onConnection(async (_, connection) => {
+        const send = async (statement: Sql, applied: 'no' | 'unknown') => {
+          try {
+            await sendInTransaction(connection, statement, applied, timeoutMs)
+          } catch (error) {
+            connection.destroy()
+            throw error
+          }
+        }
+        await send(sql`SET TRANSACTION ISOLATION LEVEL READ COMMITTED`, 'no')
+        await send(sql`START TRANSACTION`, 'no')
+        const value = await Promise.resolve(connection)
+          .then(work)
+          .catch(async (error) => {
+            await send(sql`ROLLBACK`, 'no').catch(() => {})
+            throw explainInTransaction(error)
+          })
+        await send(sql`COMMIT`, 'unknown')
+        return value
+      }),
   }
 }
 
@@ -282,6 +276,6 @@ function requireShort(...names: readonly string[]): void {
 }
 
 function requirePositive(option: string, value: number): void {
-  if (Number.isSafeInteger(value) && value > 0) return
-  throw new InvalidOptionError(option, `must be a whole number above 0, got ${String(value)}`)
+  if (Number.isInteger(value) && value > 0 && value < 2 ** 31) return
+  throw new InvalidOptionError(option, `must be a whole number above 0 and below 2^31, got ${String(value)}`)
 }

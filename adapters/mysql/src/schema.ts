@@ -64,7 +64,8 @@ const ROOM_BYTES = 8 * 1024
 /** @throws StoreMisconfiguredError when the table or the server is not what the statements expect */
 export async function verify({ read }: Session, table = 'retryproof', maxValueBytes = 0): Promise<void> {
   const [server = {}] = await read(sql`
-SELECT SLEEP(0.001) AS slept, NOW(6) = SYSDATE(6) AS frozen, @@read_only AS readonly, @@max_allowed_packet AS packet`)
+SELECT SLEEP(0.001) AS slept, NOW(6) = SYSDATE(6) AS frozen, @@autocommit AS autocommit, @@read_only AS readonly,
+  @@max_allowed_packet AS packet`)
   const packet = 2 * maxValueBytes + ROOM_BYTES
   refuse(
     Number(server.frozen) === 1,
@@ -90,8 +91,12 @@ SELECT engine AS engine, table_comment AS comment FROM information_schema.tables
   refuse(found?.engine !== 'InnoDB', `The table '${table}' has the engine ${found?.engine}, and InnoDB is needed.`)
 
   const columns = await read(sql`
-SELECT column_name AS name, column_type AS type, is_nullable AS optional, column_key AS part
+SELECT column_name AS name, column_type AS type, is_nullable AS optional, column_key AS part, extra AS extra
 FROM information_schema.columns WHERE ${ours}`)
+  refuse(
+    columns.some(({ extra }) => /auto_increment/i.test(String(extra))),
+    `The table '${table}' has an AUTO_INCREMENT column, and its numbers would be taken for answers of the store. Remove it.`,
+  )
   const actual = columns.map(definition)
   const missing = Object.entries(COLUMNS)
     .map((entry) => entry.join(' '))

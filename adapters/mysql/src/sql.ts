@@ -75,7 +75,7 @@ FROM ${table} WHERE k = ${key}${lock}`,
 
     /** Which values `begin` may have to answer with: a second is ample for the rest of the statement. */
     valuesForBegin: ({ fingerprint, owner }: Claim) => ({
-      work: sql`fingerprint = ${fingerprint} AND (owner = ${owner} OR lease_until <= ${held()} + 1000000)`,
+      work: sql`fingerprint = ${fingerprint} AND state IN ('in_progress', 'released') AND (owner = ${owner} OR lease_until <= ${held()} + 1000000)`,
       result: sql`fingerprint = ${fingerprint} AND state IN ('completed', 'failed')`,
     }),
 

@@ -1,10 +1,11 @@
 /** The clock of the store: the server's, in UTC, at the moment in which the record is held. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import type mysql from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { mysqlStore } from '../src/index.ts'
 import { HELD } from '../src/sql.ts'
-import { claim, completed, connect, onEachServer, rowsOf, storeAt, waitingFor } from './fixtures.ts'
+import { claim, completed, connect, onEachServer, poolThat, rowsOf, storeAt, waitingFor } from './fixtures.ts'
 
 const MINUTE_MS = 60_000
 const QUARTER_MS = 15 * MINUTE_MS
@@ -58,6 +59,38 @@ await onEachServer(({ title, url }) =>
         }
       }
       await Promise.all(pools.map((pool) => pool.end()))
+    })
+
+    test('a record that expires between two statements of a begin is begun anew, and not taken over', async () => {
+      const RETENTION_MS = 200
+      const { pool, table, store } = fixture
+      const slow = poolThat(pool, async (statement, next) => {
+        if (statement.startsWith('\nUPDATE')) await sleep(RETENTION_MS + 50)
+        return next()
+      })
+      await store.begin('between', claim({ leaseMs: 0, retentionMs: RETENTION_MS }))
+      const begun = await mysqlStore({ pool: slow, table }).begin('between', claim({ owner: 'two' }))
+      expect(begun).toMatchObject({ outcome: 'acquired', attempt: 1, interrupted: false })
+      expect(await store.get('between')).toMatchObject({ attempt: 1, interrupted: false })
+    })
+
+    test('a record that expires while it is read is read again: it may have been renewed in between', async () => {
+      const { pool, table, store } = fixture
+      let reads = 0
+      const ambiguous = poolThat(pool, (statement, next) => {
+        if (!/AS started,[\s\S]*AS held/.test(statement)) return next()
+        reads++
+        return next(
+          reads === 1 ? statement.replace(/SELECT .* AS started/, 'SELECT expires_at - 1 AS started') : statement,
+        )
+      })
+      const far = mysqlStore({ pool: ambiguous, table })
+      const { token } = await store.begin('while read', claim({ leaseMs: 0, retentionMs: 0 }))
+      expect(await far.get('while read')).toBeNull()
+      expect(reads).toBe(2)
+      reads = 0
+      expect(await far.transition('while read', token, completed('x'))).toEqual({ outcome: 'lost', current: null })
+      expect(reads).toBe(2)
     })
 
     describe.each(['SYSTEM', '+12:45'])('a statement that waits for the record, in time zone %s', (zone) => {

@@ -14,6 +14,7 @@ await onEachServer(({ title, url, version }) => {
         supportBigNumbers: true,
         bigNumberStrings: true,
         dateStrings: true,
+        disableEval: true,
         charset: 'latin1_swedish_ci',
         timezone: '-11:00',
         flags: ['-FOUND_ROWS'],

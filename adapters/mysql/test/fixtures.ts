@@ -6,7 +6,7 @@ import type { Change, Claim } from '@retryproof/core'
 import mysql from 'mysql2/promise'
 import { test } from 'vitest'
 import { type Service, services } from '../../../scripts/services.mjs'
-import { type MysqlStoreOptions, migrate, mysqlStore } from '../src/index.ts'
+import { type MysqlConnection, type MysqlPool, type MysqlStoreOptions, migrate, mysqlStore } from '../src/index.ts'
 
 /** Declares tests for each server of the run; for one that cannot be had, a test that is skipped says so. */
 export async function onEachServer(declare: (server: Service) => void): Promise<void> {
@@ -87,6 +87,27 @@ export const completed = (result: string): Change => ({
   result: Buffer.from(result),
   retentionMs: HOUR_MS,
 })
+
+/** A pool that does what `send` makes of each statement, on real connections. */
+export function poolThat(
+  pool: mysql.Pool,
+  send: (
+    statement: string,
+    next: (statement?: string) => ReturnType<MysqlConnection['query']>,
+  ) => ReturnType<MysqlConnection['query']>,
+): MysqlPool {
+  return {
+    async getConnection() {
+      const connection = await pool.getConnection()
+      return {
+        query: (options) =>
+          send(options.sql, (statement = options.sql) => connection.query({ ...options, sql: statement })),
+        release: () => connection.release(),
+        destroy: () => connection.destroy(),
+      }
+    },
+  }
+}
 
 /** The rows of a statement. */
 export async function rowsOf(pool: Pick<mysql.Pool, 'query'>, statement: string): Promise<mysql.RowDataPacket[]> {

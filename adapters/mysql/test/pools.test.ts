@@ -4,8 +4,18 @@ import { type IdempotencyStore, StoreMisconfiguredError, StoreUnavailableError }
 import callbacks from 'mysql2'
 import type mysql from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest'
-import { type MysqlPool, type MysqlPoolConnection, migrate, mysqlStore } from '../src/index.ts'
-import { claim, completed, connect, freshTable, onEachServer, rowsOf, type Settings, storeAt } from './fixtures.ts'
+import { migrate, mysqlStore } from '../src/index.ts'
+import {
+  claim,
+  completed,
+  connect,
+  freshTable,
+  onEachServer,
+  poolThat,
+  rowsOf,
+  type Settings,
+  storeAt,
+} from './fixtures.ts'
 
 await onEachServer(({ title, url }) =>
   describe(`pools on ${title}`, { timeout: 30_000 }, () => {
@@ -70,6 +80,7 @@ await onEachServer(({ title, url }) =>
       const { token } = await fixture.store.begin('autocommit', claim())
       await withStore({ session: ['SET SESSION autocommit = 0'] }, async (store) => {
         for (const call of [
+          () => store.get('no record'),
           () => store.begin('off', claim()),
           () => store.transition('autocommit', token, completed('x')),
           () => store.get('autocommit'),
@@ -121,22 +132,13 @@ await onEachServer(({ title, url }) =>
     })
 
     describe('errors of the server', () => {
-      /** A pool whose connections fail as they are told, else do what they are for. */
-      function failing(errorFor: (statement: string) => object | undefined) {
-        const pool: MysqlPool = {
-          async getConnection() {
-            const connection = await fixture.pool.getConnection()
-            return {
-              async query(options): ReturnType<MysqlPoolConnection['query']> {
-                const error = errorFor(options.sql)
-                if (error) throw Object.assign(new Error('injected'), error)
-                return connection.query(options)
-              },
-              release: () => connection.release(),
-              destroy: () => connection.destroy(),
-            }
-          },
-        }
+      /** A store on connections that fail as they are told, and else do what they are for. */
+      const failing = (errorFor: (statement: string) => object | undefined) => {
+        const pool = poolThat(fixture.pool, async (statement, next) => {
+          const error = errorFor(statement)
+          if (error) throw Object.assign(new Error('injected'), error)
+          return next()
+        })
         return mysqlStore({ pool, table: fixture.table })
       }
       const times = (count: number, error: object) => {
@@ -197,24 +199,13 @@ await onEachServer(({ title, url }) =>
 
       test('what was written and not answered is found by the same begin, sent again', async () => {
         let lost = false
-        const store = mysqlStore({
-          pool: {
-            async getConnection() {
-              const connection = await fixture.pool.getConnection()
-              return {
-                async query(options): ReturnType<MysqlPoolConnection['query']> {
-                  const reply = await connection.query(options)
-                  if (!options.sql.startsWith('\nINSERT') || lost) return reply
-                  lost = true
-                  throw Object.assign(new Error('lost'), { code: 'PROTOCOL_CONNECTION_LOST' })
-                },
-                release: () => connection.release(),
-                destroy: () => connection.destroy(),
-              }
-            },
-          } satisfies MysqlPool,
-          table: fixture.table,
+        const pool = poolThat(fixture.pool, async (statement, next) => {
+          const reply = await next()
+          if (!statement.startsWith('\nINSERT') || lost) return reply
+          lost = true
+          throw Object.assign(new Error('lost'), { code: 'PROTOCOL_CONNECTION_LOST' })
         })
+        const store = mysqlStore({ pool, table: fixture.table })
         await expect(store.begin('lost', claim())).rejects.toMatchObject({ applied: 'unknown' })
         expect(await store.begin('lost', claim())).toMatchObject({
           outcome: 'acquired',

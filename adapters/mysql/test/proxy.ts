@@ -1,8 +1,11 @@
 /** A server in front of the real one that counts round trips, and does to a request what it is told to. */
 import { connect, createServer, type Socket } from 'node:net'
 
-/** `lose reply`: the server does it, and the client is cut off. `hold`: the same, but the server sees it after `release`. */
-export type Fate = 'pass' | 'lose reply' | 'hold'
+/**
+ * `lose request`: the client is cut off, and the server with it. `lose reply`: the client is cut off, and the server does it.
+ * `hold`: the same, after `release`.
+ */
+export type Fate = 'pass' | 'lose request' | 'lose reply' | 'hold'
 
 export interface Proxy extends AsyncDisposable {
   readonly url: string
@@ -35,15 +38,17 @@ export async function openProxy(target: string, fateOf: (request: string) => Fat
       const fate = fateOf(request.toString('latin1'))
       const pass = () => upstream.write(request)
       if (fate === 'hold') held.push(pass)
+      else if (fate === 'lose request') upstream.destroy()
       else pass()
       if (fate !== 'pass') cut()
     })
     upstream.on('data', (reply) => {
       isAsking = false
-      if (!isCut) client.write(reply)
+      if (isCut) upstream.end()
+      else client.write(reply)
     })
     client.on('close', () => {
-      // who was cut off does not end the session: the server has to think that it is still there
+      // a session that was cut off goes on for the server, until it has answered
       if (!isCut) upstream.end()
     })
     upstream.on('close', () => client.destroy())
