@@ -20,6 +20,7 @@ const steps = [
   ['Dependency direction', process.execPath, ['scripts/check-dependencies.mjs']],
   ['Types', 'turbo', ['run', 'typecheck', '--output-logs=errors-only']],
   ['Build, publint and attw', 'turbo', ['run', 'build', '--output-logs=errors-only']],
+  ['Test servers', process.execPath, ['--test', 'scripts/services.test.mjs']],
   [
     'Tests',
     process.execPath,

@@ -31,17 +31,18 @@ export class NotAvailable extends Error {}
 
 /** A program of the distribution: on the PATH or where Debian hides it, else a container, else (root on Debian) its package. */
 export function distribution(name, { packages = [name], image, unprivileged = false }) {
-  return async () => {
+  const found = async (source) => {
+    const path = which(name)
+    if (!path) return undefined
     const user = unprivileged && isRoot ? await someUser() : undefined
-    const found = (source) => {
-      const path = which(name)
-      return path && { source, user, root: '', command: (tool, ...args) => [which(tool) ?? tool, ...args] }
-    }
-    const here = found('binary')
+    return { source, user, root: '', command: (tool, ...args) => [which(tool) ?? tool, ...args] }
+  }
+  return async () => {
+    const here = await found('binary')
     if (here) return here
     if (image && (await dockerRuns())) return { source: 'container', image }
     await installPackages(packages, `no ${name} on the PATH${image ? ' and no container engine' : ''}`)
-    const installed = found('package')
+    const installed = await found('package')
     if (!installed) throw new NotAvailable(`${packages.join(', ')} was installed, but has no ${name}`)
     return installed
   }
