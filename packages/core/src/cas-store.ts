@@ -57,7 +57,8 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): Idempot
       const before = await clock()
       const entry = await guard('no', () => storage.read(key))
       const stored = entry && decodeRecord(key, entry.value)
-      const at = Math.max(before, stored?.at ?? 0)
+      // where there is nothing to misjudge, after the read: a purge in between may have removed a token as high as `before`
+      const at = stored ? Math.max(before, stored.at) : await clock()
       const { record, reply } = decide(stored?.record ?? null, at)
       if (record === null || record === stored?.record) return reply
       const value = encodeRecord({ at, record })

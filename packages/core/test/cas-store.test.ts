@@ -103,7 +103,7 @@ test('a call that changes something costs a read and a swap, any other a read', 
   expect(await trip(store.get('k'))).toEqual(['read'])
 })
 
-test('the clock is read before the entry', async () => {
+test('the clock is read before an entry, and once more where there is none', async () => {
   const { storage } = casMap()
   const calls: string[] = []
   const store = createCasStore({
@@ -114,8 +114,27 @@ test('the clock is read before the entry', async () => {
       return storage.read(key)
     },
   })
+  await store.begin('k', claim('a'))
+  expect(calls.splice(0)).toEqual(['now', 'read', 'now'])
   await store.get('k')
   expect(calls).toEqual(['now', 'read'])
+})
+
+test('a purge between the clock and the read of a begin gives no token twice', async () => {
+  const { storage } = casMap()
+  let clock = 1000
+  const store = createCasStore({ ...storage, now: () => clock })
+  const first = await store.begin('k', claim('a', { leaseMs: 0, retentionMs: 0 }))
+  const late = createCasStore({
+    ...storage,
+    now: () => clock,
+    async read(key) {
+      clock++
+      expect(await store.purge?.({ limit: 1, graceMs: 0 })).toBe(1)
+      return storage.read(key)
+    },
+  })
+  expect((await late.begin('k', claim('b'))).token).toBeGreaterThan(first.token)
 })
 
 test('a clock that steps back never stands before the last change of a record', async () => {
