@@ -1,5 +1,10 @@
 /** Every error of the driver, the server or the network becomes one of the two that a store may throw. */
-import { IdempotencyError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
+import {
+  IdempotencyError,
+  StoreMisconfiguredError,
+  StoreUnavailableError,
+  UnsupportedIsolationError,
+} from '@retryproof/core'
 
 /** What `error` means to the caller of a store. Errors of this library stay what they are. */
 export function explain(error: unknown, table: string): IdempotencyError {
@@ -12,11 +17,24 @@ export function explain(error: unknown, table: string): IdempotencyError {
   return new StoreUnavailableError(`PostgreSQL could not do it: ${message}`, { applied, cause: error })
 }
 
+/** What another transaction did to this one: the same again may succeed. */
+const RACES: Readonly<Record<string, 'conflict' | 'lock timeout'>> = {
+  '40001': 'conflict',
+  '40P01': 'conflict',
+  '55P03': 'lock timeout',
+}
+
+/** Whether the server rolled back because another transaction came between. */
+export const isConflict = (error: unknown): boolean => RACES[describe(error).code] === 'conflict'
+
 /** The transaction reads a snapshot, and another has changed the record since. */
 export const isStale = (error: unknown): boolean => describe(error).code === '40001'
 
-/** Another transaction came between, and the server rolled this one back: the same again may succeed. */
-export const isConflict = (error: unknown): boolean => isStale(error) || describe(error).code === '40P01'
+/** What a transaction failed of, whoever's statement it was and whatever wrapped its error. */
+export function raceIn(error: unknown, depth = 5): 'conflict' | 'lock timeout' | undefined {
+  if (!(error instanceof Error) || error instanceof UnsupportedIsolationError || depth === 0) return undefined
+  return RACES[describe(error).code] ?? raceIn(error.cause, depth - 1)
+}
 
 /** A constraint or a trigger of the caller's own, deferred to the COMMIT, refused what the caller wrote. */
 export const isOfTheCaller = (error: unknown): boolean => /^(23|P0)...$/.test(describe(error).code)

@@ -11,6 +11,7 @@ import {
   StoreMisconfiguredError,
   StoreUnavailableError,
   type TransitionReply,
+  toMs,
   UnsupportedIsolationError,
 } from '@retryproof/core'
 import {
@@ -42,6 +43,8 @@ export interface PostgresStoreOptions<Tx> {
    * `pool`, unless that goes through a pooler. Every process that shares the table needs it. Without it waiters poll.
    */
   readonly watch?: Pool<PoolClient>
+  /** How long a statement in `transaction` waits for other transactions, in milliseconds. @default 5_000 */
+  readonly lockTimeoutMs?: number
   /** Replaces the server's clock (ms). For tests only. */
   readonly now?: () => number
 }
@@ -83,6 +86,7 @@ export function postgresStore(options: PostgresStoreOptions<Queryable>): Postgre
 export function postgresStore<Tx extends Queryable>(options: PostgresStoreOptions<Tx>): PostgresRecordStore {
   const { pool, prepare = true, watch, now } = options
   const names = tableNames(options.table)
+  const lockTimeoutMs = Math.ceil(toMs('lockTimeoutMs', options.lockTimeoutMs ?? 5_000))
   const sql = statements(names, watch !== undefined)
   const clock = () => (now ? Math.round(now() * 1000) : null)
 
@@ -169,7 +173,7 @@ export function postgresStore<Tx extends Queryable>(options: PostgresStoreOption
 
   const embedded = isEmbedded(pool)
   const transactional: Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'> = embedded || isPool(pool)
-    ? { bind: operations, transaction: (work) => inTransaction(pool, names.table, work) }
+    ? { bind: operations, transaction: (work) => inTransaction(pool, names.table, lockTimeoutMs, work) }
     : {}
   return {
     capabilities: {

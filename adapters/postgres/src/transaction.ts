@@ -1,40 +1,70 @@
 /** A transaction whose end is known, or said to be unknown. */
-import { StoreUnavailableError } from '@retryproof/core'
+import { StoreUnavailableError, TransactionConflictError } from '@retryproof/core'
 import { type Embedded, isEmbedded, type Pool, type PoolClient, type Queryable } from './drivers.ts'
-import { explain, isOfTheCaller } from './errors.ts'
+import { explain, isOfTheCaller, raceIn } from './errors.ts'
+
+type Work<Tx, T> = (tx: Tx) => T | Promise<T>
+type Explained = (error: unknown) => never
 
 const READ_COMMITTED = 'ISOLATION LEVEL READ COMMITTED'
 
 /**
  * Commits when `work` resolves, and rolls back when it throws. Its statements see what others commit meanwhile, whatever
- * the default of the pool is.
+ * the default of the pool is, and wait for others at most `lockTimeoutMs`.
  *
- * @throws StoreUnavailableError with `applied: 'unknown'` when the answer to COMMIT was lost; and what `work` throws
+ * @throws TransactionConflictError when another transaction came between; StoreUnavailableError with `applied: 'unknown'`
+ * when the answer to COMMIT was lost; and what `work` throws
  */
 export async function inTransaction<Tx extends Queryable, T>(
   database: Pool<Tx> | Embedded<Tx>,
   table: string,
-  work: (tx: Tx) => T | Promise<T>,
+  lockTimeoutMs: number,
+  work: Work<Tx, T>,
 ): Promise<T> {
-  const explained = (error: unknown) => {
+  const explained: Explained = (error) => {
     throw isOfTheCaller(error) ? error : explain(error, table)
   }
-  if (isEmbedded(database)) {
-    return database.transaction(async (tx) => {
-      await tx.query(`SET TRANSACTION ${READ_COMMITTED}`).catch(explained)
-      const value = await work(tx)
-      // refused after a statement that failed
-      await tx.query('SELECT').catch(explained)
-      return value
+  try {
+    if (isEmbedded(database)) return await inEmbedded(database, work, explained)
+    return await onClient(database, lockTimeoutMs, work, explained)
+  } catch (error) {
+    const reason = raceIn(error)
+    if (!reason) throw error
+    throw new TransactionConflictError(`Rolled back, because of another transaction: ${error}`, {
+      reason,
+      cause: error,
     })
   }
-  const client = (await database.connect().catch(explained)) as Tx & PoolClient
+}
+
+/** Nobody else can hold a lock: there is one connection. */
+function inEmbedded<Tx extends Queryable, T>(
+  database: Embedded<Tx>,
+  work: Work<Tx, T>,
+  explained: Explained,
+): Promise<T> {
+  return database.transaction(async (tx) => {
+    await tx.query(`SET TRANSACTION ${READ_COMMITTED}`).catch(explained)
+    const value = await work(tx)
+    // refused after a statement that failed
+    await tx.query('SELECT').catch(explained)
+    return value
+  })
+}
+
+async function onClient<Tx extends Queryable, T>(
+  pool: Pool<Tx>,
+  lockTimeoutMs: number,
+  work: Work<Tx, T>,
+  explained: Explained,
+): Promise<T> {
+  const client = (await pool.connect().catch(explained)) as Tx & PoolClient
   // a connection that breaks while `work` does something else says so in the next statement
   const ignore = () => {}
   client.on('error', ignore)
   let usable = false
   try {
-    await client.query(`BEGIN ${READ_COMMITTED}`).catch(explained)
+    await client.query(`BEGIN ${READ_COMMITTED}; SET LOCAL lock_timeout = ${lockTimeoutMs}`).catch(explained)
     let value: T
     try {
       value = await work(client)

@@ -128,7 +128,37 @@ for (const { title, url: server } of await services('postgres')) {
       const ends = await Promise.allSettled([settleBoth(keys, hasA, hasB), settleBoth(keys.toReversed(), hasB, hasA)])
       expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
       const failed = ends.find((end) => end.status === 'rejected')
-      expect(failed?.reason).toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'no', cause: { code: '40P01' } })
+      expect(failed?.reason).toMatchObject({ code: 'TRANSACTION_CONFLICT', reason: 'conflict' })
+    })
+
+    test('a conflict of the caller’s own statements is one of the transaction', async () => {
+      const { store, pool } = fixture
+      await pool.query(`INSERT INTO ${ledger} VALUES ('contended')`)
+      const update = `UPDATE ${ledger} SET parent = NULL WHERE id = 'contended'`
+      const hasty = postgresStore({ pool, table: fixture.table, lockTimeoutMs: 50 })
+      await store.transaction(async (tx) => {
+        await tx.query(update)
+        const blocked = hasty.transaction((other) => other.query(update))
+        await expect(blocked).rejects.toMatchObject({ code: 'TRANSACTION_CONFLICT', reason: 'lock timeout' })
+        // an error that something of the caller’s has wrapped
+        const wrapped = hasty.transaction((other) =>
+          other.query(update).catch((cause: unknown) => {
+            throw new Error('no luck', { cause })
+          }),
+        )
+        await expect(wrapped).rejects.toMatchObject({ code: 'TRANSACTION_CONFLICT', reason: 'lock timeout' })
+      })
+    })
+
+    test('a duplicate in one transaction waits for the other, as long as it may', async () => {
+      const { store, pool, table } = fixture
+      const hasty = postgresStore({ pool, table, lockTimeoutMs: 50 })
+      await store.transaction(async (tx) => {
+        await store.bind(tx).begin('single', claim())
+        const duplicate = hasty.transaction((other) => hasty.bind(other).begin('single', claim({ owner: 'two' })))
+        await expect(duplicate).rejects.toMatchObject({ code: 'TRANSACTION_CONFLICT', reason: 'lock timeout' })
+      })
+      expect(await store.begin('single', claim({ owner: 'two' }))).toMatchObject({ outcome: 'in_progress' })
     })
 
     test('a transaction in which a statement failed does not pass for committed', async () => {
