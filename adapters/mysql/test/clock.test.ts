@@ -1,5 +1,4 @@
 /** The clock of the store: the server's, in UTC, at the moment in which the record is held. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import type mysql from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -59,19 +58,6 @@ await onEachServer(({ title, url }) =>
         }
       }
       await Promise.all(pools.map((pool) => pool.end()))
-    })
-
-    test('a record that expires between two statements of a begin is begun anew, and not taken over', async () => {
-      const RETENTION_MS = 200
-      const { pool, table, store } = fixture
-      const slow = poolThat(pool, async (statement, next) => {
-        if (statement.startsWith('\nUPDATE')) await sleep(RETENTION_MS + 50)
-        return next()
-      })
-      await store.begin('between', claim({ leaseMs: 0, retentionMs: RETENTION_MS }))
-      const begun = await mysqlStore({ pool: slow, table }).begin('between', claim({ owner: 'two' }))
-      expect(begun).toMatchObject({ outcome: 'acquired', attempt: 1, interrupted: false })
-      expect(await store.get('between')).toMatchObject({ attempt: 1, interrupted: false })
     })
 
     test('a record that expires while it is read is read again: it may have been renewed in between', async () => {
