@@ -8,6 +8,7 @@ import { historyChecks } from './checks/histories.ts'
 import { holdingChecks } from './checks/holding.ts'
 import { keyChecks } from './checks/keys.ts'
 import { listChecks } from './checks/list.ts'
+import { openTransactionChecks } from './checks/open-transactions.ts'
 import { purgeChecks } from './checks/purge.ts'
 import { raceChecks } from './checks/races.ts'
 import { sequenceChecks } from './checks/sequences.ts'
@@ -36,4 +37,5 @@ export const checks: readonly Check[] = [
   ...listChecks,
   ...watchChecks,
   ...transactionChecks,
+  ...openTransactionChecks,
 ]

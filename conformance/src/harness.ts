@@ -1,4 +1,5 @@
 import type { IdempotencyStore } from '@retryproof/core'
+import { freshKey } from './keys.ts'
 
 /** What the suite has to know about a store: how to open it, and where its limits are. */
 export interface StoreHarness<Tx = never> {
@@ -52,6 +53,11 @@ export async function withStores<T>(
   } finally {
     for (const store of opened) await harness.close?.(store)
   }
+}
+
+/** Makes clients connect as often as `calls` at once need it, so that the first race is one too. */
+export async function warmUp(stores: readonly AnyStore[], calls: number): Promise<void> {
+  await Promise.all(Array.from({ length: calls }, (_, index) => stores[index % stores.length]?.get(freshKey('warm'))))
 }
 
 /** Opens one store, and closes it after `use`. */

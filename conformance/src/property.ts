@@ -1,16 +1,34 @@
+import { AssertionError } from 'node:assert'
 import fc from 'fast-check'
 import { settings } from './settings.ts'
 
-/** Checks a property `numRuns` times. A failure says the seed (`FC_SEED`), the counterexample, and what went wrong. */
+/**
+ * Checks a property `numRuns` times. A failure says what went wrong in the shortest example that was found, and with
+ * which seed to see it again. Where time decides, the same example need not fail twice: `shrink: false`.
+ */
 export async function forAll<T>(
   arbitrary: fc.Arbitrary<T>,
   numRuns: number,
   predicate: (value: T) => Promise<void>,
-  options: { shrink?: boolean } = {},
+  { shrink = true } = {},
 ): Promise<void> {
-  await fc.assert(fc.asyncProperty(arbitrary, predicate), {
+  const details = await fc.check(fc.asyncProperty(arbitrary, predicate), {
     seed: settings.seed,
     numRuns,
-    endOnFailure: options.shrink === false,
+    endOnFailure: !shrink,
   })
+  if (!details.failed) return
+  const { errorInstance: cause, numShrinks, seed } = details
+  throw new AssertionError({
+    message: [
+      cause instanceof Error ? cause.message : String(cause),
+      `(run ${details.numRuns} of ${numRuns}, shortened ${numShrinks} times; again with FC_SEED=${seed})`,
+    ].join('\n'),
+    ...pick(cause),
+  })
+}
+
+/** What test runners show as a difference. */
+function pick(error: unknown): { actual?: unknown; expected?: unknown } {
+  return error instanceof AssertionError ? { actual: error.actual, expected: error.expected } : {}
 }

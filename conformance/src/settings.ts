@@ -9,7 +9,7 @@ export const settings = {
   /** FC_CUT_HISTORIES: the same, with connections that are cut. */
   cutHistories: fromEnvironment('FC_CUT_HISTORIES', 20),
   /** FC_ROUNDS: rounds of each race. */
-  rounds: fromEnvironment('FC_ROUNDS', 5),
+  rounds: fromEnvironment('FC_ROUNDS', 10),
   /** FC_CONNECTIONS: calls that are in flight at once in a race. */
   connections: fromEnvironment('FC_CONNECTIONS', 16),
 } as const

@@ -10,6 +10,7 @@ import { CLIENTS, runScripts, scripts } from '../scripts.ts'
 import { runSequence, sequencesWithPurges } from '../sequences.ts'
 import { settings } from '../settings.ts'
 import { createTwin, manualClock } from '../twin.ts'
+import { allSituations, bring } from './situations.ts'
 
 /**
  * A purge concerns all records of the store. These clocks start far behind every other one, so that the purges find
@@ -65,6 +66,28 @@ export const purgeChecks: readonly Check[] = [
           { shrink: false },
         ),
       ),
+  },
+  {
+    id: 'C17-live',
+    title: 'a purge leaves what is live, and what keeps the token of a forgotten record',
+    clauses: ['C17', 'C2'],
+    needs: ['purge'],
+    run: (harness) => {
+      const clock = manualClock(PAST_MS)
+      return withStore(harness, clock, async (store) => {
+        const twin = createTwin(store, clock)
+        for (const situation of allSituations) {
+          const key = freshKey('live')
+          const { token } = await bring(twin, situation, key)
+          await purge(store, { limit: 1_000, graceMs: 0 })
+          await twin.get(key)
+          await twin.transition(token, { to: 'forgotten', tombstoneMs: 1 }, key)
+          await purge(store, { limit: 1_000, graceMs: 0 })
+          await twin.transition(token, { to: 'forgotten', tombstoneMs: 1 }, key)
+          await twin.begin({ owner: 'next' }, key)
+        }
+      })
+    },
   },
   {
     id: 'C17-grace',

@@ -1,6 +1,6 @@
 import type { Change, IdempotencyStore } from '@retryproof/core'
 import type { Check, Clause } from '../check.ts'
-import { withStores } from '../harness.ts'
+import { warmUp, withStores } from '../harness.ts'
 import { recordHistory } from '../history.ts'
 import { freshKey } from '../keys.ts'
 import { checkHistory } from '../linearizability.ts'
@@ -14,6 +14,8 @@ interface Race {
   readonly id: string
   readonly title: string
   readonly clauses: readonly Clause[]
+  /** How many calls are in flight at most, where each of them changes the record. @default all connections */
+  readonly atMost?: number
   /** Brings the record to where the race begins, and gives its token. */
   prepare(store: IdempotencyStore<unknown>, key: string): Promise<number>
   call(store: IdempotencyStore<unknown>, key: string, token: number, index: number): Promise<unknown>
@@ -40,6 +42,26 @@ const races: readonly Race[] = [
     clauses: ['C1', 'C5'],
     prepare: (store, key) => acquire(store, key, { leaseMs: 0, retentionMs: 0 }),
     call: (store, key, _, index) => begin(store, key, index),
+  },
+  {
+    id: 'C1-lapsing',
+    title:
+      'many calls whose leases are over at once acquire one after the other: none judges by a clock of before it waited',
+    clauses: ['C1', 'C2', 'C12', 'C23'],
+    atMost: 8,
+    prepare: (store, key) => acquire(store, key, { leaseMs: 0 }),
+    call: (store, key, _, index) => acquire(store, key, { owner: `racer ${index}`, leaseMs: 0 }),
+  },
+  {
+    id: 'C5-race',
+    title: 'a record that expires while calls wait for it is absent to them',
+    clauses: ['C5'],
+    prepare: acquire,
+    call: (store, key, token, index) => {
+      const retentionMs = 0
+      const parks = index % 2 === 0
+      return store.transition(key, token, parks ? { to: 'parked', retentionMs } : { ...completed(index), retentionMs })
+    },
   },
   {
     id: 'C1-release',
@@ -123,25 +145,29 @@ const races: readonly Race[] = [
 ]
 
 /** Each race is judged by the answers: one order of the calls must explain them. */
-export const raceChecks: readonly Check[] = races.map(({ id, title, clauses, prepare, call }) => ({
-  id,
-  title,
-  clauses,
-  needs: [],
-  run: (harness) =>
-    withStores(harness, CLIENTS, {}, async (stores) => {
-      for (let round = 0; round < settings.rounds; round++) {
-        const key = freshKey('race')
-        const recorded = recordHistory(stores)
-        const store = (index: number) => recorded.stores[index % CLIENTS] as IdempotencyStore<unknown>
-        const token = await prepare(store(0), key)
-        const calls = Array.from({ length: settings.connections }, (_, index) => call(store(index), key, token, index))
-        await Promise.all(calls)
-        await store(1).get(key)
-        checkHistory(recorded.history)
-      }
-    }),
-}))
+export const raceChecks: readonly Check[] = races.map(
+  ({ id, title, clauses, atMost = Number.POSITIVE_INFINITY, prepare, call }) => ({
+    id,
+    title,
+    clauses,
+    needs: [],
+    run: (harness) =>
+      withStores(harness, CLIENTS, {}, async (stores) => {
+        await warmUp(stores, settings.connections)
+        for (let round = 0; round < settings.rounds; round++) {
+          const key = freshKey('race')
+          const recorded = recordHistory(stores)
+          const store = (index: number) => recorded.stores[index % CLIENTS] as IdempotencyStore<unknown>
+          const token = await prepare(store(0), key)
+          const length = Math.min(atMost, settings.connections)
+          const calls = Array.from({ length }, (_, index) => call(store(index), key, token, index))
+          await Promise.all(calls)
+          await store(1).get(key)
+          checkHistory(recorded.history)
+        }
+      }),
+  }),
+)
 
 async function acquire(
   store: IdempotencyStore<unknown>,
@@ -156,8 +182,8 @@ function begin(store: IdempotencyStore<unknown>, key: string, index: number): Pr
   return store.begin(key, { owner: `racer ${index}`, fingerprint: 'one', leaseMs: HOUR_MS, retentionMs: HOUR_MS })
 }
 
-function completed(index: number): Change {
-  return { to: 'completed', result: new Uint8Array([index]), retentionMs: HOUR_MS }
+function completed(index: number) {
+  return { to: 'completed' as const, result: new Uint8Array([index]), retentionMs: HOUR_MS }
 }
 
 /** Checkpoints that are not in the order in which they are sent. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import type { BeginReply, BoundStore, Claim, RecordView, TransitionReply } from '@retryproof/core'
+import type { BeginReply, Claim, RecordView, TransitionReply } from '@retryproof/core'
 import type { Check } from '../check.ts'
 import { type AnyStore, withStores } from '../harness.ts'
 import { freshKey } from '../keys.ts'
-import { within } from '../patience.ts'
 import { readableBytes } from '../readable.ts'
+import { transact } from '../transact.ts'
 
 const claim: Claim = { owner: 'owner', fingerprint: 'fingerprint', leaseMs: 3_600_000, retentionMs: 3_600_000 }
 const result = new Uint8Array([1, 2, 3])
@@ -93,54 +93,4 @@ export const transactionChecks: readonly Check[] = [
         assert.deepEqual(await other.transition(key, holder.token, completed), { outcome: 'ok', applied: true })
       }),
   },
-  {
-    id: 'C9-open-transaction',
-    title: 'a transition that is sent again while the first one is uncommitted waits, and then changes nothing',
-    clauses: ['C9', 'C22', 'C23'],
-    needs: ["transactional: 'async'"],
-    run: (harness) =>
-      withStores(harness, 2, {}, async (stores) => {
-        const [store, other] = stores as [AnyStore, AnyStore]
-        for (const ends of ['commits', 'rolls back'] as const) {
-          const key = freshKey('open')
-          const { token } = await store.begin(key, claim)
-          let again: Promise<TransitionReply> | undefined
-          const failure = new Error('rolled back')
-          await transact(store, function* (bound) {
-            yield bound.transition(key, token, completed)
-            again = other.transition(key, token, { ...completed, result: new Uint8Array([9]) })
-            again.catch(() => {}) // looked at below
-            if (ends === 'rolls back') throw failure
-          }).catch((error: unknown) => assert.equal(error, failure))
-          assert.ok(again)
-          const reply = await within('a repeat, once the first one was decided,', again)
-          assert.deepEqual(reply, { outcome: 'ok', applied: ends === 'rolls back' }, `when the first one ${ends}`)
-          const kept = readableBytes((await other.get(key))?.result)
-          assert.equal(kept, readableBytes(ends === 'commits' ? result : new Uint8Array([9])))
-        }
-      }),
-  },
 ]
-
-type Work<T> = (bound: BoundStore) => Generator<unknown, T, unknown>
-
-/** Runs work in a transaction of the store; each `yield` gives the reply, whether the store answers at once or later. */
-function transact<T>(store: AnyStore, work: Work<T>): Promise<T> {
-  if (!store.transaction || !store.bind) assert.fail('a transactional store has `transaction` and `bind`')
-  const bind = store.bind.bind(store)
-  return store.capabilities.transactional === 'sync'
-    ? store.transaction((tx) => runSync(work(bind(tx))))
-    : store.transaction((tx) => runAsync(work(bind(tx))))
-}
-
-function runSync<T>(work: Generator<unknown, T, unknown>): T {
-  let step = work.next()
-  while (!step.done) step = work.next(step.value)
-  return step.value
-}
-
-async function runAsync<T>(work: Generator<unknown, T, unknown>): Promise<T> {
-  let step = work.next()
-  while (!step.done) step = work.next(await step.value)
-  return step.value
-}

@@ -57,10 +57,10 @@ export const others = [
   }),
   opens('an injected clock is ignored', 'harness', () => referenceStore()),
   purging('a purge ignores its grace', 'C17-grace', (record, now) => isPurgeable(record, now, 0)),
-  purging('a purge removes lapsed leases', 'C17', (record, now) => record.leaseUntil <= now),
+  purging('a purge removes lapsed leases', 'C17-live', (record, now) => record.leaseUntil <= now),
   purging(
     'a purge removes tombstones',
-    'C17',
+    'C17-live',
     (record, now, graceMs) => record.state === 'tombstone' || isPurgeable(record, now, graceMs),
   ),
   purging(

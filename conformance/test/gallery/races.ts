@@ -27,12 +27,13 @@ function tearing(name: string, rejectedBy: string, torn: Torn): BrokenStore {
 }
 
 /** A store whose calls may have to wait for the record, and that judge it by the clock of before. */
-function waiting(name: string, rejectedBy: string): BrokenStore {
+function waiting(name: string, rejectedBy: string, waits: (command: Command) => boolean): BrokenStore {
   return opens(name, rejectedBy, ({ now = () => performance.timeOrigin + performance.now() }) => {
     const records = new Map<string, StoredRecord>()
+    let calls = 0
     const call = async (key: string, command: Command) => {
       const at = now()
-      if (Math.random() < 0.5) await tick()
+      if (waits(command) && calls++ % 2 === 0) await tick()
       return (await send(referenceStore({ records, now: () => at }), key, command)) as never
     }
     return {
@@ -130,7 +131,9 @@ export const races = [
       },
     }
   }),
-  waiting('the clock is read before the wait for the record', 'C18'),
+  waiting('the clock is read before the wait for the record', 'C18', () => true),
+  waiting('a begin judges by the clock of before it waited', 'C1-lapsing', (command) => command.op === 'begin'),
+  waiting('a transition judges by the clock of before it waited', 'C5-race', (command) => command.op === 'transition'),
   decides(
     'who acquires while another one settles is not told',
     'C4-settle',
