@@ -84,6 +84,7 @@ export function idempotent<Tx>(
 
   async function serve(req: Request, res: Response, next: NextFunction): Promise<void> {
     let captured: CapturedResponse | undefined
+    let wasAnswered = false
     let isSent = () => {}
     const sent = new Promise<void>((resolve) => {
       isSent = resolve
@@ -92,13 +93,16 @@ export function idempotent<Tx>(
       const decision = await guard.handle(toExchange(req, res, middleware), {
         async execute(_attempt, tx) {
           captured?.discard()
-          captured = captureResponse(res, guard.limits)
+          captured = captureResponse(res, wasAnswered ? { ...guard.limits, whole: true } : guard.limits)
           const { answered } = captured
           const done = proceed(req, res, next, sent, tx)
           if (tx !== undefined) await Promise.all([answered, done])
           return answered
         },
-        answerEarly: (response) => answerEarly(res, response),
+        async answerEarly(response) {
+          wasAnswered = true
+          await answerEarly(res, response)
+        },
       })
       if (decision.kind === 'pass') await proceed(req, res, next)
       else if (decision.kind === 'own') captured?.release(decision.headers)

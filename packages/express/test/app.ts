@@ -15,9 +15,9 @@ export const versions: [string, typeof express][] = [
   ['Express 4', express4],
 ]
 
-export interface TestApp {
+export interface TestApp<Tx = unknown> {
   readonly app: Express
-  readonly idempotency: Idempotency
+  readonly idempotency: Idempotency<Tx>
   /** `idempotent` for this app, unscoped unless told otherwise. */
   guard(options?: Partial<HttpOptions<Request>>, handler?: IdempotentHandler): RequestHandler
   post(path: string, init?: RequestInit & { key?: string | null }): Promise<Response>
@@ -34,10 +34,12 @@ afterEach(() => {
   servers.clear()
 })
 
-export function testApp(
+export const newIdempotency = (): Idempotency<never> => createIdempotency({ store: memoryStore(), namespace: 'test' })
+
+export function testApp<Tx = never>(
   framework: typeof express,
-  idempotency = createIdempotency({ store: memoryStore(), namespace: 'test' }),
-): TestApp {
+  idempotency: Idempotency<Tx> = newIdempotency() as Idempotency<unknown> as Idempotency<Tx>,
+): TestApp<Tx> {
   const app = framework()
   const listen = async (): Promise<number> => {
     const server = app.listen(0, '127.0.0.1')
