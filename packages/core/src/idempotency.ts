@@ -36,6 +36,9 @@ const CLOCK_TOLERANCE_MS = 60_000
  * Makes writes safe to retry.
  *
  * ```ts
+ * import { createIdempotency } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ *
  * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'payments' })
  * const { value, replayed } = await idempotency.run(
  *   { operation: 'charge', scope: 'user_42', key: 'k1', payload: { amount: 100 } },
