@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { Cluster, Redis } from 'ioredis'
-import { type OwnNode, type ServiceOptions, startService } from '../../../scripts/services.mjs'
+import { type OwnNode, type ServiceOptions, startService, unavailable } from '../../../scripts/services.mjs'
 import { type Durability, type RedisStore, redisStore } from '../src/index.ts'
 
 export interface FailoverOptions {
@@ -163,7 +163,7 @@ async function examine(store: RedisStore, one: Acknowledged, kept: number, repor
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const rounds = Number(process.argv[2] ?? 5)
+  const rounds = Number(process.argv[2] ?? 3)
   const durability = { replicas: 1, timeoutMs: 25 }
   const kinds: FailoverOptions[] = [
     { shape: 'redis-sentinel', keys: 400, cut: false },
@@ -172,11 +172,14 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     { shape: 'redis-cluster', keys: 400, cut: false },
     { shape: 'redis-cluster', keys: 400, cut: true },
   ]
-  for (const kind of kinds) {
-    for (let round = 1; round <= rounds; round++) {
-      const report = await failover(kind)
-      process.stdout.write(`${JSON.stringify({ drill: 'failover', round, ...kind, ...report })}\n`)
-      if (report.tokensFell + report.staleAccepted > 0 || report.traced < report.secondHolders) process.exitCode = 1
+  for (const server of ['redis', 'redis8', 'valkey'] as const) {
+    if (await unavailable(server)) continue
+    for (const kind of kinds) {
+      for (let round = 1; round <= rounds; round++) {
+        const report = await failover({ ...kind, server })
+        process.stdout.write(`${JSON.stringify({ drill: 'failover', server, round, ...kind, ...report })}\n`)
+        if (report.tokensFell + report.staleAccepted > 0 || report.traced < report.secondHolders) process.exitCode = 1
+      }
     }
   }
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
 import { checks } from '@retryproof/conformance'
 import { Cluster, Redis } from 'ioredis'
-import { type ServerNode, startService } from '../../../scripts/services.mjs'
+import { type ServerNode, startService, unavailable } from '../../../scripts/services.mjs'
 import { redisStore } from '../src/index.ts'
 
 /** Each round takes `FC_HISTORIES` (100) histories. Throws with the first that is not linearizable. */
@@ -74,9 +74,12 @@ async function moveSlot(slot: number, servers: readonly Redis[]): Promise<void> 
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const cluster = await startService('redis-cluster')
   const rounds = Number(process.argv[2] ?? 10)
-  const counts = await slotMove(cluster.nodes, rounds)
-  process.stdout.write(`${JSON.stringify({ drill: 'slot move', rounds, ...counts, violations: 0 })}\n`)
-  await cluster.stop()
+  for (const server of ['redis', 'redis8', 'valkey'] as const) {
+    if (await unavailable(server)) continue
+    const cluster = await startService('redis-cluster', { server })
+    const counts = await slotMove(cluster.nodes, rounds)
+    process.stdout.write(`${JSON.stringify({ drill: 'slot move', server, rounds, ...counts, violations: 0 })}\n`)
+    await cluster.stop()
+  }
 }

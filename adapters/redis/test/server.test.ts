@@ -224,6 +224,20 @@ describe.skipIf(missing)('a server in trouble', () => {
     expect(await store.begin('key', claim)).toMatchObject({ outcome: 'acquired' })
   })
 
+  test('a client that sends again what was unanswered gets the token that its first sending got', async () => {
+    const client = new Redis({ ...address, retryStrategy: () => 1 })
+    const store = storeFor(client)
+    await store.check()
+    for (let i = 0; i < 40; i++) {
+      const replies = Promise.all(['a', 'b'].map((name) => store.begin(`${name}-${i}`, claim)))
+      // some of the calls have arrived by now, and none was answered
+      if (i % 2 > 0) await new Promise(setImmediate)
+      client.disconnect(true)
+      for (const reply of await replies) expect(reply).toMatchObject({ outcome: 'acquired', attempt: 1 })
+      expect((await store.get(`a-${i}`))?.token).toBe((await replies)[0]?.token)
+    }
+  })
+
   test('a server that stops and comes back: calls wait for it where the client says so', async () => {
     const store = storeFor(new Redis({ port: address.port, host: address.host }).on('error', () => {}))
     const { token } = await store.begin('key', claim)
