@@ -1,62 +1,71 @@
 /** Records in a NATS JetStream key-value bucket: its revisions are the compare-and-set. */
-import type { KV, KvEntry } from '@nats-io/kv'
-import { type CasStorage, createCasStore, type IdempotencyStore } from '@retryproof/core'
+import { jetstream } from '@nats-io/jetstream'
+import { type KvEntry, Kvm, type KvOptions } from '@nats-io/kv'
+import type { NatsConnection } from '@nats-io/transport-node'
+import { type CasStorage, createCasStore, type RecordStore } from '@retryproof/core'
 
 export interface NatsKvStoreOptions {
-  /**
-   * A bucket of its own, with `history: 1` and `allow_direct: false`: a direct get may be answered by a replica that is
-   * behind. How durable it is, its `replicas` and `storage` say.
-   */
-  readonly bucket: KV
-  /** The largest message that the server takes (`connection.info.max_payload`), in bytes. @default 1 MiB */
-  readonly maxPayloadBytes?: number
-  /** The clock of this machine (ms). All machines that share the bucket should keep theirs in step (NTP). @default Date.now */
+  /** It stays the caller's, who closes it. */
+  readonly connection: NatsConnection
+  /** The name of a bucket of its own. It is made where it is missing. */
+  readonly bucket: string
+  /** How it is made: `{ replicas: 3 }`. */
+  readonly bucketOptions?: Partial<KvOptions>
+  /** How long an answer of the server is waited for (ms). @default 5_000 */
+  readonly timeoutMs?: number
+  /** The clock of this machine (ms). All that share the bucket should keep theirs in step. @default Date.now */
   readonly now?: () => number
 }
 
-const WRONG_LAST_SEQUENCE = [10071, 10164]
+const WRONG_LAST_SEQUENCE = 10071
+const NO_SUCH_MESSAGE = 10057
 /** Owner, fingerprint and times of a record, and the headers of a message. */
 const ROOM_BYTES = 16 * 1024
 
-export function natsKvStore({ bucket, maxPayloadBytes = 2 ** 20, now }: NatsKvStoreOptions): IdempotencyStore {
+export async function natsKvStore(options: NatsKvStoreOptions): Promise<RecordStore> {
+  const { connection, bucket, bucketOptions, timeoutMs = 5_000, now = Date.now } = options
+  const client = jetstream(connection, { timeout: timeoutMs })
+  const { streams } = await client.jetstreamManager()
+  // a direct get may be answered by a replica that is behind
+  const kv = await new Kvm(client).create(bucket, { ...bucketOptions, history: 1, allow_direct: false })
+
   const storage: CasStorage<number> = {
     async read(key) {
-      const entry = await bucket.get(encodeKey(key))
+      const entry = await kv.get(encodeKey(key))
       return isThere(entry) ? { value: entry.value, revision: entry.revision } : null
     },
-    async swap(key, value, revision) {
+    swap(key, value, revision) {
       const name = encodeKey(key)
-      return unlessOvertaken(revision === null ? bucket.create(name, value) : bucket.update(name, value, revision))
+      return unless(WRONG_LAST_SEQUENCE, revision === null ? kv.create(name, value) : kv.update(name, value, revision))
     },
-    remove: (key, revision) => unlessOvertaken(bucket.delete(encodeKey(key), { previousSeq: revision })),
     async *entries() {
-      for await (const entry of await bucket.history()) {
+      for await (const entry of await kv.history()) {
         if (isThere(entry)) yield { key: decodeKey(entry.key), value: entry.value, revision: entry.revision }
       }
     },
+    // no other message ever has its number
+    remove: (_, revision) => unless(NO_SUCH_MESSAGE, streams.deleteMessage(`KV_${bucket}`, revision, false)),
+    now,
     capabilities: {
       clock: 'host',
       durable: true,
       shared: 'network',
-      maxValueBytes: Math.floor((maxPayloadBytes - ROOM_BYTES) / 2),
+      maxValueBytes: Math.floor(((connection.info?.max_payload ?? 2 ** 20) - ROOM_BYTES) / 2),
     },
-    ...(now && { now }),
   }
   return createCasStore(storage)
 }
 
-/** A deleted key keeps a marker, of which `create` knows. */
-function isThere(entry: KvEntry | null): entry is KvEntry {
-  return entry?.operation === 'PUT'
-}
+/** What somebody deleted by hand keeps a marker, of which `create` knows. */
+const isThere = (entry: KvEntry | null): entry is KvEntry => entry?.operation === 'PUT'
 
 /** False where another writer came first. Whatever else goes wrong, it is not known whether the write took effect. */
-async function unlessOvertaken(write: Promise<unknown>): Promise<boolean> {
+async function unless(code: number, write: Promise<unknown>): Promise<boolean> {
   try {
     await write
     return true
   } catch (error) {
-    if (WRONG_LAST_SEQUENCE.includes(Number((error as { code?: unknown }).code))) return false
+    if ((error as { code?: unknown }).code === code) return false
     throw error
   }
 }
