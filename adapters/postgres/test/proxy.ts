@@ -32,8 +32,9 @@ export async function openProxy(target: string, fateOf: (request: string) => Fat
     })
     upstream.on('data', (reply) => {
       asking = false
-      if (deaf) cut()
-      else client.write(reply)
+      if (!deaf) return void client.write(reply)
+      cut()
+      upstream.end()
     })
     client.on('close', () => {
       if (!deaf && held.length === 0) upstream.end()
