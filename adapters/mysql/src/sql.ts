@@ -90,7 +90,7 @@ UPDATE ${table} SET token = LAST_INSERT_ID(GREATEST(token + 1, ${now})), owner =
   state = 'in_progress', attempt = ${to.attempt}, interrupted = ${Number(to.interrupted)}, lease_until = ${now} + ${lease},
   expires_at = ${fresh ? expiry : sql`GREATEST(expires_at, ${expiry})`}, result = NULL
   ${fresh ? sql`, request = ${to.request}, checkpoint = NULL, checkpoint_seq = NULL` : nothing}
-WHERE k = ${key} AND token = ${from.token} AND state = ${{ text: `'${from.state}'` }} AND lease_until = ${from.leaseUntil}
+WHERE k = ${key} AND token = ${from.token} AND state = ${from.state} AND lease_until = ${from.leaseUntil}
   AND expires_at = ${from.expiresAt} AND checkpoint_seq <=> ${from.checkpoint?.seq ?? null}
   ${fresh ? nothing : sql`AND expires_at > ${now}`}`
     },
@@ -114,13 +114,11 @@ WHERE k = ${key} AND token = ${from.token} AND state = ${{ text: `'${from.state}
           return change(sql`IF(${known}, 1, ${APPLIED})`, progress, key, token, working)
         }
         case 'completed':
-        case 'failed': {
-          const state = { text: `'${to.to}'` }
+        case 'failed':
           return apply(
-            sql`state = ${state}, result = ${to.result}, ${clean}, expires_at = ${now} + ${us(to.retentionMs)}`,
+            sql`state = ${to.to}, result = ${to.result}, ${clean}, expires_at = ${now} + ${us(to.retentionMs)}`,
             undecided,
           )
-        }
         case 'released': {
           const due = sql`${now} + ${us(to.delayMs)}`
           return apply(
@@ -151,7 +149,7 @@ DELETE FROM ${table} WHERE k IN (${{ text: keys.map(literal).join() }}) AND ${pu
 SELECT ${started()} AS started, ${LIST_COLUMNS} FROM ${table} WHERE k > ${after} AND state <> 'tombstone'
   ${namespace === undefined ? nothing : sql`AND k >= ${`${namespace}.`} AND k < ${`${namespace}/`}`}
   ${operation === undefined ? nothing : sql`AND SUBSTRING_INDEX(SUBSTRING_INDEX(k, '.', 2), '.', -1) = ${operation}`}
-  ${state === undefined ? nothing : sql`AND state = ${{ text: `'${state}'` }}`}
+  ${state === undefined ? nothing : sql`AND CAST(state AS BINARY) = ${state}`}
   ${stuckForMs === undefined ? nothing : sql`AND lease_until <= ${started()} - ${us(stuckForMs)}`}
   ${expired ? nothing : sql`AND expires_at > ${started()}`}
 ORDER BY k LIMIT ${limit}`,

@@ -1,6 +1,12 @@
 /** Pools as they come: of either API, too small, ended, with connections in a state that the store must not write in. */
 import { inspect } from 'node:util'
-import { type IdempotencyStore, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
+import {
+  type IdempotencyStore,
+  type RecordState,
+  StoreMisconfiguredError,
+  StoreUnavailableError,
+} from '@retryproof/core'
+import fc from 'fast-check'
 import callbacks from 'mysql2'
 import type mysql from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest'
@@ -129,6 +135,39 @@ await onEachServer(({ title, url }) =>
           expect(inspect(error, { depth: null, showHidden: true })).not.toContain(secret.toString('hex'))
         })
       })
+    })
+
+    test('whatever a caller says is a value, and never SQL', async () => {
+      const { store } = fixture
+      await store.begin('words.op.k', claim())
+      const word = fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.constantFrom(
+          "' OR '1'='1",
+          "x'; DROP TABLE t; --",
+          '\\',
+          "\\'",
+          '%',
+          '_',
+          '`',
+          '?',
+          ':k',
+          '\0',
+          '/*',
+          '\u{1f4b3}',
+        ),
+      )
+      await fc.assert(
+        fc.asyncProperty(word, word, word, async (one, two, three) => {
+          fc.pre([one, two, three].every((text) => text.isWellFormed() && Buffer.byteLength(text) < 256))
+          const listing = store.list({ namespace: 'words', operation: two, state: three as RecordState, expired: true })
+          for await (const { key } of listing) expect([two, three, key]).toEqual(['op', 'in_progress', 'words.op.k'])
+          const reply = await store.begin(`word ${one}`, claim({ owner: two, fingerprint: three }))
+          if (reply.outcome === 'acquired') expect(reply.fingerprint).toBe(three)
+        }),
+        { numRuns: 100 },
+      )
+      expect(await store.get('words.op.k')).toMatchObject({ state: 'in_progress', attempt: 1 })
     })
 
     describe('errors of the server', () => {
