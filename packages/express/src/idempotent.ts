@@ -91,9 +91,9 @@ export function idempotent<Tx>(
     })
     try {
       const decision = await guard.handle(toExchange(req, res, middleware), {
-        async execute(_attempt, tx) {
+        async execute({ signal }, tx) {
           captured?.discard()
-          captured = captureResponse(res, wasAnswered ? { ...guard.limits, whole: true } : guard.limits)
+          captured = captureResponse(res, { ...guard.limits, whole: guard.limits.whole || wasAnswered, signal })
           const { answered } = captured
           const done = proceed(req, res, next, sent, tx)
           if (tx !== undefined) await Promise.all([answered, done])

@@ -13,8 +13,10 @@ export interface HiddenDisconnect {
 }
 
 export interface Disconnect {
-  /** Whether anybody is still writing, and whether what they write leaves at once. */
-  phase(): 'buffering' | 'passing' | 'over'
+  /** Whether the answer has not ended yet. */
+  isWriting(): boolean
+  /** The client went away. */
+  onGone(): void
   /** The client went away, and with it the source that was piped into the response. */
   onAbandoned(): void
 }
@@ -24,35 +26,32 @@ export function setClosed(res: ServerResponse, closed: boolean): void {
   Object.assign(res, { destroyed: closed, _closed: closed })
 }
 
-export function hideDisconnect(res: ServerResponse, { phase, onAbandoned }: Disconnect): HiddenDisconnect {
+export function hideDisconnect(res: ServerResponse, { isWriting, onGone, onAbandoned }: Disconnect): HiddenDisconnect {
   const { emit } = res
   let isGone = false
   let isHidden = false
-  let pipes = 0
 
   function onClose(): boolean {
     isGone = true
-    const now = phase()
-    isHidden = now === 'buffering' || (now === 'passing' && pipes > 0)
-    if (isHidden) setClosed(res, false)
-    else emit.call(res, 'close')
+    isHidden = isWriting()
+    if (!isHidden) return emit.call(res, 'close')
+    setClosed(res, false)
     // a writer that waits for the connection to take more goes on
-    if (now === 'passing') emit.call(res, 'drain')
+    emit.call(res, 'drain')
+    onGone()
     return true
   }
 
+  /** Who sends files listens to the socket itself, and destroys what it reads from. */
   function onPipe(source: Readable): void {
-    pipes++
     source.once('close', () => {
-      const broke = !source.readableEnded && !source.errored
-      if (isGone && broke && phase() !== 'over') onAbandoned()
+      if (isGone && !source.readableEnded && !source.errored && isWriting()) onAbandoned()
     })
   }
 
   res.emit = (event: string | symbol, ...values: unknown[]): boolean => {
     if (event === 'close') return onClose()
     if (event === 'pipe') onPipe(values[0] as Readable)
-    if (event === 'unpipe') pipes--
     return emit.call(res, event, ...values)
   }
 

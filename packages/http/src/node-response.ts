@@ -38,6 +38,8 @@ export interface CaptureLimits {
   readonly stream: boolean
   /** No body does, however long. */
   readonly whole?: boolean
+  /** Aborts when the handler had all the time that it may take. */
+  readonly signal?: AbortSignal
 }
 
 /** What Node itself derives `headersSent` and `writableEnded` from. */
@@ -50,7 +52,7 @@ const streamedTypes = /^(text\/event-stream|application\/x-ndjson)\s*(;|$)/i
 
 export function captureResponse(
   res: ServerResponse,
-  { maxResponseBytes, stream, whole = false }: CaptureLimits,
+  { maxResponseBytes, stream, whole = false, signal }: CaptureLimits,
 ): CapturedResponse {
   const { write, end, writeHead, flushHeaders, destroy } = res
   const sealable = res as unknown as Sealable
@@ -70,8 +72,12 @@ export function captureResponse(
   })
   const isWriting = () => phase === 'buffering' || phase === 'passing'
   const client = hideDisconnect(res, {
-    phase: () => (phase === 'buffering' || phase === 'passing' ? phase : 'over'),
+    isWriting,
     onAbandoned: () => finish({ isWhole: false }),
+    onGone() {
+      if (signal?.aborted) giveUp()
+      else signal?.addEventListener('abort', giveUp)
+    },
   })
 
   /** Through the property, so that those who wrapped `writeHead` later have their say first. */
@@ -113,6 +119,17 @@ export function captureResponse(
     const hasBody = status !== 204 && status !== 304 && res.req.method !== 'HEAD'
     const body = replayable && hasBody ? concatenate(held) : new Uint8Array()
     settle.resolve({ response: { status, headers: changedHeaders(res, before), body }, replayable })
+  }
+
+  /** Nobody is there to read on, and the handler had all the time that it may take. */
+  function giveUp(): void {
+    if (isWriting()) fail(new Error('The client is gone, and the handler has not ended its answer in time.'))
+    client.reveal()
+  }
+
+  function fail(error: Error): void {
+    phase = 'open'
+    settle.reject(error)
   }
 
   function open(): void {
@@ -173,9 +190,8 @@ export function captureResponse(
 
   res.destroy = (error?: Error) => {
     if (isWriting()) {
-      phase = 'open'
       isDestroyed = true
-      settle.reject(error ?? new Error('The handler destroyed its response before it had ended.'))
+      fail(error ?? new Error('The handler destroyed its response before it had ended.'))
     }
     return destroy.call(res, error)
   }

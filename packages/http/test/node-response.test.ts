@@ -40,7 +40,10 @@ const end =
 const release: Deliver = (captured) => captured.release()
 
 /** A server that captures what `handler` answers to `/`, and answers anything else itself. */
-async function serve(handler: Handler, { deliver = release, stream = false, capture = true } = {}) {
+async function serve(
+  handler: Handler,
+  { deliver = release, stream = false, capture = true, signal = new AbortController().signal } = {},
+) {
   const answer = deferred<HandlerAnswer>()
   const response = deferred<ServerResponse>()
   const server = createServer((req, res) => {
@@ -48,7 +51,7 @@ async function serve(handler: Handler, { deliver = release, stream = false, capt
     res.setHeader('X-Before', 'before')
     response.resolve(res)
     if (capture) {
-      const captured = captureResponse(res, { maxResponseBytes: 1000, stream })
+      const captured = captureResponse(res, { maxResponseBytes: 1000, stream, signal })
       captured.answered.then((given) => deliver(captured, given)).catch(() => captured.discard())
       captured.answered.then(answer.resolve, answer.reject)
     }
@@ -461,6 +464,40 @@ describe('a client that goes away', () => {
     }
     source.end()
     expect(await answer).toMatchObject({ replayable: false, response: { status: 200 } })
+  })
+
+  it('leaves a generator that passes to go on to its end', async () => {
+    const left = deferred()
+    async function* parts() {
+      yield 'first'
+      await left.promise
+      yield 'second'
+    }
+    const { port, answer, response } = await serve((res) => {
+      res.flushHeaders()
+      pipeline(parts, res).catch(() => undefined)
+    })
+    const message = await open(port)
+    const gone = once((await response).req.socket, 'close')
+    message.destroy()
+    await gone
+    left.resolve()
+    expect(await answer).toMatchObject({ replayable: false, response: { status: 200 } })
+  })
+
+  it('is waited for no longer than the handler may run', async () => {
+    const time = new AbortController()
+    const closed = deferred()
+    const { port, answer, response } = await serve((res) => res.on('close', closed.resolve).flushHeaders(), {
+      signal: time.signal,
+    })
+    const message = await open(port)
+    const gone = once((await response).req.socket, 'close')
+    message.destroy()
+    await gone
+    time.abort()
+    await expect(answer).rejects.toThrow('in time')
+    await closed.promise
   })
 
   it('tells a writer that waits for the connection to go on', async () => {
