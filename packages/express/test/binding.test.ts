@@ -7,20 +7,35 @@ import { type Answer, type BindingApp, bindingApp, type Route } from '@retryproo
 import { memoryStore } from '@retryproof/memory'
 import compression from 'compression'
 import type { Express, Request, RequestHandler, Response, Router } from 'express'
-import { attemptOf, idempotent } from '../src/index.ts'
+import { attemptOf, idempotent, serveStatus } from '../src/index.ts'
 import { versions } from './app.ts'
 
-function handlerOf({ handle }: Route<Request>): RequestHandler {
-  return (req, res, next) => {
-    handle({
-      attempt: attemptOf(req),
-      header: (name) => req.get(name),
-      body: async () => req.body as unknown,
-      clientGone: () => new Promise((resolve) => req.socket.once('close', () => resolve())),
-    })
-      .then((answer) => give(res, answer))
-      .catch(next)
+async function run({ handle }: Route<Request>, req: Request, res: Response, tx?: unknown): Promise<void> {
+  const answer = await handle({
+    attempt: attemptOf(req),
+    tx,
+    header: (name) => req.get(name),
+    body: async () => req.body as unknown,
+    clientGone: () => new Promise((resolve) => req.socket.once('close', () => resolve())),
+  })
+  await give(res, answer)
+}
+
+/** What stands on a route, in order. A handler that writes in a transaction is given to the binding. */
+function stackOf(framework: typeof import('express'), route: Route<Request>): RequestHandler[] {
+  const { guard, transaction, compression: place } = route
+  const compressed = compression({ threshold: 0 })
+  const parsers: RequestHandler[] = [framework.json(), framework.raw()]
+  const handler: RequestHandler = (req, res, next) => void run(route, req, res).catch(next)
+  if (!guard) return [...parsers, handler]
+  const { idempotency, options } = guard
+  if (transaction) {
+    const whole = idempotent(idempotency, { ...options, transaction }, (req, res, { tx }) => run(route, req, res, tx))
+    return [...parsers, whole]
   }
+  const binding = idempotent(idempotency, options)
+  if (place === 'outside') return [compressed, binding, ...parsers, handler]
+  return [binding, ...(place === 'inside' ? [compressed] : []), ...parsers, handler]
 }
 
 async function give(res: Response, answer: Answer): Promise<void> {
@@ -45,25 +60,19 @@ function mount(framework: typeof import('express'), app: BindingApp<Request>): E
     next()
   })
   for (const route of app.routes) {
-    const { method, prefix, path, guard, compression: place } = route
+    const { method, prefix, path } = route
     const router = routers.get(prefix) ?? framework.Router()
     if (prefix && !routers.has(prefix)) server.use(prefix, router)
     routers.set(prefix, router)
-    const name = method.toLowerCase() as 'post'
-    router[name](path, [
-      ...(place === 'outside' ? [compression({ threshold: 0 })] : []),
-      ...(guard ? [idempotent(guard.idempotency, guard.options)] : []),
-      ...(place === 'inside' ? [compression({ threshold: 0 })] : []),
-      framework.json(),
-      framework.raw(),
-      handlerOf(route),
-    ])
+    router[method.toLowerCase() as 'post'](path, stackOf(framework, route))
   }
+  server.get(`${app.status.path}/:id`, serveStatus(app.status.resource))
   return server
 }
 
 function harness(framework: typeof import('express')): BindingHarness {
   return {
+    lacks: { transactions: 'the memory store has none' },
     async start() {
       const app = bindingApp<Request>({ store: memoryStore(), header: (req, name) => req.get(name) })
       const server = await new Promise<Server>((resolve) => {

@@ -1,0 +1,53 @@
+import type { BindingClient } from './client.ts'
+
+/** What not every framework or runtime has, and without which a check has nothing to test. */
+export type BindingNeed =
+  /** The pattern of a route is known, mounted routers included. */
+  | 'routes'
+  /** A handler answers by a call, after which it may go on. */
+  | 'answers by a call'
+  /** What a handler throws may have a status. */
+  | 'errors with a status'
+  /** Headers that are sent several times are told from one. */
+  | 'repeated headers'
+  /** The body as it was sent can be had, even where a parser ran. */
+  | 'raw bodies'
+  /** A handler can learn that its client has left. */
+  | 'disconnects'
+  /** Middleware may stand before the binding, and set headers. */
+  | 'middleware'
+  | 'compression outside'
+  | 'compression inside'
+  /** The store of this run has transactions that handlers may await in. */
+  | 'transactions'
+  /** The server's process tells how much memory it holds. */
+  | 'memory'
+
+/** How to run the application of `@retryproof/conformance/http/app` on a framework. */
+export interface BindingHarness {
+  /** Starts a server with all routes of the application on a free port of 127.0.0.1. */
+  start(): Promise<BindingServer>
+  /** What the framework or its runtime does not have, and why. The checks that need it are skipped for that reason. */
+  readonly lacks?: Partial<Record<BindingNeed, string>>
+}
+
+export interface BindingServer {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** One test of a binding, for any test runner: `run` resolves, or throws an `AssertionError` that says what went wrong. */
+export interface BindingCheck {
+  readonly id: string
+  readonly title: string
+  /** Defects of other libraries that this check would have found, as `LIBRARY number`. */
+  readonly peers?: readonly string[]
+  readonly needs?: readonly BindingNeed[]
+  run(client: BindingClient): Promise<void>
+}
+
+/** Why a check does not apply to a binding; `null` where it does. */
+export function ruledOutFor({ needs = [] }: BindingCheck, { lacks = {} }: BindingHarness): string | null {
+  const missing = needs.find((need) => lacks[need] !== undefined)
+  return missing === undefined ? null : `does not apply, no ${missing}: ${lacks[missing]}`
+}

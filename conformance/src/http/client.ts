@@ -1,0 +1,165 @@
+/** The client of one check, on connections of its own. It hides nothing of what came over the wire. */
+import { randomUUID } from 'node:crypto'
+import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
+import { buffer } from 'node:stream/consumers'
+import { within } from '../patience.ts'
+
+/** Ample for any answer, on any machine. */
+const PATIENCE_MS = 40_000
+
+export interface Sent {
+  readonly method?: string
+  /** Null: none. Several: a header for each. @default a key that is the check's own */
+  readonly key?: string | readonly string[] | null
+  readonly headers?: OutgoingHttpHeaders
+  readonly json?: unknown
+  /** Instead of `json`: bytes, or text that is JSON. */
+  readonly body?: string | Uint8Array
+}
+
+export interface Received {
+  readonly status: number
+  /** In the order of the wire, with names as they were written. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: Buffer
+  values(name: string): string[]
+  header(name: string): string | undefined
+  json(): unknown
+}
+
+/** An answer of which only the head has come. */
+export interface Opened extends Omit<Received, 'body' | 'json'> {
+  /** The next piece of the body; `undefined` after its end. Rejects when the connection is cut before it. */
+  next(): Promise<Buffer | undefined>
+  /** The rest of the body; rejects when the connection is cut before its end. */
+  rest(): Promise<Buffer>
+  /** Reads the body to its end, and gives only its size. */
+  drain(): Promise<number>
+}
+
+/** A request on its way. */
+export interface Pending {
+  readonly opened: Promise<Opened>
+  /** Reads the whole answer. */
+  received(): Promise<Received>
+  /** Closes the connection. */
+  leave(): void
+}
+
+export interface BindingClient {
+  readonly key: string
+  send(path: string, sent?: Sent): Promise<Received>
+  begin(path: string, sent?: Sent): Pending
+  /** Begins a request, and leaves when a part of its body is on the way. */
+  leaveHalfway(path: string): Promise<void>
+  /** Resolves when handlers ran that often, and saw that many clients leave. */
+  reached(counts: { readonly runs?: number; readonly departures?: number }): Promise<void>
+  /** How often handlers ran for this check. */
+  runs(): Promise<number>
+  /** Whether a write of this check's handlers was committed. */
+  isWritten(): Promise<boolean>
+  /** Lets the handlers of this check go on that wait. */
+  openGate(): Promise<void>
+  /** Memory that the server's process holds; null where its runtime does not tell. */
+  residentBytes(): Promise<number | null>
+}
+
+export function clientOf(port: number): BindingClient {
+  const id = randomUUID()
+
+  function prepare(path: string, { method = 'POST', key = id, headers = {}, json, body }: Sent) {
+    const sent = request({
+      host: '127.0.0.1',
+      port,
+      method,
+      path,
+      agent: false,
+      headers: {
+        'X-Case': id,
+        ...(key === null ? {} : { 'Idempotency-Key': key as string | string[] }),
+        ...(json === undefined && typeof body !== 'string' ? {} : { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+    })
+    return { sent, payload: json === undefined ? body : JSON.stringify(json) }
+  }
+
+  function begin(path: string, options: Sent = {}): Pending {
+    const { sent, payload } = prepare(path, options)
+    const what = `${options.method ?? 'POST'} ${path}`
+    const message = new Promise<IncomingMessage>((resolve, reject) => sent.on('response', resolve).on('error', reject))
+    sent.end(payload)
+    const opened = within(`the head of the answer to ${what}`, message, PATIENCE_MS).then(openedOf)
+    // whoever leaves does not look at it
+    opened.catch(() => undefined)
+    let received: Promise<Received> | undefined
+    const receive = async () => {
+      const answer = await opened
+      const body = await within(`the answer to ${what}`, answer.rest(), PATIENCE_MS)
+      return { ...answer, body, json: () => JSON.parse(body.toString()) as unknown }
+    }
+    return {
+      opened,
+      received() {
+        received ??= receive()
+        return received
+      },
+      leave: () => sent.destroy(),
+    }
+  }
+
+  const send = (path: string, sent?: Sent) => begin(path, sent).received()
+  const control = (name: string, headers: OutgoingHttpHeaders = {}) =>
+    send(`/control/${name}`, { method: 'GET', key: null, headers })
+
+  const what = async () => (await control('case')).json() as { runs: number; isWritten: boolean }
+
+  return {
+    key: id,
+    begin,
+    send,
+    async leaveHalfway(path) {
+      const { sent } = prepare(path, { headers: { 'Content-Length': '1000', 'Content-Type': 'text/plain' } })
+      sent.on('error', () => {})
+      await new Promise<void>((resolve) => sent.write('the first part', () => resolve()))
+      sent.destroy()
+    },
+    async reached({ runs = 0, departures = 0 }) {
+      await control('case', { 'X-Runs': runs, 'X-Departures': departures })
+    },
+    async runs() {
+      return (await what()).runs
+    },
+    async isWritten() {
+      return (await what()).isWritten
+    },
+    async openGate() {
+      await control('open')
+    },
+    async residentBytes() {
+      return ((await control('memory')).json() as { residentBytes: number | null }).residentBytes
+    },
+  }
+}
+
+function openedOf(message: IncomingMessage): Opened {
+  const headers: [string, string][] = []
+  for (let at = 0; at + 1 < message.rawHeaders.length; at += 2) {
+    headers.push([message.rawHeaders[at] ?? '', message.rawHeaders[at + 1] ?? ''])
+  }
+  const values = (name: string) => headers.flatMap(([each, value]) => (each.toLowerCase() === name ? [value] : []))
+  const pieces = message[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>
+  return {
+    status: message.statusCode ?? 0,
+    headers,
+    values,
+    header: (name) => values(name)[0],
+    next: async () => (await within('the next piece of a body', pieces.next(), PATIENCE_MS)).value,
+    rest: () => buffer({ [Symbol.asyncIterator]: () => pieces }),
+    async drain() {
+      let size = 0
+      for await (const piece of { [Symbol.asyncIterator]: () => pieces }) size += piece.length
+      return size
+    },
+  }
+}

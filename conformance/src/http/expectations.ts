@@ -1,0 +1,62 @@
+/** What the checks have in common. */
+import assert from 'node:assert/strict'
+import type { BindingClient, Received, Sent } from './client.ts'
+
+/** Belong to one moment, one connection or one client, and are never stored; the last ones are set before the binding. */
+const ownHeaders = new Set([
+  'date',
+  'connection',
+  'keep-alive',
+  'content-length',
+  'transfer-encoding',
+  'set-cookie',
+  'idempotency-replayed',
+  'x-request-id',
+  'x-ratelimit-remaining',
+])
+
+/** All of an answer that has to be the same in its replay. */
+function lasting({ status, headers, body }: Received) {
+  const fields = headers
+    .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
+    .filter((field) => !ownHeaders.has(field.slice(0, field.indexOf(':'))))
+  return { status, headers: fields.sort(), body }
+}
+
+/** @throws AssertionError unless the second answer is the first again, byte for byte, and says so */
+export function assertReplay(first: Received, again: Received): void {
+  assert.equal(first.header('idempotency-replayed'), undefined, 'the first answer is no replay')
+  assert.equal(again.header('idempotency-replayed'), 'true', `no replay: ${describeAnswer(again)}`)
+  const [{ body, ...head }, { body: bodyAgain, ...headAgain }] = [lasting(first), lasting(again)]
+  assert.deepEqual(headAgain, head)
+  assert.equal(bodyAgain.equals(body), true, `the body of the replay differs: ${describeAnswer(again)}`)
+}
+
+/** @throws AssertionError unless the answer is a problem of RFC 9457 of that type */
+export function assertProblem(answer: Received, status: number, type: string): void {
+  assert.equal(answer.status, status, describeAnswer(answer))
+  assert.equal(answer.header('content-type'), 'application/problem+json')
+  assert.match(answer.header('link') ?? 'no Link', /^<https?:.*>; rel="describedby"$/)
+  const problem = answer.json() as { type: string; status: number; retryable: boolean; instance: string }
+  assert.match(problem.type, new RegExp(`#${type}$`))
+  assert.equal(problem.status, status)
+  assert.match(problem.instance, /^urn:uuid:/)
+  if (problem.retryable) assert.match(answer.header('retry-after') ?? 'no Retry-After', /^[1-9]\d*$/)
+}
+
+/** Sends a request twice, and checks that the second answer is a replay of the first, and that one handler ran. */
+export async function assertReplayed(client: BindingClient, path: string, sent?: Sent): Promise<[Received, Received]> {
+  const first = await client.send(path, sent)
+  const again = await client.send(path, sent)
+  assertReplay(first, again)
+  assert.equal(await client.runs(), 1)
+  return [first, again]
+}
+
+export function statuses(answers: readonly Received[]): number[] {
+  return answers.map(({ status }) => status)
+}
+
+export function describeAnswer({ status, body }: Received): string {
+  return `${status} ${body.subarray(0, 200).toString()}`
+}

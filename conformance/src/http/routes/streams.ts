@@ -1,0 +1,49 @@
+import type { Answer, RouteRequest } from '../app.ts'
+import { chunksOf, gate, type RouteDescription, run, utf8, waits } from './route.ts'
+
+const PIECE_BYTES = 62_500
+export const LARGE_BYTES = 64 * PIECE_BYTES
+export const HUGE_BYTES = 8_000 * PIECE_BYTES
+
+/** Answers that are not kept whole. */
+export const streamRoutes: readonly RouteDescription[] = [
+  {
+    path: '/events',
+    guard: waits,
+    handle: (request) => {
+      run(request)
+      return {
+        status: 201,
+        headers: [
+          ['Content-Type', 'text/event-stream'],
+          ['Location', '/charges/1'],
+        ],
+        body: { chunks: chunksOf([utf8.encode('data: first\n\n')], gate(request), [utf8.encode('data: last\n\n')]) },
+      }
+    },
+  },
+  {
+    path: '/breaks',
+    handle: (request) => {
+      const runs = run(request)
+      if (runs > 1) return { status: 201, body: { json: { runs } } }
+      const failure = gate(request).then(() => Promise.reject(new Error('disk on fire')))
+      return {
+        status: 200,
+        headers: [['Content-Type', 'application/x-ndjson']],
+        body: { chunks: chunksOf([utf8.encode('{"line":1}\n')], failure) },
+      }
+    },
+  },
+  { path: '/large', handle: (request) => pieces(request, LARGE_BYTES) },
+  { path: '/huge', handle: (request) => pieces(request, HUGE_BYTES) },
+]
+
+function pieces(request: RouteRequest, bytes: number): Answer {
+  run(request)
+  async function* all() {
+    const piece = new Uint8Array(PIECE_BYTES).fill(7)
+    for (let sent = 0; sent < bytes; sent += PIECE_BYTES) yield piece
+  }
+  return { status: 201, headers: [['Content-Type', 'application/octet-stream']], body: { chunks: all() } }
+}

@@ -1,0 +1,39 @@
+import type { Answer, RouteRequest } from '../app.ts'
+import { change } from '../cases.ts'
+import { gate, idOf, type RouteDescription, run, waits } from './route.ts'
+
+/** Handlers that take their time, so that others arrive or clients leave meanwhile. */
+export const waitingRoutes: readonly RouteDescription[] = [
+  { path: '/gated', handle: gated },
+  { path: '/awaited', guard: waits, handle: gated },
+  {
+    path: '/abandoned',
+    guard: waits,
+    handle: async (request) => {
+      const runs = run(request)
+      await clientLeft(request)
+      return { status: 201, body: { json: { runs } } }
+    },
+  },
+  {
+    path: '/abandoned-failure',
+    guard: waits,
+    handle: async (request) => {
+      const runs = run(request)
+      if (runs > 1) return { status: 201, body: { json: { runs } } }
+      await clientLeft(request)
+      throw new Error('nobody is there')
+    },
+  },
+]
+
+async function gated(request: RouteRequest): Promise<Answer> {
+  const runs = run(request)
+  await gate(request)
+  return { status: 201, body: { json: { runs } } }
+}
+
+async function clientLeft(request: RouteRequest): Promise<void> {
+  await request.clientGone()
+  change(idOf(request), (each) => each.departures++)
+}
