@@ -18,8 +18,8 @@ export interface RedisClient {
     readonly autoResendUnfulfilledCommands?: boolean | undefined
     readonly enableAutoPipelining?: boolean | undefined
   }
-  evalsha(sha: string, keys: number, ...keysAndArguments: (string | Buffer)[]): Promise<unknown>
-  eval(script: string, keys: number, ...keysAndArguments: (string | Buffer)[]): Promise<unknown>
+  evalsha(sha: string, keys: number, ...keysAndArguments: (string | Uint8Array)[]): Promise<unknown>
+  eval(script: string, keys: number, ...keysAndArguments: (string | Uint8Array)[]): Promise<unknown>
   wait(replicas: number, timeoutMs: number): Promise<number>
   info(): Promise<string>
   scan(cursor: string, match: 'MATCH', pattern: string, count: 'COUNT', size: number): Promise<[string, string[]]>
