@@ -55,7 +55,8 @@ export async function startService(name, options = {}) {
   }
   const source = program.source === 'container' ? program.image : program.source
   return {
-    ...describe(name, version),
+    ...describe(options.server ? `${name} of ${options.server}` : name, version),
+    name,
     url: url ?? nodes[0].url,
     source,
     nodes,

@@ -63,12 +63,14 @@ export async function failover(options: FailoverOptions): Promise<FailoverReport
     await primaries[0]?.kill()
     const killedMs = performance.now()
     await rest
-    for (const { key } of work.acknowledged) await untilServed(() => store.get(key))
+    // what is left is examined without waiting for replicas, which are only coming back
+    const plain = redisStore({ client, prefix: PREFIX })
+    for (const { key } of work.acknowledged) await untilServed(() => plain.get(key))
     const report = { ...counts(), acknowledged: work.acknowledged.length, unknown: work.unknown() }
     report.outageMs = Math.round(performance.now() - killedMs)
     for (const one of work.acknowledged) {
       const kept = await client.hget(`${PREFIX}${one.key}`, 't')
-      await examine(store, one, kept === null ? 0 : Number(kept), report)
+      await examine(plain, one, kept === null ? 0 : Number(kept), report)
     }
     return report
   } finally {

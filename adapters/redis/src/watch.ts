@@ -9,13 +9,13 @@ export function createWatch(client: RedisClient) {
     const options = { enableOfflineQueue: true }
     const duplicate = client.duplicate as (...overrides: unknown[]) => Subscriber
     const connection = duplicate.apply(client, client.isCluster ? [[], options] : [options])
-    const tell = (each: Iterable<() => void> = []) => {
-      for (const onChange of [...each]) onChange()
+    const tell = (channel: string) => {
+      for (const onChange of [...(watchers.get(channel) ?? [])]) onChange()
     }
-    connection.on('message', (channel) => tell(watchers.get(channel)))
     let wasReady = false
+    connection.on('message', tell)
     connection.on('ready', () => {
-      if (wasReady) tell([...watchers.values()].flatMap((each) => [...each]))
+      if (wasReady) for (const channel of [...watchers.keys()]) tell(channel)
       wasReady = true
     })
     connection.on('error', () => {}) // it connects again by itself
@@ -36,7 +36,9 @@ export function createWatch(client: RedisClient) {
 
   return async (channel: string, onChange: () => void, signal: AbortSignal): Promise<void> => {
     if (signal.aborted) return
-    const own = () => onChange()
+    const own = () => {
+      if (!signal.aborted) onChange()
+    }
     watchers.set(channel, (watchers.get(channel) ?? new Set()).add(own))
     signal.addEventListener('abort', () => leave(channel, own), { once: true })
     subscriber ??= connect()

@@ -72,6 +72,21 @@ describe.skipIf(missing)('watch', () => {
     await expect.poll(subscribers).toBe(0)
   })
 
+  test('whoever stops others while it is told is the last one told', async () => {
+    const store = storeFor(ioredis6(address))
+    const controller = new AbortController()
+    let told = 0
+    const stop = () => {
+      told++
+      controller.abort()
+    }
+    for (let i = 0; i < 3; i++) await store.watch('key', stop, controller.signal)
+    await change(store, 'key')
+    await expect.poll(() => told).toBe(1)
+    await expect.poll(subscribers).toBe(0)
+    expect(told).toBe(1)
+  })
+
   test('a signal that has aborted already opens nothing', async () => {
     const store = storeFor(ioredis6(address))
     await store.watch('key', () => {}, AbortSignal.abort())
