@@ -95,7 +95,9 @@ export function preconditionRequired(docs?: string): PreconditionError {
 
 /** Whether a request names a version at all. */
 export function namesVersion(headers: readonly HeaderField[]): boolean {
-  return ['if-match', 'if-none-match', 'if-unmodified-since'].some((name) => headerValues(headers, name).length > 0)
+  return ['if-match', 'if-none-match', 'if-unmodified-since'].some((name) =>
+    headerValues(headers, name).some((value) => value.trim() !== ''),
+  )
 }
 
 type CurrentTag = EntityTag | null | undefined
