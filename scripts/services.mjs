@@ -102,7 +102,8 @@ export async function service(name, options = {}) {
 
 /** Every server on which a store of that kind is to be tested. At least one; it may be missing. */
 export async function services(kind, options = {}) {
-  const { servers, next } = kinds[kind] ?? definition(kind)
+  if (!kinds[kind]) throw new TypeError(`There is no kind '${kind}'; there are ${Object.keys(kinds).join(', ')}.`)
+  const { servers, next } = kinds[kind]
   const given = urls(kinds[kind])
   if (given.length > 0) return Promise.all(given.map((url) => fromEnvironment(kind, url)))
   const names = process.env.RETRYPROOF_NEXT ? [...servers, ...next] : servers
