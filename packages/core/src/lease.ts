@@ -119,7 +119,9 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
     const sentAt = instant()
     const asked = retentionToAsk()
     try {
-      const reply = await calls.transition(key, token, { to: 'renew', leaseMs, ...asked }, msUntil(deadline))
+      // one that hangs must leave time for another
+      const withinMs = msUntil(deadline) / 2
+      const reply = await calls.transition(key, token, { to: 'renew', leaseMs, ...asked }, withinMs)
       if (stopped) return
       if (reply.outcome === 'lost') return lose('Another attempt holds the key.')
       deadline = later(sentAt, leaseMs)

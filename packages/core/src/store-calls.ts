@@ -129,7 +129,7 @@ function withTimeout<T>(start: () => Promise<T>, ms: number): Promise<T> {
     const stop = startTimer(ms, () =>
       reject(new StoreUnavailableError(`The store did not answer within ${Math.ceil(ms)} ms.`, { applied: 'unknown' })),
     )
-    // an async function, so that a store that throws at once rejects too
+    // an async function, so that a store that throws at once rejects too, and leaves no timer
     const call = async () => start()
     call().then(resolve, reject).finally(stop)
   })

@@ -37,6 +37,13 @@ test.each(['reply lost', 'driver error', 'thrown at once', 'refused'] as const)(
   },
 )
 
+test('a store that throws at once leaves no timer', async () => {
+  const { idempotency, store } = testbed()
+  store.next('get', 'thrown at once')
+  await expect(idempotency.inspect(charge)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'unknown' })
+  expect(vi.getTimerCount()).toBe(0)
+})
+
 test('two calls are two owners', async () => {
   const { idempotency, store } = testbed()
   await idempotency.run(charge, () => 'paid')

@@ -205,7 +205,7 @@ function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).map(([name, member]) => [name, sorted(member)] as const)
-  return entries.sort(([a], [b]) => (a < b ? -1 : 1))
+  return { members: entries.sort(([a], [b]) => (a < b ? -1 : 1)) }
 }
 
 function endless(): object {

@@ -217,13 +217,13 @@ describe('the deadline', () => {
     expect(held.attempt.signal.aborted).toBe(true)
   })
 
-  test('a lease of 60 days is no timer that fires at once', async () => {
-    const bed = testbed({ lease: '60d', maxRun: '365d', retention: '90d' })
+  test('a lease of 90 days is no timer that fires at once', async () => {
+    const bed = testbed({ lease: '90d', maxRun: '365d', retention: '90d' })
     const held = await hold(bed)
-    await advance(86_400_000)
+    await advance(29 * 86_400_000)
     expect(held.attempt.signal.aborted).toBe(false)
     expect(renewals(bed)).toHaveLength(0)
-    await advance(20 * 86_400_000)
+    await advance(86_400_000)
     expect(renewals(bed)).toHaveLength(1)
     held.finish('paid')
     expect(await held.outcome).toMatchObject({ recorded: true })
@@ -246,10 +246,20 @@ describe('a lease that is lost', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('a renewal that hangs is given up at the deadline at the latest', async () => {
+  test('a renewal that hangs is given up while there is time for another', async () => {
     const bed = testbed({ lease: '3s', storeTimeout: '1h' })
     const held = await hold(bed)
-    bed.store.fate = () => 'never answered'
+    bed.store.next('renew', 'never done')
+    await advance(2500)
+    expect(bed.events('renewed')).toHaveLength(1)
+    await advance(60_000)
+    expect(held.attempt.signal.aborted).toBe(false)
+  })
+
+  test('and where all of them hang, at the deadline', async () => {
+    const bed = testbed({ lease: '3s', storeTimeout: '1h' })
+    const held = await hold(bed)
+    bed.store.fate = () => 'never done'
     await advance(2999)
     expect(held.attempt.signal.aborted).toBe(true)
   })

@@ -124,13 +124,17 @@ describe('the winner', () => {
     await rejected
   })
 
-  test('while this one waits for the winner it sends no heartbeat', async () => {
-    const { zombie: bed, other, stale } = await zombie()
+  test('this one learns of when it settles: it sends no heartbeat while it waits, and tells of it once', async () => {
+    const [bed, other] = twoProcesses({ lease: '3s' })
+    const held = await hold(bed)
+    // nothing told it so far: the key was forgotten, and taken by another
+    await other.idempotency.forget(charge)
     await hold(other)
-    stale.finish('mine')
-    stale.outcome.catch(() => undefined)
-    await advance(3000)
+    held.finish('mine')
+    await advance(2900)
     expect(bed.store.names).not.toContain('renew')
+    await advance(200)
+    await expect(held.outcome).rejects.toThrow(LeaseLostError)
     expect(bed.events('leaseLost')).toHaveLength(1)
   })
 })

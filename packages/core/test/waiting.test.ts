@@ -225,6 +225,30 @@ describe('all waiters of a key in one process', () => {
     expect(two?.value).toEqual({ items: [1] })
   })
 
+  test('are not given a record that is older than what they saw themselves', async () => {
+    const [holder, other] = twoProcesses()
+    const first = await hold(holder)
+    // the record is read as completed, and that answer is long on its way
+    const answered = gate()
+    other.store.next('get', 'done', { after: answered.opened })
+    const early = other.idempotency.run(charge, vi.fn(), wait('60s'))
+    await advance(0)
+    first.finish('old')
+    await first.outcome
+    await advance(0)
+    // meanwhile the key is forgotten and taken again
+    await holder.idempotency.forget(charge)
+    const second = await hold(holder)
+    const late = other.idempotency.run(charge, vi.fn(), wait('60s'))
+    await advance(0)
+    answered.open()
+    await advance(0)
+    expect(await early).toMatchObject({ value: 'old' })
+    second.finish('new')
+    await advance(0)
+    expect(await late).toMatchObject({ value: 'new' })
+  })
+
   test('are each given up on their own: the others go on to wait', async () => {
     const [holder, other] = twoProcesses()
     const held = await hold(holder)
