@@ -4,7 +4,7 @@ import { InvalidCallError, UndecodableError } from './errors.ts'
 import { chain, type MaybePromise } from './maybe-promise.ts'
 import { type Call, unscoped } from './types.ts'
 
-/** A call as it was kept. */
+/** A call as it was kept; its payload is its `request`, where it had one. */
 export type KeptCall = Pick<Call, 'operation' | 'scope' | 'key' | 'payload'>
 
 interface KeptPayload {
@@ -28,8 +28,8 @@ interface Where {
 }
 
 /** What is kept of a call: a copy, so that the caller may go on with its payload. */
-export function keepRequest({ operation, scope, key, payload }: KeptCall): KeptRequest {
-  return { operation, scope: scope === unscoped ? null : [scope].flat(), key, payload: keepPayload(payload) }
+export function keepRequest({ operation, scope, key, payload, request = payload }: Call): KeptRequest {
+  return { operation, scope: scope === unscoped ? null : [scope].flat(), key, payload: keepPayload(request) }
 }
 
 /** @throws InvalidCallError where the store has no room for it */

@@ -28,6 +28,8 @@ export interface Reference {
 export interface Call extends Reference {
   /** What was asked. The same key with another payload is a mismatch. A JSON value, text or bytes. */
   readonly payload?: unknown
+  /** What `storeRequest` keeps for `recover`, where that is more than the payload. @default payload */
+  readonly request?: unknown
   /** Ends a wait (`onInProgress: { wait }`) when the caller goes away. It does not cancel the handler. */
   readonly signal?: AbortSignal
 }

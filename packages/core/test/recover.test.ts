@@ -48,6 +48,16 @@ test.each([
   expect(retried).toMatchObject({ value: { done: 'k' }, replayed: true })
 })
 
+test('a request that was given beside the payload is what is kept', async () => {
+  const { charge, crash } = setUp()
+  const call = { scope: unscoped, key: 'k', payload: { amount: 1 }, request: { url: '/charges', amount: 1 } }
+  await crash([call])
+  const handler = vi.fn((kept: KeptCall) => kept.payload)
+  expect(await charge.recover({ handler, authorize })).toMatchObject({ finished: 1 })
+  expect(handler.mock.calls[0]?.[0].payload).toEqual(call.request)
+  expect(await charge.run(call, vi.fn())).toMatchObject({ replayed: true })
+})
+
 test('500 crashed calls are finished once each, also by two recoverers at once', async () => {
   const { charge, crash } = setUp()
   await crash(Array.from({ length: 500 }, (_, index) => ({ scope: unscoped, key: `k${index}`, payload: index })))
