@@ -17,8 +17,8 @@ export interface NatsKvStoreOptions {
   readonly now?: () => number
 }
 
-const WRONG_LAST_SEQUENCE = 10071
-const NO_SUCH_MESSAGE = 10057
+const WRONG_LAST_SEQUENCE = [10071]
+const NO_SUCH_MESSAGE = [10043, 10057]
 /** Owner, fingerprint and times of a record, and the headers of a message. */
 const ROOM_BYTES = 16 * 1024
 
@@ -60,12 +60,12 @@ export async function natsKvStore(options: NatsKvStoreOptions): Promise<RecordSt
 const isThere = (entry: KvEntry | null): entry is KvEntry => entry?.operation === 'PUT'
 
 /** False where another writer came first. Whatever else goes wrong, it is not known whether the write took effect. */
-async function unless(code: number, write: Promise<unknown>): Promise<boolean> {
+async function unless(codes: number[], write: Promise<unknown>): Promise<boolean> {
   try {
     await write
     return true
   } catch (error) {
-    if ((error as { code?: unknown }).code === code) return false
+    if (codes.includes(Number((error as { code?: unknown }).code))) return false
     throw error
   }
 }
