@@ -44,7 +44,11 @@ describe.skipIf(memcached.missing)('Memcached as the cache', () => {
 
   test('killed in the middle of a run, it changes no outcome', async () => {
     const own = await startService('memcached')
-    const client = memjs.Client.create(own.url.replace('memcached://', ''), { timeout: 0.1, retries: 0, logger: { log: () => {} } })
+    const client = memjs.Client.create(own.url.replace('memcached://', ''), {
+      timeout: 0.1,
+      retries: 0,
+      logger: { log: () => {} },
+    })
     const durable = memoryStore()
     const idempotency = createIdempotency({
       store: tieredStore({ cache: memcachedCache(client), durable, cacheTimeout: 50 }),
