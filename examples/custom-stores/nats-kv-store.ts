@@ -1,6 +1,6 @@
 /** Records in a NATS JetStream key-value bucket: its revisions are the compare-and-set. */
 import { jetstream } from '@nats-io/jetstream'
-import { type KvEntry, Kvm, type KvOptions } from '@nats-io/kv'
+import { Kvm, type KvOptions } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { type CasStorage, createCasStore, type RecordStore } from '@retryproof/core'
 
@@ -21,6 +21,8 @@ const WRONG_LAST_SEQUENCE = [10071]
 const NO_SUCH_MESSAGE = [10043, 10057]
 /** Owner, fingerprint and times of a record, and the headers of a message. */
 const ROOM_BYTES = 16 * 1024
+/** How many entries a listing reads at once. */
+const PAGE = 64
 
 export async function natsKvStore(options: NatsKvStoreOptions): Promise<RecordStore> {
   const { connection, bucket, bucketOptions, timeoutMs = 5_000, now = Date.now } = options
@@ -32,15 +34,19 @@ export async function natsKvStore(options: NatsKvStoreOptions): Promise<RecordSt
   const storage: CasStorage<number> = {
     async read(key) {
       const entry = await kv.get(encodeKey(key))
-      return isThere(entry) ? { value: entry.value, revision: entry.revision } : null
+      // what somebody deleted by hand keeps a marker, of which `create` knows
+      return entry?.operation === 'PUT' ? { value: entry.value, revision: entry.revision } : null
     },
     swap(key, value, revision) {
       const name = encodeKey(key)
       return unless(WRONG_LAST_SEQUENCE, revision === null ? kv.create(name, value) : kv.update(name, value, revision))
     },
     async *entries() {
-      for await (const entry of await kv.history()) {
-        if (isThere(entry)) yield { key: decodeKey(entry.key), value: entry.value, revision: entry.revision }
+      const { state } = await streams.info(`KV_${bucket}`, { subjects_filter: '>' })
+      const keys = Object.keys(state.subjects ?? {}).map((subject) => decodeKey(subject.slice(`$KV.${bucket}.`.length)))
+      while (keys.length > 0) {
+        const page = keys.splice(0, PAGE).map(async (key) => ({ key, entry: await storage.read(key) }))
+        for (const { key, entry } of await Promise.all(page)) if (entry) yield { key, ...entry }
       }
     },
     // no other message ever has its number
@@ -55,9 +61,6 @@ export async function natsKvStore(options: NatsKvStoreOptions): Promise<RecordSt
   }
   return createCasStore(storage)
 }
-
-/** What somebody deleted by hand keeps a marker, of which `create` knows. */
-const isThere = (entry: KvEntry | null): entry is KvEntry => entry?.operation === 'PUT'
 
 /** False where another writer came first. Whatever else goes wrong, it is not known whether the write took effect. */
 async function unless(codes: number[], write: Promise<unknown>): Promise<boolean> {

@@ -1,4 +1,3 @@
-import './fewer-histories.ts'
 import { randomBytes } from 'node:crypto'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { describeStore } from '@retryproof/conformance/vitest'
