@@ -52,6 +52,9 @@ export const openTransactionChecks: readonly Check[] = [
   },
 ]
 
+/** Ample for a transaction that nobody keeps waiting. */
+const TRANSACTION_MS = 60_000
+
 interface Meeting {
   /** What the holder does inside its transaction. */
   readonly inside: readonly Change[]
@@ -78,12 +81,12 @@ async function meet(
       outside ??= other.transition(key, token, meanwhile)
       outside.catch(() => {}) // it is awaited below
       // while these are answered, the call arrives where it has to wait
-      for (let trips = 0; trips < 30; trips++) yield other.get(freshKey('trip'))
+      for (let trips = 0; trips < 30; trips++) yield bound.get(key)
     }
     if (rollsBack) throw failure
   }
 
-  const committed = await transact(store, work).then(
+  const committed = await within('a transaction', transact(store, work), TRANSACTION_MS).then(
     () => true,
     (error: unknown) => {
       if (error !== failure && (error as { code?: unknown }).code !== 'TRANSACTION_CONFLICT') throw error
