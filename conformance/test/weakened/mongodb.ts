@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto'
+import { migrate, mongodbStore } from '@retryproof/mongodb'
+import { type ClientSession, type Collection, MongoClient } from 'mongodb'
+import type { StoreHarness } from '../../src/harness.ts'
+
+/** Stores on a collection of their own whose pipelines are changed, as JSON, on their way to the server. */
+export function weakenedMongodb(url: string, weaken: (pipeline: string) => string): StoreHarness<ClientSession> {
+  const name = `weakened_${randomBytes(6).toString('hex')}`
+  const clients = new Map<unknown, MongoClient>()
+  let migrated: Promise<void> | undefined
+
+  async function create(): Promise<void> {
+    const client = new MongoClient(url)
+    await migrate({ collection: client.db('weakened').collection(name) })
+    await client.close()
+  }
+  return {
+    async open({ now }) {
+      migrated ??= create()
+      await migrated
+      const client = new MongoClient(url)
+      const collection = client.db('weakened').collection(name)
+      const update = collection.findOneAndUpdate.bind(collection) as (...given: unknown[]) => Promise<unknown>
+      Object.assign(collection, {
+        findOneAndUpdate: (filter: object, pipeline: object[], options: object) =>
+          update(filter, JSON.parse(weaken(JSON.stringify(pipeline))), options),
+      })
+      const store = mongodbStore({ collection: collection as Collection, ...(now && { now }) })
+      clients.set(store, client)
+      return store
+    },
+    close: (store) => clients.get(store)?.close(),
+  }
+}

@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto'
+import { migrate, postgresStore } from '@retryproof/postgres'
+import pg from 'pg'
+import type { OpenOptions, StoreHarness } from '../../src/harness.ts'
+
+/** Stores on a table of their own whose statements are changed on their way to the server. */
+export function weakenedPostgres(
+  url: string,
+  weaken: (sql: string) => string,
+  options: OpenOptions = {},
+): StoreHarness<pg.PoolClient> {
+  const table = `weakened_${randomBytes(6).toString('hex')}`
+  const pools = new Map<unknown, pg.Pool>()
+  let migrated: Promise<void> | undefined
+
+  function connect(): pg.Pool {
+    const pool = new pg.Pool({ connectionString: url, max: 4 })
+    pool.on('error', () => {})
+    return pool
+  }
+  async function create(): Promise<void> {
+    const pool = connect()
+    await migrate({ pool, table })
+    await pool.end()
+  }
+  return {
+    async open({ now }) {
+      migrated ??= create()
+      await migrated
+      const pool = connect()
+      const query = pool.query.bind(pool) as (config: { text: string }) => unknown
+      const clock = now ?? options.now
+      const store = postgresStore({
+        pool: Object.assign(pool, {
+          query: (config: { text: string }) => query({ ...config, text: weaken(config.text) }),
+        }) as never as pg.Pool,
+        table,
+        ...(clock && { now: clock }),
+      })
+      pools.set(store, pool)
+      return store
+    },
+    close: async (store) => pools.get(store)?.end(),
+  }
+}
