@@ -1,14 +1,9 @@
 export { type DescribedOptions, describeIdempotency, type IdempotencyDescription } from './describe.ts'
 export type { Exchange, HandlerAnswer, HeaderField, HttpResponse, RequestBody } from './exchange.ts'
 export type { FingerprintOptions } from './fingerprint.ts'
-export {
-  attemptFor,
-  createGuard,
-  type Decision,
-  type Guard,
-  type HandlerAttempt,
-  type HandlerCalls,
-} from './guard.ts'
+export { attemptFor, createGuard, type Decision, type Guard } from './guard.ts'
+export type { HandlerAttempt, HandlerCalls } from './handler-calls.ts'
+export { type KeptRequest, type RecoverRequestsOptions, recoverRequests } from './kept-request.ts'
 export type { KeySyntax } from './key-header.ts'
 export type { Notice, Notifier } from './notifier.ts'
 export type { HttpOptions, RequestKey } from './options.ts'

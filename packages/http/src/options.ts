@@ -34,6 +34,11 @@ export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onIn
   readonly fingerprint?: FingerprintOptions
   /** The largest body that is read for its fingerprint where no parser ran before, in bytes. @default 1_048_576 */
   readonly maxRequestBytes?: number
+  /**
+   * Which headers are kept with the request by `storeRequest`, besides method, target and body.
+   * @default ['content-type']
+   */
+  readonly storeHeaders?: readonly string[]
   /** Which answers are recorded and replayed; the others release the key. @default 'final' */
   readonly record?: RecordPolicy
   /** The largest body that is kept, in bytes. A larger one goes out as a stream, and its replay is 410. @default 1_048_576 */

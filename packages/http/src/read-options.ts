@@ -31,6 +31,8 @@ export interface ResolvedOptions<Native, Tx = unknown> {
   readonly required: boolean
   readonly requirePrecondition: boolean
   readonly maxRequestBytes: number
+  /** Undefined where requests are not kept. */
+  readonly storeHeaders: readonly string[] | undefined
   readonly records: (answer: AnswerHead) => boolean
   readonly maxResponseBytes: number
   readonly stream: boolean
@@ -62,14 +64,15 @@ export function readHttpOptions<Native, Tx>(
   const { scope, operation, key, syntax, methods, required, requirePrecondition, fingerprint, record, ...more } =
     options
   const { maxRequestBytes, maxResponseBytes, stream, respond, statusResource, webhook, docs, ...others } = more
-  const { transaction, commitWhen, maxRetryAfter, expiryHeader, onInProgress, ...policies } = others
+  const { transaction, commitWhen, maxRetryAfter, expiryHeader, onInProgress, storeHeaders, ...policies } = others
   const how = readChoice('respond', respond, ['sync', 'async', 'async-in-process'])
   const accepts = onInProgress === 'accept'
+  const keepsRequests = (policies.storeRequest ?? 'no') !== 'no'
   if (transaction) requireTransactions(idempotency, hasHandler)
   if ((accepts || how !== 'sync') && !statusResource) {
     throw new InvalidOptionError('statusResource', 'is needed to answer with 202: statusResource(idempotency, { … })')
   }
-  if (how === 'async' && (policies.storeRequest ?? 'no') === 'no') {
+  if (how === 'async' && !keepsRequests) {
     throw new InvalidOptionError(
       'respond',
       `'async' keeps the request for recover(): set storeRequest, or say 'async-in-process' if a crash may lose the work`,
@@ -88,6 +91,7 @@ export function readHttpOptions<Native, Tx>(
     requirePrecondition: readFlag('requirePrecondition', requirePrecondition, false),
     fingerprint: readFingerprint(fingerprint),
     maxRequestBytes: readSize('maxRequestBytes', maxRequestBytes),
+    storeHeaders: keepsRequests ? readNames('storeHeaders', storeHeaders ?? ['content-type']) : undefined,
     records: readRecordPolicy(record ?? 'final'),
     maxResponseBytes: Math.min(readSize('maxResponseBytes', maxResponseBytes), roomFor(idempotency)),
     stream: readFlag('stream', stream, false),
@@ -194,6 +198,13 @@ function readFingerprint(fingerprint: FingerprintOptions | undefined): Fingerpri
 function readSize(option: string, bytes: number = MIB): number {
   if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes
   throw new InvalidOptionError(option, `must be a whole number of bytes, got ${String(bytes)}`)
+}
+
+function readNames(option: string, names: readonly string[]): string[] {
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string' && TOKEN.test(name))) {
+    return names.map((name: string) => name.toLowerCase())
+  }
+  throw new InvalidOptionError(option, 'must list the names of headers')
 }
 
 function readHeaderName(option: string, name: string | undefined): string | undefined {

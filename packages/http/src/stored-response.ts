@@ -1,5 +1,6 @@
 /** What of a response is kept, and in which bytes: a line of JSON (status and headers), then the body as it is. */
-import type { Serializer } from '@retryproof/core'
+import { type Serializer, UndecodableError } from '@retryproof/core'
+import { joinLine, splitLine } from './bytes.ts'
 import { type HeaderField, type HttpResponse, headerValues } from './exchange.ts'
 
 /** Belong to one connection, one moment or one client. */
@@ -30,33 +31,27 @@ export function storable({ status, headers, body }: HttpResponse): HttpResponse 
   return { status, headers: kept, body }
 }
 
-/** A response for whoever sends the request again; without one (`guarantee: 'semantic'`), that it is done. */
+/**
+ * A response for whoever sends the request again; without one (`guarantee: 'semantic'`), that it is done.
+ *
+ * @throws UndecodableError for a value that is no response, since it was recorded by other means
+ */
 export function replayOf(recorded: HttpResponse | undefined): HttpResponse {
   const { status, headers, body } = recorded ?? { status: 204, headers: [], body: new Uint8Array() }
+  if (!(body instanceof Uint8Array)) throw new UndecodableError('The record holds no response.')
   return { status, headers: [...headers, ['Idempotency-Replayed', 'true']], body }
 }
-
-const LINE_FEED = 10
-const utf8 = new TextEncoder()
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** How bindings record responses; give it to an instance that inspects them. Bodies are kept as bytes, at no extra cost. */
 export const responseSerializer: Serializer = {
   id: 'http',
   serialize(value) {
     const { status, headers, body } = value as HttpResponse
-    const head = utf8.encode(JSON.stringify({ status, headers }))
-    const bytes = new Uint8Array(head.length + 1 + body.length)
-    bytes.set(head)
-    bytes[head.length] = LINE_FEED
-    bytes.set(body, head.length + 1)
-    return bytes
+    return joinLine(JSON.stringify({ status, headers }), body)
   },
   deserialize(bytes) {
-    const end = bytes.indexOf(LINE_FEED)
-    if (end < 0) throw new TypeError('a stored response has a line with its status and headers')
-    const head: unknown = JSON.parse(strictUtf8.decode(bytes.subarray(0, end)))
-    return { ...readHead(head), body: bytes.subarray(end + 1) } satisfies HttpResponse
+    const [line, body] = splitLine(bytes)
+    return { ...readHead(JSON.parse(line)), body } satisfies HttpResponse
   },
 }
 

@@ -2,7 +2,8 @@ import { InvalidOptionError } from '@retryproof/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Exchange } from '../src/exchange.ts'
-import { describeRequest, type FingerprintOptions } from '../src/fingerprint.ts'
+import { describeRequest, type FingerprintOptions, requireCountable } from '../src/fingerprint.ts'
+import { readBody } from '../src/read-body.ts'
 import { Refusal } from '../src/refusal.ts'
 
 const isExact = (value: unknown): boolean =>
@@ -20,18 +21,17 @@ interface Sent extends Partial<Exchange<null>> {
 
 /** What is fingerprinted, as text, so that two can be compared. */
 async function described({ type = 'application/json', fingerprint, ...exchange }: Sent): Promise<string> {
-  const payload = await describeRequest(
-    {
-      method: 'POST',
-      target: '/charges',
-      headers: [['Content-Type', type]],
-      body: undefined,
-      route: undefined,
-      native: null,
-      ...exchange,
-    },
-    { fingerprint, maxRequestBytes: 1000 },
-  )
+  const request = {
+    method: 'POST',
+    target: '/charges',
+    headers: [['Content-Type', type]] as const,
+    body: undefined,
+    route: undefined,
+    native: null,
+    ...exchange,
+  }
+  requireCountable(request.headers, fingerprint)
+  const payload = describeRequest(request, await readBody(request, 1000), fingerprint)
   return typeof payload === 'string' ? payload : Buffer.from(payload).toString('latin1')
 }
 
@@ -142,6 +142,27 @@ describe('fields that count', () => {
     expect(await described({ parsed: {}, fingerprint: { pick: ['toString', 'constructor.name'] } })).not.toContain(
       'Object',
     )
+  })
+
+  it('are the parts of a form that nobody has parsed, whatever their boundary', async () => {
+    const form = async (amount: string, file: string) => {
+      const data = new FormData()
+      data.set('amount', amount)
+      data.set('receipt', new File([file], 'receipt.txt'))
+      data.set('trace', String(Math.random()))
+      const encoded = new Response(data)
+      const type = encoded.headers.get('content-type') ?? ''
+      return { type, body: new Uint8Array(await encoded.arrayBuffer()), fingerprint: { pick: ['amount', 'receipt'] } }
+    }
+    const first = await form('1', 'paid')
+    expect(await same(first, await form('1', 'paid'))).toBe(true)
+    expect(await same(first, await form('2', 'paid'))).toBe(false)
+    expect(await same(first, await form('1', 'owed'))).toBe(false)
+  })
+
+  it('are nothing that a broken form has: its bytes count', async () => {
+    const sent = { type: 'multipart/form-data; boundary=x', fingerprint: { pick: ['a'] } }
+    expect(await same({ ...sent, body: bytes('no form') }, { ...sent, body: bytes('another') })).toBe(false)
   })
 
   it('must be named for multipart bodies, which differ each time they are sent', async () => {

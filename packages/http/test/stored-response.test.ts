@@ -1,7 +1,8 @@
+import { UndecodableError } from '@retryproof/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { HeaderField, HttpResponse } from '../src/exchange.ts'
-import { responseSerializer, storable } from '../src/stored-response.ts'
+import { replayOf, responseSerializer, storable } from '../src/stored-response.ts'
 
 const { serialize, deserialize } = responseSerializer
 const record = (head: unknown, body = '') => new TextEncoder().encode(`${JSON.stringify(head)}\n${body}`)
@@ -44,6 +45,12 @@ describe('a stored response', () => {
     ['no JSON', new TextEncoder().encode('200\nhello')],
   ])('is refused when it has %s', (_, bytes) => {
     expect(() => (deserialize(bytes) as HttpResponse).status || expect.unreachable()).toThrow()
+  })
+
+  it('is not made of what another part of the application recorded', () => {
+    for (const value of ['a text', { status: 201 }, 7]) {
+      expect(() => replayOf(value as unknown as HttpResponse)).toThrow(UndecodableError)
+    }
   })
 
   it('keeps nothing that belongs to one connection, one moment or one client', () => {

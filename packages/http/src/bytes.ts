@@ -1,0 +1,24 @@
+/** Bytes put together and taken apart. */
+
+const LINE_FEED = 10
+const utf8 = new TextEncoder()
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(first.length + second.length)
+  bytes.set(first)
+  bytes.set(second, first.length)
+  return bytes
+}
+
+/** A line of text (which has no line feed), then bytes as they are. */
+export function joinLine(line: string, rest: Uint8Array): Uint8Array {
+  return joinBytes(utf8.encode(`${line}\n`), rest)
+}
+
+/** @throws TypeError when there is no line, or it is no UTF-8 */
+export function splitLine(bytes: Uint8Array): [line: string, rest: Uint8Array] {
+  const end = bytes.indexOf(LINE_FEED)
+  if (end < 0) throw new TypeError('there is no line')
+  return [strictUtf8.decode(bytes.subarray(0, end)), bytes.subarray(end + 1)]
+}
