@@ -19,6 +19,11 @@ for (const { title, url } of await services('nats')) {
   describeStore(`a bucket of ${title}`, {
     open: (options) => open(url, options),
     close: async (store) => connections.get(store)?.close(),
+    async unreachable() {
+      const store = await open(url, {})
+      await connections.get(store)?.close()
+      return store
+    },
     server: {
       host,
       port: Number(port),
