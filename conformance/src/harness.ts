@@ -2,19 +2,19 @@ import type { IdempotencyStore } from '@retryproof/core'
 import { freshKey } from './keys.ts'
 
 /** What the suite has to know about a store: how to open it, and where its limits are. */
-export interface StoreHarness<Tx = never> {
+export interface StoreHarness<Tx = never, Store extends IdempotencyStore<Tx> = IdempotencyStore<Tx>> {
   /**
    * Opens a store on the records that all stores of this harness share. Checks that need several clients call it several
    * times, and each should then have a connection of its own; a store that is shared within one process only is opened
    * once per check. `now` (ms) replaces the store's clock; the checks that test the real clock do not give it.
    */
-  open(options: OpenOptions): IdempotencyStore<Tx> | Promise<IdempotencyStore<Tx>>
+  open(options: OpenOptions): Store | Promise<Store>
   /** Ends what `open`, `unreachable` or `server.open` made. */
-  close?(store: IdempotencyStore<Tx>): void | Promise<void>
+  close?(store: Store): void | Promise<void>
   /** Opens a store whose backend cannot be reached, so that every operation has to throw (C24). */
-  unreachable?(): IdempotencyStore<Tx> | Promise<IdempotencyStore<Tx>>
+  unreachable?(): Store | Promise<Store>
   /** The server of the store, so that the suite can put a proxy before it that cuts connections. */
-  server?: StoreServer<Tx>
+  server?: StoreServer<Tx, Store>
 }
 
 export interface OpenOptions {
@@ -27,9 +27,9 @@ export interface Address {
 }
 
 /** A server at `host:port`, and how to open a store that reaches it through another address. */
-export interface StoreServer<Tx = never> extends Address {
+export interface StoreServer<Tx = never, Store extends IdempotencyStore<Tx> = IdempotencyStore<Tx>> extends Address {
   /** Opens a store on the same records that connects to `address` only. */
-  open(address: Address, options: OpenOptions): IdempotencyStore<Tx> | Promise<IdempotencyStore<Tx>>
+  open(address: Address, options: OpenOptions): Store | Promise<Store>
 }
 
 /** A harness as the checks see it: they hand a transaction from the store back to it, and look at it no closer. */

@@ -1,14 +1,14 @@
 import { describe, test } from 'vitest'
 import { ruledOut } from './check.ts'
 import { checks } from './checks.ts'
-import type { AnyHarness } from './harness.ts'
+import type { AnyStore, StoreHarness } from './harness.ts'
 import { settings } from './settings.ts'
 
 /** Ten minutes: only a check that hangs needs longer. */
 const TIMEOUT_MS = 600_000
 
 /** Declares one Vitest test for each check. One that does not apply is skipped, with the capability that rules it out. */
-export function describeStore(name: string, harness: AnyHarness): void {
+export function describeStore<Store extends AnyStore>(name: string, harness: StoreHarness<unknown, Store>): void {
   describe(`${name} is a conformant store (FC_SEED=${settings.seed})`, () => {
     for (const check of checks) {
       test(`${check.id}: ${check.title}`, { timeout: TIMEOUT_MS, retry: 0 }, async ({ skip }) => {
