@@ -51,8 +51,8 @@ export interface ProblemOptions {
   readonly maxRetryAfterMs: number
 }
 
-/** Where problems are explained unless the application has a page of its own. */
-export const DOCS = 'https://www.npmjs.com/package/@retryproof/http'
+/** The draft explains what each answer means; an application with a page of its own (`docs`) says more. */
+export const DOCS = 'https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07'
 
 const utf8 = new TextEncoder()
 
