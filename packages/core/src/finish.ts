@@ -7,7 +7,7 @@ import { giveOwn, type Own, yieldToWinner } from './lost.ts'
 import { type HandBack, NotStarted, type Unreplayable } from './outcome.ts'
 import { type Encoded, encodeDone, encodeFailure } from './results.ts'
 import type { BeginReply, Change, TransitionReply } from './store.ts'
-import { instant, later, sleep } from './timers.ts'
+import { instant, later, startTimer } from './timers.ts'
 import type { FailureDecision, Outcome } from './types.ts'
 import { warn } from './warn.ts'
 
@@ -39,7 +39,7 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
    * Repeats until the store answers. The caller waits for `patienceMs`; the recording goes on for `maxRun`, and `tell`
    * is called once it took, however late.
    */
-  async function send(change: Change, patienceMs: number, tell: () => void): Promise<TransitionReply | Unanswered> {
+  function send(change: Change, patienceMs: number, tell: () => void): Promise<TransitionReply | Unanswered> {
     const until = later(instant(), Math.max(policies.maxRunMs, patienceMs))
     const answer = engine.calls.transitionUntil(until, task.key, acquired.token, change).then(
       (reply) => {
@@ -50,13 +50,12 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
       (error: unknown): Unanswered => ({ outcome: 'unanswered', reason: String(error) }),
     )
     recording = answer
-    const patience = new AbortController()
-    const impatient = sleep(patienceMs, patience.signal).then(
-      (): Unanswered => ({ outcome: 'unanswered', reason: `the store did not answer within ${patienceMs} ms` }),
-    )
-    const reply = await Promise.race([answer, impatient])
-    patience.abort()
-    return reply
+    return new Promise((resolve) => {
+      const stop = startTimer(patienceMs, () =>
+        resolve({ outcome: 'unanswered', reason: `the store did not answer within ${patienceMs} ms` }),
+      )
+      void answer.finally(stop).then(resolve)
+    })
   }
 
   function release(delayMs: number, unresolved: boolean) {
