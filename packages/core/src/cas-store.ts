@@ -4,7 +4,7 @@ import { IdempotencyError, StoreUnavailableError } from './errors.ts'
 import { requireRoom } from './limits.ts'
 import { listed } from './listing.ts'
 import { isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
-import type { IdempotencyStore, ListedRecord, ListQuery, StoreCapabilities } from './store.ts'
+import type { ListedRecord, ListQuery, RecordStore, StoreCapabilities } from './store.ts'
 import { backOff, sleep } from './timers.ts'
 
 /** What stands under a key: its bytes, and whatever the storage tells two versions of them apart by. */
@@ -26,7 +26,10 @@ export interface CasStorage<Revision> {
   now?(): number | Promise<number>
   /** Every entry of the storage, in any order; some may be older than what `read` would give. With it the store can list. */
   entries?(): AsyncIterable<CasEntry<Revision> & { readonly key: string }>
-  /** Removes the entry if it still has `revision`, and says whether it did. With it and `entries` the store can purge. */
+  /**
+   * Removes the entry if it still has `revision`, and says whether it did. With it and `entries` the store can purge.
+   * An entry that is made again must get a revision that no earlier one of its key had.
+   */
   remove?(key: string, revision: Revision): Promise<boolean>
   /**
    * What the storage promises. An entry holds two values at most (the request, and a checkpoint or a result), so
@@ -44,7 +47,7 @@ const DEFAULT_GRACE_MS = 60_000
  * A full store on a compare-and-set storage. A call reads once, and swaps once where it changes something; only when
  * another writer came first it does so again, a bounded number of times.
  */
-export function createCasStore<Revision>(storage: CasStorage<Revision>): IdempotencyStore {
+export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordStore {
   const clock = async () => Math.round((await guard('no', async () => storage.now?.() ?? Date.now())) * 1000)
 
   async function apply<Reply>(
@@ -69,12 +72,13 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): Idempot
     })
   }
 
-  /** Every record, by the clock of the moment. */
+  /** Every record, by a clock that is read once, before all of them. */
   async function* scan(): AsyncGenerator<{ key: string; record: StoredRecord; revision: Revision; now: number }> {
+    const before = await clock()
     try {
       for await (const { key, value, revision } of storage.entries?.() ?? []) {
         const { at, record } = decodeRecord(key, value)
-        yield { key, record, revision, now: Math.max(await clock(), at) }
+        yield { key, record, revision, now: Math.max(before, at) }
       }
     } catch (cause) {
       throw unavailable('no', cause)
