@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CasStorage, createCasStore, type IdempotencyStore } from '@retryproof/core'
+import { type CasStorage, createCasStore, type RecordStore } from '@retryproof/core'
 
 export interface FileStoreOptions {
   /** A directory of its own, on a local file system. */
@@ -15,7 +15,7 @@ export interface FileStoreOptions {
   readonly now?: () => number
 }
 
-export function fileStore({ directory, now }: FileStoreOptions): IdempotencyStore {
+export function fileStore({ directory, now }: FileStoreOptions): RecordStore {
   const folderOf = (key: string) => join(directory, encodeKey(key))
 
   const storage: CasStorage<number> = {

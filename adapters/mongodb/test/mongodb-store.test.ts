@@ -9,7 +9,7 @@ import { openProxy } from './proxy.ts'
 const retentionMs = 3_600_000
 
 for (const { title, url } of await services('mongodb')) {
-  describe(title, () => {
+  describe(title, { timeout: 60_000 }, () => {
     let client: MongoClient
     let collection: Collection<Document & { _id: string }>
     beforeAll(async () => {

@@ -10,7 +10,7 @@ const retentionMs = 3_600_000
 const completed = { to: 'completed', result: bytes('result'), retentionMs } as const
 
 for (const { title, url } of await services('mongodb')) {
-  describe(`transactions on ${title}`, () => {
+  describe(`transactions on ${title}`, { timeout: 60_000 }, () => {
     let client: MongoClient
     let records: Collection<Document & { _id: string }>
     let store: MongodbStore<ClientSession>
