@@ -138,6 +138,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
       const own = nearest(instancePolicies, policies)
       return {
         ...methods(own, (reference) => ({ ...reference, operation: name })),
+        waitMs: own.waitMs,
         recover: (recovery) => recover(engine, name, own, recovery, running, () => draining),
         issueToken: async ({ scope, expiresIn }) => {
           requireSecret(options.secret)

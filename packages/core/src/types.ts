@@ -243,6 +243,8 @@ export interface Operation<Tx = unknown> {
 
 /** One kind of write, by its name. */
 export interface NamedOperation<Tx = unknown> extends Operation<Tx> {
+  /** How long a call waits while another attempt holds its key, in milliseconds, unless it has a policy of its own. */
+  readonly waitMs: number
   /**
    * Takes up what crashed or was released, and finishes it without waiting for its client: by the same policies and
    * leases as any call. Needs `storeRequest`, and a store that can list.
