@@ -15,12 +15,26 @@ const ADVICE: Readonly<Record<number, string>> = {
 export function explain(cause: unknown, applied: 'no' | 'unknown'): IdempotencyError {
   if (cause instanceof IdempotencyError) return cause
   const advice = ADVICE[codeOf(cause)]
-  if (advice) return new StoreMisconfiguredError(`MongoDB refused: ${String(cause)}. ${advice}`, { cause })
+  // named and not quoted: a refusal of the server may repeat the whole command, with the values that were to be stored
+  if (advice) return new StoreMisconfiguredError(`MongoDB refused: ${nameOf(cause)}. ${advice}`)
   return new StoreUnavailableError(`MongoDB failed: ${String(cause)}`, { applied, cause })
 }
 
+interface ServerError {
+  readonly code?: unknown
+  readonly codeName?: unknown
+  /** Where the driver says it in its own words. */
+  readonly originalError?: ServerError
+}
+
 export function codeOf(error: unknown): number {
-  return Number((error as { code?: unknown } | null)?.code)
+  const { code, originalError } = (error ?? {}) as ServerError
+  return Number(code ?? originalError?.code)
+}
+
+function nameOf(error: unknown): string {
+  const { codeName, originalError } = (error ?? {}) as ServerError
+  return `${codeName ?? originalError?.codeName ?? 'error'} (${codeOf(error)})`
 }
 
 /** True where the server rolled the transaction back, so that the same again may succeed. */
