@@ -2,6 +2,7 @@
  * A record as the bytes of one entry: a JSON header on the first line, then request, checkpoint and result as they are.
  * The header is an array whose first member is the version, so that a later layout is told apart before it is read.
  */
+import { concat } from './bytes.ts'
 import { StoreMisconfiguredError } from './errors.ts'
 import type { StoredRecord } from './reduce.ts'
 
@@ -53,14 +54,8 @@ export function encodeRecord({ at, record }: CasRecord): Uint8Array {
     checkpoint?.data.length ?? null,
     result?.length ?? null,
   ]
-  const parts = [utf8.encode(`${JSON.stringify(header)}\n`), request, checkpoint?.data, result].filter((part) => !!part)
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
+  const line = utf8.encode(`${JSON.stringify(header)}\n`)
+  return concat([line, request, checkpoint?.data, result].filter((part) => !!part))
 }
 
 /**
