@@ -1,5 +1,6 @@
 import { AssertionError } from 'node:assert'
-import { type Change, type Command, type RecordView, reduce, type StoredRecord } from '@retryproof/core'
+import { type Change, type Command, reduce, type StoredRecord } from '@retryproof/core'
+import { DRIFT_MS, match } from './answer.ts'
 import type { Reply } from './command.ts'
 import type { History, HistoryEntry } from './history.ts'
 import { describeCommand, inOneLine, readable } from './readable.ts'
@@ -78,7 +79,7 @@ function apply(entry: HistoryEntry, { record, tokens }: Point): Point | null {
   const { record: after, reply } = reduceAtZero(record, command)
   const known = after && after.token > tokens.length ? [...tokens, 0] : tokens
   if (entry.returned === null) return { record: after, tokens: known }
-  const bound = match(reply, entry, known)
+  const bound = match(reply, entry.reply, known, entry.elapsedMs)
   return bound && { record: after, tokens: bound }
 }
 
@@ -93,47 +94,6 @@ function reduceAtZero(record: StoredRecord | null, command: Command): { record: 
   if (command.op === 'begin') return reduce(record, command, 0)
   if (command.op === 'transition') return reduce(record, command, 0)
   return reduce(record, command, 0)
-}
-
-/** The tokens as they are known once the call was answered so, or null where the answer does not fit the model's. */
-function match(expected: Reply, entry: HistoryEntry, tokens: readonly number[]): readonly number[] | null {
-  const actual = entry.reply
-  const [expectedView, actualView] = [viewIn(expected), viewIn(actual)]
-  if (inOneLine(timeless(expected)) !== inOneLine(timeless(actual))) return null
-  if (!expectedView || !actualView) return tokens
-  if (!isLeft(actualView.leaseRemainingMs, expectedView.leaseRemainingMs, entry.elapsedMs)) return null
-  if (!isLeft(actualView.retentionRemainingMs, expectedView.retentionRemainingMs, entry.elapsedMs)) return null
-  return bind(tokens, expectedView.token, actualView.token)
-}
-
-function viewIn(reply: Reply): RecordView | null {
-  if (reply === null || !('outcome' in reply)) return reply
-  if (reply.outcome === 'ok') return null
-  return reply.outcome === 'lost' ? reply.current : reply
-}
-
-/** A reply without what depends on the clock. */
-function timeless(reply: Reply): unknown {
-  return JSON.parse(
-    JSON.stringify(readable(reply), (name, value) =>
-      name === 'token' || name === 'leaseRemainingMs' || name === 'retentionRemainingMs' ? undefined : value,
-    ),
-  )
-}
-
-/** How far two clocks may drift apart, in milliseconds, beyond what the history lasted. */
-const DRIFT_MS = 1_000
-
-function isLeft(actualMs: number, fullMs: number, elapsedMs: number): boolean {
-  return actualMs <= fullMs && actualMs >= Math.max(0, fullMs - elapsedMs - DRIFT_MS)
-}
-
-function bind(tokens: readonly number[], modelToken: number, token: number): readonly number[] | null {
-  const index = modelToken - 1
-  if (tokens[index] === token) return tokens
-  if (tokens[index] !== 0) return null
-  const rises = tokens.every((other, at) => other === 0 || (at < index ? other < token : at === index || other > token))
-  return rises ? tokens.with(index, token) : null
 }
 
 /** Gives equal points equal names. Bytes are compared by identity: the model only hands on what commands brought. */
