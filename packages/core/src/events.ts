@@ -24,7 +24,7 @@ export interface IdempotencyEvents {
   /** The key is held by another attempt, and the caller was told so. */
   conflict: EventBase & { readonly retryAfterMs: number }
   mismatch: EventBase
-  /** The key was taken from an attempt that fell silent. */
+  /** An attempt begins after one that fell silent, so that nobody knows what that one did. */
   takeover: AttemptEvent
   renewed: AttemptEvent
   /** An attempt found that its lease was over, or that another holds the key. */

@@ -41,6 +41,8 @@ export async function execute<T>(
     const attempt = { number, token, interrupted, signal: lease.signal, keyFor, ...steps }
     const decided = await decideTakeover(task, reply, attempt, finish)
     if (decided) return decided
+    // to ask may have taken longer than the lease lasted
+    if (lease.signal.aborted) return await finish.fail(lease.signal.reason)
     engine.events.emit('started', { ...told, interrupted })
     let returned: Awaited<ReturnType<typeof handler>>
     try {

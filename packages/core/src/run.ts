@@ -98,22 +98,36 @@ function isSettled({ state }: RecordView): boolean {
   return state === 'completed' || state === 'failed' || state === 'parked'
 }
 
+/** How often a lease is renewed before its attempt: a store that is slower than that is too slow for the lease. */
+const MAX_RENEWALS = 3
+
 /** With less than half its lease left (a repeated or a slow begin) an attempt renews first, and runs only on `ok`. */
 async function withEnoughLease(engine: Engine, task: Task, acquired: Acquired): Promise<Acquired | null> {
   const { leaseMs, retentionMs } = task.policies
   const { reply } = acquired
-  if (msUntil(later(acquired.sentAt, reply.leaseRemainingMs)) >= leaseMs / 2) return acquired
-  const sentAt = instant()
-  const renewed = await engine.calls
-    .transition(task.key, reply.token, { to: 'renew', leaseMs, retentionMs })
-    .catch((error: unknown) => {
+  let { leaseRemainingMs, retentionRemainingMs } = reply
+  let { sentAt } = acquired
+  for (let renewals = 0; msUntil(later(sentAt, leaseRemainingMs)) < leaseMs / 2; renewals++) {
+    try {
+      if (renewals === MAX_RENEWALS) throw tooSlow(leaseMs)
+      sentAt = instant()
+      const renewed = await engine.calls.transition(task.key, reply.token, { to: 'renew', leaseMs, retentionMs })
+      if (renewed.outcome === 'lost') {
+        tellLeaseLost(engine, task, reply)
+        return null
+      }
+    } catch (error) {
       // nothing ran, so that nobody has to wait for the lease; the caller has waited long enough
       void engine.calls.giveBack(task.key, reply, task.policies)
       throw error
-    })
-  if (renewed.outcome === 'ok') {
-    return { reply: { ...reply, leaseRemainingMs: leaseMs, retentionRemainingMs: leaseMs + retentionMs }, sentAt }
+    }
+    leaseRemainingMs = leaseMs
+    retentionRemainingMs = leaseMs + retentionMs
   }
-  tellLeaseLost(engine, task, reply)
-  return null
+  return { reply: { ...reply, leaseRemainingMs, retentionRemainingMs }, sentAt }
+}
+
+function tooSlow(leaseMs: number): StoreUnavailableError {
+  const message = `The store takes longer than half of the lease (${leaseMs} ms) to answer. Use a longer lease.`
+  return new StoreUnavailableError(message, { applied: 'no' })
 }

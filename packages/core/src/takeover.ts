@@ -1,6 +1,6 @@
 /** What becomes of a key whose holder fell silent, or that was tried too often: run, park, or ask. */
 import type { Task } from './engine.ts'
-import { PoisonedError } from './errors.ts'
+import { InvalidOptionError, PoisonedError } from './errors.ts'
 import type { Finish } from './finish.ts'
 import type { BeginReply } from './store.ts'
 import type { InterruptedAttempt, Outcome, Resolution } from './types.ts'
@@ -24,12 +24,18 @@ export async function decideTakeover<T>(
   if (onTakeover === 'park') return finish.park()
   let resolution: Resolution
   try {
-    resolution = await onTakeover(attempt)
+    resolution = readResolution(await onTakeover(attempt))
   } catch (error) {
     // the question failed, and nobody is any wiser: the next attempt asks again
     return finish.fail(error, 'retry')
   }
   return applyResolution(resolution, finish)
+}
+
+function readResolution(resolution: Resolution): Resolution {
+  if (resolution === 'rerun' || resolution === 'park') return resolution
+  if (typeof resolution === 'object' && resolution && ('completed' in resolution || 'failed' in resolution)) return resolution
+  throw new InvalidOptionError('onTakeover', "must give 'rerun', 'park', { completed } or { failed }")
 }
 
 async function applyResolution<T>(resolution: Resolution, finish: Finish<T>): Promise<Outcome<T> | null> {

@@ -14,6 +14,8 @@ afterEach(() => {
 const ownersOf = (calls: readonly SeenCall[]) =>
   calls.filter((call) => call.name === 'begin').map((call) => call.claim?.owner)
 
+const advance = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+
 /** What a call comes to, while time passes. */
 async function inTime<T>(outcome: Promise<T>): Promise<T> {
   outcome.catch(() => undefined)
@@ -71,10 +73,10 @@ test('a store that never answers is given up after `storeTimeout`', async () => 
     applied: 'unknown',
     message: 'The store did not answer within 2000 ms.',
   })
-  await vi.advanceTimersByTimeAsync(1999)
+  await advance(1999)
   expect(store.names).toEqual(['begin'])
   expect(vi.getTimerCount()).toBe(1)
-  await vi.advanceTimersByTimeAsync(1)
+  await advance(1)
   await rejected
   expect(vi.getTimerCount()).toBe(0)
 })
@@ -105,11 +107,11 @@ describe('a begin that was given up, and acquires all the same', () => {
     const handler = vi.fn()
     const outcome = slow.idempotency.run(charge, handler)
     outcome.catch(() => undefined)
-    await vi.advanceTimersByTimeAsync(1000)
+    await advance(1000)
     await expect(outcome).rejects.toThrow(StoreUnavailableError)
 
     late.open()
-    await vi.advanceTimersByTimeAsync(0)
+    await advance(0)
 
     expect(handler).not.toHaveBeenCalled()
     expect(slow.store.names).toEqual(['begin', 'released'])
@@ -124,9 +126,9 @@ describe('a begin that was given up, and acquires all the same', () => {
     slow.store.next('released', 'refused', 'refused')
     const outcome = slow.idempotency.run(charge, vi.fn())
     outcome.catch(() => undefined)
-    await vi.advanceTimersByTimeAsync(1000)
+    await advance(1000)
     late.open()
-    await vi.advanceTimersByTimeAsync(1000)
+    await advance(1000)
     expect(slow.store.names).toEqual(['begin', 'released', 'released', 'released'])
     expect(await other.idempotency.run(charge, () => 'paid')).toMatchObject({ value: 'paid' })
   })
@@ -135,15 +137,15 @@ describe('a begin that was given up, and acquires all the same', () => {
     const [first, slow] = twoProcesses({ lease: '1s', storeTimeout: '1s' })
     await hold(first)
     first.store.fate = () => 'never done'
-    await vi.advanceTimersByTimeAsync(1000)
+    await advance(1000)
 
     const late = gate()
     slow.store.next('begin', { before: late.opened })
     const outcome = slow.idempotency.run(charge, vi.fn())
     outcome.catch(() => undefined)
-    await vi.advanceTimersByTimeAsync(1000)
+    await advance(1000)
     late.open()
-    await vi.advanceTimersByTimeAsync(0)
+    await advance(0)
     expect(slow.store.names).toEqual(['begin', 'released'])
 
     const next = await slow.idempotency.run(charge, ({ number, interrupted }) => ({ number, interrupted }))
@@ -156,10 +158,10 @@ describe('a begin that was given up, and acquires all the same', () => {
     slow.store.next('begin', { before: late.opened })
     const outcome = slow.idempotency.run(charge, vi.fn())
     outcome.catch(() => undefined)
-    await vi.advanceTimersByTimeAsync(1000)
+    await advance(1000)
     const held = await hold(other)
     late.open()
-    await vi.advanceTimersByTimeAsync(0)
+    await advance(0)
     expect(slow.store.names).toEqual(['begin'])
     held.finish('paid')
     expect(await held.outcome).toMatchObject({ value: 'paid', recorded: true })
@@ -171,7 +173,7 @@ describe('an acquired key with less than half its lease left', () => {
     const { idempotency, store, told } = testbed({ lease: '4s', retention: '1h', storeTimeout: '10s' })
     store.next('begin', { after: new Promise((resolve) => setTimeout(resolve, 2100)) })
     const outcome = idempotency.run(charge, () => Date.now())
-    await vi.advanceTimersByTimeAsync(2100)
+    await advance(2100)
     expect((await outcome).recorded).toBe(true)
     expect(store.names).toEqual(['begin', 'renew', 'completed'])
     expect(store.calls[1]?.change).toEqual({ to: 'renew', leaseMs: 4000, retentionMs: 3_600_000 })
@@ -182,9 +184,37 @@ describe('an acquired key with less than half its lease left', () => {
     const { idempotency, store } = testbed({ lease: '4s' })
     store.next('begin', { after: new Promise((resolve) => setTimeout(resolve, 2000)) })
     const outcome = idempotency.run(charge, () => 'paid')
-    await vi.advanceTimersByTimeAsync(2000)
+    await advance(2000)
     await outcome
     expect(store.names).toEqual(['begin', 'completed'])
+  })
+
+  test('is renewed again where that took too long too', async () => {
+    const [slow, other] = twoProcesses({ lease: '1s', storeTimeout: '10s' })
+    slow.store.next('begin', { after: new Promise((resolve) => setTimeout(resolve, 900)) })
+    slow.store.next('renew', { after: new Promise((resolve) => setTimeout(resolve, 2000)) })
+    const handler = vi.fn()
+    const outcome = slow.idempotency.run(charge, handler)
+    await advance(1950)
+    // the renewed lease is over before its answer is there
+    expect(await other.idempotency.run(charge, () => 'theirs')).toMatchObject({ attempt: 2 })
+    await advance(50)
+    expect(await outcome).toMatchObject({ value: 'theirs', replayed: true })
+    expect(handler).not.toHaveBeenCalled()
+    expect(slow.store.names).toEqual(['begin', 'renew', 'renew', 'begin'])
+  })
+
+  test('is not run under a store that is always too slow for it, which is told what to change', async () => {
+    const { idempotency, store } = testbed({ lease: '1s', storeTimeout: '10s' })
+    store.fate = ({ name }) =>
+      name === 'released' ? 'done' : { after: new Promise((resolve) => setTimeout(resolve, 600)) }
+    const handler = vi.fn()
+    await expect(inTime(idempotency.run(charge, handler))).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: 'The store takes longer than half of the lease (1000 ms) to answer. Use a longer lease.',
+    })
+    expect(handler).not.toHaveBeenCalled()
+    expect(store.names).toEqual(['begin', 'renew', 'renew', 'renew', 'released'])
   })
 
   test('that is lost meanwhile is not run: the call begins again, and finds the winner', async () => {
@@ -192,9 +222,9 @@ describe('an acquired key with less than half its lease left', () => {
     slow.store.next('begin', { after: new Promise((resolve) => setTimeout(resolve, 1500)) })
     const handler = vi.fn()
     const outcome = slow.idempotency.run(charge, handler)
-    await vi.advanceTimersByTimeAsync(1200)
+    await advance(1200)
     expect(await other.idempotency.run(charge, () => 'theirs')).toMatchObject({ attempt: 2 })
-    await vi.advanceTimersByTimeAsync(300)
+    await advance(300)
 
     expect(await outcome).toMatchObject({ value: 'theirs', replayed: true, attempt: 2 })
     expect(handler).not.toHaveBeenCalled()
@@ -209,7 +239,7 @@ describe('an acquired key with less than half its lease left', () => {
     const handler = vi.fn()
     const outcome = slow.idempotency.run(charge, handler)
     outcome.catch(() => undefined)
-    await vi.advanceTimersByTimeAsync(2100)
+    await advance(2100)
     await expect(outcome).rejects.toThrow(StoreUnavailableError)
     expect(handler).not.toHaveBeenCalled()
     expect(await other.idempotency.run(charge, () => 'paid')).toMatchObject({ value: 'paid', attempt: 2 })

@@ -35,10 +35,10 @@ const anyExecutions: fc.Arbitrary<Execution[]> = fc.array(
 )
 const anyFaults: fc.Arbitrary<Scenario['faults'][number][]> = fc.array(
   fc.oneof(
-    { weight: 3, arbitrary: fc.constant(null) },
+    { weight: 2, arbitrary: fc.constant(null) },
     { weight: 2, arbitrary: fc.constantFrom<Fault[]>('refuse', 'lose request', 'lose reply') },
     { weight: 1, arbitrary: anyDelay.map((delayMs) => ({ delayMs })) },
-    { weight: 1, arbitrary: anyDelay.map((lateMs) => ({ lateMs })) },
+    { weight: 2, arbitrary: anyDelay.map((lateMs) => ({ lateMs })) },
   ),
   { maxLength: 60, size: 'max' },
 )
@@ -51,7 +51,12 @@ const anyTroubles: fc.Arbitrary<Trouble[]> = fc.array(
   }),
   { maxLength: 4 },
 )
-const parts = { seed: fc.integer(), clients: anyClients, executions: anyExecutions }
+const parts = {
+  seed: fc.integer(),
+  storeTimeoutMs: fc.constantFrom(400, 2500),
+  clients: anyClients,
+  executions: anyExecutions,
+}
 const calm = fc.record({ ...parts, faults: fc.constant([]), troubles: fc.constant([]) })
 const troubled = fc.record({ ...parts, faults: anyFaults, troubles: anyTroubles })
 

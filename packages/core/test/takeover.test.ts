@@ -134,3 +134,28 @@ test.each([
   const open = (): ReturnType<Idempotency['operation']> => idempotency.operation('x', policies as Policies)
   expect(open).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', option }))
 })
+
+test('a resolver that says nothing has not answered: the next attempt asks again', async () => {
+  const onTakeover = vi.fn<() => Promise<'rerun'>>()
+  const { idempotency, die } = setUp({ onTakeover })
+  await die()
+  const handler = vi.fn(() => 'ran')
+  onTakeover.mockResolvedValueOnce(undefined as never)
+  await expect(idempotency.run(call, handler)).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'onTakeover' })
+  expect(await idempotency.inspect(call)).toMatchObject({ state: 'released', interrupted: true })
+  onTakeover.mockResolvedValueOnce('rerun')
+  expect(await idempotency.run(call, handler)).toMatchObject({ value: 'ran', attempt: 3 })
+  expect(handler).toHaveBeenCalledOnce()
+})
+
+test('a question that takes longer than the attempt may: the handler does not run on its answer', async () => {
+  const { idempotency, die } = setUp({
+    maxRun: '20ms',
+    onTakeover: ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve('rerun'))),
+  })
+  await die()
+  const handler = vi.fn(() => 'ran')
+  expect(await codeOf(idempotency.run(call, handler))).toBe('LEASE_LOST')
+  expect(handler).not.toHaveBeenCalled()
+  expect(await idempotency.inspect(call)).toMatchObject({ state: 'released', interrupted: true })
+})
