@@ -1,4 +1,4 @@
-/** Every error of the driver, the server or the network becomes one of the two that a store may throw. */
+/** Every error of the driver, the server or the network becomes one of those that a store may throw. */
 import {
   IdempotencyError,
   StoreMisconfiguredError,
@@ -6,37 +6,23 @@ import {
   TransactionConflictError,
 } from '@retryproof/core'
 
-const LAYOUT =
-  'The table has another layout, or belongs to a later version. Run migrate(), or give the store a table of its own.'
-const READ_ONLY = 'This server only reads: connect to the primary.'
-const ACCESS =
-  'This user needs SELECT, INSERT, UPDATE and DELETE on the table (and CREATE for migrate()): check the settings of the pool.'
-const OPEN =
-  'A transaction was still open on a connection from the pool. End each one before the connection is released.'
-
-/** By the server's error number. */
-const ADVICE: Readonly<Record<number, string>> = {
-  1044: ACCESS,
-  1045: ACCESS,
-  1046: 'The pool names no database: set its `database`, or give the store `table: "database.table"`.',
-  1048: LAYOUT,
-  1049: 'The database does not exist: create it, then run migrate().',
-  1054: LAYOUT,
-  1142: ACCESS,
-  1146: 'The table does not exist: run migrate(), or the statements of schema().',
-  1153: 'The value is too large for the server: raise its max_allowed_packet, or lower maxValueBytes.',
-  1227: ACCESS,
-  1264: LAYOUT,
-  1265: LAYOUT,
-  1290: READ_ONLY,
-  1364: LAYOUT,
-  1366: LAYOUT,
-  1406: LAYOUT,
-  1568: OPEN,
-  1698: ACCESS,
-  1792: READ_ONLY,
-  1836: READ_ONLY,
-}
+/** What to do, by the server's error numbers. */
+const ADVICE: readonly (readonly [readonly number[], string])[] = [
+  [[1146], 'Run migrate(), or the statements of schema().'],
+  [[1049], 'Create the database, then run migrate().'],
+  [[1046], 'Set the `database` of the pool, or name it in `table`.'],
+  [
+    [1044, 1045, 1142, 1227, 1698],
+    'Check the user of the pool: it needs SELECT, INSERT, UPDATE and DELETE on the table, and CREATE for migrate().',
+  ],
+  [[1290, 1792, 1836], 'This server or session only reads: connect to the primary.'],
+  [[1153], 'Raise the max_allowed_packet of the server, or lower maxValueBytes.'],
+  [[1568], 'A transaction was left open on this connection: end each one before the connection is released.'],
+  [
+    [1048, 1054, 1264, 1265, 1364, 1366, 1406],
+    'The table has another layout, or that of a later version: run migrate() to see.',
+  ],
+]
 
 const LOCK_TIMEOUT = 1205
 /** A deadlock, or a record that has changed since the transaction's snapshot: the server has rolled back. */
@@ -50,7 +36,7 @@ export function explain(error: unknown, applied: 'no' | 'unknown'): IdempotencyE
   const cause = withoutStatement(error)
   const message = `MySQL: ${cause instanceof Error ? cause.message : String(cause)}.`
   const number = errorNumber(error)
-  const advice = ADVICE[number]
+  const advice = ADVICE.find(([numbers]) => numbers.includes(number))?.[1]
   if (advice) return new StoreMisconfiguredError(`${message} ${advice}`, { cause })
   return new StoreUnavailableError(message, { applied: REFUSED.includes(number) ? 'no' : applied, cause })
 }

@@ -38,7 +38,7 @@ await onEachServer(({ title, url, version }) => {
       await migrate({ pool, table })
       expect(await store.get('k')).toMatchObject({ state: 'in_progress' })
       await pool.query(`DROP TABLE ${table}`)
-      await expect(store.get('k')).rejects.toSatisfy(refused(/does not exist: run migrate\(\)/))
+      await expect(store.get('k')).rejects.toSatisfy(refused(/doesn't exist. Run migrate\(\)/))
     })
 
     test('the statements of schema() make the table that a store takes', async () => {
@@ -125,11 +125,7 @@ await onEachServer(({ title, url, version }) => {
       const table = freshTable()
       await migrate({ pool, table })
       for (const [at, settings, message] of [
-        [
-          Object.assign(new URL(url), { pathname: '/no_such_database' }).href,
-          {},
-          /database does not exist|check the settings/,
-        ],
+        [Object.assign(new URL(url), { pathname: '/no_such_database' }).href, {}, /Create the database|Check the user/],
         [Object.assign(new URL(url), { pathname: '/' }).href, {}, /'.*' is missing/],
         [url, { session: ['SET SESSION TRANSACTION READ ONLY'] }, /only reads: connect to the primary/],
       ] as const) {
@@ -197,8 +193,8 @@ await onEachServer(({ title, url, version }) => {
         await pool.query("CREATE USER guest IDENTIFIED BY 'guest'")
         await pool.query('GRANT SELECT ON retryproof.* TO guest')
         for (const [password, message] of [
-          ['guest', /needs SELECT, INSERT, UPDATE and DELETE/],
-          ['wrong', /check the settings of the pool/],
+          ['guest', /it needs SELECT, INSERT, UPDATE and DELETE/],
+          ['wrong', /Check the user of the pool/],
         ] as const) {
           const guest = connect(Object.assign(new URL(server.url), { username: 'guest', password }).href)
           await expect(mysqlStore({ pool: guest }).begin('k', claim())).rejects.toSatisfy(refused(message))
