@@ -6,14 +6,28 @@ declare const provider: {
 declare const app: import('express').Express
 declare const idempotency: import('@retryproof/core').Idempotency
 declare const scope: () => string
+declare const secret: string
+declare const request: { method: string; headers: Record<string, string> }
+declare const authenticate: import('express').RequestHandler
+declare const handler: import('express').RequestHandler
+declare const MAX_VALUE_BYTES: number
 declare const url: string
 declare const host: string
 declare const port: number
-declare const database: object
+interface MyRow {
+  readonly record: import('@retryproof/core').StoredRecord | null
+  readonly lastChange: number
+  save(record: import('@retryproof/core').StoredRecord | null): Promise<void>
+}
+declare const database: {
+  withLock<T>(key: string, work: (row: MyRow) => Promise<T>): Promise<T>
+  microseconds(): Promise<number>
+}
+declare function myEnd(store: object): Promise<void>
 declare function myStore(options: {
   url?: string
   host?: string
   port?: number
   database?: object
-  now?: () => number
+  now?: (() => number) | undefined
 }): import('@retryproof/core').IdempotencyStore & { close(): Promise<void> }
