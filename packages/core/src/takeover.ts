@@ -34,7 +34,7 @@ export async function decideTakeover<T>(
 
 function readResolution(resolution: Resolution): Resolution {
   if (resolution === 'rerun' || resolution === 'park') return resolution
-  if (typeof resolution === 'object' && resolution && ('completed' in resolution || 'failed' in resolution)) return resolution
+  if ('completed' in Object(resolution) || 'failed' in Object(resolution)) return resolution
   throw new InvalidOptionError('onTakeover', "must give 'rerun', 'park', { completed } or { failed }")
 }
 

@@ -50,7 +50,7 @@ test.each([
 
 test('a request that was given beside the payload is what is kept', async () => {
   const { charge, crash } = setUp()
-  const call = { scope: unscoped, key: 'k', payload: { amount: 1 }, request: { url: '/charges', amount: 1 } }
+  const call = { scope: unscoped, key: 'k', payload: { amount: 1 }, request: { url: '/charges', amount: 1 } } as const
   await crash([call])
   const handler = vi.fn((kept: KeptCall) => kept.payload)
   expect(await charge.recover({ handler, authorize })).toMatchObject({ finished: 1 })
