@@ -326,3 +326,30 @@ test('arun0009: a waiter that gives up leaves the claim of the holder alone', as
   expect(await held.outcome).toMatchObject({ value: 'paid', recorded: true })
   expect(handler).not.toHaveBeenCalled()
 })
+
+test('IR 2: a handler that goes on after its lease is gone, and ignores the signal, records nothing over its successor', async () => {
+  const [stale, successor] = twoProcesses({ lease: '3s' })
+  const held = await hold(stale)
+  stale.store.fate = () => 'refused'
+  await advance(3000)
+  stale.store.fate = () => 'done'
+  await successor.idempotency.run(charge, () => 'of the successor')
+  const record = await successor.idempotency.inspect(charge)
+  held.finish('of the stale owner')
+  await held.outcome
+  expect(await successor.idempotency.inspect(charge)).toEqual(record)
+})
+
+test('idempotency4j: the heartbeat of an owner that was taken over does not prolong its successor’s lease', async () => {
+  let now = 1_000_000
+  const store = memoryStore({ now: () => now })
+  const claim = (owner: string) => ({ owner, fingerprint: 'f', leaseMs: 1000, retentionMs: 60_000 })
+  const zombie = await store.begin('k', claim('zombie'))
+  now += 1000
+  const successor = await store.begin('k', claim('successor'))
+  expect(successor.outcome).toBe('acquired')
+  now += 600
+  const renewal = await store.transition('k', zombie.token, { to: 'renew', leaseMs: 60_000 })
+  expect(renewal).toMatchObject({ outcome: 'lost', current: { token: successor.token, leaseRemainingMs: 400 } })
+  expect(await store.get('k')).toMatchObject({ token: successor.token, leaseRemainingMs: 400 })
+})
