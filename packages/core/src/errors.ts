@@ -2,6 +2,7 @@
  * Everything that can go wrong, one class for each outcome that a caller handles differently.
  * Match on `code`: it survives bundling and two copies of the package. docs/errors.md has a heading for each.
  */
+import { describeState } from './describe-state.ts'
 import type { RecordView } from './store.ts'
 
 export type IdempotencyErrorCode =
@@ -211,9 +212,4 @@ export class TransactionConflictError extends IdempotencyError {
     super('TRANSACTION_CONFLICT', message, 'cause' in options ? { cause: options.cause } : undefined)
     this.reason = options.reason
   }
-}
-
-/** What `current` of a lost transition says, for error messages. */
-export function describeState(current: RecordView | null): string {
-  return current ? `${current.state} (attempt ${current.attempt})` : 'gone'
 }
