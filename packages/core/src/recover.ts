@@ -1,6 +1,6 @@
 /** Finishing what crashed, without waiting for its client: by the same policies and the same leases as any other call. */
 import type { Engine, Task } from './engine.ts'
-import { InvalidOptionError, OutcomeUnknownError } from './errors.ts'
+import { DrainingError, InProgressError, InvalidOptionError, OutcomeUnknownError } from './errors.ts'
 import { type Acquired, execute } from './execute.ts'
 import { createFinish } from './finish.ts'
 import { storageKey } from './keys.ts'
@@ -65,6 +65,7 @@ export async function recover(
       const { replayed } = await run(engine, task, attempt, isDraining)
       return replayed ? 'skipped' : 'finished'
     } catch (error) {
+      if (error instanceof InProgressError || error instanceof DrainingError) return 'skipped'
       return error instanceof OutcomeUnknownError ? 'parked' : 'failed'
     }
   }

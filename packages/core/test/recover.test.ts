@@ -125,3 +125,16 @@ test('a request that the store has no room for is refused before anything runs',
   await expect(running).rejects.toMatchObject({ code: 'INVALID_CALL', field: 'payload' })
   expect(handler).not.toHaveBeenCalled()
 })
+
+test('what another recoverer is at work on is skipped, and has not failed', async () => {
+  const { charge, crash } = setUp()
+  await crash([{ scope: unscoped, key: 'k', payload: 1 }])
+  let finish: (value: string) => void = () => {}
+  const handler = vi.fn(() => new Promise<string>((resolve) => (finish = resolve)))
+  const [one, other] = [charge.recover({ handler, authorize }), charge.recover({ handler, authorize })]
+  await vi.waitFor(() => expect(handler).toHaveBeenCalledOnce())
+  expect(await Promise.race([one, other])).toEqual({ finished: 0, failed: 0, parked: 0, skipped: 1 })
+  finish('done')
+  const both = await Promise.all([one, other])
+  expect(both.map(({ finished }) => finished).sort()).toEqual([0, 1])
+})
