@@ -17,6 +17,8 @@ export interface Serializer {
   readonly id: string
   serialize(value: unknown): Uint8Array
   deserialize(bytes: Uint8Array): unknown
+  /** `deserialize` gives back all that `serialize` takes, so that the first caller can have its value as it is. @default false */
+  readonly exact?: boolean
 }
 
 /** Where bytes belong: a codec may bind them to it, so that they mean nothing anywhere else. */

@@ -33,8 +33,8 @@ function readSecret(secret: string | Uint8Array): Uint8Array<ArrayBuffer> {
 function nodeHash(key: Uint8Array | undefined): ((bytes: Uint8Array) => string) | undefined {
   const crypto = nodeCrypto()
   if (!crypto) return undefined
-  const start = key ? () => crypto.createHmac('sha256', key) : () => crypto.createHash('sha256')
-  return (bytes) => start().update(bytes).digest('hex')
+  if (key) return (bytes) => crypto.createHmac('sha256', key).update(bytes).digest('hex')
+  return (bytes) => crypto.hash?.('sha256', bytes, 'hex') ?? crypto.createHash('sha256').update(bytes).digest('hex')
 }
 
 function webHash(key: Uint8Array<ArrayBuffer> | undefined): (bytes: Uint8Array<ArrayBuffer>) => Promise<string> {

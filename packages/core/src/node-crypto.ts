@@ -14,6 +14,8 @@ interface Cipher {
 export interface NodeCrypto {
   createHash(algorithm: string): Hash
   createHmac(algorithm: string, key: Uint8Array): Hash
+  /** Faster for short inputs; not every runtime has it. */
+  hash?(algorithm: string, bytes: Uint8Array, encoding: 'hex'): string
   createCipheriv(algorithm: string, key: Uint8Array, iv: Uint8Array): Cipher & { getAuthTag(): Uint8Array }
   createDecipheriv(
     algorithm: string,

@@ -75,7 +75,7 @@ function encodeStrictly<T>(engine: Engine, task: Task, value: T): MaybePromise<E
   try {
     const { serializer } = task.policies
     plain = serializer.serialize(value)
-    seen = serializer.deserialize(plain) as T
+    seen = serializer.exact ? value : (serializer.deserialize(plain) as T)
   } catch {
     return encodeOmission(engine, task, value, { reason: 'not serialisable' })
   }

@@ -1,17 +1,11 @@
 /** What stands around `run`: operations and their policies, wrapped functions, looking at a record. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { json, type Serializer } from '../src/codec.ts'
 import { InvalidOptionError } from '../src/errors.ts'
 import { handBack, unreplayable } from '../src/outcome.ts'
-import { charge, hold, testbed } from './testbed.ts'
+import { charge, hold, onVirtualTime, testbed } from './testbed.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  vi.useRealTimers()
-})
+const { advance } = onVirtualTime()
 
 const { operation: _, ...call } = charge
 const claims = ({ store }: ReturnType<typeof testbed>) => store.calls.flatMap(({ claim }) => claim ?? [])
@@ -132,7 +126,7 @@ describe('inspect', () => {
   test('an attempt that runs', async () => {
     const bed = testbed({ lease: '30s', retention: '1h' })
     const held = await hold(bed)
-    await vi.advanceTimersByTimeAsync(1000)
+    await advance(1000)
     expect(await bed.idempotency.inspect(charge)).toEqual({
       state: 'in_progress',
       token: held.attempt.token,
@@ -195,6 +189,19 @@ describe('inspect', () => {
 })
 
 describe('other serializers', () => {
+  test('the first caller gets its value through the serializer, unless that says that it is exact', async () => {
+    const seen = async (exact: boolean) => {
+      const deserialize = vi.fn((bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes)))
+      const serialize = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
+      const { idempotency } = testbed({ serializer: { id: 'mine', serialize, deserialize, exact } })
+      const value = { at: new Date(0) }
+      const first = await idempotency.run(charge, () => value)
+      return { isItself: first.value === value, deserialized: deserialize.mock.calls.length }
+    }
+    expect(await seen(false)).toEqual({ isItself: false, deserialized: 1 })
+    expect(await seen(true)).toEqual({ isItself: true, deserialized: 0 })
+  })
+
   const spaced: Serializer = {
     id: 'spaced',
     serialize: (value) => new TextEncoder().encode(`  ${JSON.stringify(value)}  `),
