@@ -131,7 +131,7 @@ function toExchange(req: Request, res: Response, middleware: RequestHandler): Ex
     route: routePattern(req, middleware),
     get signal() {
       const controller = new AbortController()
-      res.once('close', () => controller.abort())
+      res.once('close', () => controller.abort('The client went away.'))
       return controller.signal
     },
     native: req,

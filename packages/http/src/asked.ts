@@ -28,7 +28,7 @@ export async function ask<Native, Tx>(
   exchange: Exchange<Native>,
   options: ResolvedOptions<Native, Tx>,
 ): Promise<Asked<Tx> | undefined> {
-  const { native, headers, signal } = exchange
+  const { native, headers } = exchange
   const given = options.key ? await options.key(native) : keyFromHeaders(headers, options.syntax)
   if (given === undefined) {
     if (!options.required) return undefined
@@ -41,14 +41,16 @@ export async function ask<Native, Tx>(
   const ofContent = typeof given === 'object' && given !== null && 'retention' in given ? given : undefined
   const key = requireKey(ofContent ? ofContent.key : given)
   const name = nameOf(exchange, options)
+  const operation = options.operationNamed(name)
   const scope: Scope = typeof options.scope === 'function' ? await options.scope(native) : options.scope
   requireCountable(headers, options.fingerprint)
   const body = await readBody(exchange, options.maxRequestBytes)
   const payload = describeRequest(exchange, body, options.fingerprint)
   const request = options.storeHeaders && keepRequest(exchange, body, options.storeHeaders)
+  const signal = operation.waitMs > 0 ? exchange.signal : undefined
   return {
     name,
-    operation: options.operationNamed(name),
+    operation,
     call: { scope, key, payload, ...(signal && { signal }), ...(request && { request }) },
     policies: ofContent && { retention: ofContent.retention },
     callback: options.webhook?.address(native),

@@ -11,7 +11,7 @@ export interface Exchange<Native> extends RequestBody {
   readonly headers: readonly HeaderField[]
   /** The full pattern of the route, prefixes included; `undefined` where the framework does not know it. */
   readonly route: string | undefined
-  /** Aborts when the client goes away, so that a call that waits stops waiting. */
+  /** Aborts when the client goes away. Asked for where a call may wait, which then ends. */
   readonly signal?: AbortSignal
   /** The framework's own request, handed to `scope`, `key` and `operation`. */
   readonly native: Native
@@ -44,9 +44,11 @@ export interface HandlerAnswer {
 
 /** The values of a header, in the order in which they were sent. */
 export function headerValues(headers: readonly HeaderField[], name: string): string[] {
-  return headers.flatMap(([field, value]) =>
-    field.length === name.length && field.toLowerCase() === name ? [value] : [],
-  )
+  const values: string[] = []
+  for (const [field, value] of headers) {
+    if (field.length === name.length && field.toLowerCase() === name) values.push(value)
+  }
+  return values
 }
 
 /** The media type without its parameters; empty where there is none. */

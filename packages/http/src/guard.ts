@@ -72,7 +72,7 @@ async function decide<Native extends object, Tx>(
   const locate = () => locationOf(options, name, asked.call.key)
 
   async function execute(attempt: Attempt, tx: Tx | undefined): Promise<HandlerAnswer> {
-    attempts.set(native, attempt as HandlerAttempt)
+    Object.assign(native, { [ATTEMPT]: attempt })
     if (options.respondsEarly && !calls.wasAnswered()) {
       await calls.answerEarly(pendingResponse(await locate(), options.maxRetryAfterMs))
     }
@@ -118,11 +118,12 @@ function run<Native, Tx>(
   )
 }
 
-const attempts = new WeakMap<object, HandlerAttempt>()
+/** On the request itself, since a WeakMap of all requests would cost each garbage collection more. */
+const ATTEMPT = Symbol('retryproof.attempt')
 
 /** The attempt that handles a request; `undefined` where the request passed without protection. */
 export function attemptFor(request: object): HandlerAttempt | undefined {
-  return attempts.get(request)
+  return (request as { [ATTEMPT]?: HandlerAttempt })[ATTEMPT]
 }
 
 function sendUnlessAnswered<Tx>(calls: WatchedCalls<Tx>, response: HttpResponse): Decision {

@@ -11,9 +11,12 @@ export function headerFields(rawHeaders: readonly string[]): HeaderField[] {
 
 /** A response's headers as they are now. */
 export function copyHeaders(res: ServerResponse): OutgoingHttpHeaders {
-  const copy: OutgoingHttpHeaders = {}
-  for (const [name, value] of Object.entries(res.getHeaders())) copy[name] = Array.isArray(value) ? [...value] : value
-  return copy
+  const headers = res.getHeaders()
+  for (const name in headers) {
+    const value = headers[name]
+    if (Array.isArray(value)) headers[name] = [...value]
+  }
+  return headers
 }
 
 /** Every Node has it, its types do not. */

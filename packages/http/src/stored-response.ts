@@ -23,10 +23,10 @@ const neverStored = new Set([
 
 /** The response as it is kept: without what belongs to one connection, one moment or one client. */
 export function storable({ status, headers, body }: HttpResponse): HttpResponse {
-  const nominated = new Set(headerValues(headers, 'connection').flatMap((value) => value.toLowerCase().split(/[ ,]+/)))
+  const nominated = headerValues(headers, 'connection').flatMap((value) => value.toLowerCase().split(/[ ,]+/))
   const kept = headers.filter(([name]) => {
     const lower = name.toLowerCase()
-    return !neverStored.has(lower) && !nominated.has(lower)
+    return !neverStored.has(lower) && !nominated.includes(lower)
   })
   return { status, headers: kept, body }
 }
@@ -45,9 +45,10 @@ export function replayOf(recorded: HttpResponse | undefined): HttpResponse {
 /** How bindings record responses; give it to an instance that inspects them. Bodies are kept as bytes, at no extra cost. */
 export const responseSerializer: Serializer = {
   id: 'http',
+  exact: true,
   serialize(value) {
-    const { status, headers, body } = value as HttpResponse
-    return joinLine(JSON.stringify({ status, headers }), body)
+    const { body, ...head } = value as HttpResponse
+    return joinLine(JSON.stringify(readHead(head)), body)
   },
   deserialize(bytes) {
     const [line, body] = splitLine(bytes)
