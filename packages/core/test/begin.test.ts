@@ -1,20 +1,13 @@
 /** The first call of the store when it goes wrong: repeated with the same owner, bounded, and never left to hold a key for nothing. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { StoreUnavailableError } from '../src/errors.ts'
+import { describe, expect, test, vi } from 'vitest'
+import { StoreMisconfiguredError, StoreUnavailableError } from '../src/errors.ts'
 import { gate, type SeenCall } from './interposed-store.ts'
-import { charge, hold, testbed, twoProcesses } from './testbed.ts'
+import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+const { advance } = onVirtualTime()
 
 const ownersOf = (calls: readonly SeenCall[]) =>
   calls.filter((call) => call.name === 'begin').map((call) => call.claim?.owner)
-
-const advance = (ms: number) => vi.advanceTimersByTimeAsync(ms)
 
 /** What a call comes to, while time passes. */
 async function inTime<T>(outcome: Promise<T>): Promise<T> {
@@ -82,7 +75,6 @@ test('a store that never answers is given up after `storeTimeout`', async () => 
 })
 
 test('what a store answers that is not about availability is not repeated', async () => {
-  const { StoreMisconfiguredError } = await import('../src/errors.ts')
   const { idempotency, store } = testbed()
   const begin = vi.spyOn(store, 'begin').mockRejectedValue(new StoreMisconfiguredError('There is no table.'))
   await expect(idempotency.run(charge, vi.fn())).rejects.toThrow(StoreMisconfiguredError)

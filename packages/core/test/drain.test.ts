@@ -1,15 +1,10 @@
 /** Shutting down: no new work, replays go on, what is unfinished is left to its lease. */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { DrainingError, InvalidOptionError, MismatchError } from '../src/errors.ts'
 import { gate } from './interposed-store.ts'
-import { charge, hold, testbed, twoProcesses } from './testbed.ts'
+import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+const { advance } = onVirtualTime()
 
 const other = { ...charge, key: 'k2' }
 
@@ -44,7 +39,7 @@ test('waits for what runs, with its heartbeat', async () => {
   const bed = testbed({ lease: '3s' })
   const held = await hold(bed)
   const drained = bed.idempotency.drain({ timeout: '30s' })
-  await vi.advanceTimersByTimeAsync(10_000)
+  await advance(10_000)
   expect(bed.told).toContain('renewed')
   expect(held.attempt.signal.aborted).toBe(false)
   held.finish('paid')
@@ -57,7 +52,7 @@ test('what is unfinished when the time is over is left to its lease: told to sto
   const [leaving, staying] = twoProcesses({ lease: '3s' })
   const held = await hold(leaving)
   const drained = leaving.idempotency.drain({ timeout: '10s' })
-  await vi.advanceTimersByTimeAsync(10_000)
+  await advance(10_000)
   expect(await drained).toEqual({ unfinished: 1 })
   expect(held.attempt.signal.aborted).toBe(true)
 
@@ -65,7 +60,7 @@ test('what is unfinished when the time is over is left to its lease: told to sto
   await expect(held.outcome).rejects.toMatchObject({ message: 'The process is shutting down.' })
   expect(leaving.store.names).not.toContain('released')
   await expect(staying.idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IN_PROGRESS' })
-  await vi.advanceTimersByTimeAsync(3000)
+  await advance(3000)
   const next = await staying.idempotency.run(charge, ({ interrupted }) => interrupted)
   expect(next).toMatchObject({ value: true, attempt: 2 })
 })
@@ -74,7 +69,7 @@ test('what finishes after the time is recorded all the same', async () => {
   const bed = testbed({ lease: '3s' })
   const held = await hold(bed)
   const drained = bed.idempotency.drain({ timeout: '1s' })
-  await vi.advanceTimersByTimeAsync(1000)
+  await advance(1000)
   await drained
   held.finish('paid')
   expect(await held.outcome).toMatchObject({ value: 'paid', recorded: true })
@@ -86,7 +81,7 @@ test('waits for a recording that its caller no longer waits for', async () => {
   const held = await hold(bed)
   bed.store.fate = () => 'refused'
   held.finish('paid')
-  await vi.advanceTimersByTimeAsync(1000)
+  await advance(1000)
   expect(await held.outcome).toMatchObject({ value: 'paid', recorded: false })
 
   let over = false
@@ -94,10 +89,10 @@ test('waits for a recording that its caller no longer waits for', async () => {
     over = true
     return left
   })
-  await vi.advanceTimersByTimeAsync(5000)
+  await advance(5000)
   expect(over).toBe(false)
   bed.store.fate = () => 'done'
-  await vi.advanceTimersByTimeAsync(5000)
+  await advance(5000)
   expect(await drained).toEqual({ unfinished: 0 })
   expect(await bed.idempotency.run(charge, vi.fn())).toMatchObject({ value: 'paid', replayed: true })
 })
@@ -109,7 +104,7 @@ test('a begin that is under way when it starts does not run its handler, and han
   const handler = vi.fn()
   const call = leaving.idempotency.run(charge, handler)
   call.catch(() => undefined)
-  await vi.advanceTimersByTimeAsync(0)
+  await advance(0)
   const drained = leaving.idempotency.drain()
   answered.open()
 
@@ -124,12 +119,12 @@ test('and one that takes an attempt over leaves that one interrupted', async () 
   const [crashed, leaving] = twoProcesses({ lease: '1s' })
   await hold(crashed)
   crashed.store.fate = () => 'never done'
-  await vi.advanceTimersByTimeAsync(1000)
+  await advance(1000)
   const answered = gate()
   leaving.store.next('begin', { after: answered.opened })
   const call = leaving.idempotency.run(charge, vi.fn())
   call.catch(() => undefined)
-  await vi.advanceTimersByTimeAsync(0)
+  await advance(0)
   const drained = leaving.idempotency.drain()
   answered.open()
   await drained
@@ -144,7 +139,7 @@ test('calls that come while it waits do not prolong it', async () => {
   bed.store.next('get', { before: slow.opened })
   const late = bed.idempotency.run(other, vi.fn())
   late.catch(() => undefined)
-  await vi.advanceTimersByTimeAsync(0)
+  await advance(0)
   held.finish('paid')
   expect(await drained).toEqual({ unfinished: 0 })
   slow.open()
@@ -155,7 +150,7 @@ test('may be asked for twice: both wait for the same', async () => {
   const bed = testbed()
   const held = await hold(bed)
   const both = Promise.all([bed.idempotency.drain({ timeout: '60s' }), bed.idempotency.drain({ timeout: '60s' })])
-  await vi.advanceTimersByTimeAsync(1000)
+  await advance(1000)
   held.finish('paid')
   expect(await both).toEqual([{ unfinished: 0 }, { unfinished: 0 }])
   expect(vi.getTimerCount()).toBe(0)
@@ -171,11 +166,11 @@ test('a call that waits for another process goes on to wait, and is given its re
   const [holder, leaving] = twoProcesses()
   const held = await hold(holder)
   const call = leaving.idempotency.run(charge, vi.fn(), { onInProgress: { wait: '30s' } })
-  await vi.advanceTimersByTimeAsync(0)
+  await advance(0)
   const drained = leaving.idempotency.drain({ timeout: '60s' })
-  await vi.advanceTimersByTimeAsync(1000)
+  await advance(1000)
   held.finish('paid')
-  await vi.advanceTimersByTimeAsync(5000)
+  await advance(5000)
   expect(await call).toMatchObject({ value: 'paid', replayed: true })
   expect(await drained).toEqual({ unfinished: 0 })
 })

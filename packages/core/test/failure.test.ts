@@ -1,9 +1,9 @@
 /** A handler that throws: released or stored, as the policy says; its error always reaches the caller. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { ReplayedFailureError } from '../src/errors.ts'
 import { errorType } from '../src/failures.ts'
 import type { FailureDecision } from '../src/types.ts'
-import { charge, hold, testbed, twoProcesses } from './testbed.ts'
+import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
 class CardDeclined extends Error {
   readonly reason: string
@@ -18,13 +18,7 @@ const cardDeclined = errorType('card-declined', CardDeclined, {
   fromData: ({ reason }) => new CardDeclined(reason),
 })
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  vi.useRealTimers()
-})
+const { advance } = onVirtualTime()
 
 const failing = (error: unknown) => () => {
   throw error
@@ -59,9 +53,9 @@ describe("onFailure 'retry', which is the default", () => {
     const { idempotency } = testbed({ onFailure: { retry: '10s' } })
     await expect(idempotency.run(charge, failing(new Error('busy')))).rejects.toThrow('busy')
     await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IN_PROGRESS', retryAfterMs: 10_000 })
-    await vi.advanceTimersByTimeAsync(9999)
+    await advance(9999)
     await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({ retryAfterMs: 1 })
-    await vi.advanceTimersByTimeAsync(1)
+    await advance(1)
     expect(await idempotency.run(charge, () => 'paid')).toMatchObject({ value: 'paid', attempt: 2 })
   })
 
@@ -69,7 +63,7 @@ describe("onFailure 'retry', which is the default", () => {
     const [crashed, other] = twoProcesses({ lease: '1s' })
     await hold(crashed)
     crashed.store.fate = () => 'never done'
-    await vi.advanceTimersByTimeAsync(1000)
+    await advance(1000)
     await expect(other.idempotency.run(charge, failing(new Error('could not ask the provider')))).rejects.toThrow()
     const third = await other.idempotency.run(charge, ({ number, interrupted }) => ({ number, interrupted }))
     expect(third.value).toEqual({ number: 3, interrupted: true })
@@ -150,7 +144,7 @@ describe("onFailure 'store'", () => {
     const bed = testbed({ ...stored, lease: '3s' })
     const held = await hold(bed)
     bed.store.fate = ({ name }) => (name === 'renew' ? 'refused' : 'done')
-    await vi.advanceTimersByTimeAsync(3000)
+    await advance(3000)
     expect(held.attempt.signal.aborted).toBe(true)
     held.fail(new CardDeclined('by a zombie'))
     await expect(held.outcome).rejects.toThrow(CardDeclined)
@@ -200,7 +194,7 @@ describe('a store that fails while a failure is recorded', () => {
     const error = new Error('of the handler')
     const outcome = idempotency.run(charge, failing(error))
     const rejected = expect(outcome).rejects.toBe(error)
-    await vi.advanceTimersByTimeAsync(1000)
+    await advance(1000)
     await rejected
   })
 
@@ -209,10 +203,10 @@ describe('a store that fails while a failure is recorded', () => {
     store.fate = ({ name }) => (name === 'released' ? 'refused' : 'done')
     const outcome = idempotency.run(charge, failing(new Error('no')))
     outcome.catch(() => undefined)
-    await vi.advanceTimersByTimeAsync(10_000)
+    await advance(10_000)
     await expect(outcome).rejects.toThrow('no')
     store.fate = () => 'done'
-    await vi.advanceTimersByTimeAsync(2000)
+    await advance(2000)
     expect(told).toContain('released')
     expect(await idempotency.run(charge, () => 'paid')).toMatchObject({ value: 'paid', attempt: 2 })
   })

@@ -1,19 +1,12 @@
 /** The lease while a handler runs: renewed, watched on both clocks, and given up in time. */
 import { memoryStore } from '@retryproof/memory'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { LeaseLostError } from '../src/errors.ts'
 import { gate } from './interposed-store.ts'
-import { charge, hold, testbed, twoProcesses } from './testbed.ts'
+import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  vi.useRealTimers()
-})
+const { advance } = onVirtualTime()
 
-const advance = (ms: number) => vi.advanceTimersByTimeAsync(ms)
 const renewals = (bed: ReturnType<typeof testbed>) => bed.store.calls.filter((call) => call.name === 'renew')
 
 describe('the heartbeat', () => {

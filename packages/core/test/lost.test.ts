@@ -1,18 +1,11 @@
 /** A holder that finds itself lost never overrides: it gives the winner's result where there is one. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { LeaseLostError } from '../src/errors.ts'
 import { handBack, unreplayable } from '../src/outcome.ts'
 import type { Call } from '../src/types.ts'
-import { charge, type Held, hold, type Testbed, twoProcesses } from './testbed.ts'
+import { charge, type Held, hold, onVirtualTime, type Testbed, twoProcesses } from './testbed.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
-
-const advance = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+const { advance } = onVirtualTime()
 
 interface Scene {
   readonly zombie: Testbed

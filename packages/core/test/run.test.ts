@@ -1,16 +1,11 @@
 /** What a call comes to: an attempt, a replay, a conflict or a mismatch; and what that costs. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { InProgressError, InvalidCallError, InvalidOptionError, MismatchError } from '../src/errors.ts'
 import { createIdempotency } from '../src/idempotency.ts'
 import { unscoped } from '../src/types.ts'
-import { charge, hold, testbed, twoProcesses } from './testbed.ts'
+import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+const { advance } = onVirtualTime()
 
 test('a fresh call runs the handler, and costs two calls of the store', async () => {
   const { idempotency, store, told } = testbed()
@@ -52,7 +47,7 @@ test('a replay gives the recorded value without running, and costs one', async (
 test('a conflict is told how long to wait, and costs one', async () => {
   const [holder, other] = twoProcesses({ lease: '30s' })
   const first = await hold(holder)
-  await vi.advanceTimersByTimeAsync(4000)
+  await advance(4000)
 
   const conflict = other.idempotency.run(charge, vi.fn())
   await expect(conflict).rejects.toThrow(InProgressError)
@@ -94,9 +89,9 @@ test('after its retention the key is new', async () => {
   const { idempotency } = testbed({ retention: '1h' })
   const handler = vi.fn(async () => 'paid')
   await idempotency.run(charge, handler)
-  await vi.advanceTimersByTimeAsync(3_599_999)
+  await advance(3_599_999)
   expect(await idempotency.run(charge, handler)).toMatchObject({ replayed: true })
-  await vi.advanceTimersByTimeAsync(1)
+  await advance(1)
   expect(await idempotency.run(charge, handler)).toMatchObject({ replayed: false, attempt: 1 })
   expect(handler).toHaveBeenCalledTimes(2)
 })

@@ -1,19 +1,12 @@
 /** Recording what a handler returned: values, hand-backs, what cannot be kept, and a store that fails meanwhile. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Codec } from '../src/codec.ts'
 import { NotReplayableError, StoreMisconfiguredError } from '../src/errors.ts'
 import { handBack, unreplayable } from '../src/outcome.ts'
 import type { Fate } from './interposed-store.ts'
-import { charge, hold, testbed, twoProcesses } from './testbed.ts'
+import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
-
-const advance = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+const { advance } = onVirtualTime()
 
 describe('handBack', () => {
   test('answers this caller, records nothing, and the next call runs again', async () => {
@@ -142,47 +135,34 @@ describe('a value that cannot be replayed is done all the same, and never runs a
 })
 
 describe('a record that cannot be read', () => {
-  test('is an UndecodableError, and never runs again', async () => {
-    const { idempotency, store } = testbed()
-    const { token } = await store.begin(await keyOf(), {
-      owner: 'o',
-      fingerprint: await fingerprintOf(),
-      leaseMs: 1000,
-      retentionMs: 1e6,
-    })
-    await store.transition(await keyOf(), token, { to: 'completed', result: new Uint8Array([9, 9]), retentionMs: 1e6 })
-    const handler = vi.fn()
-    await expect(idempotency.run(charge, handler)).rejects.toMatchObject({ code: 'UNDECODABLE' })
-    await expect(idempotency.run(charge, handler)).rejects.toMatchObject({ code: 'UNDECODABLE' })
-    expect(handler).not.toHaveBeenCalled()
-  })
-
-  test.each(['completed', 'failed'] as const)('a %s record that holds the other kind', async (state) => {
-    const { idempotency, store } = testbed()
-    const { token } = await store.begin(await keyOf(), {
-      owner: 'o',
-      fingerprint: await fingerprintOf(),
-      leaseMs: 1000,
-      retentionMs: 1e6,
-    })
-    const text =
-      state === 'completed' ? '\u0001failure:json\n{"name":"Error","message":"no"}' : '\u0001value:json\n"paid"'
-    await store.transition(await keyOf(), token, {
-      to: state,
-      result: new TextEncoder().encode(text),
-      retentionMs: 1e6,
-    })
-    await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'UNDECODABLE' })
-  })
-
-  /** The storage key and fingerprint of `charge`. */
-  async function seen() {
-    const { idempotency, store } = testbed()
-    await idempotency.run(charge, () => 'paid')
-    return store.calls[0]
+  /** Settles the record of `charge` with these bytes, as another version of the program may have done. */
+  async function settledWith(to: 'completed' | 'failed', result: string) {
+    const bed = testbed()
+    await bed.idempotency.run(charge, () => 'paid')
+    const [begun] = bed.store.calls
+    const { key = '', claim = { owner: '', fingerprint: '', leaseMs: 0, retentionMs: 0 } } = begun ?? {}
+    await bed.idempotency.forget(charge)
+    const { token } = await bed.store.begin(key, { ...claim, owner: 'another version' })
+    await bed.store.transition(key, token, { to, result: new TextEncoder().encode(result), retentionMs: 60_000 })
+    return bed
   }
-  const keyOf = async () => (await seen())?.key ?? ''
-  const fingerprintOf = async () => (await seen())?.claim?.fingerprint ?? ''
+
+  test.each<['completed' | 'failed', string]>([
+    ['completed', 'no envelope'],
+    ['completed', '\u0001value:json\n{"cut off'],
+    ['completed', '\u0001failure:json\n{"name":"Error","message":"no"}'],
+    ['failed', '\u0001value:json\n"paid"'],
+    ['failed', '\u0001failure:json\n"no failure"'],
+    ['completed', '\u0001unreplayable:json\n"no reason"'],
+  ])('%s with %j: it is an UndecodableError, and never runs again', async (state, result) => {
+    const { idempotency } = await settledWith(state, result)
+    const handler = vi.fn()
+    for (const _ of [1, 2]) {
+      await expect(idempotency.run(charge, handler)).rejects.toMatchObject({ code: 'UNDECODABLE' })
+    }
+    expect(handler).not.toHaveBeenCalled()
+    expect(await idempotency.inspect(charge)).toMatchObject({ state, unreadable: { code: 'UNDECODABLE' } })
+  })
 })
 
 describe('a store that fails while a result is recorded', () => {

@@ -1,7 +1,7 @@
 /** What must hold whatever happens to a fleet: lost and late replies, refusals, pauses past the lease, crashes, failures. */
 import type { Fault } from '@retryproof/conformance'
 import fc from 'fast-check'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import {
   type Client,
   type Execution,
@@ -11,6 +11,7 @@ import {
   type Scenario,
   type Trouble,
 } from './simulated-fleet.ts'
+import { onVirtualTime } from './testbed.ts'
 
 const numRuns = Number(process.env.FC_RUNS ?? 300)
 const timeout = 10_000 + 100 * numRuns
@@ -60,13 +61,7 @@ const parts = {
 const calm = fc.record({ ...parts, faults: fc.constant([]), troubles: fc.constant([]) })
 const troubled = fc.record({ ...parts, faults: anyFaults, troubles: anyTroubles })
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  vi.useRealTimers()
-})
+onVirtualTime()
 
 /** That no run begins once a result is known, and that no two attempts hold the key, is checked while it plays. */
 function check({ ends, answers, last }: Played): void {

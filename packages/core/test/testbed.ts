@@ -1,5 +1,6 @@
 /** An instance of the engine on a memory store, with everything that happens written down. */
 import { memoryStore } from '@retryproof/memory'
+import { afterEach, beforeEach, vi } from 'vitest'
 import type { EventType, IdempotencyEvents } from '../src/events.ts'
 import { createIdempotency } from '../src/idempotency.ts'
 import type { IdempotencyStore } from '../src/store.ts'
@@ -59,6 +60,18 @@ export function testbed(options: Partial<IdempotencyOptions> & { readonly record
 export function twoProcesses(options: Partial<IdempotencyOptions> = {}): [Testbed, Testbed] {
   const records = memoryStore({ now: () => Date.now() })
   return [testbed({ ...options, records }), testbed({ ...options, records })]
+}
+
+/** Each test of the file is on a clock of its own, which stands still until it is advanced (ms). */
+export function onVirtualTime(): { advance(ms: number): Promise<unknown> } {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+    vi.useRealTimers()
+  })
+  return { advance: (ms) => vi.advanceTimersByTimeAsync(ms) }
 }
 
 /** An attempt that holds a key for as long as a test wants. */

@@ -1,22 +1,15 @@
 /** `onInProgress: { wait }`: waiting for another attempt, bounded, and without harming it. */
 import { memoryStore } from '@retryproof/memory'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { InProgressError } from '../src/errors.ts'
 import { handBack } from '../src/outcome.ts'
 import type { IdempotencyStore } from '../src/store.ts'
 import type { Policies } from '../src/types.ts'
 import { gate } from './interposed-store.ts'
-import { charge, hold, testbed, twoProcesses } from './testbed.ts'
+import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  vi.useRealTimers()
-})
+const { advance } = onVirtualTime()
 
-const advance = (ms: number) => vi.advanceTimersByTimeAsync(ms)
 const wait = (time: Policies['lease'] & string): Policies => ({ onInProgress: { wait: time } })
 
 /** A memory store that cannot be watched. */
