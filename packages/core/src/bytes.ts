@@ -3,16 +3,24 @@ const utf8 = new TextEncoder()
 
 /** Each part behind its length (4 bytes), so that `['a', 'bc']` and `['ab', 'c']` differ. */
 export function frame(parts: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
-  const chunks = parts.map((part) => (typeof part === 'string' ? utf8.encode(part) : part))
-  const framed = new Uint8Array(chunks.reduce((total, chunk) => total + 4 + chunk.length, 0))
+  // UTF-8 takes at most three bytes for a unit of UTF-16: one array of that size instead of one for each part
+  const framed = new Uint8Array(
+    parts.reduce((total, part) => total + 4 + part.length * (typeof part === 'string' ? 3 : 1), 0),
+  )
   const lengths = new DataView(framed.buffer)
   let offset = 0
-  for (const chunk of chunks) {
-    lengths.setUint32(offset, chunk.length)
-    framed.set(chunk, offset + 4)
-    offset += 4 + chunk.length
+  for (const part of parts) {
+    const length = put(part, framed.subarray(offset + 4))
+    lengths.setUint32(offset, length)
+    offset += 4 + length
   }
-  return framed
+  return framed.subarray(0, offset)
+}
+
+function put(part: string | Uint8Array, target: Uint8Array): number {
+  if (typeof part === 'string') return utf8.encodeInto(part, target).written
+  target.set(part)
+  return part.length
 }
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
