@@ -2,11 +2,12 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
-import { type BindingHarness, describeBinding } from '@retryproof/conformance/http'
+import type { BindingServer } from '@retryproof/conformance/http'
 import { type Answer, type BindingApp, bindingApp, type Route } from '@retryproof/conformance/http/app'
-import { memoryStore } from '@retryproof/memory'
+import type { IdempotencyStore } from '@retryproof/core'
 import compression from 'compression'
 import type { Express, Request, RequestHandler, Response, Router } from 'express'
+import { describeOnStores } from '../../../conformance/test/describe-on-stores.ts'
 import { attemptOf, idempotent, serveStatus } from '../src/index.ts'
 import { versions } from './app.ts'
 
@@ -70,23 +71,18 @@ function mount(framework: typeof import('express'), app: BindingApp<Request>): E
   return server
 }
 
-function harness(framework: typeof import('express')): BindingHarness {
+async function serve(framework: typeof import('express'), store: IdempotencyStore<unknown>): Promise<BindingServer> {
+  const app = bindingApp<Request>({ store, header: (req, name) => req.get(name) })
+  const server = await new Promise<Server>((resolve) => {
+    const listening: Server = mount(framework, app).listen(0, '127.0.0.1', () => resolve(listening))
+  })
   return {
-    lacks: { transactions: 'the memory store has none' },
-    async start() {
-      const app = bindingApp<Request>({ store: memoryStore(), header: (req, name) => req.get(name) })
-      const server = await new Promise<Server>((resolve) => {
-        const listening: Server = mount(framework, app).listen(0, '127.0.0.1', () => resolve(listening))
-      })
-      return {
-        port: (server.address() as AddressInfo).port,
-        close: async () => {
-          server.closeAllConnections()
-          server.close()
-        },
-      }
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      server.closeAllConnections()
+      server.close()
     },
   }
 }
 
-for (const [name, framework] of versions) describeBinding(name, harness(framework))
+for (const [name, framework] of versions) await describeOnStores(name, { start: (store) => serve(framework, store) })

@@ -16,6 +16,19 @@ export const disconnectChecks: readonly BindingCheck[] = [
     id: 'disconnect-handler',
     title: 'a client that leaves while the handler runs gets the answer with its next try',
     peers: ['IDJ 3'],
+    run: async (client) => {
+      const first = client.begin('/awaited')
+      await client.reached({ runs: 1 })
+      first.leave()
+      await client.openGate()
+      const again = await client.send('/awaited')
+      assert.deepEqual([again.status, again.header('idempotency-replayed'), again.json()], [201, 'true', { runs: 1 }])
+    },
+  },
+  {
+    id: 'disconnect-noticed',
+    title: 'nor is an answer lost that is given when the server knows that the client has left',
+    peers: ['IDJ 3'],
     needs: ['disconnects'],
     run: async (client) => {
       const first = client.begin('/abandoned')

@@ -34,7 +34,9 @@ export const replayChecks: readonly BindingCheck[] = [
     peers: ['HI 4'],
     run: async (client) => {
       const [first] = await assertReplayed(client, '/redirect')
-      assert.deepEqual([first.status, first.header('location')], [303, '/charges/1'])
+      assert.equal(first.status, 303)
+      // some frameworks make it absolute
+      assert.match(first.header('location') ?? '', /\/charges\/1$/)
     },
   }),
   same('1 MiB of octets', '/bytes', 200, {
@@ -88,9 +90,9 @@ export const replayChecks: readonly BindingCheck[] = [
     run: async (client) => {
       const path = '/compressed-outside'
       const coded = [await client.send(path, gzip), await client.send(path, gzip)] as const
-      const [first, again] = coded.map(({ body }) => gunzipSync(body))
+      const [first, again] = coded.map(({ body }) => gunzipSync(body).toString())
       const plain = await client.send(path, { headers: { 'Accept-Encoding': 'identity' } })
-      assert.deepEqual([again, plain.body], [first, first])
+      assert.deepEqual([again, plain.body.toString()], [first, first])
       assert.deepEqual(
         [...coded, plain].map(({ headers, header }) => [
           header('content-encoding'),

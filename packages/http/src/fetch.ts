@@ -1,0 +1,8 @@
+export {
+  attemptOf,
+  type FetchHandler,
+  type FetchOptions,
+  type FetchTransactionHandler,
+  idempotent,
+  serveStatus,
+} from './fetch-handler.ts'
