@@ -1,4 +1,4 @@
-/** Finishing what crashed, without waiting for its client: by the same policies and the same leases as any other call. */
+/** Finishing what crashed, without waiting for its client: by the same policies and leases as every other call. */
 import type { Engine, Task } from './engine.ts'
 import { DrainingError, InProgressError, InvalidOptionError, OutcomeUnknownError } from './errors.ts'
 import { type Acquired, execute } from './execute.ts'

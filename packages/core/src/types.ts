@@ -247,7 +247,7 @@ export interface NamedOperation<Tx = unknown> extends Operation<Tx> {
   readonly waitMs: number
   /**
    * Takes up what crashed or was released, and finishes it without waiting for its client: by the same policies and
-   * leases as any call. Needs `storeRequest`, and a store that can list.
+   * leases as every call. Needs `storeRequest`, and a store that can list.
    *
    * @throws InvalidOptionError
    */
