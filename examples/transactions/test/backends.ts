@@ -1,0 +1,170 @@
+/** The transactional stores, each on a database of its own, with a table for the business writes beside the records. */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { IdempotencyStore } from '@retryproof/core'
+import * as mongodbAdapter from '@retryproof/mongodb'
+import * as mysqlAdapter from '@retryproof/mysql'
+import * as postgresAdapter from '@retryproof/postgres'
+import * as sqliteAdapter from '@retryproof/sqlite'
+import Sqlite from 'better-sqlite3'
+import { type ClientSession, MongoClient } from 'mongodb'
+import mysql from 'mysql2/promise'
+import pg from 'pg'
+import { type Service, service } from '../../../scripts/services.mjs'
+
+/** A store of one process, and a write in its transactions that no constraint protects from being made twice. */
+export interface Instance<Tx> {
+  readonly store: IdempotencyStore<Tx>
+  /** Where transactions are synchronous, it has written when it returns. */
+  insert(tx: Tx, key: string, value: string): Promise<unknown> | undefined
+}
+
+export interface Backend<Tx> {
+  /** Another process: connections of its own, at `url` where it is not the server's. */
+  open(options?: { readonly url?: string; readonly now?: () => number }): Instance<Tx>
+  /** What was committed under a key. */
+  values(key: string): Promise<string[]>
+}
+
+export interface Target {
+  readonly name: string
+  readonly title: string
+  readonly missing: string | undefined
+  /** The server, before which a proxy can stand; empty where there is none. */
+  readonly url: string
+  use(test: <Tx>(backend: Backend<Tx>) => Promise<void>): Promise<void>
+}
+
+const CONNECTIONS = 4
+const fresh = (prefix: string): string => `${prefix}_${randomBytes(6).toString('hex')}`
+const targetOf = ({ name, title, missing, url }: Service, use: Target['use']): Target => ({
+  name,
+  title,
+  missing,
+  url,
+  use,
+})
+
+const postgres = await service('postgres')
+const mariadb = await service('mariadb')
+const mongodb = await service('mongodb')
+
+export const targets: readonly Target[] = [
+  targetOf(postgres, async (test) => {
+    const [table, effects] = [fresh('t'), fresh('e')]
+    const connect = (connectionString: string) => {
+      const pool = new pg.Pool({ connectionString, max: CONNECTIONS })
+      // an idle connection that is cut says so here, and is not used again
+      pool.on('error', () => {})
+      return pool
+    }
+    const pools = [connect(postgres.url)]
+    const [own] = pools as [pg.Pool]
+    await postgresAdapter.migrate({ pool: own, table })
+    await own.query(`CREATE TABLE ${effects} (k text NOT NULL, value text NOT NULL)`)
+    await test<pg.PoolClient>({
+      open({ url = postgres.url, now } = {}) {
+        const pool = connect(url)
+        pools.push(pool)
+        return {
+          store: postgresAdapter.postgresStore({ pool, table, ...(now && { now }) }),
+          insert: (tx, key, value) => tx.query(`INSERT INTO ${effects} VALUES ($1, $2)`, [key, value]),
+        }
+      },
+      async values(key) {
+        const { rows } = await own.query<{ value: string }>(`SELECT value FROM ${effects} WHERE k = $1`, [key])
+        return rows.map(({ value }) => value)
+      },
+    })
+    await own.query(`DROP TABLE ${effects}, ${table}`)
+    await Promise.all(pools.map((pool) => pool.end()))
+  }),
+
+  targetOf(mariadb, async (test) => {
+    const [table, effects] = [fresh('t'), fresh('e')]
+    const connect = (uri: string) => mysql.createPool({ uri, connectionLimit: CONNECTIONS })
+    const pools = [connect(mariadb.url)]
+    const [own] = pools as [mysql.Pool]
+    await mysqlAdapter.migrate({ pool: own, table })
+    await own.query(
+      `CREATE TABLE ${effects} (k VARCHAR(64) NOT NULL, value VARCHAR(64) NOT NULL, KEY (k)) ENGINE = InnoDB`,
+    )
+    await test<mysql.PoolConnection>({
+      open({ url = mariadb.url, now } = {}) {
+        const pool = connect(url)
+        pools.push(pool)
+        return {
+          store: mysqlAdapter.mysqlStore({ pool, table, ...(now && { now }) }),
+          insert: (tx, key, value) => tx.query(`INSERT INTO ${effects} VALUES (?, ?)`, [key, value]),
+        }
+      },
+      async values(key) {
+        const [rows] = await own.query<mysql.RowDataPacket[]>(`SELECT value FROM ${effects} WHERE k = ?`, [key])
+        return rows.map(({ value }) => String(value))
+      },
+    })
+    await own.query(`DROP TABLE ${effects}, ${table}`)
+    await Promise.all(pools.map((pool) => pool.end()))
+  }),
+
+  targetOf(mongodb, async (test) => {
+    const database = fresh('retryproof')
+    const clients = [new MongoClient(mongodb.url)]
+    const [own] = clients as [MongoClient]
+    const recordsOf = (client: MongoClient) => client.db(database).collection<{ _id: string }>('records')
+    await mongodbAdapter.migrate({ collection: recordsOf(own) })
+    const effects = await own.db(database).createCollection<{ key: string; value: string }>('effects')
+    await test<ClientSession>({
+      open({ url = mongodb.url, now } = {}) {
+        const client = new MongoClient(url, { maxPoolSize: CONNECTIONS })
+        clients.push(client)
+        const written = client.db(database).collection('effects')
+        return {
+          store: mongodbAdapter.mongodbStore({ collection: recordsOf(client), ...(now && { now }) }),
+          insert: (session, key, value) => written.insertOne({ key, value }, { session }),
+        }
+      },
+      values: (key) =>
+        effects
+          .find({ key })
+          .map(({ value }) => value)
+          .toArray(),
+    })
+    await own.db(database).dropDatabase()
+    await Promise.all(clients.map((client) => client.close()))
+  }),
+
+  {
+    name: 'sqlite',
+    title: 'SQLite',
+    missing: undefined,
+    url: '',
+    async use(test) {
+      const folder = mkdtempSync(join(tmpdir(), 'retryproof-transactions-'))
+      const connect = () => new Sqlite(join(folder, 'shop.db'))
+      const connections = [connect()]
+      const [own] = connections as [Sqlite.Database]
+      await sqliteAdapter.migrate({ database: own })
+      own.exec('CREATE TABLE effects (k TEXT NOT NULL, value TEXT NOT NULL) STRICT')
+      await test<Sqlite.Database>({
+        open({ now } = {}) {
+          const database = connect()
+          connections.push(database)
+          const insert = database.prepare('INSERT INTO effects VALUES (?, ?)')
+          return {
+            store: sqliteAdapter.sqliteStore({ database, ...(now && { now }) }),
+            insert(_tx, key, value) {
+              insert.run(key, value)
+              return undefined
+            },
+          }
+        },
+        values: async (key) => own.prepare('SELECT value FROM effects WHERE k = ?').pluck().all(key) as string[],
+      })
+      for (const connection of connections) connection.close()
+      rmSync(folder, { recursive: true })
+    },
+  },
+]
