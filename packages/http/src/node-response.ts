@@ -78,6 +78,10 @@ export function captureResponse(
       if (signal?.aborted) giveUp()
       else signal?.addEventListener('abort', giveUp)
     },
+    onDestroyed(error = new Error('The handler destroyed its response before it had ended.')) {
+      isDestroyed = true
+      fail(error)
+    },
   })
 
   /** Through the property, so that those who wrapped `writeHead` later have their say first. */
@@ -186,14 +190,6 @@ export function captureResponse(
       if (!hasPassed && !whole) pass()
     }
     if (phase !== 'buffering') flushHeaders.call(res)
-  }
-
-  res.destroy = (error?: Error) => {
-    if (isWriting()) {
-      isDestroyed = true
-      fail(error ?? new Error('The handler destroyed its response before it had ended.'))
-    }
-    return destroy.call(res, error)
   }
 
   return {

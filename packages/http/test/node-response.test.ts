@@ -439,6 +439,33 @@ describe('a client that goes away', () => {
     expect(text((await answer).response.body)).toBe('hello')
   })
 
+  it.each<[string, Handler]>([
+    ['end', end('hello')],
+    ['pipeline', (res) => pipeline(Readable.from(['he', 'llo']), res)],
+  ])('may have done so before anybody wrote: %s', async (_, handler) => {
+    const answer = deferred<HandlerAnswer>()
+    const started = deferred()
+    const server = createServer(async (req, res) => {
+      started.resolve()
+      if (!req.socket.destroyed) await once(req.socket, 'close')
+      const captured = captureResponse(res, { maxResponseBytes: 1000, stream: false })
+      captured.answered.then(answer.resolve, answer.reject)
+      await Promise.resolve(handler(res, req)).catch(() => undefined)
+    })
+    servers.push(server)
+    const leave = new AbortController()
+    const request = send(await listening(server), { signal: leave.signal })
+    await started.promise
+    leave.abort()
+    await expect(request).rejects.toThrow()
+    expect(text((await answer.promise).response.body)).toBe('hello')
+  })
+
+  it('lets a response be destroyed that has no connection any more', async () => {
+    const { answer } = await abandoned((res) => res.destroy(new Error('gave up')))
+    await expect(answer).rejects.toThrow('gave up')
+  })
+
   it('is told to those who listen once the answer is over', async () => {
     const { answer, closed, response } = await abandoned((res) => {
       expect(res.destroyed).toBe(false)
