@@ -24,7 +24,7 @@ interface Shop {
 
 class DeclinedError extends Error {}
 
-describe.skipIf(postgres.missing)(`on ${postgres.title}`, () => {
+describe.skipIf(postgres.missing)(`on ${postgres.title}`, { timeout: 30_000 }, () => {
   const suffix = randomUUID().replaceAll('-', '')
   const [table, paymentsName] = [`records_${suffix}`, `payments_${suffix}`]
   const payments = pgTable(paymentsName, { key: text('key').notNull() })
