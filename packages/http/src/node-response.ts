@@ -105,7 +105,7 @@ export function captureResponse(
     size += bytes.length
     const isEnd = size >= declaredSize
     if (!isEnd && !client.isGone) return write.call(res, bytes, 'utf8', callback)
-    if (isEnd) held.push(bytes)
+    if (isEnd) held.push(Uint8Array.from(bytes))
     if (callback) process.nextTick(callback)
     return true
   }
@@ -167,7 +167,8 @@ export function captureResponse(
     requireHead()
     const bytes = toBytes(chunk, encoding)
     if (hasPassed) return forward(bytes, callback)
-    hold(bytes)
+    // the writer is told that it is taken, and may use its buffer again
+    hold(typeof chunk === 'string' ? bytes : Uint8Array.from(bytes))
     if (callback) process.nextTick(callback)
     return whole || size <= maxResponseBytes || pass()
   }

@@ -8,9 +8,9 @@ export function isChunk(value: unknown): value is string | Uint8Array {
   return typeof value === 'string' || value instanceof Uint8Array
 }
 
-/** A copy, since the writer may use its buffer again as soon as it was told that it was taken. */
+/** The bytes of a chunk; whoever may use its buffer again before they have left has to copy them. */
 export function toBytes(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): Uint8Array {
-  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk)
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
 }
 
 /** What follows a chunk: perhaps an encoding, perhaps a callback. */
