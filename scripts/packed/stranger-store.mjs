@@ -1,19 +1,33 @@
-// A store of somebody else: ten lines over a Map.
-import { reduce } from '@retryproof/core'
+// A store of somebody else: a few lines over a Map.
+import { reduce, requireRoom } from '@retryproof/core'
+
+const MAX_VALUE_BYTES = 2 ** 22
 
 export function strangerStore({ now = () => performance.timeOrigin + performance.now() } = {}) {
   const records = new Map()
-  const apply = async (key, command) => {
-    const { record, reply } = structuredClone(
-      reduce(records.get(key) ?? null, structuredClone(command), Math.floor(now() * 1000)),
-    )
-    if (record) records.set(key, record)
-    return reply
+  const apply = (key, command) => {
+    const before = records.get(key) ?? null
+    const { record, reply } = reduce(before, command, Math.floor(now() * 1000))
+    // copies in and out: nobody else may hold the bytes of a record
+    if (record !== before) records.set(key, structuredClone(record))
+    return structuredClone(reply)
   }
   return {
-    capabilities: { clock: 'host', durable: false, shared: 'process', transactional: false, maxValueBytes: 2 ** 25 },
-    begin: (key, claim) => apply(key, { op: 'begin', claim }),
-    transition: (key, token, change) => apply(key, { op: 'transition', token, change }),
-    get: (key) => apply(key, { op: 'get' }),
+    capabilities: {
+      clock: 'host',
+      durable: false,
+      shared: 'process',
+      transactional: false,
+      maxValueBytes: MAX_VALUE_BYTES,
+    },
+    async begin(key, claim) {
+      requireRoom(MAX_VALUE_BYTES, claim)
+      return apply(key, { op: 'begin', claim })
+    },
+    async transition(key, token, change) {
+      requireRoom(MAX_VALUE_BYTES, change)
+      return apply(key, { op: 'transition', token, change })
+    },
+    get: async (key) => apply(key, { op: 'get' }),
   }
 }
