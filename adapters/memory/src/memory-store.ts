@@ -17,7 +17,7 @@ export interface MemoryStoreOptions {
   /** How many records there is room for; a new key beyond them is refused. @default 100_000 */
   readonly maxRecords?: number
   /** For tests: the clock, in milliseconds. It must not go back. @default a monotonic clock */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
 /** A store with everything but transactions. */

@@ -24,7 +24,7 @@ export interface MongodbStoreOptions<Session> {
   /** Where the records are; make it with `migrate`. Its client stays the caller's. */
   readonly collection: MongoCollection<Session>
   /** Replaces the server's clock (ms). For tests only. */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
 /** A store with everything but `watch`. */

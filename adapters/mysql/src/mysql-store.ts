@@ -41,7 +41,7 @@ export interface MysqlStoreOptions<Connection extends MysqlPoolConnection> {
   /** The largest value, in bytes. The server's max_allowed_packet must be twice that, and 8 KiB. @default 4 MiB */
   readonly maxValueBytes?: number
   /** Replaces the server's clock (ms). For tests only. */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
 type Operations = Pick<IdempotencyStore, 'begin' | 'transition' | 'get'>

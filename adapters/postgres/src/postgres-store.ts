@@ -46,7 +46,7 @@ export interface PostgresStoreOptions<Tx> {
   /** How long a statement in `transaction` waits for other transactions, in milliseconds. @default 5_000 */
   readonly lockTimeoutMs?: number
   /** Replaces the server's clock (ms). For tests only. */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
 /** What a single client gives: a transaction on it would swallow every other call. */

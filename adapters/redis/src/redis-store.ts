@@ -36,7 +36,7 @@ export interface RedisStoreOptions {
   /** Accepts servers that evict records when they are full: those writes can be run again. @default false */
   readonly allowEviction?: boolean
   /** Replaces the server's clock (ms), for tests. Redis then removes no record by itself. */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
 export interface Durability {

@@ -25,7 +25,7 @@ export interface SqliteStoreOptions<Database extends SqliteDatabase> {
   /** How long a call waits for other processes to let go of the database, in milliseconds. @default 5_000 */
   readonly lockTimeoutMs?: number
   /** For tests: replaces the clock of the machine, in milliseconds. */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
 /** A store with everything but `watch`. */

@@ -25,7 +25,7 @@ export interface TieredStoreOptions<Tx> {
   /** How long a cache is waited for. @default 100 */
   readonly cacheTimeout?: Duration
   /** For tests: replaces the clock of the machine, in milliseconds. */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
 /**
