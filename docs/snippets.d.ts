@@ -7,6 +7,7 @@ declare const app: import('express').Express
 declare const idempotency: import('@retryproof/core').Idempotency
 declare const scope: () => string
 declare const secret: string
+declare function userOf(request: Request): string
 declare const request: { method: string; headers: Record<string, string> }
 declare const authenticate: import('express').RequestHandler
 declare const handler: import('express').RequestHandler
