@@ -9,6 +9,8 @@ import { PreconditionError } from './precondition.ts'
 import type { Guarding } from './read-options.ts'
 import type { StatusResource } from './status-resource.ts'
 
+const REPLACED = 'Another answer was recorded while this one left: it is cut, so that nobody takes it for complete.'
+
 /** A handler; `rest` is whatever the framework passes besides the request: route parameters, `env` and `ctx`. */
 export type FetchHandler<Rest extends unknown[], Context = { readonly attempt: HandlerAttempt | undefined }> = (
   request: Request,
@@ -83,7 +85,8 @@ export function idempotent<Rest extends unknown[], Tx>(
     try {
       const decision = await guard.handle(toExchange(request), {
         async execute(attempt, tx) {
-          held = await holdResponse(await proceed(request, rest, tx), request, limits, attempt.signal)
+          const response = await proceed(request, rest, tx)
+          held = await holdResponse(response, { method: request.method, limits, signal: attempt.signal })
           if (held.passing) answer(held.response())
           await held.passing?.ended
           return held.answer
@@ -96,13 +99,11 @@ export function idempotent<Rest extends unknown[], Tx>(
       if (decision.kind === 'pass') answer(await proceed(request, rest))
       else if (decision.kind === 'own' && held?.passing) held.passing.end()
       else if (decision.kind === 'own' && held) answer(held.response(decision.headers))
+      else if (decision.kind === 'send' && held?.passing) held.passing.cut(new Error(REPLACED))
       else if (decision.kind === 'send') answer(toResponse(decision.response))
     } catch (error) {
       held?.passing?.cut(error as Error)
       throw error
-    } finally {
-      // nothing, where its end was let go
-      held?.passing?.cut(new Error('The answer was replaced while it left.'))
     }
   }
 

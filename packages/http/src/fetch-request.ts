@@ -16,7 +16,8 @@ export function requestBody(request: Request): RequestBody {
   }
 }
 
-async function readUpTo(maxBytes: number, body: ReadableStream<Uint8Array> | null): Promise<Uint8Array | null> {
+/** All of a body; null when it is larger. */
+export async function readUpTo(maxBytes: number, body: ReadableStream<Uint8Array> | null): Promise<Uint8Array | null> {
   const source = piecesOf(body)
   const pieces: Uint8Array[] = []
   let size = 0

@@ -6,3 +6,6 @@ export {
   idempotent,
   serveStatus,
 } from './fetch-handler.ts'
+export { readUpTo } from './fetch-request.ts'
+export { type HeldResponse, type Holding, holdResponse, toldResponse, toResponse } from './fetch-response.ts'
+export { headerFields } from './node-headers.ts'

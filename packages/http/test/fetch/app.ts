@@ -1,14 +1,13 @@
 /** The application of the suite as one Fetch handler, for any runtime. */
 import { type Answer, bindingApp, type PlainAnswer, type Route } from '@retryproof/conformance/http/app'
 import type { IdempotencyStore } from '@retryproof/core'
+import { memoryStore } from '@retryproof/memory'
+import type { CreateApp, Lifetime } from '../../../../conformance/test/runtimes/app.ts'
 import { attemptOf, type FetchOptions, idempotent, serveStatus } from '../../src/fetch.ts'
 
-/** What runtimes pass besides a request that stop work when a client leaves. */
-export interface Lifetime {
-  waitUntil(work: Promise<unknown>): void
-}
-
 type Handler = (request: Request, lifetime?: Lifetime) => Promise<Response>
+
+export const createApp: CreateApp = () => fetchApp(memoryStore())
 
 export function fetchApp(store: IdempotencyStore<unknown>): Handler {
   const app = bindingApp<Request>({ store, header: ({ headers }, name) => headers.get(name), knowsRoutes: false })

@@ -5,7 +5,7 @@ const config :Workerd.Config = (
     name = "suite",
     worker = (
       compatibilityDate = "2025-09-01",
-      modules = [(name = "worker.mjs", esModule = embed "worker.mjs")],
+      modules = [(name = "workerd.mjs", esModule = embed "workerd.mjs")],
     ),
   )],
   sockets = [(name = "http", address = "127.0.0.1:0", service = "suite")],

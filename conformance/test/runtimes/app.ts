@@ -1,0 +1,9 @@
+/** What runtimes pass besides a request that stop work when a client leaves. */
+export interface Lifetime {
+  waitUntil(work: Promise<unknown>): void
+  passThroughOnException(): void
+  readonly props: unknown
+}
+
+/** Makes an application of any framework that takes a Request. */
+export type CreateApp = () => (request: Request, lifetime?: Lifetime) => Response | Promise<Response>

@@ -1,0 +1,52 @@
+/** Bodies that a context makes responses of, noted where they are made: reading them back costs more than all the rest. */
+import type { Context } from 'hono'
+
+export type MadeBody = string | Uint8Array | null
+
+type Make = (body: unknown, ...rest: unknown[]) => Response
+type MakeHtml = (body: unknown, ...rest: unknown[]) => Response | Promise<Response>
+
+/** Gives the body of the last response that the context made; `undefined` for any other, or where it is a stream. */
+export function noteBodies(c: Context): (response: Response) => MadeBody | undefined {
+  const make = c.body as Make
+  const newResponse = c.newResponse as Make
+  const text = c.text as Make
+  const html = c.html as MakeHtml
+  const json = c.json as Make
+  let last: Response | undefined
+  let made: MadeBody | undefined
+
+  function note(response: Response, body: unknown): Response {
+    last = response
+    made = keep(body)
+    return response
+  }
+
+  Object.assign(c, {
+    body: (body: unknown, ...rest: unknown[]) => note(make(body, ...rest), body),
+    newResponse: (body: unknown, ...rest: unknown[]) => note(newResponse(body, ...rest), body),
+    text: (body: unknown, ...rest: unknown[]) => note(text(body, ...rest), body),
+    html(body: unknown, ...rest: unknown[]) {
+      const response = html(body, ...rest)
+      return response instanceof Response ? note(response, body) : response
+    },
+    // as `json` does it, with the text in hand
+    json(value: unknown, init: unknown, headers?: object) {
+      const body = JSON.stringify(value)
+      jsonType ??= json(null).headers.get('content-type') ?? 'application/json'
+      return note(make(body, init, { 'Content-Type': jsonType, ...headers }), body)
+    },
+  })
+  return (response) => (response === last ? made : undefined)
+}
+
+/** What `c.json` of this version of Hono says that it makes. */
+let jsonType: string | undefined
+
+/** A copy, where its owner may go on using it. */
+function keep(body: unknown): MadeBody | undefined {
+  if (body instanceof Uint8Array) return body.slice()
+  if (body instanceof ArrayBuffer) return new Uint8Array(body.slice(0))
+  if (typeof body === 'string') return body
+  return body === null || body === undefined ? null : undefined
+}
