@@ -1,38 +1,16 @@
-/** Express 5 and 4: from their requests and responses to an exchange, and back. */
+/** Express 5 and 4. */
 import {
   attemptFor,
   createGuard,
-  type Exchange,
   type Guarding,
   type HandlerAttempt,
   type HttpOptions,
   PreconditionError,
 } from '@retryproof/http'
-import {
-  answerEarly,
-  type CapturedResponse,
-  captureResponse,
-  headerFields,
-  requestBody,
-  sendResponse,
-} from '@retryproof/http/node'
+import { answerEarly, type CapturedResponse, captureResponse, sendResponse } from '@retryproof/http/node'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
-import { routePattern } from './route-pattern.ts'
-
-/** A handler that is given to `idempotent` instead of coming after it. What it throws goes to Express's error handlers. */
-export type IdempotentHandler = (
-  req: Request,
-  res: Response,
-  /** `attempt` is undefined where the request passed without protection: another method, or no key and none required. */
-  context: { readonly attempt: HandlerAttempt | undefined },
-) => unknown
-
-/** A handler that writes on an open transaction, which commits together with what it answers. */
-export type TransactionHandler<Tx> = (
-  req: Request,
-  res: Response,
-  context: { readonly attempt: HandlerAttempt; readonly tx: Tx },
-) => unknown
+import { toExchange } from './exchange.ts'
+import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
 
 /** The attempt that handles this request; `undefined` where it passed without protection. */
 export function attemptOf(req: Request): HandlerAttempt | undefined {
@@ -120,20 +98,4 @@ export function idempotent<Tx>(
     void (guard.covers(req.method) ? serve(req, res, next) : proceed(req, res, next))
   }
   return middleware
-}
-
-function toExchange(req: Request, res: Response, middleware: RequestHandler): Exchange<Request> {
-  return {
-    method: req.method,
-    target: req.originalUrl,
-    headers: headerFields(req.rawHeaders),
-    ...requestBody(req, req.body),
-    route: routePattern(req, middleware),
-    get signal() {
-      const controller = new AbortController()
-      res.once('close', () => controller.abort('The client went away.'))
-      return controller.signal
-    },
-    native: req,
-  }
 }
