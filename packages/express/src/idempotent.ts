@@ -1,4 +1,5 @@
 /** Express 5 and 4. */
+import { notStarted } from '@retryproof/core'
 import {
   attemptFor,
   createGuard,
@@ -7,7 +8,7 @@ import {
   type HttpOptions,
   PreconditionError,
 } from '@retryproof/http'
-import { answerEarly, type CapturedResponse, captureResponse, sendResponse } from '@retryproof/http/node'
+import { answerEarly, type CapturedResponse, captureResponse, isBodyLost, sendResponse } from '@retryproof/http/node'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { toExchange } from './exchange.ts'
 import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
@@ -70,12 +71,15 @@ export function idempotent<Tx>(
     try {
       const decision = await guard.handle(toExchange(req, res, middleware), {
         async execute({ signal }, tx) {
+          if (isBodyLost(req)) throw notStarted(lostBody())
           captured?.discard()
           captured = captureResponse(res, { ...guard.limits, whole: guard.limits.whole || wasAnswered, signal })
           const { answered } = captured
           const done = proceed(req, res, next, sent, tx)
-          if (tx !== undefined) await Promise.all([answered, done])
-          return answered
+          const [answer] = await Promise.all([answered, tx === undefined ? undefined : done])
+          // a parser that found no body is answered for by nobody
+          if (answer.response.status >= 400 && isBodyLost(req)) throw lostBody()
+          return answer
         },
         async answerEarly(response) {
           wasAnswered = true
@@ -98,4 +102,10 @@ export function idempotent<Tx>(
     void (guard.covers(req.method) ? serve(req, res, next) : proceed(req, res, next))
   }
   return middleware
+}
+
+function lostBody(): Error {
+  return new Error(
+    'The client went away before its body was parsed. Put the parser before idempotent() to have it first.',
+  )
 }

@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Response as ExpressResponse, Request } from 'express'
+import { createIdempotency, type IdempotencyStore } from '@retryproof/core'
+import { memoryStore } from '@retryproof/memory'
+import type { Response as ExpressResponse, Request, RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
-import { deferred, testApp, versions } from './app.ts'
+import { deferred, json, testApp, versions } from './app.ts'
 
 type Answer = (req: Request, res: ExpressResponse) => unknown
 
@@ -108,6 +110,57 @@ describe.each(versions)('a client that goes away on %s', (_, express) => {
     await expect(request).rejects.toThrow()
     const whole = await set.post('/charges', { body: 'whole', headers: { 'Content-Type': 'text/plain' } })
     expect([whole.status, await whole.json()]).toEqual([200, 1])
+  })
+
+  it.each<
+    [string, (gate: Promise<void>, reached: () => void) => { store?: IdempotencyStore; between?: RequestHandler }]
+  >([
+    [
+      'while its key is looked up',
+      (gate, reached) => {
+        const inner = memoryStore()
+        const begin: IdempotencyStore['begin'] = async (key, claim) => {
+          reached()
+          await gate
+          return inner.begin(key, claim)
+        }
+        return { store: { ...inner, begin } }
+      },
+    ],
+    [
+      'before the parser has its turn',
+      (gate, reached) => ({
+        between: (_req, _res, next) => {
+          reached()
+          gate.then(() => next())
+        },
+      }),
+    ],
+  ])('takes its body with it, which is no refusal to remember: %s', async (_name, stall) => {
+    const [gate, reached, left, over] = [deferred(), deferred(), deferred(), deferred()]
+    const { store = memoryStore(), between } = stall(gate.promise, reached.resolve)
+    const set = testApp(express, createIdempotency({ store, namespace: 'test' }))
+    set.idempotency.on('released', () => over.resolve())
+    set.app.set('env', 'test')
+    set.app.use((req, _res, next) => {
+      req.socket.once('close', () => left.resolve())
+      next()
+    })
+    set.app.post('/charges', set.guard(), ...(between ? [between] : []), express.json(), (req, res) => {
+      if (typeof req.body?.amount === 'number') res.status(201).json(req.body)
+      else res.status(400).json({ error: 'amount is missing' })
+    })
+    const body = json({ amount: 1 })
+    const leave = new AbortController()
+    const first = set.post('/charges', { ...body, signal: leave.signal })
+    await reached.promise
+    leave.abort()
+    await expect(first).rejects.toThrow()
+    await left.promise
+    gate.resolve()
+    await over.promise
+    const again = await set.post('/charges', body)
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, null])
   })
 
   it('stops waiting for another', async () => {

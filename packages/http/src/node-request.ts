@@ -14,6 +14,11 @@ export function requestBody(req: IncomingMessage, parsed: unknown): RequestBody 
   return { body: undefined, parsed }
 }
 
+/** Whether a body that was read and put back went away with its connection before anybody else had it. */
+export function isBodyLost(req: IncomingMessage): boolean {
+  return readBefore.has(req) && req.destroyed && !req.readableEnded
+}
+
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }

@@ -21,8 +21,6 @@ import {
 export interface CapturedResponse {
   /** Resolves once the handler has ended its answer; rejects when it destroyed the response instead. */
   readonly answered: Promise<HandlerAnswer>
-  /** The client is not there any more. */
-  readonly isClientGone: boolean
   /** Lets the handler's answer go, with these headers more where they can still be added. */
   release(headers?: readonly HeaderField[]): void
   /** Drops it and sends this one; cuts the connection where a part of the handler's has left already. */
@@ -195,9 +193,6 @@ export function captureResponse(
 
   return {
     answered,
-    get isClientGone() {
-      return client.isGone
-    },
     release(headers = []) {
       open()
       if (head && !hasPassed) {

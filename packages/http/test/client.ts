@@ -1,7 +1,6 @@
 /** A client that hides nothing of what came over the wire. */
 import { type IncomingMessage, type OutgoingHttpHeaders, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 
 export interface Received {
@@ -52,11 +51,4 @@ export async function send(port: number, sent?: Sent): Promise<Received> {
     header: (name) => headers.find(([each]) => each === name)?.[1],
     json: () => JSON.parse(body.toString()) as unknown,
   }
-}
-
-/** Bytes as they are, and what comes back until the server closes. */
-export async function sendBytes(port: number, bytes: string | Uint8Array): Promise<string> {
-  const socket = connect(port, '127.0.0.1')
-  socket.end(bytes)
-  return (await buffer(socket)).toString('latin1')
 }
