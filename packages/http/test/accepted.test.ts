@@ -216,6 +216,19 @@ describe('options of what is answered later', () => {
 })
 
 describe('what is sealed', () => {
+  it('has one spelling, and cannot be opened when any character of it is another', async () => {
+    const { seal, open } = createSeal(secret, 'a')
+    for (const plain of ['', 'a', 'ab']) {
+      const sealed = await seal(plain)
+      for (let at = 0; at < sealed.length; at++) {
+        for (const other of ['A', 'B', '-', '_']) {
+          const changed = sealed.slice(0, at) + other + sealed.slice(at + 1)
+          expect(await open(changed)).toBe(changed === sealed ? plain : null)
+        }
+      }
+    }
+  })
+
   it('can be opened with its secret and for its purpose only', async () => {
     const { seal, open } = createSeal(secret, 'a')
     await fc.assert(
