@@ -77,6 +77,7 @@ function passOn(
       isRead = true
       over.reject(error as Error)
       await settled
+      throw error
     } finally {
       // the client has left
       if (!isRead) void readOn(source, signal).then(over.resolve, over.reject)

@@ -94,6 +94,12 @@ describe('a body', () => {
     await expect(next).rejects.toThrow('cut')
   })
 
+  it('that fails never ends well, even if it was let', async () => {
+    const { passing } = await holdBody(sourceOf([bytes(1)], new Error('disk on fire')).source, events, limits, never)
+    passing?.end()
+    await expect(collect(passing?.pieces ?? sourceOf([]).source)).rejects.toThrow('disk on fire')
+  })
+
   it('that nobody reads any more is made to its end, whenever they left', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryPieces, fc.nat(9), async (pieces, read) => {

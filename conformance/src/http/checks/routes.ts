@@ -22,7 +22,7 @@ export const routeChecks: readonly BindingCheck[] = [
       const answers = [await client.send('/payments/create'), await client.send('/refunds/create')]
       assert.deepEqual(
         answers.map((answer) => answer.json()),
-        ['payment', 'refund'],
+        [{ made: 'payment' }, { made: 'refund' }],
       )
     },
   },

@@ -24,6 +24,7 @@ export const streamRoutes: readonly RouteDescription[] = [
   },
   {
     path: '/breaks',
+    guard: waits,
     handle: (request) => {
       const runs = run(request)
       if (runs > 1) return { status: 201, body: { json: { runs } } }

@@ -1,0 +1,3 @@
+export { attemptOf, idempotent } from './idempotent.ts'
+export type { IdempotentHandler, IdempotentRoute, IdempotentRouteWithHandler, TransactionHandler } from './route.ts'
+export { serveStatus } from './serve-status.ts'

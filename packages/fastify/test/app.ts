@@ -1,0 +1,93 @@
+/** The application of the suite on Fastify. */
+
+import { Readable } from 'node:stream'
+import { createGzip } from 'node:zlib'
+import compress from '@fastify/compress'
+import { type Answer, bindingApp, type Route } from '@retryproof/conformance/http/app'
+import type { IdempotencyStore } from '@retryproof/core'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify'
+import { attemptOf, idempotent, serveStatus } from '../src/index.ts'
+
+export async function fastifyApp(store: IdempotencyStore<unknown>): Promise<FastifyInstance> {
+  const app = bindingApp<FastifyRequest>({ store, header: headerOf })
+  const server = Fastify({ forceCloseConnections: true, onProtoPoisoning: 'ignore' })
+  await server.register(compress, { global: false, threshold: 0 })
+  server.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  )
+  server.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, body, done) => done(null, body))
+  server.addHook('onRequest', async (_request, reply) => {
+    for (const [name, value] of app.before()) reply.header(name, value)
+  })
+  for (const prefix of new Set(app.routes.map((route) => route.prefix))) {
+    const mount = (router: FastifyInstance, _options: unknown, done: () => void) => {
+      for (const route of app.routes) if (route.prefix === prefix) router.route(optionsOf(route))
+      done()
+    }
+    await server.register(mount, prefix ? { prefix } : {})
+  }
+  server.get(`${app.status.path}/*`, serveStatus(app.status.resource))
+  return server
+}
+
+function headerOf({ headers }: FastifyRequest, name: string): string | undefined {
+  const value = headers[name]
+  return Array.isArray(value) ? value[0] : value
+}
+
+function optionsOf(route: Route<FastifyRequest>): RouteOptions {
+  const { method, path: url, guard, transaction, compression } = route
+  const handler = (request: FastifyRequest, reply: FastifyReply) => run(route, request, reply)
+  const plain = { method, url, exposeHeadRoute: false, handler, ...(compression === 'outside' && { compress: {} }) }
+  if (!guard) return plain
+  const { idempotency, options } = guard
+  if (transaction) {
+    return {
+      ...plain,
+      ...idempotent(idempotency, { ...options, transaction }, (request, reply, { tx }) =>
+        run(route, request, reply, tx),
+      ),
+    }
+  }
+  return { ...plain, ...idempotent(idempotency, options) }
+}
+
+async function run(
+  { handle, compression }: Route<FastifyRequest>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  tx?: unknown,
+): Promise<FastifyReply> {
+  const answer = await handle({
+    attempt: attemptOf(request),
+    tx,
+    header: (name) => headerOf(request, name),
+    body: async () => request.body,
+    clientGone: () => new Promise((resolve) => request.raw.socket.once('close', () => resolve())),
+  })
+  give(reply, answer, compression === 'inside' && request.headers['accept-encoding'] === 'gzip')
+  if ('throwsAfterwards' in answer && answer.throwsAfterwards) throw new Error('too late')
+  return reply
+}
+
+function give(reply: FastifyReply, answer: Answer, isCompressed: boolean): void {
+  if ('fails' in answer) throw Object.assign(new Error('as it was told'), { statusCode: answer.fails })
+  if ('redirect' in answer) return void reply.redirect(answer.redirect, answer.status)
+  const { status, headers = [], body } = answer
+  reply.code(status)
+  for (const [name, value] of headers) {
+    const before = reply.getHeader(name)
+    // what is set twice is a list, but for cookies, to which Fastify adds by itself
+    const isMore = before !== undefined && name !== 'Set-Cookie'
+    reply.header(name, isMore ? [before, value].flat().map(String) : value)
+  }
+  if (!body) reply.send()
+  else if ('json' in body && isCompressed) {
+    const gzip = createGzip()
+    gzip.end(JSON.stringify(body.json))
+    reply.header('content-encoding', 'gzip').type('application/json').send(gzip)
+  } else if ('json' in body) reply.send(body.json)
+  else if ('text' in body) reply.send(body.text)
+  else if ('bytes' in body) reply.send(Buffer.from(body.bytes))
+  else reply.send(Readable.from(body.chunks, { objectMode: false }))
+}
