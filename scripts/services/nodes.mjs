@@ -111,7 +111,7 @@ export async function startNode({
   const log = join(folder.path, `${name}.log`)
   const node = { role, host: '127.0.0.1', port, url, pid: 0, version: '' }
 
-  node.start = async () => {
+  const launch = async () => {
     let exit
     const listen = (message) => {
       if (message.exited === name) exit = `${command[0]} ended (${message.code ?? message.signal})`
@@ -140,6 +140,18 @@ export async function startNode({
       process.off('message', listen)
     }
     return node
+  }
+  // the processes of a PostgreSQL whose parent was killed need a moment to end, and keep the next one from starting
+  node.start = async () => {
+    const latest = Date.now() + 20_000
+    for (;;) {
+      try {
+        return await launch()
+      } catch (error) {
+        if (!/shared memory block .* is still in use/.test(error.message) || Date.now() > latest) throw error
+        await delay(100)
+      }
+    }
   }
   node.signal = (signal) => globalThis.process.kill(node.pid, signal)
   node.kill = () => tell({ do: 'stop', name, signal: 'SIGKILL' }).then(() => undefined)
