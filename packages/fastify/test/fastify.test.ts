@@ -290,9 +290,10 @@ describe('a route of Fastify', () => {
   it('is its method and full pattern', async () => {
     const { app, guard, post, operations } = testApp()
     await app.register(
-      async (router) => {
+      (router, _options, done) => {
         router.post('/:id/refunds', guard(), async () => ({}))
         router.post('/files/*', guard(), async () => ({}))
+        done()
       },
       { prefix: '/v1/:tenant' },
     )
