@@ -95,7 +95,7 @@ export function clientOf(port: number): BindingClient {
     let received: Promise<Received> | undefined
     const receive = async () => {
       const answer = await opened
-      const body = await within(`the answer to ${what}`, answer.rest(), PATIENCE_MS)
+      const body = await answer.rest()
       return { ...answer, body, json: () => JSON.parse(body.toString()) as unknown }
     }
     return {
@@ -155,7 +155,7 @@ function openedOf(message: IncomingMessage): Opened {
     values,
     header: (name) => values(name)[0],
     next: async () => (await within('the next piece of a body', pieces.next(), PATIENCE_MS)).value,
-    rest: () => buffer({ [Symbol.asyncIterator]: () => pieces }),
+    rest: () => within('the rest of a body', buffer({ [Symbol.asyncIterator]: () => pieces }), PATIENCE_MS),
     async drain() {
       let size = 0
       for await (const piece of { [Symbol.asyncIterator]: () => pieces }) size += piece.length

@@ -11,6 +11,7 @@ const ownHeaders = new Set([
   'transfer-encoding',
   'set-cookie',
   'idempotency-replayed',
+  'access-control-allow-origin',
   'x-request-id',
   'x-ratelimit-remaining',
 ])

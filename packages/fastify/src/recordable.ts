@@ -1,4 +1,4 @@
-import { type HandlerAnswer, type HeaderField, type HttpResponse, headerValues } from '@retryproof/http'
+import { changedFields, type HandlerAnswer, type HeaderField, type HttpResponse, headerValues } from '@retryproof/http'
 
 /**
  * An answer as it is recorded: without the headers that were there before the binding, and where it was compressed for
@@ -11,8 +11,7 @@ export function recordable(
 ): HandlerAnswer {
   const isKnown = serialized?.status === response.status && isCoded(response) && !isCoded(serialized)
   const { status, headers, body } = isKnown ? serialized : response
-  const own = headers.filter(([name, value]) => !before.some((was) => was[0] === name && was[1] === value))
-  return { response: { status, headers: own, body }, replayable: isKnown || replayable }
+  return { response: { status, headers: changedFields(headers, before), body }, replayable: isKnown || replayable }
 }
 
 function isCoded({ headers }: HttpResponse): boolean {

@@ -10,7 +10,7 @@ import { attemptOf, idempotent, serveStatus } from '../src/index.ts'
 
 export async function fastifyApp(store: IdempotencyStore<unknown>): Promise<FastifyInstance> {
   const app = bindingApp<FastifyRequest>({ store, header: headerOf })
-  const server = Fastify({ forceCloseConnections: true, onProtoPoisoning: 'ignore' })
+  const server = Fastify({ forceCloseConnections: true })
   await server.register(compress, { global: false, threshold: 0 })
   server.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),

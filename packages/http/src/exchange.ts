@@ -51,6 +51,11 @@ export function headerValues(headers: readonly HeaderField[], name: string): str
   return values
 }
 
+/** Those that were not there before with the same value. */
+export function changedFields(fields: readonly HeaderField[], before: readonly HeaderField[]): HeaderField[] {
+  return fields.filter(([name, value]) => !before.some((was) => was[0] === name && was[1] === value))
+}
+
 /** The media type without its parameters; empty where there is none. */
 export function mediaTypeOf(headers: readonly HeaderField[]): string {
   const [type = ''] = headerValues(headers, 'content-type')

@@ -1,5 +1,5 @@
 /** Responses of Fetch: held back until they are recorded, or made of what was recorded. */
-import type { HandlerAnswer, HeaderField, HttpResponse } from './exchange.ts'
+import { changedFields, type HandlerAnswer, type HeaderField, type HttpResponse } from './exchange.ts'
 import { type BodyLimits, holdBody, type PassingBody } from './held-body.ts'
 import { piecesOf, streamOf } from './web-streams.ts'
 
@@ -38,7 +38,7 @@ export async function holdResponse(original: Response, holding: Holding): Promis
   const replayable = !passing && !limits.stream && bytes.length <= limits.maxResponseBytes
   const response = {
     status: original.status,
-    headers: headers.filter(([name, value]) => !before.some((was) => was[0] === name && was[1] === value)),
+    headers: changedFields(headers, before),
     body: replayable && method !== 'HEAD' ? bytes : none,
   }
 

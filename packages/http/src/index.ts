@@ -1,6 +1,6 @@
 export { type DescribedOptions, describeIdempotency, type IdempotencyDescription } from './describe.ts'
 export type { Exchange, HandlerAnswer, HeaderField, HttpResponse, RequestBody } from './exchange.ts'
-export { headerValues } from './exchange.ts'
+export { changedFields, headerValues } from './exchange.ts'
 export type { FingerprintOptions } from './fingerprint.ts'
 export { attemptFor, createGuard, type Decision, type Guard } from './guard.ts'
 export type { HandlerAttempt, HandlerCalls } from './handler-calls.ts'

@@ -98,12 +98,18 @@ export const requestChecks: readonly BindingCheck[] = [
     ['{"id":9007199254740992}', '{"id":9007199254740993}'],
     { peers: ['IDJ 11'], needs: ['raw bodies'] },
   ),
-  mismatch(
-    'body-prototype',
-    'no member of a body is overlooked, whatever its name',
-    ['{"__proto__":{"amount":1}}', '{"__proto__":{"amount":1000}}'],
-    { needs: ['raw bodies'] },
-  ),
+  {
+    id: 'body-prototype',
+    title: 'no member of a body is overlooked, whatever its name',
+    needs: ['raw bodies'],
+    run: async (client) => {
+      // parsers may refuse such a name
+      const first = await client.send('/json', { body: '{"__proto__":{"amount":1}}' })
+      const other = await client.send('/json', { body: '{"__proto__":{"amount":1000}}' })
+      assert.deepEqual([first.status, other.status], first.status === 201 ? [201, 422] : [400, other.status])
+      assert.equal(other.header('idempotency-replayed'), undefined)
+    },
+  },
   {
     id: 'body-order',
     title: 'the order of members is no other payload',

@@ -1,0 +1,173 @@
+/** Koa: from its contexts to an exchange, and back. */
+import {
+  attemptFor,
+  changedFields,
+  createGuard,
+  type Decision,
+  type Guarding,
+  type HandlerAnswer,
+  type HandlerAttempt,
+  type HttpOptions,
+  type PassingBody,
+  PreconditionError,
+  type StatusResource,
+} from '@retryproof/http'
+import { answerEarly, type CapturedResponse, captureResponse } from '@retryproof/http/node'
+import type { Context, Middleware, Next } from 'koa'
+import { type HeldContext, headersOf, holdContext, putResponse, resetContext } from './context-response.ts'
+import { toExchange } from './to-exchange.ts'
+
+/** A handler that is given to `idempotent` instead of coming after it. */
+export type IdempotentHandler<Told = { readonly attempt: HandlerAttempt | undefined }> = (
+  ctx: Context,
+  /** `attempt` is undefined where the request passed without protection: another method, or no key and none required. */
+  context: Told,
+) => unknown
+
+/** A handler that writes on an open transaction, which commits together with what it answers, and not if it throws. */
+export type TransactionHandler<Tx> = IdempotentHandler<{ readonly attempt: HandlerAttempt; readonly tx: Tx }>
+
+/** The attempt that handles this request; `undefined` where it passed without protection. */
+export function attemptOf(ctx: Context): HandlerAttempt | undefined {
+  return attemptFor(ctx)
+}
+
+/** `router.get('/operations/:id', serveStatus(status))`, behind the authentication of the operations themselves. */
+export function serveStatus(status: StatusResource<Context>): Middleware {
+  return async (ctx: Context) => putResponse(ctx, await status.answer(String(ctx.params.id), ctx))
+}
+
+/**
+ * Makes a route safe to retry: `router.post('/charges', idempotent(idempotency, { scope }), handler)`.
+ *
+ * Put it after authentication, which `scope` relies on, and compression before it.
+ *
+ * @throws InvalidOptionError naming the option and what it must be
+ */
+export function idempotent<Tx>(
+  idempotency: Guarding<Tx>,
+  options: HttpOptions<Context> & { readonly transaction: true },
+  handler: TransactionHandler<Tx>,
+): Middleware
+export function idempotent<Tx>(
+  idempotency: Guarding<Tx>,
+  options: HttpOptions<Context>,
+  handler?: IdempotentHandler,
+): Middleware
+export function idempotent<Tx>(
+  idempotency: Guarding<Tx>,
+  options: HttpOptions<Context>,
+  handler?: IdempotentHandler<never>,
+): Middleware {
+  const guard = createGuard<Context, Tx>(idempotency, options, { hasHandler: handler !== undefined })
+
+  async function proceed(ctx: Context, next: Next, tx?: Tx): Promise<void> {
+    try {
+      if (handler) await handler(ctx, { attempt: attemptFor(ctx), tx } as never)
+      else await next()
+    } catch (error) {
+      if (!(error instanceof PreconditionError)) throw error
+      putResponse(ctx, error.response)
+    }
+  }
+
+  async function serve(ctx: Context, next: Next, koa: Answering): Promise<void> {
+    const before = headersOf(ctx)
+    let { limits } = guard
+    let captured: CapturedResponse | undefined
+    let held: HeldContext | undefined
+
+    /** Of a handler that wrote to Node's response, or threw, which middleware outside makes an answer of. */
+    async function writtenAnswer(answered: Promise<HandlerAnswer>): Promise<HandlerAnswer> {
+      const { response, replayable } = await answered
+      return { response: { ...response, headers: changedFields(response.headers, before) }, replayable }
+    }
+
+    try {
+      const decision = await guard.handle(toExchange(ctx, middleware), {
+        async execute({ signal }, tx) {
+          // an attempt that a conflict undid
+          if (captured?.discard() === 'reset') resetContext(ctx, before)
+          captured = captureResponse(ctx.res, { ...limits, signal })
+          const { answered } = captured
+          // whether anybody asks depends on how the handler ends
+          answered.catch(() => undefined)
+          try {
+            await proceed(ctx, next, tx)
+          } catch (error) {
+            if (tx !== undefined) throw error
+            koa.fail(error)
+            return await writtenAnswer(unlessGone(ctx, answered, error))
+          }
+          if (ctx.respond === false || ctx.headerSent) {
+            koa.answer()
+            return await writtenAnswer(answered)
+          }
+          held = await holdContext(ctx, before, limits, signal)
+          if (held.passing) koa.answer()
+          await held.passing?.ended
+          return held.answer
+        },
+        async answerEarly(response) {
+          limits = { ...limits, whole: true }
+          await answerEarly(ctx.res, response)
+        },
+      })
+      if (decision.kind === 'pass') await proceed(ctx, next)
+      else if (held?.passing) endPassing(held.passing, decision)
+      else if (captured && !held) endWritten(captured, decision)
+      else if (decision.kind === 'own') ctx.set(Object.fromEntries(decision.headers))
+      else if (decision.kind === 'send') {
+        if (held) resetContext(ctx, before)
+        putResponse(ctx, decision.response)
+      }
+      koa.answer()
+      if (held && decision.kind !== 'sent') captured?.answered.then(() => captured?.release()).catch(() => undefined)
+    } catch (error) {
+      held?.passing?.cut(error as Error)
+      captured?.discard()
+      // Koa 2 would leave the client waiting
+      if (held?.passing) ctx.res.destroy()
+      koa.fail(error)
+    }
+  }
+
+  const middleware: Middleware = (ctx, next) => {
+    if (!guard.covers(ctx.method)) return proceed(ctx, next)
+    return new Promise<void>((answer, fail) => void serve(ctx, next, { answer, fail }))
+  }
+  return middleware
+}
+
+/** A body of which all but the end has left. */
+function endPassing(passing: PassingBody, { kind }: Decision): void {
+  if (kind === 'own') passing.end()
+  else passing.cut(new Error('Another answer was recorded while this one left: it is cut.'))
+}
+
+/** An answer that was written to Node's response. */
+function endWritten(captured: CapturedResponse, decision: Decision): void {
+  if (decision.kind === 'own') captured.release(decision.headers)
+  else if (decision.kind === 'send') captured.replace(decision.response)
+}
+
+/** Lets Koa answer with what the context has, or with an error. What comes first counts. */
+interface Answering {
+  answer(): void
+  fail(error: unknown): void
+}
+
+/** An answer that Koa makes of an error; the error itself where its client has left, for whom Koa makes none. */
+async function unlessGone<T>({ req: { socket } }: Context, answered: Promise<T>, error: unknown): Promise<T> {
+  let onClose = () => {}
+  const gone = new Promise<never>((_, reject) => {
+    onClose = () => reject(error)
+    if (socket.destroyed) onClose()
+    else socket.once('close', onClose)
+  })
+  try {
+    return await Promise.race([answered, gone])
+  } finally {
+    socket.off('close', onClose)
+  }
+}

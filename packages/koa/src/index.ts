@@ -1,0 +1,1 @@
+export { attemptOf, type IdempotentHandler, idempotent, serveStatus, type TransactionHandler } from './idempotent.ts'

@@ -1,0 +1,10 @@
+/** The suite that every binding passes. */
+import { describeOnStores } from '../../../conformance/test/describe-on-stores.ts'
+import { serve, versions } from './app.ts'
+
+for (const [name, Framework] of versions) {
+  await describeOnStores(name, {
+    lacks: { 'answers by a call': 'Koa answers when its middleware has returned' },
+    start: (store) => serve(Framework, store),
+  })
+}
