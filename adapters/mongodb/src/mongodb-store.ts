@@ -160,6 +160,7 @@ export function mongodbStore<Session extends MongoSession>({
       durable: true,
       shared: 'network',
       transactional: 'async',
+      snapshotTransactions: true,
       maxValueBytes: MAX_VALUE_BYTES,
     },
     ...operations(),

@@ -1,4 +1,5 @@
-import { InvalidOptionError, StoreUnavailableError } from '@retryproof/core'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createIdempotency, InvalidOptionError, StoreUnavailableError, unscoped } from '@retryproof/core'
 import { type ClientSession, type Collection, type Document, type MongoClient, MongoServerError } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
@@ -87,6 +88,28 @@ for (const { title, url } of await services('mongodb')) {
       })
       expect([reply, bodies]).toEqual([{ outcome: 'ok', applied: true }, 2])
       expect(await effects.countDocuments({ key })).toBe(1)
+    })
+
+    test('work that takes longer than its lease runs once, and a duplicate is told at once', async () => {
+      const idempotency = createIdempotency({ store, namespace: 'slow', lease: '150ms' })
+      const call = { operation: 'pay', scope: unscoped, key: freshKey() } as const
+      let bodies = 0
+      let written = () => {}
+      const hasWritten = new Promise<void>((resolve) => {
+        written = resolve
+      })
+      const slow = idempotency.transaction(call, async (tx) => {
+        bodies++
+        await effects.insertOne({ key: call.key }, { session: tx })
+        written()
+        await sleep(500)
+        return 'paid'
+      })
+      await hasWritten
+      const duplicate = idempotency.transaction(call, () => 'paid twice')
+      await expect(duplicate).rejects.toMatchObject({ code: 'IN_PROGRESS' })
+      expect(await slow).toMatchObject({ value: 'paid', recorded: true, attempt: 1 })
+      expect([bodies, await effects.countDocuments({ key: call.key })]).toEqual([1, 1])
     })
 
     test('begin, write and settle in one transaction: of 8 at once on a key one has an effect, and all see its result', async () => {
