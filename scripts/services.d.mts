@@ -1,6 +1,6 @@
 /** A process of a service. */
 export interface ServerNode {
-  /** `primary`, `replica`, `sentinel`, `router` (PgBouncer) or `member` (MongoDB), as it was at the start. */
+  /** `primary`, `replica`, `sentinel`, `router` (PgBouncer), `names` (RabbitMQ) or `member` (MongoDB), as it was at the start. */
   readonly role: string
   readonly host: string
   readonly port: number
@@ -64,9 +64,19 @@ export type ServiceName =
   | 'mysql'
   | 'mongodb'
   | 'nats'
+  | 'rabbitmq'
   | 'memcached'
 
-export type Kind = 'redis' | 'redis-cluster' | 'postgres' | 'pgbouncer' | 'mysql' | 'mongodb' | 'nats' | 'memcached'
+export type Kind =
+  | 'redis'
+  | 'redis-cluster'
+  | 'postgres'
+  | 'pgbouncer'
+  | 'mysql'
+  | 'mongodb'
+  | 'nats'
+  | 'rabbitmq'
+  | 'memcached'
 
 /** The server of that name that the whole run shares: never stop, flush or reconfigure it. Throws when it is missing and CI is set. */
 export function service(name: ServiceName, options?: ServiceOptions): Promise<Service>

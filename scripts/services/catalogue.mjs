@@ -1,4 +1,5 @@
 /** Every server that tests may ask for: where it comes from, how it starts, how a given URL is probed. */
+import * as brokers from './brokers.mjs'
 import { distribution, mongod, newer } from './obtain.mjs'
 import * as other from './other.mjs'
 import * as redis from './redis.mjs'
@@ -42,6 +43,11 @@ export const catalogue = {
   mysql: { obtain: newer(), start: sql.mysql, probe: sql.probeMysql },
   mongodb: { obtain: mongod, start: other.mongodb, probe: other.probeMongodb },
   nats: { obtain: distribution('nats-server', { image: 'nats:2' }), start: other.nats, probe: other.probeNats },
+  rabbitmq: {
+    obtain: distribution('rabbitmq-server', { image: 'rabbitmq:4', unprivileged: true }),
+    start: brokers.rabbitmq,
+    probe: brokers.probeAmqp,
+  },
   memcached: {
     obtain: distribution('memcached', { image: 'memcached:1', unprivileged: true }),
     start: other.memcached,
@@ -58,5 +64,6 @@ export const kinds = {
   mysql: { variable: 'MYSQL_URL', servers: ['mariadb'], next: ['mysql'] },
   mongodb: { variable: 'MONGODB_URL', servers: ['mongodb'], next: [] },
   nats: { variable: 'NATS_URL', servers: ['nats'], next: [] },
+  rabbitmq: { variable: 'AMQP_URL', servers: ['rabbitmq'], next: [] },
   memcached: { variable: 'MEMCACHED_URL', servers: ['memcached'], next: [] },
 }

@@ -48,11 +48,15 @@ export function distribution(name, { packages = [name], image, unprivileged = fa
   }
 }
 
-/** The program's path; PostgreSQL's are not on Debian's PATH: the newest version's folder is looked into. */
+/**
+ * The program's path. Debian keeps PostgreSQL's off the PATH: the newest version's folder is looked into; and on the PATH it
+ * has a wrapper of RabbitMQ's that always runs as one user in one folder: the program behind it goes first.
+ */
 export function which(name) {
   const hidden = '/usr/lib/postgresql'
   const versions = existsSync(hidden) ? readdirSync(hidden).sort((a, b) => Number(b) - Number(a)) : []
   const folders = [
+    '/usr/lib/rabbitmq/bin',
     ...(process.env.PATH ?? '').split(delimiter),
     '/usr/sbin',
     '/usr/local/sbin',
