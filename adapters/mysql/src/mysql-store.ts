@@ -8,7 +8,6 @@ import {
   reduce,
   requireRoom,
   type StoredRecord,
-  StoreMisconfiguredError,
   StoreUnavailableError,
 } from '@retryproof/core'
 import {
@@ -21,13 +20,13 @@ import {
   type MysqlPoolConnection,
   ownSession,
   promised,
-  type Row,
   requireTransaction,
   type Session,
   sendInTransaction,
   type WithPromise,
 } from './driver.ts'
 import { explainInTransaction } from './errors.ts'
+import { requireShort, toRecord } from './record.ts'
 import { tableName, verify } from './schema.ts'
 import { APPLIED, type Sql, sql, statements } from './sql.ts'
 
@@ -245,34 +244,6 @@ async function untilAnswered<T>(attempt: () => Promise<T | undefined>): Promise<
   throw new StoreUnavailableError(`Other writers of the key came first in ${MAX_TRIES} tries. Try again.`, {
     applied: 'no',
   })
-}
-
-function toRecord(row: Row): StoredRecord {
-  const data = bytes(row.checkpoint)
-  const seq = row.checkpoint_seq ?? null
-  return {
-    state: String(row.state) as StoredRecord['state'],
-    token: Number(row.token),
-    owner: String(row.owner),
-    fingerprint: String(row.fingerprint),
-    attempt: Number(row.attempt),
-    interrupted: Number(row.interrupted) === 1,
-    leaseUntil: Number(row.lease_until),
-    expiresAt: Number(row.expires_at),
-    request: bytes(row.request),
-    checkpoint: seq === null ? null : { seq: Number(seq), data: data ?? new Uint8Array() },
-    result: bytes(row.result),
-  }
-}
-
-/** A copy: the driver's Buffers are parts of larger ones. */
-const bytes = (value: unknown): Uint8Array | null => (value instanceof Uint8Array ? new Uint8Array(value) : null)
-
-/** A server without strict mode would cut off what is too long, and say nothing. */
-function requireShort(...names: readonly string[]): void {
-  const longest = Math.max(...names.map((name) => Buffer.byteLength(name)))
-  if (longest <= 255) return
-  throw new StoreMisconfiguredError(`A key, owner or fingerprint has ${longest} bytes, and there is room for 255.`)
 }
 
 function requirePositive(option: string, value: number): void {
