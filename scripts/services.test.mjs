@@ -66,6 +66,25 @@ test('a node can be killed and started again, on the same port; nothing is left 
   assert.ok(!isRunning(node.pid))
 })
 
+const brokers = await Promise.all(['rabbitmq', 'kafka', 'sqs'].map(async (name) => [name, await unavailable(name)]))
+test('a broker that was killed comes back on the same port, and answers', { concurrency: true }, async (t) => {
+  const restart = async (name) => {
+    const { nodes, stop } = await startService(name, { durable: true })
+    const [node] = nodes
+    assert.match(node.version, /^\d+\.\d+\.\d+$/)
+    const { pid, url } = node
+    await node.kill()
+    assert.ok(!isRunning(pid))
+    await node.start()
+    assert.equal(node.url, url)
+    assert.ok(isRunning(node.pid))
+    await stop()
+    assert.ok(!isRunning(node.pid))
+  }
+  const tests = brokers.map(([name, why]) => t.test(name, { skip: why ?? false }, () => restart(name)))
+  await Promise.all(tests)
+})
+
 test('one start serves everybody in a run, and a table says what ran', { skip }, async () => {
   const twice = 'node --input-type=module -e "$ASKING" & node --input-type=module -e "$ASKING"; wait'
   const env = { ...environment, ASKING: asking }

@@ -1,5 +1,6 @@
 /** Every server that tests may ask for: where it comes from, how it starts, how a given URL is probed. */
 import * as brokers from './brokers.mjs'
+import { maven } from './java.mjs'
 import { distribution, mongod, newer } from './obtain.mjs'
 import * as other from './other.mjs'
 import * as redis from './redis.mjs'
@@ -48,6 +49,24 @@ export const catalogue = {
     start: brokers.rabbitmq,
     probe: brokers.probeAmqp,
   },
+  kafka: {
+    obtain: maven({
+      // without the second it logs nothing, not even why it ends
+      artifacts: ['org.apache.kafka:kafka_2.13:3.9.1', 'org.slf4j:slf4j-simple:1.7.36'],
+      binary: 'kafka-server-start.sh',
+      image: 'apache/kafka:3.9.1',
+    }),
+    start: brokers.kafka,
+    probe: brokers.probeKafka,
+  },
+  sqs: {
+    obtain: maven({
+      artifacts: ['org.elasticmq:elasticmq-server_2.13:1.6.12'],
+      image: 'softwaremill/elasticmq-native:1.6.12',
+    }),
+    start: brokers.sqs,
+    probe: brokers.probeSqs,
+  },
   memcached: {
     obtain: distribution('memcached', { image: 'memcached:1', unprivileged: true }),
     start: other.memcached,
@@ -65,5 +84,7 @@ export const kinds = {
   mongodb: { variable: 'MONGODB_URL', servers: ['mongodb'], next: [] },
   nats: { variable: 'NATS_URL', servers: ['nats'], next: [] },
   rabbitmq: { variable: 'AMQP_URL', servers: ['rabbitmq'], next: [] },
+  kafka: { variable: 'KAFKA_BROKERS', servers: ['kafka'], next: [] },
+  sqs: { variable: 'SQS_ENDPOINT', servers: ['sqs'], next: [] },
   memcached: { variable: 'MEMCACHED_URL', servers: ['memcached'], next: [] },
 }

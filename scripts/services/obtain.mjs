@@ -23,8 +23,9 @@ import { promisify } from 'node:util'
 
 const execute = promisify(execFile)
 const isRoot = process.getuid?.() === 0
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'retryproof')
-const say = (text) => process.stderr.write(`services: ${text}\n`)
+/** What one machine keeps: downloads, locks, the private root. */
+export const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'retryproof')
+export const say = (text) => process.stderr.write(`services: ${text}\n`)
 
 /** Why a server cannot be had here. It is then reported as not tested. */
 export class NotAvailable extends Error {}
@@ -90,7 +91,7 @@ async function someUser() {
   throw new NotAvailable('it refuses to run as root, and there is no user postgres or nobody')
 }
 
-async function dockerRuns() {
+export async function dockerRuns() {
   try {
     return (
       (await execute('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 10_000 })).stdout.trim() !==
@@ -101,7 +102,7 @@ async function dockerRuns() {
   }
 }
 
-async function installPackages(packages, why) {
+export async function installPackages(packages, why) {
   if (!isRoot || !which('apt-get')) throw new NotAvailable(`${why}; install ${packages.join(', ')}`)
   await withLock('apt', async () => {
     say(`installing ${packages.join(', ')}`)
