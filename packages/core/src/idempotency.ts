@@ -8,7 +8,7 @@ import { forget, inspect, list, resolve } from './operators.ts'
 import { readOptions, requireEncryption } from './options.ts'
 import { type ResolvedPolicies, resolvePolicies } from './policies.ts'
 import { startPurge } from './purge.ts'
-import { recover } from './recover.ts'
+import { type RecoverOptions, recover } from './recover.ts'
 import { encodeRequest, keepRequest } from './requests.ts'
 import { run } from './run.ts'
 import { createRunningCalls } from './running.ts'
@@ -139,7 +139,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
       return {
         ...methods(own, (reference) => ({ ...reference, operation: name })),
         waitMs: own.waitMs,
-        recover: (recovery) => recover(engine, name, own, recovery, running, () => draining),
+        recover: (recovery) => recover(engine, name, own, recovery as RecoverOptions, running, () => draining),
         issueToken: async ({ scope, expiresIn }) => {
           requireSecret(options.secret)
           const expiresInMs = toMs('expiresIn', expiresIn, { min: 1 })

@@ -12,9 +12,9 @@ import { run } from './run.ts'
 import type { RunningCalls, ServedCall } from './running.ts'
 import type { Handler, Outcome } from './types.ts'
 
-export interface RecoverOptions {
+export interface RecoverOptions<Tx = unknown> {
   /** Does what the call asked, as the handler of the call would have. */
-  readonly handler: (call: KeptCall, attempt: Parameters<Handler<unknown>>[0]) => ReturnType<Handler<unknown>>
+  readonly handler: (call: KeptCall, attempt: Parameters<Handler<unknown, Tx>>[0]) => ReturnType<Handler<unknown, Tx>>
   /** Whether whoever asked may still do this. What is refused is parked, for a person to look at. */
   readonly authorize: (call: KeptCall) => boolean | Promise<boolean>
   /** How many records are taken up at most. @default 1000 */

@@ -251,7 +251,7 @@ export interface NamedOperation<Tx = unknown> extends Operation<Tx> {
    *
    * @throws InvalidOptionError
    */
-  recover(options: RecoverOptions): Promise<Recovery>
+  recover(options: RecoverOptions<Tx>): Promise<Recovery>
   /**
    * A token for one run of this operation: signed, expiring, and bound to `scope`. For a hidden field of a form, or a
    * link. Needs a `secret`.
