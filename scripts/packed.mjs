@@ -1,37 +1,54 @@
 // What users get is the tarball: installs the packed packages into a fresh project, and uses them there.
-// The conformance suite runs under Vitest and under node:test, and the core runs on every runtime.
+// The conformance suite runs under Vitest and under node:test, the core on every runtime, and the README on PostgreSQL.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runtime } from './runtimes.mjs'
+import { startService } from './services.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const root = dirname(here)
 const project = mkdtempSync(join(tmpdir(), 'retryproof-packed-'))
 
+const postgres = await startService('postgres').catch(({ message }) => ({ missing: message, stop() {} }))
+
 try {
-  install(['packages/core', 'conformance'])
+  install(['packages/core', 'packages/http', 'packages/express', 'adapters/postgres', 'conformance'])
   const results = [...Object.entries(runners()).map(runIt), ...Object.entries(onRuntimes()).map(runIt)]
   const failed = results.filter((result) => result === 'failed').length
   const missing = results.filter((result) => result === 'missing').length
   console.log(`Packed packages: ${results.length - failed - missing} passed, ${failed} failed, ${missing} not tested`)
   process.exitCode = failed > 0 || (missing > 0 && process.env.CI) ? 1 : 0
 } finally {
+  await postgres.stop()
   rmSync(project, { recursive: true, force: true })
 }
 
 function install(folders) {
   cpSync(join(here, 'packed'), project, { recursive: true })
   writeFileSync(join(project, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n')
+  const programs = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)]
+  writeFileSync(
+    join(project, 'README.ts'),
+    programs.map(([, code]) => code).find((code) => code.includes('postgresStore')),
+  )
   for (const folder of folders)
     execute(join(root, 'node_modules/.bin/pnpm'), ['pack', '--pack-destination', project], join(root, folder))
   const tarballs = readdirSync(project).filter((file) => file.endsWith('.tgz'))
   const { version } = JSON.parse(readFileSync(join(root, 'node_modules/vitest/package.json'), 'utf8'))
   execute(
     'npm',
-    ['install', '--no-audit', '--no-fund', ...tarballs.map((file) => `./${file}`), `vitest@${version}`],
+    [
+      'install',
+      '--no-audit',
+      '--no-fund',
+      ...tarballs.map((file) => `./${file}`),
+      `vitest@${version}`,
+      'express',
+      'pg',
+    ],
     project,
   )
 }
@@ -41,6 +58,7 @@ function runners() {
     'conformance under Vitest': [join(project, 'node_modules/.bin/vitest'), 'run', 'stranger.vitest.test.mjs'],
     'conformance under node:test': [process.execPath, '--test', 'stranger.node.test.mjs'],
     [`core on Node ${process.versions.node}`]: [process.execPath, 'main.mjs'],
+    'README on PostgreSQL': postgres.missing ? postgres : [process.execPath, 'quickstart.mjs'],
   }
 }
 
@@ -67,11 +85,18 @@ function runIt([title, command]) {
     return 'missing'
   }
   const [program, ...args] = command
-  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: project, encoding: 'utf8' })
+  const env = { ...process.env, ...postgresEnvironment() }
+  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: project, env, encoding: 'utf8' })
   console.log(`${status === 0 ? 'passed' : 'FAILED'}: ${title}`)
   if (status === 0) return 'passed'
   console.log(error?.message ?? '', stdout, stderr)
   return 'failed'
+}
+
+function postgresEnvironment() {
+  if (postgres.missing) return {}
+  const { hostname, port, username, pathname } = new URL(postgres.url)
+  return { PGHOST: hostname, PGPORT: port, PGUSER: username, PGDATABASE: pathname.slice(1) }
 }
 
 function execute(program, args, cwd) {
