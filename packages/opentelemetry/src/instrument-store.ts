@@ -1,0 +1,98 @@
+/** A store whose calls are timed and traced. */
+import {
+  type Attributes,
+  context,
+  type MeterProvider,
+  metrics as metricsApi,
+  type Span,
+  SpanStatusCode,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api'
+import type { BoundStore, IdempotencyStore } from '@retryproof/core'
+import { attributes, metrics, spanAttributes } from './names.ts'
+import { errorTypeOf, SCOPE } from './scope.ts'
+
+export interface StoreInstrumentOptions {
+  /** @default the global one */
+  readonly meterProvider?: MeterProvider
+  /** @default the global one */
+  readonly tracerProvider?: TracerProvider
+}
+
+/** From a store in memory to one that is about to be given up, in seconds. */
+const STORE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+
+/**
+ * The same store, with a duration and a span for every `begin`, `transition`, `get` and `purge`, inside transactions too.
+ * What its driver traces becomes a child of that span. What a transaction's work takes is not counted.
+ */
+export function instrumentStore<Tx>(
+  store: IdempotencyStore<Tx>,
+  options: StoreInstrumentOptions = {},
+): IdempotencyStore<Tx> {
+  const { meterProvider = metricsApi, tracerProvider = trace } = options
+  const tracer = tracerProvider.getTracer(SCOPE)
+  const duration = meterProvider.getMeter(SCOPE).createHistogram(metrics.storeDuration, {
+    description: 'Calls of the store.',
+    unit: 's',
+    advice: { explicitBucketBoundaries: STORE_BUCKETS },
+  })
+
+  /** `work` may answer synchronously, as bound stores may; so does this, then. */
+  function timed<T>(call: string, key: string | undefined, work: () => T, described: Attributes = {}): T {
+    const startedAt = performance.now()
+    const told = { [attributes.storeCall]: call, ...described }
+    const span = tracer.startSpan(`store ${call}`, {
+      attributes: { ...told, ...(key !== undefined && { [spanAttributes.key]: key }) },
+    })
+    const end = (ended: Attributes) => {
+      duration.record((performance.now() - startedAt) / 1000, { ...told, ...ended })
+      span.setAttributes(ended).end()
+    }
+    try {
+      const answer = context.with(trace.setSpan(context.active(), span), work)
+      if (answer instanceof Promise) {
+        answer.then(
+          (reply) => end(outcomeOf(reply)),
+          (error) => end(failed(span, error)),
+        )
+      } else end(outcomeOf(answer))
+      return answer
+    } catch (error) {
+      end(failed(span, error))
+      throw error
+    }
+  }
+
+  function timedCalls<Store extends BoundStore>(calls: Store): Pick<Store, keyof BoundStore> {
+    return {
+      begin: (key, claim) => timed('begin', key, () => calls.begin(key, claim)),
+      transition: (key, token, change) =>
+        timed('transition', key, () => calls.transition(key, token, change), { [attributes.storeChange]: change.to }),
+      get: (key) => timed('get', key, () => calls.get(key)),
+    }
+  }
+
+  const { purge, list, watch, bind, transaction } = store
+  return {
+    capabilities: store.capabilities,
+    ...timedCalls(store),
+    ...(purge && { purge: (limits) => timed('purge', undefined, () => purge.call(store, limits)) }),
+    ...(list && { list: list.bind(store) }),
+    ...(watch && { watch: watch.bind(store) }),
+    ...(bind && { bind: (tx: Tx) => timedCalls(bind.call(store, tx)) }),
+    ...(transaction && { transaction: transaction.bind(store) as NonNullable<typeof transaction> }),
+  }
+}
+
+function outcomeOf(reply: unknown): Attributes {
+  const isAnswer = typeof reply === 'object' && reply !== null && 'outcome' in reply
+  return isAnswer ? { [attributes.storeOutcome]: String(reply.outcome) } : {}
+}
+
+function failed(span: Span, error: unknown): Attributes {
+  const type = errorTypeOf(error)
+  span.setStatus({ code: SpanStatusCode.ERROR, message: type })
+  return { [attributes.errorType]: type }
+}

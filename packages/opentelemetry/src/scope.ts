@@ -1,0 +1,10 @@
+import { IdempotencyError } from '@retryproof/core'
+
+/** The instrumentation scope of every metric and span. */
+export const SCOPE = '@retryproof/opentelemetry'
+
+/** `error.type` of the semantic conventions: few values, and never a message. */
+export function errorTypeOf(error: unknown): string {
+  if (error instanceof IdempotencyError) return error.code
+  return error instanceof Error ? error.name : '_OTHER'
+}
