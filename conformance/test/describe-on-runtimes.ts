@@ -51,6 +51,7 @@ export function describeOnRuntimes(name: string, app: URL, lacks: (runtime: Name
     const program: Program = programs[each]
     describe.skipIf(missing)(title, () => {
       describeBinding(name, {
+        authenticates: true,
         lacks: { ...lacks(each), transactions: 'the memory store has none', ...program.lacks },
         async start() {
           await bundle(each, program, fileURLToPath(app), folder)

@@ -16,6 +16,7 @@ export interface BindingOnStore {
   /** Serves the application on this store. */
   start(store: Store): Promise<BindingServer>
   readonly lacks?: BindingHarness['lacks']
+  readonly authenticates?: boolean
 }
 
 interface Database {
@@ -25,7 +26,10 @@ interface Database {
   open(): Promise<{ readonly store: Store; close(): Promise<void> }>
 }
 
-export async function describeOnStores(name: string, { start, lacks }: BindingOnStore): Promise<void> {
+export async function describeOnStores(
+  name: string,
+  { start, lacks, authenticates = false }: BindingOnStore,
+): Promise<void> {
   const memory: Database = {
     title: 'memory',
     missing: undefined,
@@ -36,6 +40,7 @@ export async function describeOnStores(name: string, { start, lacks }: BindingOn
     describe.skipIf(missing)(title, () => {
       describeBinding(name, {
         lacks: { ...ofStore, ...lacks },
+        authenticates,
         async start() {
           const { store, close } = await open()
           const server = await start(store)

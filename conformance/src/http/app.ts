@@ -6,6 +6,11 @@ export interface BindingApp<Native> {
   readonly routes: readonly Route<Native>[]
   /** Headers that the application sets for each request anew, before the binding has its turn. */
   before(): HeaderField[]
+  /**
+   * The application's authentication, to be asked before the binding (`authenticates` of the harness): the status that a
+   * request is refused with; `undefined`: it may pass.
+   */
+  refuses(header: (name: string) => string | null | undefined): number | undefined
   /** What the binding serves for answers that come later, at `path` and the id of one of them. */
   readonly status: { readonly path: string; readonly resource: StatusResource<Native> }
 }
@@ -45,6 +50,8 @@ export interface PlainAnswer {
   /** A name that occurs several times is to be sent several times. */
   readonly headers?: readonly HeaderField[]
   readonly body?: Body
+  /** To be written to the server's own response, where the framework hands that out. */
+  readonly raw?: boolean
   /** The handler throws after it has answered. */
   readonly throwsAfterwards?: boolean
 }

@@ -3,6 +3,7 @@ import { createIdempotency, type Idempotency, type IdempotencyStore, unscoped } 
 import { type HttpOptions, statusResource } from '@retryproof/http'
 import type { BindingApp } from './app.ts'
 import { writesOf } from './business-writes.ts'
+import { caseOf } from './cases.ts'
 import { controlRoutes } from './routes/control.ts'
 import { earlyRoutes, STATUS_PATH } from './routes/early.ts'
 import { failingRoutes } from './routes/failing.ts'
@@ -12,7 +13,8 @@ import type { RouteDescription, RouteOptions } from './routes/route.ts'
 import { streamRoutes } from './routes/streams.ts'
 import { transactionRoutes } from './routes/transaction.ts'
 import { waitingRoutes } from './routes/waiting.ts'
-import { unreachable, unrecording } from './stores.ts'
+import { slow, unreachable, unrecording } from './stores.ts'
+import { overhear, overheard } from './told.ts'
 
 export interface BindingAppOptions<Native> {
   /** Records of any age are welcome: keys are new in each run. */
@@ -43,10 +45,12 @@ export function bindingApp<Native extends object>({
   const namespace = 'suite'
   const impatient = { namespace, storeTimeout: 200, settleTimeout: 200 }
   const instances: Record<NonNullable<RouteOptions['store']>, Idempotency> = {
-    given: createIdempotency({ store, namespace }),
+    given: createIdempotency({ store: overheard(store), namespace }),
     unreachable: createIdempotency({ store: unreachable(store), ...impatient }),
     unrecording: createIdempotency({ store: unrecording(store), ...impatient }),
+    slow: createIdempotency({ store: slow(store), namespace }),
   }
+  for (const idempotency of Object.values(instances)) overhear(idempotency)
   const user = (request: Native) => header(request, 'x-user') ?? 'nobody'
   const resource = statusResource<Native>(instances.given, {
     path: STATUS_PATH,
@@ -87,6 +91,7 @@ export function bindingApp<Native extends object>({
       ['Access-Control-Allow-Origin', '*'],
       ['X-RateLimit-Remaining', String(1_000_000 - requests)],
     ],
+    refuses: (headerOf) => (caseOf(headerOf('x-user') ?? '').isRevoked ? 401 : undefined),
     status: { path: STATUS_PATH, resource },
   }
 }

@@ -7,6 +7,8 @@ export interface Case {
   isOpen: boolean
   /** How often a handler saw that its client had left. */
   departures: number
+  /** Whether its user, who is named as the case is, is let in no more. */
+  isRevoked: boolean
 }
 
 interface Watched extends Case {
@@ -19,7 +21,13 @@ const shared = globalThis as { [STATE]?: Map<string, Watched> }
 
 function watchedCase(id: string): Watched {
   shared[STATE] ??= new Map()
-  const found = shared[STATE].get(id) ?? { runs: 0, isOpen: false, departures: 0, watchers: new Set() }
+  const found = shared[STATE].get(id) ?? {
+    runs: 0,
+    isOpen: false,
+    departures: 0,
+    isRevoked: false,
+    watchers: new Set(),
+  }
   shared[STATE].set(id, found)
   return found
 }

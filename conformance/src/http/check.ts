@@ -16,6 +16,8 @@ export type BindingNeed =
   | 'disconnects'
   /** Middleware may stand before the binding, and set headers. */
   | 'middleware'
+  /** A handler may write to the server's own response, past the framework. */
+  | 'raw responses'
   | 'compression outside'
   | 'compression inside'
   /** The store of this run has transactions that handlers may await in. */
@@ -29,6 +31,8 @@ export interface BindingHarness {
   start(): Promise<BindingServer>
   /** What the framework or its runtime does not have, and why. The checks that need it are skipped for that reason. */
   readonly lacks?: Partial<Record<BindingNeed, string>>
+  /** The harness asks `refuses` of the application before the binding. @default false */
+  readonly authenticates?: boolean
 }
 
 export interface BindingServer {
@@ -43,11 +47,15 @@ export interface BindingCheck {
   /** Defects of other libraries that this check would have found, as `LIBRARY number`. */
   readonly peers?: readonly string[]
   readonly needs?: readonly BindingNeed[]
+  /** Takes a harness that authenticates. */
+  readonly authenticated?: boolean
   run(client: BindingClient): Promise<void>
 }
 
 /** Why a check does not apply to a binding; `null` where it does. */
-export function ruledOutFor({ needs = [] }: BindingCheck, { lacks = {} }: BindingHarness): string | null {
+export function ruledOutFor(check: BindingCheck, { lacks = {}, authenticates = false }: BindingHarness): string | null {
+  const { needs = [], authenticated = false } = check
+  if (authenticated && !authenticates) return 'does not apply: the harness asks nobody who they are'
   const missing = needs.find((need) => lacks[need] !== undefined)
   return missing === undefined ? null : `does not apply, no ${missing}: ${lacks[missing]}`
 }

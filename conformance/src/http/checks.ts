@@ -1,11 +1,13 @@
 import type { BindingCheck } from './check.ts'
 import { disconnectChecks } from './checks/disconnects.ts'
 import { duplicateChecks } from './checks/duplicates.ts'
+import { fuzzChecks } from './checks/fuzz.ts'
 import { laterChecks } from './checks/later.ts'
 import { outcomeChecks } from './checks/outcomes.ts'
 import { replayChecks } from './checks/replays.ts'
 import { requestChecks } from './checks/requests.ts'
 import { routeChecks } from './checks/routes.ts'
+import { securityChecks } from './checks/security.ts'
 import { streamChecks } from './checks/streams.ts'
 import { transactionChecks } from './checks/transactions.ts'
 
@@ -14,7 +16,9 @@ export const bindingChecks: readonly BindingCheck[] = [
   ...replayChecks,
   ...outcomeChecks,
   ...requestChecks,
+  ...fuzzChecks,
   ...routeChecks,
+  ...securityChecks,
   ...duplicateChecks,
   ...disconnectChecks,
   ...laterChecks,

@@ -1,6 +1,7 @@
 /** The client of one check, on connections of its own. It hides nothing of what came over the wire. */
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
+import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { within } from '../patience.ts'
 
@@ -54,10 +55,19 @@ export interface BindingClient {
   leaveHalfway(path: string): Promise<void>
   /** Resolves when handlers ran that often, and saw that many clients leave. */
   reached(counts: { readonly runs?: number; readonly departures?: number }): Promise<void>
-  /** How often handlers ran for this check. */
-  runs(): Promise<number>
+  /** How often handlers ran for this check, or for the case that requests named in `X-Case`. */
+  runs(id?: string): Promise<number>
   /** Whether a write of this check's handlers was committed. */
   isWritten(): Promise<boolean>
+  /**
+   * Sends these bytes on a connection of its own, as they are, and gives what comes until the server closes it: to be asked
+   * for by `Connection: close`.
+   */
+  raw(pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<Buffer>
+  /** Whether the user who is named as this check is is let in. */
+  access(isRevoked: boolean): Promise<void>
+  /** Whether the store, an event or an error was told a text, and whether a prototype has more than it should have. */
+  told(secret: string): Promise<{ readonly isTold: boolean; readonly isPolluted: boolean }>
   /** Lets the handlers of this check go on that wait. */
   openGate(): Promise<void>
   /** Memory that the server's process holds; null where its runtime does not tell. */
@@ -112,7 +122,8 @@ export function clientOf(port: number): BindingClient {
   const control = (name: string, headers: OutgoingHttpHeaders = {}) =>
     send(`/control/${name}`, { method: 'GET', key: null, headers })
 
-  const what = async () => (await control('case')).json() as { runs: number; isWritten: boolean }
+  const what = async (named: string = id) =>
+    (await control('case', { 'X-Case': named })).json() as { runs: number; isWritten: boolean }
 
   return {
     key: id,
@@ -127,11 +138,18 @@ export function clientOf(port: number): BindingClient {
     async reached({ runs = 0, departures = 0 }) {
       await control('case', { 'X-Runs': runs, 'X-Departures': departures })
     },
-    async runs() {
-      return (await what()).runs
+    async runs(named) {
+      return (await what(named)).runs
     },
     async isWritten() {
       return (await what()).isWritten
+    },
+    raw: (pieces) => within('the answer to what was sent by hand', exchange(port, pieces), PATIENCE_MS),
+    async access(isRevoked) {
+      await control('access', { 'X-Revoked': String(isRevoked) })
+    },
+    async told(secret) {
+      return (await control('told', { 'X-Secret': secret })).json() as { isTold: boolean; isPolluted: boolean }
     },
     async openGate() {
       await control('open')
@@ -140,6 +158,21 @@ export function clientOf(port: number): BindingClient {
       return ((await control('memory')).json() as { residentBytes: number | null }).residentBytes
     },
   }
+}
+
+function exchange(port: number, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const received: Buffer[] = []
+    const socket = connect(port, '127.0.0.1')
+    socket.on('data', (data) => received.push(data))
+    // a server that refuses may cut the connection while more is on its way
+    socket.on('error', () => {}).on('close', () => resolve(Buffer.concat(received)))
+    const write = async () => {
+      // not ended: servers take a client that has said all for one that has left
+      for await (const piece of pieces) socket.write(piece)
+    }
+    write().catch((error: Error) => socket.destroy(error))
+  })
 }
 
 function openedOf(message: IncomingMessage): Opened {

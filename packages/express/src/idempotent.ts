@@ -8,7 +8,14 @@ import {
   type HttpOptions,
   PreconditionError,
 } from '@retryproof/http'
-import { answerEarly, type CapturedResponse, captureResponse, isBodyLost, sendResponse } from '@retryproof/http/node'
+import {
+  answerEarly,
+  type CapturedResponse,
+  captureResponse,
+  isBodyLost,
+  lostBody,
+  sendResponse,
+} from '@retryproof/http/node'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { toExchange } from './exchange.ts'
 import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
@@ -102,10 +109,4 @@ export function idempotent<Tx>(
     void (guard.covers(req.method) ? serve(req, res, next) : proceed(req, res, next))
   }
   return middleware
-}
-
-function lostBody(): Error {
-  return new Error(
-    'The client went away before its body was parsed. Put the parser before idempotent() to have it first.',
-  )
 }

@@ -42,7 +42,8 @@ function stackOf(framework: typeof import('express'), route: Route<Request>): Re
 async function give(res: Response, answer: Answer): Promise<void> {
   if ('fails' in answer) throw Object.assign(new Error('as it was told'), { status: answer.fails })
   if ('redirect' in answer) return res.redirect(answer.status, answer.redirect)
-  const { status, headers = [], body, throwsAfterwards } = answer
+  const { status, headers = [], body, raw, throwsAfterwards } = answer
+  if (raw) return void res.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
   res.status(status)
   for (const [name, value] of headers) res.append(name, value)
   if (!body) res.end()
@@ -56,9 +57,11 @@ async function give(res: Response, answer: Answer): Promise<void> {
 function mount(framework: typeof import('express'), app: BindingApp<Request>): Express {
   const server = framework().set('env', 'test').disable('x-powered-by')
   const routers = new Map<string | undefined, Express | Router>([[undefined, server]])
-  server.use((_req, res, next) => {
+  server.use((req, res, next) => {
     for (const [name, value] of app.before()) res.set(name, value)
-    next()
+    const status = app.refuses((name) => req.get(name))
+    if (status === undefined) next()
+    else res.sendStatus(status)
   })
   for (const route of app.routes) {
     const { method, prefix, path } = route
@@ -85,4 +88,5 @@ async function serve(framework: typeof import('express'), store: IdempotencyStor
   }
 }
 
-for (const [name, framework] of versions) await describeOnStores(name, { start: (store) => serve(framework, store) })
+for (const [name, framework] of versions)
+  await describeOnStores(name, { authenticates: true, start: (store) => serve(framework, store) })

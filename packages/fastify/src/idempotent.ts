@@ -1,4 +1,5 @@
 /** Fastify: from its requests and replies to an exchange, and back. */
+import { notStarted } from '@retryproof/core'
 import {
   attemptFor,
   createGuard,
@@ -8,7 +9,7 @@ import {
   type HttpResponse,
   PreconditionError,
 } from '@retryproof/http'
-import { answerEarly, type CapturedResponse, captureResponse } from '@retryproof/http/node'
+import { answerEarly, type CapturedResponse, captureResponse, isBodyLost, lostBody } from '@retryproof/http/node'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { noteJson } from './json-bytes.ts'
 import { headersOf, type Payload, readPayload, replacePayload, resetHeaders } from './payloads.ts'
@@ -60,14 +61,17 @@ export function idempotent<Tx>(
     try {
       const decision = await guard.handle(toExchange(request, reply, json.bytesOf(request)), {
         async execute({ signal }, tx) {
+          if (isBodyLost(request.raw)) throw notStarted(lostBody())
           if (captured?.discard() === 'reset') resetHeaders(reply, before)
           captured = captureResponse(reply.raw, { ...limits, signal })
           const note = { signal, serialized: undefined }
           notes.set(request, note)
           const { answered } = captured
           const done = run(tx)
-          if (tx !== undefined) await Promise.all([answered, done])
-          return recordable(await answered, note.serialized, before)
+          const [answer] = await Promise.all([answered, tx === undefined ? undefined : done])
+          // whoever found no body is answered for by nobody
+          if (answer.response.status >= 400 && isBodyLost(request.raw)) throw lostBody()
+          return recordable(answer, note.serialized, before)
         },
         async answerEarly(response) {
           limits = { ...limits, whole: true }

@@ -16,8 +16,10 @@ export async function fastifyApp(store: IdempotencyStore<unknown>): Promise<Fast
     done(null, body),
   )
   server.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, body, done) => done(null, body))
-  server.addHook('onRequest', async (_request, reply) => {
+  server.addHook('onRequest', async (request, reply) => {
     for (const [name, value] of app.before()) reply.header(name, value)
+    const status = app.refuses((name) => headerOf(request, name))
+    if (status !== undefined) return reply.code(status).send()
   })
   for (const prefix of new Set(app.routes.map((route) => route.prefix))) {
     const mount = (router: FastifyInstance, _options: unknown, done: () => void) => {
@@ -73,7 +75,8 @@ async function run(
 function give(reply: FastifyReply, answer: Answer, isCompressed: boolean): void {
   if ('fails' in answer) throw Object.assign(new Error('as it was told'), { statusCode: answer.fails })
   if ('redirect' in answer) return void reply.redirect(answer.redirect, answer.status)
-  const { status, headers = [], body } = answer
+  const { status, headers = [], body, raw } = answer
+  if (raw) return void reply.raw.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
   reply.code(status)
   for (const [name, value] of headers) {
     const before = reply.getHeader(name)

@@ -4,6 +4,7 @@ import { describeOnStores } from '../../../conformance/test/describe-on-stores.t
 import { fastifyApp } from './app.ts'
 
 await describeOnStores('Fastify', {
+  authenticates: true,
   async start(store) {
     const app = await fastifyApp(store)
     await app.listen({ port: 0, host: '127.0.0.1' })

@@ -1,4 +1,5 @@
 /** What is Fastify's own: schemas, hooks, replies and plugins. */
+import { once } from 'node:events'
 import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
@@ -27,6 +28,7 @@ function testApp() {
   idempotency.on('completed', ({ operation }) => operations.push(operation))
   return {
     app,
+    idempotency,
     operations,
     guard: (options: Partial<HttpOptions<FastifyRequest>> = {}) =>
       idempotent(idempotency, { scope: unscoped, ...options }),
@@ -270,6 +272,30 @@ describe('a request of Fastify', () => {
       given(async (_request, _reply, { attempt }) => ({ number: attempt?.number })),
     )
     for (const path of ['/after', '/given']) expect(await (await post(path)).json()).toEqual({ number: 1 })
+  })
+
+  it('that leaves with its body, before whoever reads it by himself, is no refusal to remember', async () => {
+    const { app, idempotency, guard, post } = testApp()
+    app.addContentTypeParser('text/plain', (_request, payload, done) => done(null, payload))
+    const over = new Promise<string>((resolve) => {
+      for (const type of ['completed', 'released'] as const) idempotency.on(type, () => resolve(type))
+    })
+    const leave = new AbortController()
+    let runs = 0
+    app.post('/charges', guard(), async (request, reply) => {
+      runs++
+      if (runs === 1) {
+        const left = once(request.raw.socket, 'close')
+        leave.abort()
+        await left
+      }
+      return text(request.body as Readable).catch(() => reply.code(400).send('no body'))
+    })
+    const sent = { body: 'whole', headers: { 'Content-Type': 'text/plain' } }
+    await expect(post('/charges', { ...sent, signal: leave.signal })).rejects.toThrow()
+    expect(await over).toBe('released')
+    const again = await post('/charges', sent)
+    expect([again.status, await again.text(), runs]).toEqual([200, 'whole', 2])
   })
 
   it('that leaves while its replay is on the way does not run its handler', async () => {

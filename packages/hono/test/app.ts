@@ -20,6 +20,8 @@ export function honoApp(store: IdempotencyStore<unknown>): Hono {
   const routers = new Map<string, Hono>()
   server.use(async (c, next) => {
     for (const [name, value] of app.before()) c.header(name, value)
+    const status = app.refuses((name) => c.req.header(name))
+    if (status !== undefined) return c.body(null, status as StatusCode)
     await next()
   })
   server.onError((error, c) => {

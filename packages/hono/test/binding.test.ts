@@ -6,6 +6,7 @@ import { lacks } from './lacks.ts'
 
 await describeOnStores('Hono', {
   lacks,
+  authenticates: true,
   start: (store) =>
     new Promise((resolve) => {
       const options = { fetch: honoApp(store).fetch, port: 0, hostname: '127.0.0.1' }

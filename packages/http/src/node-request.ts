@@ -19,6 +19,13 @@ export function isBodyLost(req: IncomingMessage): boolean {
   return readBefore.has(req) && req.destroyed && !req.readableEnded
 }
 
+/** What a handler fails with whose body is lost: no refusal to remember, since nobody has looked at what was asked. */
+export function lostBody(): Error {
+  return new Error(
+    'The client went away before its body was parsed. Put the parser before idempotent() to have it first.',
+  )
+}
+
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }

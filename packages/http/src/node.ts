@@ -1,4 +1,4 @@
 export { answerEarly } from './node-early.ts'
 export { headerFields, sendResponse } from './node-headers.ts'
-export { isBodyLost, requestBody } from './node-request.ts'
+export { isBodyLost, lostBody, requestBody } from './node-request.ts'
 export { type CapturedResponse, type CaptureLimits, captureResponse } from './node-response.ts'

@@ -1,4 +1,5 @@
 /** Koa: from its contexts to an exchange, and back. */
+import { notStarted } from '@retryproof/core'
 import {
   attemptFor,
   changedFields,
@@ -12,7 +13,7 @@ import {
   PreconditionError,
   type StatusResource,
 } from '@retryproof/http'
-import { answerEarly, type CapturedResponse, captureResponse } from '@retryproof/http/node'
+import { answerEarly, type CapturedResponse, captureResponse, isBodyLost, lostBody } from '@retryproof/http/node'
 import type { Context, Middleware, Next } from 'koa'
 import { type HeldContext, headersOf, holdContext, putResponse, resetContext } from './context-response.ts'
 import { toExchange } from './to-exchange.ts'
@@ -86,6 +87,7 @@ export function idempotent<Tx>(
     try {
       const decision = await guard.handle(toExchange(ctx, middleware), {
         async execute({ signal }, tx) {
+          if (isBodyLost(ctx.req)) throw notStarted(lostBody())
           // an attempt that a conflict undid
           if (captured?.discard() === 'reset') resetContext(ctx, before)
           captured = captureResponse(ctx.res, { ...limits, signal })
@@ -95,7 +97,7 @@ export function idempotent<Tx>(
           try {
             await proceed(ctx, next, tx)
           } catch (error) {
-            if (tx !== undefined) throw error
+            if (tx !== undefined || isBodyLost(ctx.req)) throw error
             koa.fail(error)
             return await writtenAnswer(unlessGone(ctx, answered, error))
           }
@@ -103,6 +105,8 @@ export function idempotent<Tx>(
             koa.answer()
             return await writtenAnswer(answered)
           }
+          // a parser that found no body is answered for by nobody
+          if (ctx.status >= 400 && isBodyLost(ctx.req)) throw lostBody()
           held = await holdContext(ctx, before, limits, signal)
           if (held.passing) koa.answer()
           await held.passing?.ended

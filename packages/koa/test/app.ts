@@ -35,7 +35,9 @@ function koaApp(Framework: typeof Koa, store: IdempotencyStore<unknown>): Koa {
   server.silent = true
   server.use(async (ctx, next) => {
     for (const [name, value] of app.before()) ctx.set(name, value)
-    await next()
+    const status = app.refuses((name) => ctx.get(name))
+    if (status === undefined) await next()
+    else ctx.status = status
   })
   const routers = new Map<string | undefined, Router>()
   for (const route of app.routes) {
@@ -53,7 +55,10 @@ function koaApp(Framework: typeof Koa, store: IdempotencyStore<unknown>): Koa {
 function stackOf(route: Route<Context>): Middleware[] {
   const { guard, transaction, compression } = route
   const handler: Middleware = (ctx) => run(route, ctx)
-  const parser = bodyParser() as Middleware
+  const parser = bodyParser({
+    // which has no status where a coding cannot be undone
+    onError: (error, ctx) => ctx.throw(400, error),
+  }) as Middleware
   const compressed = compress({ threshold: 0, br: false }) as Middleware
   if (!guard) return [handler]
   const { idempotency, options } = guard
@@ -91,7 +96,12 @@ function give(ctx: Context, answer: Answer): void {
     ctx.status = answer.status
     return
   }
-  const { status, headers = [], body, throwsAfterwards } = answer
+  const { status, headers = [], body, raw, throwsAfterwards } = answer
+  if (raw) {
+    ctx.respond = false
+    ctx.res.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
+    return
+  }
   ctx.status = status
   for (const [name, value] of headers) ctx.append(name, value)
   if (body && 'json' in body) ctx.body = body.json

@@ -5,6 +5,7 @@ import { serve, versions } from './app.ts'
 for (const [name, Framework] of versions) {
   await describeOnStores(name, {
     lacks: { 'answers by a call': 'Koa answers when its middleware has returned' },
+    authenticates: true,
     start: (store) => serve(Framework, store),
   })
 }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import type { BindingCheck } from '../check.ts'
 import { assertProblem } from '../expectations.ts'
+
+/** After how many turns of the event loop a client leaves: from before its first byte to after its answer. */
+const MOMENTS = 40
 
 export const disconnectChecks: readonly BindingCheck[] = [
   {
@@ -61,6 +65,33 @@ export const disconnectChecks: readonly BindingCheck[] = [
       await client.openGate()
       assertProblem(await client.send('/events'), 410, 'not-replayable')
       assert.equal(await client.runs(), 1)
+    },
+  },
+  {
+    id: 'disconnect-answer',
+    title: 'a client that leaves while its answer is on the way gets all of it with its next try',
+    run: async (client) => {
+      const first = client.begin('/bytes')
+      assert.equal((await first.opened).status, 200)
+      first.leave()
+      const again = await client.send('/bytes')
+      assert.deepEqual([again.header('idempotency-replayed'), again.body.length], ['true', 1_048_576])
+      assert.equal(await client.runs(), 1)
+    },
+  },
+  {
+    id: 'disconnect-any-time',
+    title: 'whenever a client leaves, its next try is answered, and one handler ran',
+    run: async (client) => {
+      for (let turns = 0; turns < MOMENTS; turns++) {
+        const id = randomUUID()
+        const sent = { key: id, headers: { 'X-Case': id }, json: { amount: turns } }
+        const first = client.begin('/patient', sent)
+        for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
+        first.leave()
+        const again = await client.send('/patient', sent)
+        assert.deepEqual([again.status, again.json()], [201, { runs: 1, name: 'Zoë' }])
+      }
     },
   },
   {

@@ -1,5 +1,6 @@
 import type { RouteRequest } from '../app.ts'
 import { caseOf, change, reached } from '../cases.ts'
+import { isTold } from '../told.ts'
 import { idOf, type RouteDescription } from './route.ts'
 
 /** What the checks use to see what happened, and to let handlers go on. */
@@ -24,6 +25,26 @@ export const controlRoutes: readonly RouteDescription[] = [
         each.isOpen = true
       })
       return { status: 204 }
+    },
+  },
+  {
+    method: 'GET',
+    path: '/control/access',
+    guard: null,
+    handle: (request) => {
+      change(idOf(request), (each) => {
+        each.isRevoked = request.header('x-revoked') === 'true'
+      })
+      return { status: 204 }
+    },
+  },
+  {
+    method: 'GET',
+    path: '/control/told',
+    guard: null,
+    handle: (request) => {
+      const isPolluted = 'polluted' in {}
+      return { status: 200, body: { json: { isTold: isTold(request.header('x-secret') ?? ''), isPolluted } } }
     },
   },
   {

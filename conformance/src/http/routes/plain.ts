@@ -27,6 +27,12 @@ export const plainRoutes: readonly RouteDescription[] = [
     headers: [['Content-Type', 'text/plain']],
     body: { chunks: chunksOf([utf8.encode('one '), utf8.encode('two '), utf8.encode(`run ${runs}`)]) },
   })),
+  answers('/raw', (runs) => ({
+    status: 201,
+    headers: [['Content-Type', 'text/plain']],
+    body: { text: `run ${runs}` },
+    raw: true,
+  })),
   answers('/cookies', (runs) => ({
     status: 200,
     headers: [

@@ -46,6 +46,8 @@ export const requestRoutes: readonly RouteDescription[] = [
     method: 'DELETE',
     guard: { methods: ['DELETE'] },
   }),
+  answers('/mine', created, { guard: { byUser: true } }),
+  answers('/slow', created, { guard: { store: 'slow' } }),
   answers('/unreachable', created, { guard: { store: 'unreachable' } }),
   answers('/unrecorded', created, { guard: { store: 'unrecording', lease: '60s' } }),
 ]

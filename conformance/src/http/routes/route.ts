@@ -10,8 +10,8 @@ export interface RouteOptions
     HttpOptions<object>,
     'lease' | 'maxRun' | 'methods' | 'onInProgress' | 'record' | 'required' | 'respond' | 'syntax' | 'transaction'
   > {
-  /** `'unreachable'`: its store answers nothing. `'unrecording'`: it begins, and records nothing. @default 'given' */
-  readonly store?: 'given' | 'unreachable' | 'unrecording'
+  /** `'unreachable'`: its store answers nothing. `'unrecording'`: it begins, and records nothing. `'slow'`: it records late. @default 'given' */
+  readonly store?: 'given' | 'unreachable' | 'unrecording' | 'slow'
   /** The scope is the user, whom `X-User` names; else there is none. */
   readonly byUser?: boolean
 }

@@ -1,10 +1,11 @@
 import type { Answer, RouteRequest } from '../app.ts'
 import { change } from '../cases.ts'
-import { gate, idOf, type RouteDescription, run, waits } from './route.ts'
+import { created, gate, idOf, type RouteDescription, run, waits } from './route.ts'
 
 /** Handlers that take their time, so that others arrive or clients leave meanwhile. */
 export const waitingRoutes: readonly RouteDescription[] = [
   { path: '/gated', handle: gated },
+  { path: '/patient', guard: waits, handle: (request) => created(run(request)) },
   { path: '/awaited', guard: waits, handle: gated },
   {
     path: '/abandoned',

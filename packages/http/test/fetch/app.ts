@@ -17,6 +17,8 @@ export function fetchApp(store: IdempotencyStore<unknown>): Handler {
 
   return async (request, lifetime) => {
     const { pathname } = new URL(request.url)
+    const refused = app.refuses((name) => request.headers.get(name))
+    if (refused !== undefined) return new Response(null, { status: refused })
     const handler = handlers.get(`${request.method} ${pathname}`)
     const response = handler ? await handler(request, lifetime) : await status(request, pathname)
     for (const [name, value] of app.before()) response.headers.set(name, value)

@@ -6,6 +6,7 @@ import { lacks } from './lacks.ts'
 
 await describeOnStores('Fetch, on Node', {
   lacks,
+  authenticates: true,
   start: (store) =>
     new Promise((resolve) => {
       const answer = fetchApp(store)
