@@ -1,14 +1,22 @@
 /** The application of the suite on Fastify. */
 
+import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import compress from '@fastify/compress'
+import type { BindingServer } from '@retryproof/conformance/http'
 import { type Answer, bindingApp, type Route } from '@retryproof/conformance/http/app'
 import type { IdempotencyStore } from '@retryproof/core'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify'
 import { attemptOf, idempotent, serveStatus } from '../src/index.ts'
 
-export async function fastifyApp(store: IdempotencyStore<unknown>): Promise<FastifyInstance> {
+export async function serve(store: IdempotencyStore<unknown>): Promise<BindingServer> {
+  const app = await fastifyApp(store)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  return { port: (app.server.address() as AddressInfo).port, close: () => app.close() }
+}
+
+async function fastifyApp(store: IdempotencyStore<unknown>): Promise<FastifyInstance> {
   const app = bindingApp<FastifyRequest>({ store, header: headerOf })
   const server = Fastify({ forceCloseConnections: true })
   await server.register(compress, { global: false, threshold: 0 })

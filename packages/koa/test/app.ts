@@ -17,7 +17,7 @@ export const versions: [string, typeof Koa][] = [
   ['Koa 2', Koa2],
 ]
 
-export async function serve(Framework: typeof Koa, store: IdempotencyStore<unknown>): Promise<BindingServer> {
+export async function serve(store: IdempotencyStore<unknown>, Framework: typeof Koa = Koa): Promise<BindingServer> {
   const server = createServer(koaApp(Framework, store).callback())
   await new Promise<Server>((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
   return {
