@@ -1,0 +1,46 @@
+/** How long a message is left alone. */
+import { type Duration, InvalidOptionError, toMs } from '@retryproof/core'
+
+/** The first delay and the longest; each is twice the one before. */
+export interface RedeliveryDelay {
+  /** @default '1s' */
+  readonly first?: Duration
+  /** @default '1m' */
+  readonly max?: Duration
+}
+
+export interface Delays {
+  readonly firstMs: number
+  readonly maxMs: number
+}
+
+export function readDelays({ first = '1s', max = '1m' }: RedeliveryDelay = {}): Delays {
+  const firstMs = toMs('redeliveryDelay.first', first, { min: 1 })
+  return { firstMs, maxMs: toMs('redeliveryDelay.max', max, { min: firstMs }) }
+}
+
+/** The delay after the nth try, n from 1: with jitter over its upper half, so that what failed together does not return together. */
+export function growingDelay({ firstMs, maxMs }: Delays, n: number): number {
+  const ceiling = Math.min(maxMs, firstMs * 2 ** Math.max(0, n - 1))
+  return Math.ceil(ceiling / 2 + (Math.random() * ceiling) / 2)
+}
+
+/**
+ * How often a broker has to be willing to deliver a message: for each attempt, and for as long as the lease of one that
+ * crashed goes on, during which deliveries find the message in progress.
+ */
+export function deliveriesNeeded({ firstMs, maxMs }: Delays, maxAttempts: number, leaseMs: number): number {
+  let bounces = 1
+  // the shortest that jitter makes of each delay
+  for (let ms = firstMs, waited = 0; waited < leaseMs; ms = Math.min(maxMs, ms * 2), bounces++) waited += ms / 2
+  return maxAttempts + bounces
+}
+
+/** @throws InvalidOptionError where the broker gives a message up before its attempts are over */
+export function requireDeliveries(option: string, limit: number, needed: number): void {
+  if (limit >= needed) return
+  throw new InvalidOptionError(
+    option,
+    `delivers a message ${limit} times at most, and ${needed} are needed for \`maxAttempts\` and for those that find it in progress: raise the limit, or lower \`maxAttempts\``,
+  )
+}
