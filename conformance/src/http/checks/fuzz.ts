@@ -49,8 +49,7 @@ const body = fc.oneof(
       maxLength: 40,
     })
     .map((text) => Buffer.from(text)),
-  fc.constant(Buffer.from('['.repeat(5_000))),
-  fc.constant(Buffer.from(`${'['.repeat(3_000)}${']'.repeat(3_000)}`)),
+  fc.constantFrom('['.repeat(5_000), `${'['.repeat(3_000)}${']'.repeat(3_000)}`).map((text) => Buffer.from(text)),
 )
 
 const fuzzed = fc.record({
