@@ -1,6 +1,6 @@
 /** A payment through a query library commits with its key, in whichever way the library lets a transaction be shared. */
 import { randomUUID } from 'node:crypto'
-import { createIdempotency, type IdempotencyStore, unscoped } from '@retryproof/core'
+import { createIdempotency } from '@retryproof/core'
 import { migrate, type Pool, postgresStore, type Queryable } from '@retryproof/postgres'
 import * as sqlite from '@retryproof/sqlite'
 import Sqlite from 'better-sqlite3'
@@ -13,16 +13,13 @@ import { CompiledQuery, Kysely, PostgresDialect, type PostgresPoolClient, type T
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
+import { callOf, DeclinedError, proveHandedOut, proveJoined } from './libraries-proof.ts'
 
 const postgres = await service('postgres')
-const callOf = (key: string) => ({ operation: 'pay', scope: unscoped, key, payload: { amount: 100 } }) as const
-const open = <Tx>(store: IdempotencyStore<Tx>) => createIdempotency({ store, namespace: 'shop' })
 
 interface Shop {
   payments: { key: string }
 }
-
-class DeclinedError extends Error {}
 
 describe.skipIf(postgres.missing)(`on ${postgres.title}`, { timeout: 30_000 }, () => {
   const suffix = randomUUID().replaceAll('-', '')
@@ -39,7 +36,8 @@ describe.skipIf(postgres.missing)(`on ${postgres.title}`, { timeout: 30_000 }, (
     await pool.end()
   })
 
-  const paid = async (key: string) => (await pool.query(`SELECT FROM ${paymentsName} WHERE key = $1`, [key])).rowCount
+  const paid = async (key: string) =>
+    (await pool.query(`SELECT FROM ${paymentsName} WHERE key = $1`, [key])).rowCount ?? 0
 
   /** On the client that `transaction` hands out. */
   const onTheClient: Record<string, (client: pg.PoolClient, key: string) => Promise<unknown>> = {
@@ -57,24 +55,9 @@ describe.skipIf(postgres.missing)(`on ${postgres.title}`, { timeout: 30_000 }, (
   for (const [library, write] of Object.entries(onTheClient)) {
     for (const mode of ['fenced', 'single'] as const) {
       test(`${library} on the client of the transaction, ${mode}: both commit, or neither`, async () => {
-        const idempotency = open(postgresStore({ pool, table }))
         const key = `${library} ${mode}`
-        const declined = idempotency.transaction(
-          callOf(key),
-          async (client) => {
-            await write(client, key)
-            throw new DeclinedError()
-          },
-          { mode },
-        )
-        await expect(declined).rejects.toThrow(DeclinedError)
-        expect(await paid(key)).toBe(0)
-
-        const pay = () =>
-          idempotency.transaction(callOf(key), (client) => write(client, key).then(() => 'paid'), { mode })
-        expect(await pay()).toMatchObject({ value: 'paid', replayed: false })
-        expect(await pay()).toMatchObject({ value: 'paid', replayed: true })
-        expect(await paid(key)).toBe(1)
+        const shop = { store: postgresStore({ pool, table }), paid }
+        await proveHandedOut(shop, key, (client: pg.PoolClient) => write(client, key), mode)
       })
     }
   }
@@ -115,23 +98,8 @@ describe.skipIf(postgres.missing)(`on ${postgres.title}`, { timeout: 30_000 }, (
   for (const [library, transact] of Object.entries(openedBy)) {
     test(`in a transaction that ${library} opened: both commit, or neither`, async () => {
       const shared: Pool<Queryable> = pool
-      const idempotency = open(postgresStore({ pool: shared, table }))
       const key = `joined ${library}`
-      const pay = (end: () => void, replayed: boolean) =>
-        transact(key, async (tx, write) => {
-          const outcome = await idempotency.transaction(callOf(key), () => write().then(() => 'paid'), { tx })
-          expect(outcome).toMatchObject({ value: 'paid', replayed })
-          end()
-        })
-      const decline = () => {
-        throw new DeclinedError()
-      }
-      await expect(pay(decline, false)).rejects.toThrow(DeclinedError)
-      expect(await paid(key)).toBe(0)
-      expect(await idempotency.inspect(callOf(key))).toBe(null)
-      await pay(() => {}, false)
-      await pay(() => {}, true)
-      expect(await paid(key)).toBe(1)
+      await proveJoined({ store: postgresStore({ pool: shared, table }), paid }, key, (use) => transact(key, use))
     })
   }
 })
@@ -142,7 +110,7 @@ test.each(['fenced', 'single'] as const)('Drizzle on better-sqlite3, %s: both co
   database.exec('CREATE TABLE payments (key TEXT NOT NULL) STRICT')
   const payments = sqliteTable('payments', { key: textInSqlite('key').notNull() })
   const db = drizzleSqlite(database)
-  const idempotency = open(sqlite.sqliteStore({ database }))
+  const idempotency = createIdempotency({ store: sqlite.sqliteStore({ database }), namespace: 'shop' })
   const pay = (end: () => string) =>
     idempotency.transaction(
       callOf('k'),

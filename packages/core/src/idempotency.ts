@@ -29,6 +29,8 @@ import type {
 } from './types.ts'
 import { runUnprotected } from './unprotected.ts'
 
+const NO_TRANSACTION = 'is undefined: give the transaction that you opened, or leave the option out'
+
 /** By how much the clocks of those who issue and redeem tokens, and of the store, may differ. */
 const CLOCK_TOLERANCE_MS = 60_000
 
@@ -91,9 +93,12 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     call: Call,
     work: Work<T, Tx>,
     own: ResolvedPolicies,
-    { mode, tx, ...policies }: TransactionPolicies<Tx>,
+    given: TransactionPolicies<Tx>,
   ): Promise<Outcome<T>> {
     requireFunction('work', work)
+    const { mode, tx, ...policies } = given
+    // whoever means to join a transaction must not be given one of its own
+    if ('tx' in given && tx === undefined) throw new InvalidOptionError('tx', NO_TRANSACTION)
     const store = requireTransactional(options.store)
     const unit = { engine, store, work, task: await toTask(call, nearest(own, policies)) }
     return running.serve((served) => transact<Tx, T>(unit, { mode, tx }, served, () => draining))
