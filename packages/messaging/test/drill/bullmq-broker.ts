@@ -1,0 +1,56 @@
+import { unscoped } from '@retryproof/core'
+import { Queue, Worker } from 'bullmq'
+import { consume } from '../../src/bullmq.ts'
+import type { DrillBroker, Order, Place } from './place.ts'
+
+export function bullmqBroker(): DrillBroker {
+  const opened = new Map<string, Queue>()
+  const connectionOf = ({ url }: Place) => ({ url, maxRetriesPerRequest: null })
+  const open = (place: Place, name: string) => {
+    const known = opened.get(name)
+    if (known) return known
+    const queue = new Queue(name, { connection: connectionOf(place) })
+    queue.on('error', () => {})
+    opened.set(name, queue)
+    return queue
+  }
+
+  return {
+    service: 'redis',
+    prepare: async () => undefined,
+    async publish(place, orders) {
+      const queue = open(place, place.name)
+      for (let i = 0; i < orders.length; i += 1000) {
+        await queue.addBulk(orders.slice(i, i + 1000).map((data) => ({ name: 'order', data })))
+      }
+    },
+    consume: (place, idempotency, options, handler) =>
+      consume(
+        idempotency,
+        {
+          ...options,
+          worker: (processor) =>
+            new Worker(place.name, processor, {
+              connection: connectionOf(place),
+              lockDuration: 3000,
+              stalledInterval: 1000,
+              maxStalledCount: 100,
+              removeOnComplete: { count: 0 },
+            }),
+          deadLetters: open(place, `${place.name}-dead`),
+          scope: unscoped,
+          id: ({ id }: Order) => id,
+        },
+        handler,
+      ),
+    async left(place) {
+      const counts = await open(place, place.name).getJobCounts('waiting', 'active', 'delayed', 'failed')
+      return Object.values(counts).reduce((sum, count) => sum + count, 0)
+    },
+    async deadLetters(place) {
+      const jobs = await open(place, `${place.name}-dead`).getJobs(['waiting'], 0, -1)
+      return jobs.map(({ data }) => String(data.data.id))
+    },
+    close: () => Promise.all([...opened.values()].map((queue) => queue.close())),
+  }
+}

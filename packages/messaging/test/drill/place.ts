@@ -1,0 +1,50 @@
+/** Where a drill takes place; its workers are told in one argument. */
+import type { Idempotency } from '@retryproof/core'
+import type { PoolClient } from 'pg'
+import type { Consuming, MessageContext, OnceOptions } from '../../src/index.ts'
+
+export type Mode = 'transaction' | 'external'
+
+export interface Place {
+  readonly broker: string
+  /** Of the broker. */
+  readonly url: string
+  readonly databaseUrl: string
+  /** Of everything that this drill makes; letters, digits and `_`. */
+  readonly name: string
+  readonly mode: Mode
+}
+
+/** What a publisher sends, once or more than once. */
+export interface Order {
+  readonly id: string
+  /** The handler never succeeds. */
+  readonly isPoison: boolean
+}
+
+export type OrderHandler = (
+  order: Order,
+  context: Pick<MessageContext<unknown, PoolClient, boolean>, 'attempt' | 'tx'>,
+) => Promise<unknown>
+
+/** What the drill needs of a broker. */
+export interface DrillBroker {
+  /** Its name in `scripts/services.mjs`. */
+  readonly service: string
+  /** Makes queue and dead letters. */
+  prepare(place: Place): Promise<unknown>
+  /** Resolves when all are confirmed. */
+  publish(place: Place, orders: readonly Order[]): Promise<unknown>
+  consume(
+    place: Place,
+    idempotency: Idempotency<PoolClient>,
+    options: OnceOptions & { readonly onError: (error: unknown) => void },
+    handler: OrderHandler,
+  ): Promise<Consuming>
+  /** How many messages are not acknowledged. */
+  left(place: Place): Promise<number>
+  /** The ids of the dead letters, each as often as it is there. */
+  deadLetters(place: Place): Promise<readonly string[]>
+  /** Ends the connections of this process. */
+  close(): Promise<unknown>
+}
