@@ -32,8 +32,10 @@ export interface CodecContext {
 
 /** Turns bytes into bytes: compression, encryption. */
 export interface Codec {
-  /** What it wrote cannot be read without a key. */
+  /** What it wrote cannot be read without a key; and what nothing encrypted is refused, whoever wrote it. */
   readonly encrypts?: boolean
+  /** With `encrypts`: reads what nothing encrypted all the same. @default false */
+  readonly acceptsPlaintext?: boolean
   /** Stands in each record; `[a-z0-9-]{1,16}`. */
   readonly id: string
   encode(bytes: Uint8Array, context: CodecContext): Uint8Array | Promise<Uint8Array>
@@ -82,6 +84,17 @@ export function createPipeline(serializer: Serializer, codecs: readonly Codec[])
   const serializers = new Map([jsonSerializer, serializer].map((each) => [each.id, each]))
   const jsonOnly = new Map([[jsonSerializer.id, jsonSerializer]])
   const known = new Map(codecs.map((each) => [each.id, each]))
+  const encrypting = new Set(codecs.filter(({ encrypts }) => encrypts).map(({ id }) => id))
+  const acceptsPlaintext = codecs.every(({ encrypts, acceptsPlaintext = false }) => !encrypts || acceptsPlaintext)
+
+  /** Whoever can write to the store could plant a record of his own, that names no key. */
+  function requireEncrypted(header: string, ids: readonly string[]): void {
+    if (acceptsPlaintext || ids.some((id) => encrypting.has(id))) return
+    throw new UndecodableError(
+      `A record (${header}) is not encrypted, and this instance encrypts: it is not believed. Where it is older than the ` +
+        'encryption, read it with `encrypted({ keys, acceptPlaintext: true })` until it has expired.',
+    )
+  }
 
   /** At once where every codec answers at once. */
   function encode(kind: Kind, first: Serializer, plain: Uint8Array, where: Where): MaybePromise<Uint8Array> {
@@ -100,6 +113,7 @@ export function createPipeline(serializer: Serializer, codecs: readonly Codec[])
     encodeJson: (kind, value, where) => encode(kind, jsonSerializer, jsonSerializer.serialize(value), where),
     async decode(envelope, { key, fingerprint }) {
       const { header, kind, ids, bytes: sealed } = open(envelope)
+      requireEncrypted(header, ids)
       const [first, ...rest] = ids
       try {
         let bytes = sealed

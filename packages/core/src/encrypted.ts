@@ -9,6 +9,11 @@ export interface EncryptionOptions {
   readonly keys: Readonly<Record<string, Uint8Array>>
   /** The id of the key to write with. @default the last one of `keys` */
   readonly current?: string
+  /**
+   * Reads records that nothing encrypted too: while those from before the encryption are still kept, and no longer,
+   * since whoever can write to the store can plant such a record. @default false
+   */
+  readonly acceptPlaintext?: boolean
 }
 
 interface Aes {
@@ -24,13 +29,18 @@ const text = new TextDecoder()
 
 /**
  * Encrypts values and requests. Bound to the storage key, the kind of value, the fingerprint and the header of the
- * record, so that nothing decrypts when it is moved to another record or relabelled. Needs the instance's `secret`.
+ * record, so that nothing decrypts when it is moved to another record or relabelled; what is not encrypted is refused.
+ * Needs the instance's `secret`.
  *
  * The id of the key stands before the bytes: to rotate, add a key, and drop the old one after the longest retention.
  *
  * @throws InvalidOptionError
  */
-export function encrypted({ keys, current = Object.keys(keys).at(-1) }: EncryptionOptions): Codec {
+export function encrypted({
+  keys,
+  current = Object.keys(keys).at(-1),
+  acceptPlaintext = false,
+}: EncryptionOptions): Codec {
   const known = new Map(Object.entries(keys).map(([id, key]) => [id, requireKey(id, key)]))
   const currentKey = current === undefined ? undefined : known.get(current)
   if (current === undefined || !currentKey) throw new InvalidOptionError('keys', 'must have the current key')
@@ -41,6 +51,7 @@ export function encrypted({ keys, current = Object.keys(keys).at(-1) }: Encrypti
   return {
     id: 'aes256gcm',
     encrypts: true,
+    acceptsPlaintext: acceptPlaintext,
     encode(bytes, context) {
       const iv = globalThis.crypto.getRandomValues(new Uint8Array(IV_BYTES))
       const sealed = aes.seal(currentKey, iv, bytes, boundTo(context, current))

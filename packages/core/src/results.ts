@@ -1,4 +1,5 @@
 /** What is recorded of a result, and the result again. */
+import { equal } from './bytes.ts'
 import { createPipeline, json } from './codec.ts'
 import type { Engine, Task } from './engine.ts'
 import { NotReplayableError, type StoredFailure, UndecodableError } from './errors.ts'
@@ -27,8 +28,16 @@ export function encodeReturned<T>(engine: Engine, task: Task, returned: T | Unre
   return encodeOmission(engine, task, returned.value, { reason: 'unreplayable', summary: returned.summary })
 }
 
-/** The envelope that is left where a codec fails. Nothing that a codec might have to hide goes into it. */
+/** The envelopes that are left where a codec fails: always the same bytes, so that nothing can be hidden in them. */
 const withoutCodecs = createPipeline(json(), [])
+const leftover = (kind: 'unreplayable' | 'failure', value: Omission | StoredFailure) =>
+  // without codecs there is nothing to wait for
+  withoutCodecs.encodeJson(kind, value, { key: '', fingerprint: '' }) as Uint8Array
+const NOT_ENCODABLE = leftover('unreplayable', { reason: 'not encodable' })
+const UNTOLD = leftover('failure', {
+  name: 'Error',
+  message: 'The operation failed; what with could not be recorded.',
+})
 
 /** The same where the effect is done and cannot be undone: should a codec fail, at least that much is recorded. */
 export async function encodeDone<T>(engine: Engine, task: Task, returned: T | Unreplayable<T>): Promise<Encoded<T>> {
@@ -36,8 +45,7 @@ export async function encodeDone<T>(engine: Engine, task: Task, returned: T | Un
     return await encodeReturned(engine, task, returned)
   } catch {
     const value = returned instanceof Unreplayable ? returned.value : returned
-    const omission: Omission = { reason: 'not encodable' }
-    return { value, result: await withoutCodecs.encodeJson('unreplayable', omission, task), replayable: false }
+    return { value, result: NOT_ENCODABLE, replayable: false }
   }
 }
 
@@ -119,8 +127,7 @@ export async function encodeFailure(engine: Engine, task: Task, error: unknown):
       // it cannot be told in full
     }
   }
-  const failure: StoredFailure = { name: 'Error', message: 'The operation failed; what with could not be recorded.' }
-  return withoutCodecs.encodeJson('failure', failure, task)
+  return UNTOLD
 }
 
 /** What a completed or failed record says: its value, or the error that it is thrown as. */
@@ -129,8 +136,10 @@ export async function decodeResult(
   { pipeline, key, policies }: Pick<Task, 'pipeline' | 'key' | 'policies'>,
   record: RecordView,
 ): Promise<{ readonly value: unknown } | { readonly error: unknown }> {
-  if (!record.result) throw new UndecodableError(`A ${record.state} record has no result.`)
-  const { kind, value } = await pipeline.decode(record.result, { key, fingerprint: record.fingerprint })
+  const { result: bytes } = record
+  if (!bytes) throw new UndecodableError(`A ${record.state} record has no result.`)
+  const reader = [NOT_ENCODABLE, UNTOLD].some((known) => equal(known, bytes)) ? withoutCodecs : pipeline
+  const { kind, value } = await reader.decode(bytes, { key, fingerprint: record.fingerprint })
   if ((kind === 'failure') !== (record.state === 'failed')) {
     throw new UndecodableError(`A ${record.state} record holds a ${kind}.`)
   }
