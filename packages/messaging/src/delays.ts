@@ -14,6 +14,9 @@ export interface Delays {
   readonly maxMs: number
 }
 
+/** A message comes back this much after what it has to wait for, so that it does not find the time a moment short. */
+export const MARGIN_MS = 50
+
 export function readDelays({ first = '1s', max = '1m' }: RedeliveryDelay = {}): Delays {
   const firstMs = toMs('redeliveryDelay.first', first, { min: 1 })
   return { firstMs, maxMs: toMs('redeliveryDelay.max', max, { min: firstMs }) }

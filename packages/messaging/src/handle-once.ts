@@ -8,7 +8,7 @@ import {
   type Steps,
   toMs,
 } from '@retryproof/core'
-import { growingDelay } from './delays.ts'
+import { growingDelay, MARGIN_MS } from './delays.ts'
 import { judge } from './judge.ts'
 import type { IncomingMessage } from './once.ts'
 import type { ReadOnce } from './once-options.ts'
@@ -82,7 +82,7 @@ export async function handleOnce<Tx>(
     if (failure && failure.error === error) {
       return failure.letter
         ? bury(failure.letter)
-        : { action: 'redeliver', delayMs: failure.delayMs, because: 'failed', error }
+        : { action: 'redeliver', delayMs: failure.delayMs + MARGIN_MS, because: 'failed', error }
     }
     const judged = judge(error, delays, deliveries)
     if (!judged) return readRecord(error)

@@ -11,11 +11,8 @@ import {
   TransactionConflictError,
   UndecodableError,
 } from '@retryproof/core'
-import { type Delays, growingDelay } from './delays.ts'
+import { type Delays, growingDelay, MARGIN_MS } from './delays.ts'
 import type { DeadLetter, DeadLetterReason, Duplicate, Redeliver } from './verdict.ts'
-
-/** A message is asked about again this much after the lease of its holder, so that one question is enough. */
-const AFTER_LEASE_MS = 50
 
 type Judgement = Duplicate | Redeliver | { readonly action: 'bury'; readonly letter: DeadLetter }
 
@@ -34,7 +31,7 @@ export function judge(error: unknown, delays: Delays, deliveries: number): Judge
   })
   if (error instanceof NotReplayableError) return { action: 'ack', because: 'duplicate' }
   if (error instanceof InProgressError) {
-    return redeliver('in progress', Math.min(delayMs, error.retryAfterMs + AFTER_LEASE_MS))
+    return redeliver('in progress', Math.min(delayMs, error.retryAfterMs + MARGIN_MS))
   }
   if (error instanceof LeaseLostError) return redeliver('in progress')
   if (error instanceof DrainingError) return redeliver('draining', 0)

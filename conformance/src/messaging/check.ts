@@ -1,0 +1,75 @@
+import type { Idempotency, IdempotencyStore } from '@retryproof/core'
+import type { ConsumerOptions, Consuming, MessageHandler } from '@retryproof/messaging'
+import type { ConsumerBench } from './bench.ts'
+
+/** What not every broker has, and without which a check has nothing to test. */
+export type ConsumerNeed =
+  /** The store of this run has transactions that handlers may await in. */
+  | 'transactions'
+  /** A message is delivered again when its consumer is silent for too long. */
+  | 'visibility'
+  /** A consumer's connection can be cut while it works. */
+  | 'cuts'
+
+/** How to run a consumer's binding with a broker. */
+export interface ConsumerHarness {
+  /** Opens an empty queue of its own (a topic, a stream and its consumer), with a place for its dead letters. */
+  open(): Promise<TestQueue>
+  /** Where what was handled is kept: records of any age are welcome. */
+  readonly store: IdempotencyStore<unknown>
+  /** How long the broker waits for a silent consumer, in milliseconds, in the queues that `open` makes. */
+  readonly visibilityMs?: number
+  /** Whether messages are handled one after the other, so that a duplicate waits behind the first. @default false */
+  readonly isOrdered?: boolean
+  /** What the broker or its client does not have, and why. The checks that need it are skipped for that reason. */
+  readonly lacks?: Partial<Record<ConsumerNeed, string>>
+}
+
+/** What the suite asks of every binding, beside what is its own. */
+export type SuiteOptions = ConsumerOptions<never, unknown, boolean> & { readonly operation: string }
+
+export interface TestQueue {
+  /** Resolves when the broker has it. Nothing of the broker's own may drop it for having been there before. */
+  publish(message: PublishedMessage): Promise<void>
+  /** The binding's `consume`, on a connection of its own where connections can be cut. */
+  consume(
+    idempotency: Idempotency<unknown>,
+    options: SuiteOptions,
+    handler: MessageHandler<unknown, unknown, unknown, boolean>,
+  ): Promise<Consuming>
+  /** Closes the channel or the connection of the consumer that was opened last, without asking it. */
+  cut?(): Promise<void>
+  /** Every dead letter until now, in any order. */
+  deadLetters(): Promise<readonly TestLetter[]>
+  /** Publishes a dead letter where it came from, with all that it carries. */
+  redrive(letter: TestLetter): Promise<void>
+  close(): Promise<void>
+}
+
+export interface PublishedMessage {
+  /** Where the binding looks for it by default, unless it has no default. */
+  readonly id?: string
+  readonly body: string
+}
+
+export interface TestLetter {
+  readonly body: string
+  /** The header `retryproof-reason`. */
+  readonly reason: string | undefined
+}
+
+/** One test of a consumer, for any test runner: `run` resolves, or throws an `AssertionError` that says what went wrong. */
+export interface ConsumerCheck {
+  readonly id: string
+  readonly title: string
+  readonly needs?: readonly ConsumerNeed[]
+  run(bench: ConsumerBench): Promise<void>
+}
+
+/** Why a check does not apply; `null` where it does. */
+export function consumerRuledOut({ needs = [] }: ConsumerCheck, { lacks = {}, store }: ConsumerHarness): string | null {
+  const missing = needs.find((need) => lacks[need] !== undefined)
+  if (missing !== undefined) return `does not apply, no ${missing}: ${lacks[missing]}`
+  const lacksTransactions = needs.includes('transactions') && store.capabilities.transactional !== 'async'
+  return lacksTransactions ? 'does not apply, no transactions: the store has none that may be awaited in' : null
+}

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { writesOf } from '../../http/business-writes.ts'
+import { countsOf } from '../bench.ts'
+import type { ConsumerCheck } from '../check.ts'
+
+const order = { id: 'a', amount: 100 }
+
+/** Handlers that fail, until they succeed or the message is given up. */
+export const failureChecks: readonly ConsumerCheck[] = [
+  {
+    id: 'fails-then-succeeds',
+    title: 'a message whose handler fails comes back until it is handled',
+    run: async (bench) => {
+      bench.handle((_, { attempt }) => {
+        if (attempt.number < 3) throw new Error('not yet')
+      })
+      await bench.start()
+      await bench.publish(order)
+      await bench.acknowledged(1)
+      assert.deepEqual(
+        bench.runs.map(({ attempt }) => attempt),
+        [1, 2, 3],
+      )
+      assert.deepEqual(countsOf(bench.verdicts), { failed: 2, handled: 1 })
+      assert.equal((await bench.queue.deadLetters()).length, 0)
+    },
+  },
+  {
+    id: 'poison',
+    title: 'after `maxAttempts` a message is a dead letter, once, and its duplicates are acknowledged',
+    run: async (bench) => {
+      bench.handle(() => {
+        throw new Error('poison')
+      })
+      await bench.start({ maxAttempts: 3 })
+      await bench.publish(order)
+      const [letter] = await bench.letters(1)
+      assert.deepEqual([letter?.reason, letter?.body], ['exhausted', JSON.stringify(order)])
+      await bench.acknowledged(1)
+      assert.deepEqual(
+        bench.runs.map(({ attempt }) => attempt),
+        [1, 2, 3],
+      )
+      const record = await bench.idempotency.inspect({ operation: 'orders', scope: 'suite', key: 'a' })
+      assert.equal(record?.state, 'failed')
+      await bench.publish(order)
+      await bench.acknowledged(2)
+      assert.equal(countsOf(bench.verdicts).duplicate, 1)
+      assert.equal((await bench.queue.deadLetters()).length, 1)
+    },
+  },
+  {
+    id: 'final-failure',
+    title: 'what fails for good is a dead letter at once',
+    run: async (bench) => {
+      bench.handle(() => {
+        throw new TypeError('never')
+      })
+      await bench.start({ onFailure: (error) => (error instanceof TypeError ? 'store' : 'retry') })
+      await bench.publish(order)
+      const [letter] = await bench.letters(1)
+      await bench.acknowledged(1)
+      assert.deepEqual([letter?.reason, bench.runs.length], ['failed', 1])
+    },
+  },
+  {
+    id: 'redriven',
+    title: 'a dead letter that is moved back is not lost: it goes back, and is handled once its id is forgotten',
+    run: async (bench) => {
+      let isBroken = true
+      bench.handle(() => {
+        if (isBroken) throw new Error('broken')
+      })
+      await bench.start({ maxAttempts: 1 })
+      await bench.publish(order)
+      const [first] = await bench.letters(1)
+      if (!first) assert.fail('no dead letter')
+      await bench.acknowledged(1)
+      isBroken = false
+      await bench.queue.redrive(first)
+      const letters = await bench.letters(2)
+      assert.ok(letters.some(({ reason }) => reason === 'failed before'))
+      await bench.acknowledged(2)
+      await bench.idempotency.forget({ operation: 'orders', scope: 'suite', key: 'a' })
+      await bench.queue.redrive(first)
+      await bench.acknowledged(3)
+      assert.deepEqual([countsOf(bench.verdicts).handled, bench.runs.length], [1, 2])
+    },
+  },
+  {
+    id: 'transaction',
+    title: 'what a handler writes and that its message was handled commit together, or neither does',
+    needs: ['transactions'],
+    run: async (bench) => {
+      const writes = writesOf(bench.harness.store)
+      const id = (attempt: number) => `${bench.idempotency.namespace} ${attempt}`
+      bench.handle(async (_, { attempt, tx }) => {
+        await writes(tx).write(id(attempt.number))
+        if (attempt.number === 1) throw new Error('after the write')
+      })
+      await bench.start({ transaction: true })
+      await bench.publish(order, order)
+      await bench.acknowledged(2)
+      assert.equal(countsOf(bench.verdicts).handled, 1)
+      const { isWritten } = writes(undefined)
+      assert.deepEqual([await isWritten(id(1)), await isWritten(id(2))], [false, true])
+    },
+  },
+]

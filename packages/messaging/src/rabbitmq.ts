@@ -1,0 +1,162 @@
+/** RabbitMQ: a queue, over a confirm channel of amqplib. */
+import { randomUUID } from 'node:crypto'
+import { InvalidOptionError } from '@retryproof/core'
+import { createConsumer } from './consumer.ts'
+import type { ConsumerOptions, Consuming, MessageHandler } from './consumer-options.ts'
+import { deadLetterHeaders, REASON_HEADER } from './dead-letter-headers.ts'
+import type { Delivery } from './delivery.ts'
+import type { Deduplicating } from './once.ts'
+import { sleep } from './sleep.ts'
+import type { DeadLetter } from './verdict.ts'
+
+/** A message, as amqplib gives it. */
+export interface RabbitMessage {
+  readonly content: Uint8Array
+  readonly fields: { readonly redelivered: boolean; readonly exchange: string; readonly routingKey: string }
+  readonly properties: { readonly messageId?: unknown; readonly headers?: Record<string, unknown> | undefined }
+}
+
+/** A confirm channel, as `connection.createConfirmChannel()` of amqplib gives it. */
+export interface RabbitChannel {
+  prefetch(count: number): Promise<unknown>
+  consume(queue: string, onMessage: (message: never) => void): Promise<{ readonly consumerTag: string }>
+  cancel(consumerTag: string): Promise<unknown>
+  ack(message: never): void
+  nack(message: never, allUpTo: boolean, requeue: boolean): void
+  publish(exchange: string, key: string, content: never, options: object, confirmed: (error: unknown) => void): boolean
+  on(event: 'return' | 'close' | 'error', listener: (told: never) => void): unknown
+}
+
+export interface RabbitOptions<Body, InTransaction extends boolean>
+  extends ConsumerOptions<RabbitMessage, Body, InTransaction> {
+  /** For this consumer alone. When it closes, so does the consumer. */
+  readonly channel: RabbitChannel
+  readonly queue: string
+  /** Where dead letters are published: it must lead to a queue that keeps them. */
+  readonly deadLetters: { readonly exchange: string; readonly routingKey: string }
+  /** The consumer group. @default the queue */
+  readonly operation?: string
+}
+
+/**
+ * A message waits for its next try in the hands of its consumer, and after so long goes back to the queue: brokers close
+ * a channel on which one is unacknowledged for half an hour.
+ */
+const MAX_HOLD_MS = 600_000
+
+/**
+ * Handles each message of a queue once. Its id is the property `messageId`, unless `id` says otherwise. A delay costs no
+ * delivery: the message stays where it is, and counts towards `concurrency` until it is done.
+ *
+ * @throws InvalidOptionError
+ */
+export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
+  idempotency: Deduplicating<Tx>,
+  { channel, queue, deadLetters, operation = queue, ...options }: RabbitOptions<Body, InTransaction>,
+  handler: MessageHandler<RabbitMessage, Body, Tx, InTransaction>,
+): Promise<Consuming> {
+  const at = createConsumer(idempotency, operation, options, handler)
+  const { exchange, routingKey } = readDeadLetters(deadLetters, queue)
+  const closing = new AbortController()
+  const unroutable = new Set<unknown>()
+  const letGo = AbortSignal.any([at.stopping, closing.signal])
+
+  function deliveryOf(message: RabbitMessage, tries: number, receivedAt: number): Delivery<RabbitMessage> {
+    const { messageId, headers = {} } = message.properties
+    return {
+      message,
+      body: message.content,
+      messageId: typeof messageId === 'string' ? messageId : undefined,
+      deliveries: countOf(message) + tries,
+      isRedriven: headers[REASON_HEADER] !== undefined,
+      async ack() {
+        channel.ack(message as never)
+      },
+      async redeliver(delayMs) {
+        await sleep(delayMs, letGo)
+        // an unacknowledged message of a closed channel is in its queue again
+        if (closing.signal.aborted) return
+        const isHeldLong = performance.now() - receivedAt > MAX_HOLD_MS
+        if (at.stopping.aborted || isHeldLong) channel.nack(message as never, false, true)
+        else await at.consume(deliveryOf(message, tries + 1, receivedAt))
+      },
+      deadLetter: (letter) => publishDeadLetter(message, letter),
+    }
+  }
+
+  /** A message that no queue takes is confirmed as well, having been returned before. */
+  function publishDeadLetter(message: RabbitMessage, letter: DeadLetter): Promise<void> {
+    const mark = randomUUID()
+    const { exchange: from, routingKey: key } = message.fields
+    const headers = {
+      ...message.properties.headers,
+      ...deadLetterHeaders(operation, letter),
+      'retryproof-exchange': from,
+      'retryproof-routing-key': key,
+      [MARK]: mark,
+    }
+    // its time to live, and whose it was, were those of the message
+    const { expiration: _, userId: __, ...properties } = message.properties as Record<string, unknown>
+    const asked = { ...properties, headers, persistent: true, mandatory: true }
+    return new Promise((resolve, reject) => {
+      const stop = () => reject(new Error('The channel closed before the dead letter was confirmed.'))
+      closing.signal.addEventListener('abort', stop, { once: true })
+      channel.publish(exchange, routingKey, message.content as never, asked, (error) => {
+        closing.signal.removeEventListener('abort', stop)
+        if (error) reject(error)
+        else if (unroutable.delete(mark)) reject(new Error(`No queue takes the dead letters of '${queue}'.`))
+        else resolve()
+      })
+    })
+  }
+
+  const onMessage = (message: RabbitMessage | null) => {
+    if (message) void at.consume(deliveryOf(message, 0, performance.now()))
+    else finish.reject(new Error(`RabbitMQ ended the consumer of '${queue}': was the queue deleted?`))
+  }
+  let finish: { resolve(): void; reject(error: Error): void } = { resolve: () => {}, reject: () => {} }
+  const closed = new Promise<void>((resolve, reject) => {
+    finish = { resolve, reject }
+  })
+  let reason: unknown
+  channel.on('error', (error: unknown) => {
+    reason = error
+  })
+  channel.on('close', () => {
+    closing.abort()
+    if (at.stopping.aborted) finish.resolve()
+    else finish.reject(new Error(`The channel of the consumer of '${queue}' closed.`, { cause: reason }))
+  })
+  channel.on('return', (message: RabbitMessage) => unroutable.add(message.properties.headers?.[MARK]))
+  await channel.prefetch(at.concurrency)
+  const { consumerTag } = await channel.consume(queue, onMessage)
+
+  return {
+    closed,
+    async drain(drainOptions) {
+      const cancelled = closing.signal.aborted ? Promise.resolve() : channel.cancel(consumerTag)
+      const drained = await at.drain(drainOptions, cancelled)
+      finish.resolve()
+      return drained
+    },
+  }
+}
+
+const MARK = 'retryproof-mark'
+
+function countOf({ properties, fields }: RabbitMessage): number {
+  // quorum queues count; classic ones only say that there was another
+  const count = properties.headers?.['x-delivery-count']
+  return typeof count === 'number' ? count + 1 : fields.redelivered ? 2 : 1
+}
+
+function readDeadLetters(deadLetters: RabbitOptions<unknown, boolean>['deadLetters'], queue: string) {
+  const { exchange, routingKey } = Object(deadLetters) as Partial<RabbitOptions<unknown, boolean>['deadLetters']>
+  if (typeof exchange !== 'string' || typeof routingKey !== 'string') {
+    throw new InvalidOptionError('deadLetters', 'must be { exchange, routingKey } of a queue for them')
+  }
+  if (exchange === '' && routingKey === queue) {
+    throw new InvalidOptionError('deadLetters', 'must not lead to the queue itself: they would go round')
+  }
+  return { exchange, routingKey }
+}

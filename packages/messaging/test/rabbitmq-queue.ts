@@ -1,0 +1,53 @@
+/** Queues of RabbitMQ for the suite. */
+import { randomBytes } from 'node:crypto'
+import type { TestLetter, TestQueue } from '@retryproof/conformance/messaging'
+import { connect, type GetMessage } from 'amqplib'
+import { REASON_HEADER } from '../src/index.ts'
+import { consume } from '../src/rabbitmq.ts'
+
+export async function openRabbitQueue(url: string, type: 'quorum' | 'classic'): Promise<TestQueue> {
+  const queue = `suite-${randomBytes(6).toString('hex')}`
+  const dead = `${queue}-dead`
+  const connection = await connect(url)
+  connection.on('error', () => {})
+  const channel = await connection.createConfirmChannel()
+  await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': type } })
+  await channel.assertQueue(dead, { durable: true })
+  const letters: (TestLetter & { readonly message: GetMessage })[] = []
+  let cut = async () => {}
+
+  return {
+    async publish({ id, body }) {
+      channel.sendToQueue(queue, Buffer.from(body), { persistent: true, ...(id !== undefined && { messageId: id }) })
+      await channel.waitForConfirms()
+    },
+    async consume(idempotency, options, handler) {
+      const own = await connection.createConfirmChannel()
+      own.on('error', () => {})
+      cut = async () => {
+        await own.close()
+      }
+      const deadLetters = { exchange: '', routingKey: dead }
+      return consume(idempotency, { ...options, channel: own, queue, deadLetters } as never, handler as never)
+    },
+    cut: () => cut(),
+    async deadLetters() {
+      for (;;) {
+        const message = await channel.get(dead, { noAck: true })
+        if (!message) return letters
+        const reason = message.properties.headers?.[REASON_HEADER]
+        letters.push({ body: message.content.toString(), reason: reason && String(reason), message })
+      }
+    },
+    async redrive(letter) {
+      const { message } = letter as (typeof letters)[number]
+      channel.sendToQueue(queue, message.content, { ...message.properties, persistent: true })
+      await channel.waitForConfirms()
+    },
+    async close() {
+      await channel.deleteQueue(queue)
+      await channel.deleteQueue(dead)
+      await connection.close()
+    },
+  }
+}

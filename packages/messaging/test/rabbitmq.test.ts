@@ -1,0 +1,16 @@
+import { describeConsumer } from '@retryproof/conformance/messaging'
+import { memoryStore } from '@retryproof/memory'
+import { service } from '../../../scripts/services.mjs'
+import { openPostgres } from './postgres.ts'
+import { openRabbitQueue } from './rabbitmq-queue.ts'
+
+const rabbitmq = await service('rabbitmq')
+const store = (await openPostgres()) ?? memoryStore()
+
+for (const type of ['classic', 'quorum'] as const) {
+  describeConsumer(`${rabbitmq.title}, a ${type} queue`, {
+    open: () => openRabbitQueue(rabbitmq.url, type),
+    store,
+    lacks: { visibility: 'RabbitMQ waits as long as the connection lives' },
+  })
+}
