@@ -52,17 +52,17 @@ const body = fc.oneof(
   fc.constantFrom('['.repeat(5_000), `${'['.repeat(3_000)}${']'.repeat(3_000)}`).map((text) => Buffer.from(text)),
 )
 
-const fuzzed = fc.record({
+export const fuzzed = fc.record({
   keys: fc.oneof({ weight: 8, arbitrary: fc.tuple(key) }, { weight: 1, arbitrary: fc.array(key, { maxLength: 3 }) }),
   type: contentType,
   encoding: fc.option(fc.oneof(fc.constantFrom('gzip', 'identity', 'br'), fieldValue), { nil: undefined }),
   body,
 })
 
-type Fuzzed = typeof fuzzed extends fc.Arbitrary<infer Value> ? Value : never
+export type Fuzzed = typeof fuzzed extends fc.Arbitrary<infer Value> ? Value : never
 
 /** Written by hand, so that nothing between the fuzz and the server makes it proper. */
-function bytesOf({ keys, type, encoding, body: content }: Fuzzed, id: string): Buffer {
+export function bytesOf({ keys, type, encoding, body: content }: Fuzzed, id: string): Buffer {
   const head = [
     'POST /mine HTTP/1.1',
     'Host: a',

@@ -51,6 +51,16 @@ export const replayChecks: readonly BindingCheck[] = [
   same('what was written in pieces', '/pieces', 200, { peers: ['IDJ 6', 'NI 7'] }),
   same('a refusal', '/refusal', 402, { peers: ['NI 9'] }),
   {
+    id: 'replay-serialized',
+    title: 'what the serialization of an answer hides is hidden in its replay, and not recorded',
+    peers: ['IDJ 7'],
+    run: async (client) => {
+      const [, again] = await assertReplayed(client, '/serialized')
+      assert.equal(again.body.toString(), '{"id":1}')
+      assert.equal((await client.told('passwordHash')).isTold, false)
+    },
+  },
+  {
     id: 'replay-recorded-first',
     title: 'an answer is recorded before its last byte leaves, however slow the store is',
     peers: ['IDJ 15'],

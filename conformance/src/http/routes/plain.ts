@@ -27,6 +27,10 @@ export const plainRoutes: readonly RouteDescription[] = [
     headers: [['Content-Type', 'text/plain']],
     body: { chunks: chunksOf([utf8.encode('one '), utf8.encode('two '), utf8.encode(`run ${runs}`)]) },
   })),
+  answers('/serialized', (runs) => ({
+    status: 201,
+    body: { json: { id: runs, passwordHash: 'hunter2', toJSON: () => ({ id: runs }) } },
+  })),
   answers('/raw', (runs) => ({
     status: 201,
     headers: [['Content-Type', 'text/plain']],
