@@ -9,7 +9,7 @@ import type { Mode } from './messages.ts'
 export interface Pauses {
   beforeEffect(): Promise<void>
   afterEffect(made: boolean): Promise<void>
-  afterEffectAtOnce(made: boolean): void
+  afterEffectAtOnce(): void
 }
 
 export interface Charged {
@@ -70,7 +70,7 @@ export function openCharging<Tx>(
       (tx) => {
         const effect = effectOf()
         void insert(tx, effect)
-        pauses.afterEffectAtOnce(true)
+        pauses.afterEffectAtOnce()
         return effect.value
       },
       { mode },

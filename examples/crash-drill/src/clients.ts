@@ -1,6 +1,6 @@
 /** The clients of a drill: each sends its key until it is answered, by whichever worker is free. */
 import { hire, type Worker } from './crew.ts'
-import type { Job, Mode, Reply, Request } from './messages.ts'
+import type { Job, Mode, Reply, Request, Stage } from './messages.ts'
 
 /** What the clients of a mode were told, and what happened on the way. */
 export interface Told {
@@ -39,7 +39,7 @@ interface Delivery {
   readonly notBefore: number
 }
 
-/** Every other kill strikes right after an effect, the others at any moment of a call. */
+/** Every other kill strikes right after an effect, the others at any moment of a call, or before the answer to it. */
 export async function runClients({
   job,
   modes,
@@ -87,7 +87,7 @@ export async function runClients({
         const { mode, key } = delivery
         const id = ++lastId
         const aim = plan.aimAt(worker, mode, id)
-        worker.send({ id, mode, key, linger: aim === 'after the effect' })
+        worker.send({ id, mode, key, linger: aim === 'any moment' ? undefined : aim })
         if (aim === 'any moment') setTimeout(worker.kill, Math.random() * 15)
       }
     }
@@ -95,14 +95,15 @@ export async function runClients({
 
   function replied(worker: Worker, { mode, key }: Request, reply: Exclude<Reply, { kind: 'ready' }>): void {
     const counts = toldOf(mode)
-    const isTarget = plan.isTarget(worker, reply.id)
     switch (reply.kind) {
       case 'problem':
         fail(new Error(reply.message))
         return
-      case 'effect':
-        if (!reply.made) counts.refused++
-        if (isTarget) worker.kill()
+      case 'lingers':
+        worker.kill()
+        return
+      case 'refused':
+        counts.refused++
         return
       case 'again':
         waiting.push({ mode, key, notBefore: performance.now() + 10 + Math.random() * 40 })
@@ -115,8 +116,8 @@ export async function runClients({
         counts.values.set(key, (counts.values.get(key) ?? new Set()).add(reply.value))
         left--
     }
-    // it had no effect to be killed after
-    if (isTarget) plan.aimAgain(worker, mode)
+    // it came to its end without the stage at which it was to be killed
+    if (plan.isTarget(worker, reply.id)) plan.aimAgain(worker, mode)
     if (left === 0) finish()
   }
 
@@ -132,29 +133,33 @@ export async function runClients({
 
 const nothingYet = (): Told => ({ values: new Map(), unknown: new Set(), kills: 0, cut: 0, refused: 0 })
 
+type Aim = Stage | 'any moment'
+
+const aimsInTurn: readonly Aim[] = ['after the effect', 'any moment', 'after the effect', 'before the answer']
+
 /** Spreads the kills over the calls of each mode, and a few more, since the last ones may come too late. */
 function createKillPlan(kills: number, calls: number) {
   const interval = Math.max(1, Math.floor(calls / (kills * 1.3)))
   const handed = new Map<Mode, number>()
   const aims = new Map<Mode, number>()
-  const targets = new Map<Worker, { readonly mode: Mode; readonly id: number; readonly linger: boolean }>()
+  const targets = new Map<Worker, { readonly mode: Mode; readonly id: number; readonly aim: Aim | undefined }>()
   const add = (counts: Map<Mode, number>, mode: Mode, by: number) => {
     const count = (counts.get(mode) ?? 0) + by
     counts.set(mode, count)
     return count
   }
   return {
-    aimAt(worker: Worker, mode: Mode, id: number): 'after the effect' | 'any moment' | undefined {
+    aimAt(worker: Worker, mode: Mode, id: number): Aim | undefined {
       const before = aims.get(mode) ?? 0
       if (before * interval >= add(handed, mode, 1) || before >= kills * 1.1 || targets.has(worker)) return undefined
       add(aims, mode, 1)
-      const linger = before % 2 === 0
-      targets.set(worker, { mode, id, linger })
-      return linger ? 'after the effect' : 'any moment'
+      const aim = aimsInTurn[before % aimsInTurn.length]
+      targets.set(worker, { mode, id, aim })
+      return aim
     },
     isTarget(worker: Worker, id: number): boolean {
       const target = targets.get(worker)
-      return target?.id === id && target.linger
+      return target?.id === id && target.aim !== 'any moment'
     },
     aimAgain(worker: Worker, mode: Mode): void {
       targets.delete(worker)

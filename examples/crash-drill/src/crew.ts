@@ -1,8 +1,8 @@
 /** Workers: processes with one in reserve, so that whoever is killed is soon replaced. */
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { bundled } from './bundle.ts'
 import type { Job, Reply, Request } from './messages.ts'
+import { onReply, send, startWorker } from './worker-process.ts'
 
 export interface Worker {
   /** What it was given and has not answered. */
@@ -28,37 +28,31 @@ export interface CrewEvents {
 }
 
 export async function hire(job: Job, size: number, events: CrewEvents): Promise<Crew> {
-  const file = await bundled('worker')
   const workers = new Set<Worker>()
   const reserve: Worker[] = []
   const processes = new Set<ChildProcess>()
   let dismissed = false
-  const killAll = () => {
-    for (const child of processes) child.kill('SIGKILL')
-  }
-  process.on('exit', killAll)
 
-  function start(): void {
+  async function start(): Promise<void> {
     const calls = new Map<number, Request>()
-    const child = fork(file, { execArgv: [], env: { ...process.env, JOB: JSON.stringify(job) } })
+    const child = await startWorker(job)
     processes.add(child)
     const worker: Worker = {
       calls,
       send(request) {
         calls.set(request.id, request)
-        // whether it arrives is told by its answer, or by the end of the process
-        child.send(request, () => {})
+        send(child, request)
       },
       kill: () => void child.kill('SIGKILL'),
     }
-    child.on('message', (reply: Reply) => {
+    onReply(child, (reply) => {
       if (dismissed) return
       if (reply.kind === 'ready') {
         join(worker)
         return
       }
       const request = calls.get(reply.id)
-      if (reply.kind !== 'effect') calls.delete(reply.id)
+      if (reply.kind !== 'lingers' && reply.kind !== 'refused') calls.delete(reply.id)
       if (request) events.replied(worker, request, reply)
     })
     child.on('exit', (code, signal) => {
@@ -68,7 +62,7 @@ export async function hire(job: Job, size: number, events: CrewEvents): Promise<
       workers.delete(worker)
       const next = reserve.shift()
       if (next) join(next)
-      start()
+      void start()
       events.died(worker)
     })
   }
@@ -78,14 +72,13 @@ export async function hire(job: Job, size: number, events: CrewEvents): Promise<
     else reserve.push(worker)
   }
 
-  for (let i = 0; i <= size; i++) start()
+  await Promise.all(Array.from({ length: size + 1 }, start))
   return {
     workers,
     async dismiss() {
       dismissed = true
-      process.off('exit', killAll)
       const gone = [...processes].map((child) => once(child, 'exit'))
-      killAll()
+      for (const child of processes) child.kill('SIGKILL')
       await Promise.all(gone)
     },
   }

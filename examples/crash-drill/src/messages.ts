@@ -12,21 +12,33 @@ export interface Job {
   readonly leaseMs: number
 }
 
-/** `linger`: stand still between the effect and its settling, there to be killed. */
+/** Where a call can be made to stand still, there to be killed. */
+export type Stage = 'before the call' | 'after the effect' | 'before the answer'
+
 export interface Request {
   readonly id: number
   readonly mode: Mode
   readonly key: string
-  readonly linger: boolean
+  readonly linger?: Stage | undefined
+}
+
+/** Lets a call that stands still go on. */
+export interface Resumption {
+  readonly resume: number
 }
 
 export type Reply =
   | { readonly kind: 'ready' }
-  /** The effect is made (or was refused: `made` is false), and nothing is settled yet. */
-  | { readonly kind: 'effect'; readonly id: number; readonly made: boolean }
+  /** It stands still here. */
+  | { readonly kind: 'lingers'; readonly id: number }
+  /** The downstream had the effect already, and refused it. */
+  | { readonly kind: 'refused'; readonly id: number }
   | { readonly kind: 'answer'; readonly id: number; readonly value: string; readonly attempt: number }
   /** A client sends it again. */
   | { readonly kind: 'again'; readonly id: number; readonly code: string }
   | { readonly kind: 'unknown'; readonly id: number }
   /** What no call should come to. */
   | { readonly kind: 'problem'; readonly id: number; readonly message: string }
+
+/** What comes of a call. */
+export type Answer = Exclude<Reply, { kind: 'ready' | 'lingers' | 'refused' }>

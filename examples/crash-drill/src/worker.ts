@@ -4,7 +4,7 @@ import { IdempotencyError } from '@retryproof/core'
 import { openBackend } from './backends.ts'
 import { openCharging } from './charging.ts'
 import { openDownstream } from './downstream.ts'
-import type { Job, Reply, Request } from './messages.ts'
+import type { Job, Reply, Request, Resumption, Stage } from './messages.ts'
 
 const job: Job = JSON.parse(process.env.JOB ?? '')
 const backend = await openBackend(job.place)
@@ -15,24 +15,39 @@ const LINGER_MS = 10_000
 /** A client sends these again; anything else is news. */
 const passing = ['IN_PROGRESS', 'LEASE_LOST', 'STORE_UNAVAILABLE', 'TRANSACTION_CONFLICT']
 
-process.on('message', (request: Request) => void serve(request))
+const lingering = new Map<number, () => void>()
+
+process.on('message', (message: Request | Resumption) => {
+  if ('resume' in message) lingering.get(message.resume)?.()
+  else void serve(message)
+})
 process.on('disconnect', () => process.exit())
 tell({ kind: 'ready' })
 
 async function serve({ id, mode, key, linger }: Request): Promise<void> {
   const moment = () => Math.random() * 6
+  async function pass(stage: Stage): Promise<void> {
+    if (linger !== stage) return
+    const resumed = new Promise<void>((resolve) => lingering.set(id, resolve))
+    tell({ kind: 'lingers', id })
+    await resumed
+  }
   try {
+    await pass('before the call')
     const { value, attempt } = await charge(mode, key, {
       beforeEffect: () => sleep(moment()),
       async afterEffect(made) {
-        tell({ kind: 'effect', id, made })
-        await sleep(linger ? LINGER_MS : moment())
+        if (!made) tell({ kind: 'refused', id })
+        await pass('after the effect')
+        await sleep(moment())
       },
-      afterEffectAtOnce(made) {
-        tell({ kind: 'effect', id, made })
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, linger ? LINGER_MS : 1)
+      afterEffectAtOnce() {
+        const isToLinger = linger === 'after the effect'
+        if (isToLinger) tell({ kind: 'lingers', id })
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, isToLinger ? LINGER_MS : 1)
       },
     })
+    await pass('before the answer')
     tell({ kind: 'answer', id, value, attempt })
   } catch (error) {
     tell(replyTo(id, error))
