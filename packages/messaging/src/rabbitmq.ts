@@ -19,12 +19,20 @@ export interface RabbitMessage {
 /** A confirm channel, as `connection.createConfirmChannel()` of amqplib gives it. */
 export interface RabbitChannel {
   prefetch(count: number): Promise<unknown>
-  consume(queue: string, onMessage: (message: never) => void): Promise<{ readonly consumerTag: string }>
+  consume(queue: string, onMessage: (message: RabbitMessage | null) => void): Promise<{ readonly consumerTag: string }>
   cancel(consumerTag: string): Promise<unknown>
-  ack(message: never): void
-  nack(message: never, allUpTo: boolean, requeue: boolean): void
-  publish(exchange: string, key: string, content: never, options: object, confirmed: (error: unknown) => void): boolean
-  on(event: 'return' | 'close' | 'error', listener: (told: never) => void): unknown
+  ack(message: RabbitMessage): void
+  nack(message: RabbitMessage, allUpTo: boolean, requeue: boolean): void
+  publish(
+    exchange: string,
+    key: string,
+    content: Uint8Array,
+    options: object,
+    confirmed: (error: unknown) => void,
+  ): boolean
+  on(event: 'close', listener: () => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'return', listener: (message: RabbitMessage) => void): unknown
 }
 
 export interface RabbitOptions<Body, InTransaction extends boolean>
@@ -70,14 +78,14 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
       deliveries: countOf(message) + tries,
       isRedriven: headers[REASON_HEADER] !== undefined,
       async ack() {
-        channel.ack(message as never)
+        channel.ack(message)
       },
       async redeliver(delayMs) {
         await sleep(delayMs, letGo)
         // an unacknowledged message of a closed channel is in its queue again
         if (closing.signal.aborted) return
         const isHeldLong = performance.now() - receivedAt > MAX_HOLD_MS
-        if (at.stopping.aborted || isHeldLong) channel.nack(message as never, false, true)
+        if (at.stopping.aborted || isHeldLong) channel.nack(message, false, true)
         else await at.consume(deliveryOf(message, tries + 1, receivedAt))
       },
       deadLetter: (letter) => publishDeadLetter(message, letter),
@@ -101,7 +109,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     return new Promise((resolve, reject) => {
       const stop = () => reject(new Error('The channel closed before the dead letter was confirmed.'))
       closing.signal.addEventListener('abort', stop, { once: true })
-      channel.publish(exchange, routingKey, message.content as never, asked, (error) => {
+      channel.publish(exchange, routingKey, message.content, asked, (error) => {
         closing.signal.removeEventListener('abort', stop)
         if (error) reject(error)
         else if (unroutable.delete(mark)) reject(new Error(`No queue takes the dead letters of '${queue}'.`))
@@ -119,7 +127,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     finish = { resolve, reject }
   })
   let reason: unknown
-  channel.on('error', (error: unknown) => {
+  channel.on('error', (error) => {
     reason = error
   })
   channel.on('close', () => {
@@ -127,7 +135,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     if (at.stopping.aborted) finish.resolve()
     else finish.reject(new Error(`The channel of the consumer of '${queue}' closed.`, { cause: reason }))
   })
-  channel.on('return', (message: RabbitMessage) => unroutable.add(message.properties.headers?.[MARK]))
+  channel.on('return', (message) => unroutable.add(message.properties.headers?.[MARK]))
   await channel.prefetch(at.concurrency)
   const { consumerTag } = await channel.consume(queue, onMessage)
 

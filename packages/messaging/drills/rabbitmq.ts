@@ -1,0 +1,4 @@
+/** `npm run drills -- rabbitmq` */
+import { fullDrill } from '../test/drill/full-drill.ts'
+
+await fullDrill('rabbitmq')
