@@ -80,7 +80,7 @@ describe.skipIf(missing)('a server of its own', () => {
   }, 400_000)
 })
 
-describe.skipIf(missing)('three nodes', () => {
+describe.skipIf(missing)('C-12 three nodes', () => {
   test('SIGKILL of the primary under load: no acknowledged result is lost, no token falls', async () => {
     const report = await failoverDrill(1, 100, () => {})
     process.stdout.write(`mongodb failover: ${JSON.stringify(report)}\n`)

@@ -76,7 +76,7 @@ for (const { title, url } of await services('mongodb')) {
       })
     }
 
-    test('`transaction` runs the work again after a conflict, and what it did first is gone', async () => {
+    test('C-18 `transaction` runs the work again after a conflict, and what it did first is gone', async () => {
       const key = freshKey()
       const { token } = await store.begin(key, claimOf('a'))
       let bodies = 0

@@ -5,7 +5,7 @@ import { unknownCommitDrill } from '../drills/unknown-commit.ts'
 import { onEachServer } from './fixtures.ts'
 
 await onEachServer(({ title, url, version }) => {
-  test(`COMMITs that are lost, with or without effect: one payment for each key (${title})`, {
+  test(`C-11 COMMITs that are lost, with or without effect: one payment for each key (${title})`, {
     timeout: 120_000,
   }, async () => {
     const { wrong, failures, fates } = await unknownCommitDrill(url, 24)

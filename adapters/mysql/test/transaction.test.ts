@@ -151,7 +151,7 @@ await onEachServer(({ title, url, version }) =>
       expect(await fixture.store.get(key)).toBeNull()
     })
 
-    test('a deadlock in a statement of the caller is a conflict, and what it wraps makes no difference', async () => {
+    test('C-18 a deadlock in a statement of the caller is a conflict, and what it wraps makes no difference', async () => {
       const both = meeting(2)
       const cross = (first: number, second: number) =>
         fixture.store.transaction(async (tx) => {

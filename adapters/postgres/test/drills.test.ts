@@ -9,7 +9,7 @@ test('what was acknowledged outlives SIGKILL of the server', { timeout: 120_000 
   expect(report.acknowledged).toBeGreaterThanOrEqual(200)
 })
 
-test('each key has one effect, whatever becomes of COMMIT and its answer', { timeout: 120_000 }, async () => {
+test('C-11 each key has one effect, whatever becomes of COMMIT and its answer', { timeout: 120_000 }, async () => {
   const report = await unknownCommitDrill(30)
   expect(report.wrong).toBe(0)
   expect(report.committed).toBeGreaterThan(0)

@@ -109,7 +109,7 @@ for (const { title, url: server } of await services('postgres')) {
       expect(await store.get('not in a transaction')).toBeNull()
     })
 
-    test('a deadlock rolls one of two transactions back, and is no matter of isolation', async () => {
+    test('C-18 a deadlock rolls one of two transactions back, and is no matter of isolation', async () => {
       const { store } = fixture
       const [a, b] = await Promise.all([store.begin('deadlock a', claim()), store.begin('deadlock b', claim())])
       const [hasA, hasB] = [gate(), gate()]

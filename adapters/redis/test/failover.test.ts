@@ -4,7 +4,7 @@ import { failover } from '../drills/failover.ts'
 
 const missing = await unavailable('redis')
 
-describe.skipIf(missing)('a primary that is killed under load', () => {
+describe.skipIf(missing)('C-12 a primary that is killed under load', () => {
   const kept = { tokensFell: 0, staleAccepted: 0 }
 
   test.concurrent('a Sentinel failover that loses acknowledged writes', { timeout: 120_000 }, async () => {

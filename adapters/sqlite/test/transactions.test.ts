@@ -114,7 +114,7 @@ describe('bind', () => {
     expect(await store.get('k')).toBeNull()
   })
 
-  test('fails as a conflict where the transaction reads an older snapshot, instead of answering from it', async () => {
+  test('C-18 fails as a conflict where the transaction reads an older snapshot, instead of answering from it', async () => {
     const { database, file, store } = await shop()
     const { token } = await store.begin('k', claim())
     database.exec('BEGIN')

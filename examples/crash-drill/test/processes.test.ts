@@ -22,6 +22,8 @@ for (const target of targets) {
       opened = await openPlace(target)
       backend = await openBackend(opened.place)
       await backend.prepare()
+      // it is made here: where several make it at once, SQLite refuses some of them
+      openDownstream(opened.place).close()
     }, 60_000)
     afterAll(async () => {
       await backend.close()
@@ -46,7 +48,8 @@ for (const target of targets) {
         await gone
       }
       onTestFinished(end)
-      await ready
+      const died = gone.then(() => Promise.reject(new Error('A worker ended before it was ready.')))
+      await Promise.race([ready, died])
       return {
         end,
         signal: (signal: NodeJS.Signals) => child.kill(signal),

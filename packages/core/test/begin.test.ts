@@ -17,7 +17,7 @@ async function inTime<T>(outcome: Promise<T>): Promise<T> {
 }
 
 test.each(['reply lost', 'driver error', 'thrown at once', 'refused'] as const)(
-  '%s: the same begin is sent again, and the handler runs once',
+  'C-02 %s: the same begin is sent again, and the handler runs once',
   async (fate) => {
     const { idempotency, store, events } = testbed()
     store.next('begin', fate, fate)

@@ -116,7 +116,7 @@ describe('the heartbeat', () => {
 })
 
 describe('the deadline', () => {
-  test('the signal aborts when the store cannot be reached for a lease, counted from before the begin was sent', async () => {
+  test('C-09 the signal aborts when the store cannot be reached for a lease, counted from before the begin was sent', async () => {
     const bed = testbed({ lease: '30s' })
     bed.store.next('begin', { after: new Promise((resolve) => setTimeout(resolve, 4000)) })
     const holding = hold(bed)

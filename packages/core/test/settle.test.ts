@@ -55,7 +55,7 @@ describe('handBack', () => {
   })
 })
 
-describe('a value that cannot be replayed is done all the same, and never runs again', () => {
+describe('C-14 a value that cannot be replayed is done all the same, and never runs again', () => {
   const loop: { self?: unknown } = {}
   loop.self = loop
   test.each<[string, () => unknown, string]>([
@@ -165,7 +165,7 @@ describe('a record that cannot be read', () => {
   })
 })
 
-describe('a store that fails while a result is recorded', () => {
+describe('C-10 a store that fails while a result is recorded', () => {
   test.each<Fate>(['refused', 'reply lost', 'driver error', 'thrown at once'])(
     '%s: the settling is repeated with the same token, and the caller waits for it',
     async (fate) => {

@@ -28,7 +28,7 @@ function open() {
   }
 }
 
-test.each([0, 1, 2, 3])('killed after step %i: each step is taken once, in order', async (survived) => {
+test.each([0, 1, 2, 3])('C-13 killed after step %i: each step is taken once, in order', async (survived) => {
   const { idempotency, crash } = open()
   const names = ['reserve', 'charge', 'ship']
   const effects: string[] = []

@@ -109,7 +109,7 @@ test('where takeovers are parked, a throw leaves the outcome unknown too, unless
   expect(await codeOf(idempotency.run(call, () => 'ran'))).toBe('OUTCOME_UNKNOWN')
 })
 
-test('after maxAttempts an operation that keeps failing is poisoned, for good and for everybody', async () => {
+test('C-16 after maxAttempts an operation that keeps failing is poisoned, for good and for everybody', async () => {
   const { idempotency } = setUp({ maxAttempts: 2 })
   const handler = vi.fn(() => Promise.reject(new Error('no')))
   for (let attempt = 1; attempt <= 2; attempt++) expect(await codeOf(idempotency.run(call, handler))).toBe('no')
@@ -118,7 +118,7 @@ test('after maxAttempts an operation that keeps failing is poisoned, for good an
   expect(handler).toHaveBeenCalledTimes(2)
 })
 
-test('after maxAttempts an operation whose last attempt was interrupted is parked', async () => {
+test('C-16 after maxAttempts an operation whose last attempt was interrupted is parked', async () => {
   const { idempotency, die } = setUp({ maxAttempts: 1 })
   await die()
   expect(await codeOf(idempotency.run(call, () => 'ran'))).toBe('OUTCOME_UNKNOWN')

@@ -51,7 +51,7 @@ test('what the handler throws or hands back is its caller’s alone', async () =
   expect(await idempotency.run(call, () => handBack(1))).toMatchObject({ value: 1, recorded: false })
 })
 
-test('reject is the default, and can be said for one operation', async () => {
+test('C-08 reject is the default, and can be said for one operation', async () => {
   const { idempotency } = setUp()
   const handler = vi.fn()
   const strict = idempotency.operation('charge', { onStoreUnavailable: 'reject' })

@@ -44,7 +44,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 
 const arbitraryPieces = fc.array(fc.uint8Array({ maxLength: 6 }), { maxLength: 8 })
 
-describe('a body', () => {
+describe('C-15 a body', () => {
   it('is whole up to its limit, and passes beyond it, with all its bytes', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryPieces, fc.boolean(), async (pieces, whole) => {

@@ -1,0 +1,52 @@
+/** Keys that expire and are begun again all the time, while several purge as early as they may. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Backend, openBackend } from '../src/backends.ts'
+import { type OpenedPlace, openPlace, targets } from './targets.ts'
+
+const ROUNDS = 60
+
+for (const target of targets) {
+  // Redis removes what has expired by itself: there is nothing to call
+  if (target.backend === 'redis') continue
+  describe.skipIf(target.missing)(`a purge storm on ${target.backend}`, () => {
+    let opened: OpenedPlace
+    let backend: Backend
+    beforeAll(async () => {
+      opened = await openPlace(target)
+      backend = await openBackend(opened.place)
+      await backend.prepare()
+    }, 60_000)
+    afterAll(async () => {
+      await backend.close()
+      await opened.close()
+    })
+
+    test('C-17 no token comes twice, nothing live is lost, and what expired is gone', { timeout: 30_000 }, async () => {
+      const { store } = backend
+      const claim = { owner: 'o', fingerprint: 'f', leaseMs: 0, retentionMs: 600_000 }
+      const live = await store.begin('storm.live.0', { ...claim, leaseMs: 600_000 })
+      let storming = true
+      let purged = 0
+      async function purge(): Promise<void> {
+        while (storming) purged += (await store.purge?.({ limit: 3, graceMs: 0 })) ?? 0
+      }
+      async function beginAgain(key: string): Promise<number[]> {
+        const tokens: number[] = []
+        for (let round = 0; round < ROUNDS; round++) {
+          const owner = `${key} ${round}`
+          const { outcome, token } = await store.begin(key, { ...claim, owner, retentionMs: 0 })
+          expect(outcome).toBe('acquired')
+          tokens.push(token)
+        }
+        return tokens
+      }
+      const purging = [purge(), purge()]
+      const all = await Promise.all(['storm.a.1', 'storm.b.2', 'storm.c.3'].map(beginAgain))
+      storming = false
+      await Promise.all(purging)
+      for (const tokens of all) expect(tokens).toEqual([...new Set(tokens)].toSorted((a, b) => a - b))
+      expect(purged).toBeGreaterThan(0)
+      expect(await store.get('storm.live.0')).toMatchObject({ token: live.token, state: 'in_progress' })
+    })
+  })
+}
