@@ -67,7 +67,7 @@ export const handlingChecks: readonly ConsumerCheck[] = [
       await bench.publish(order('a'))
       await bench.until('the first runs', () => bench.runs.length === 1)
       // another consumer: some brokers give one consumer one message after the other
-      await bench.start()
+      if (!bench.harness.isOrdered) await bench.start()
       await bench.publish(order('a'))
       // where order is kept within a partition, the duplicate waits behind the first
       if (!bench.harness.isOrdered) {
