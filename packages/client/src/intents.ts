@@ -1,0 +1,70 @@
+/** The key of an intent, from its first request until its time is over. */
+import { IntentChangedError, IntentExpiredError, StorageError } from './errors.ts'
+import type { ReadOptions } from './options.ts'
+
+/** What stands in a storage: `<key>.<digest>.<when minted, ms>.<open or done>`. */
+interface Entry {
+  readonly key: string
+  readonly digest: string
+  readonly mintedAt: number
+  readonly done: boolean
+}
+
+export interface Intents {
+  /**
+   * The key to send, kept before anything is sent.
+   *
+   * @throws IntentChangedError, IntentExpiredError, StorageError
+   */
+  keyFor(intent: string, digest: string): Promise<string>
+  /** The server has decided, and goes on saying so: the key stays, so that nobody sends it as something new. */
+  markDone(intent: string, key: string): Promise<void>
+  /** Forgets the intent; with a key, only if it still has that one. */
+  drop(intent: string, key?: string): Promise<void>
+}
+
+/** A clock that was set back by more than this says nothing about how old a key is. */
+const TOLERANCE_MS = 60_000
+const FORM = /^([\w-]{36})\.([0-9a-f]{64})\.(\d{1,15})\.(open|done)$/
+
+export function createIntents({ storage, prefix, keepForMs }: ReadOptions): Intents {
+  async function keyFor(intent: string, digest: string): Promise<string> {
+    const fresh = write({ key: crypto.randomUUID(), digest, mintedAt: Date.now(), done: false })
+    const kept = await storage.update(prefix + intent, (current) => {
+      const entry = current === null ? null : read(intent, current)
+      return entry?.done && Date.now() - entry.mintedAt >= keepForMs ? fresh : (current ?? fresh)
+    })
+    const entry = read(intent, kept ?? '')
+    const ageMs = Date.now() - entry.mintedAt
+    // while it is open a key that may be too old is not sent; one that is done only gets its answer again
+    if (!entry.done && (ageMs >= keepForMs || ageMs < -TOLERANCE_MS)) throw new IntentExpiredError(intent)
+    if (entry.digest !== digest) throw new IntentChangedError(intent)
+    return entry.key
+  }
+
+  return {
+    keyFor,
+    async markDone(intent, key) {
+      await storage.update(prefix + intent, (current) => {
+        const entry = current === null ? null : read(intent, current)
+        return entry?.key === key ? write({ ...entry, done: true }) : current
+      })
+    },
+    async drop(intent, key) {
+      await storage.update(prefix + intent, (current) =>
+        key === undefined || current?.startsWith(`${key}.`) ? null : current,
+      )
+    },
+  }
+}
+
+function write({ key, digest, mintedAt, done }: Entry): string {
+  return `${key}.${digest}.${mintedAt}.${done ? 'done' : 'open'}`
+}
+
+/** @throws StorageError: it may be a key that was sent, so that a new one would be a second request */
+function read(intent: string, text: string): Entry {
+  const [, key, digest, mintedAt, state] = text.match(FORM) ?? []
+  if (!key || !digest) throw new StorageError(`What is kept for '${intent}' is not ours. Look it up, then cancel it.`)
+  return { key, digest, mintedAt: Number(mintedAt), done: state === 'done' }
+}

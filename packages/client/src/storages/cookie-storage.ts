@@ -1,0 +1,24 @@
+import { lifted } from '../plain-storage.ts'
+import type { IntentStorage } from '../storage.ts'
+
+const DAY_S = 86_400
+
+/** Keeps keys in cookies: shared by all tabs, and by subdomains where `domain` says so. They are sent with each request. */
+export function cookieStorage(options: { readonly domain?: string; readonly path?: string } = {}): IntentStorage {
+  const { domain, path = '/' } = options
+  const where = `; Path=${path}; SameSite=Lax${domain ? `; Domain=${domain}` : ''}`
+  const write = (name: string, value: string, seconds: number) => {
+    const secure = location.protocol === 'https:' ? '; Secure' : ''
+    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API has no synchronous form, and not every browser has it
+    document.cookie = `${encodeURIComponent(name)}=${encodeURIComponent(value)}; Max-Age=${seconds}${where}${secure}`
+  }
+  return lifted(() => ({
+    get(name) {
+      const start = `${encodeURIComponent(name)}=`
+      const found = document.cookie.split('; ').find((cookie) => cookie.startsWith(start))
+      return found === undefined ? null : decodeURIComponent(found.slice(start.length))
+    },
+    set: (name, value) => write(name, value, 30 * DAY_S),
+    remove: (name) => write(name, '', 0),
+  }))
+}

@@ -1,0 +1,14 @@
+import type { IntentStorage } from '../storage.ts'
+
+/** Keeps keys for as long as the page or process lives: retries are safe, a reload is not. */
+export function memoryStorage(): IntentStorage {
+  const entries = new Map<string, string>()
+  return {
+    async update(name, change) {
+      const next = change(entries.get(name) ?? null)
+      if (next === null) entries.delete(name)
+      else entries.set(name, next)
+      return next
+    },
+  }
+}

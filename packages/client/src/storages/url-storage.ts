@@ -1,0 +1,16 @@
+import { lifted } from '../plain-storage.ts'
+import type { IntentStorage } from '../storage.ts'
+
+/** Keeps keys in the address of the page: over reloads, and in a copy of the address. No storage is needed for it. */
+export function urlStorage(): IntentStorage {
+  const change = (edit: (parameters: URLSearchParams) => void) => {
+    const url = new URL(location.href)
+    edit(url.searchParams)
+    history.replaceState(history.state, '', url)
+  }
+  return lifted(() => ({
+    get: (name) => new URL(location.href).searchParams.get(name),
+    set: (name, value) => change((parameters) => parameters.set(name, value)),
+    remove: (name) => change((parameters) => parameters.delete(name)),
+  }))
+}

@@ -1,0 +1,96 @@
+/** One intent has one effect, whatever is lost, late or sent twice, in two tabs and over reloads. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createIdempotentFetch, type IdempotentFetch, memoryStorage, UnreachableError } from '../src/index.ts'
+import { lossyFetch } from '../src/lossy.ts'
+import { createServer } from './server.ts'
+
+const RUNS = Number(process.env.FC_RUNS ?? 300)
+const SEED = process.env.FC_SEED === undefined ? {} : { seed: Number(process.env.FC_SEED) }
+const INTENTS = ['book', 'pen', 'cup'] as const
+type Intent = (typeof INTENTS)[number]
+
+const intent = fc.constantFrom(...INTENTS)
+const tab = fc.constantFrom(0, 1)
+const action = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('click' as const), tab, intent, waits: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('reload' as const), tab }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('done' as const, 'cancel' as const), tab, intent }) },
+)
+const rate = fc.double({ min: 0, max: 0.5, noNaN: true })
+const network = fc.record({
+  loseRequests: rate,
+  loseResponses: rate,
+  duplicate: rate,
+  delay: fc.constantFrom(0, 0, 2),
+  seed: fc.nat(),
+})
+const schedule = fc.record({
+  network,
+  failures: fc.array(fc.boolean()),
+  actions: fc.array(action, { minLength: 1, maxLength: 12 }),
+})
+
+test(`${RUNS} schedules of loss, delay, duplication, reload and clearing`, { timeout: 3_600_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(schedule, async ({ network, failures, actions }) => {
+      const lossy = lossyFetch(network, (...request) => server.fetch(...request))
+      const server = createServer(failures)
+      const storage = memoryStorage()
+      const cleared = new Map<Intent, number>()
+      const open = () => ({
+        client: createIdempotentFetch({ storage, fetch: lossy, retry: { baseMs: 1, maxMs: 2, tries: 6 } }),
+        unload: new AbortController(),
+      })
+      const tabs = [open(), open()]
+      const under: Promise<unknown>[] = []
+
+      async function click(client: IdempotentFetch, intent: Intent, signal?: AbortSignal) {
+        const init = { intent, body: JSON.stringify({ item: intent }), ...(signal && { signal }) }
+        try {
+          const response = await client.fetch('https://shop.example/payments', init)
+          return response.status === 201 ? ((await response.json()) as { id: number }).id : undefined
+        } catch (error) {
+          // no answer, or the page is gone: the two things that may end a click
+          if (error instanceof UnreachableError || signal?.aborted) return undefined
+          throw error
+        }
+      }
+
+      for (const step of actions) {
+        const at = tabs[step.tab]
+        if (!at) throw new Error('no such tab')
+        if (step.do === 'reload') {
+          at.unload.abort()
+          tabs[step.tab] = open()
+        } else if (step.do === 'click') {
+          const clicked = click(at.client, step.intent, at.unload.signal)
+          under.push(clicked)
+          if (step.waits) await clicked
+        } else {
+          cleared.set(step.intent, (cleared.get(step.intent) ?? 0) + 1)
+          await at.client[step.do](step.intent)
+        }
+      }
+      await Promise.all(under)
+
+      for (const intent of INTENTS) {
+        const ids: (number | undefined)[] = []
+        // one tab after the other: the second clicks when the first has succeeded
+        for (const { client } of [open(), open()]) {
+          let id: number | undefined
+          for (let tries = 0; id === undefined && tries < 50; tries++) id = await click(client, intent)
+          ids.push(id)
+        }
+        expect(ids[1]).toBe(ids[0])
+        const paid = server.payments.filter(({ body }) => JSON.parse(body).item === intent)
+        expect(new Set(paid.map(({ key }) => key)).size).toBe(paid.length)
+        expect(paid.map(({ id }) => id)).toContain(ids[0])
+        expect(paid.length).toBeLessThanOrEqual(1 + (cleared.get(intent) ?? 0))
+      }
+      const owners = new Map(server.payments.map(({ key, body }) => [key, body]))
+      for (const { key, body } of server.payments) expect(owners.get(key)).toBe(body)
+    }),
+    { numRuns: RUNS, ...SEED },
+  )
+})
