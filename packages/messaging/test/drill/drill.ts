@@ -101,6 +101,7 @@ function judge(orders: readonly Order[], done: ReadonlySet<string>, deadLetters:
 
 function createCrew(place: Place) {
   const working = new Set<ChildProcess>()
+  const ready = new Map<ChildProcess, Promise<unknown>>()
   let failures = 0
 
   async function hire(): Promise<void> {
@@ -114,10 +115,12 @@ function createCrew(place: Place) {
       failures++
       void hire()
     })
-    await new Promise((resolve) => {
+    const isReady = new Promise((resolve) => {
       createInterface(child.stdout).once('line', resolve)
       child.once('exit', resolve)
     })
+    ready.set(child, isReady)
+    await isReady
   }
 
   const end = (child: ChildProcess, signal: NodeJS.Signals) =>
@@ -138,6 +141,8 @@ function createCrew(place: Place) {
     },
     /** How many did not stop as they should. */
     async dismiss(): Promise<number> {
+      // one that has only just begun does not know the signal yet
+      await Promise.all([...working].map((child) => ready.get(child)))
       const codes = await Promise.all([...working].map((child) => end(child, 'SIGTERM')))
       return failures + codes.filter((code) => code !== 0).length
     },
