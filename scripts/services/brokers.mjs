@@ -145,6 +145,7 @@ function kafkaSettings({ port, controllerPort, options }) {
     'transaction.state.log.min.isr': '1',
     // a group's first member would otherwise wait 3 s for others
     'group.initial.rebalance.delay.ms': '0',
+    'group.min.session.timeout.ms': '500',
     // one that was killed is waited for that long before it may register again
     'broker.session.timeout.ms': '2000',
     'broker.heartbeat.interval.ms': '500',

@@ -61,7 +61,7 @@ export interface KafkaJsProducer {
 
 /** What `consumer.consume({ topics, autocommit: false, mode: 'committed' })` of `@platformatic/kafka` gives. */
 export interface KafkaStream extends AsyncIterable<KafkaMessage & { commit(): Promise<unknown> | unknown }> {
-  readonly consumer: { readonly groupId: string }
+  readonly consumer: { readonly groupId: string; readonly streamsCount: number; leaveGroup(): Promise<unknown> }
   close(): Promise<unknown>
 }
 

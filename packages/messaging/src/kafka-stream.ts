@@ -45,6 +45,8 @@ export function runStream(stream: KafkaStream, at: Consumer<KafkaMessage>, handl
     async stop() {
       await Promise.all(atHand)
       await stream.close()
+      // the partitions of a member that only stops reading are not handed on
+      if (stream.consumer.streamsCount === 0) await stream.consumer.leaveGroup()
     },
   }
 }

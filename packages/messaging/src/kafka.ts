@@ -57,7 +57,8 @@ export interface KafkaRun {
 /** Handles a message; undefined when it is done, else how many milliseconds its partition has to wait for it. */
 export type HandleKafka = (message: KafkaMessage, heartbeat?: () => Promise<unknown>) => Promise<number | undefined>
 
-const HEARTBEAT_MS = 1000
+/** How often the client is asked whether a heartbeat is due. */
+const HEARTBEAT_MS = 200
 
 /**
  * Handles each message once. One that has to come back holds its partition up, so that order is kept, until it is done or

@@ -14,6 +14,13 @@ export function openKafka(brokers: string): Kafka {
   })
 }
 
+/** Makes topics, and waits until the broker knows them: it answers before that. */
+export async function createTopics(admin: Admin, topics: { topic: string; numPartitions?: number }[]): Promise<void> {
+  await admin.createTopics({ topics, waitForLeaders: false })
+  const known = () => admin.fetchTopicMetadata({ topics: topics.map(({ topic }) => topic) }).catch(() => undefined)
+  while (!(await known())) await delay(20)
+}
+
 export function kafkaBroker(): DrillBroker {
   const toClose: { disconnect(): Promise<void> }[] = []
   const connect = async <T extends Admin | Consumer | Producer>(client: T): Promise<T> => {
@@ -34,7 +41,7 @@ export function kafkaBroker(): DrillBroker {
         { topic: place.name, numPartitions: PARTITIONS },
         { topic: `${place.name}-dead`, numPartitions: 1 },
       ]
-      await (await adminOf(place)).createTopics({ topics, waitForLeaders: true })
+      await createTopics(await adminOf(place), topics)
     },
     async publish(place, orders) {
       const producer = await connect(openKafka(place.url).producer())
