@@ -1,20 +1,23 @@
 /**
- * One payment sent many times, over a network that loses responses, to a server that is killed twice.
+ * Payments sent many times, over a network that loses requests and responses, to a server that is killed.
  *
- * `--once` ends by itself: 0 if every payment was charged exactly once, else 1. `--off` runs without idempotency.
+ * Opens a page to try it. `--once` plays it without a browser and ends by itself: 0 if every payment was charged exactly
+ * once, else 1. `--off` begins without idempotency. `--no-open` opens no browser, `--port` takes a fixed port.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { report } from './report.ts'
-import { runScenarios } from './run-scenarios.ts'
-import { openShop } from './shop.ts'
+import { openBrowser } from './open-browser.ts'
+import { openPage } from './page.ts'
+import { runOnce } from './run-once.ts'
 
 const { values } = parseArgs({
   options: {
     once: { type: 'boolean', default: false },
     off: { type: 'boolean', default: false },
+    'no-open': { type: 'boolean', default: false },
+    port: { type: 'string' },
     seed: { type: 'string' },
   },
 })
@@ -23,22 +26,13 @@ const folder = mkdtempSync(join(tmpdir(), 'duplicate-slayer-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 console.log(`Idempotency is ${values.off ? 'OFF' : 'on'}. The network loses responses with --seed ${seed}.`)
-const shop = await openShop({ folder, on: !values.off, seed })
-await runScenarios(shop)
-const exactlyOnce = await report(shop)
 if (values.once) {
-  await shop.close()
-  process.exitCode = exactlyOnce ? 0 : 1
+  process.exitCode = (await runOnce({ folder, idempotency: !values.off, seed })) ? 0 : 1
 } else {
-  console.log(invitation(shop.url))
-  process.on('SIGINT', () => process.exit())
-}
-
-function invitation(url: string): string {
-  return `
-Try it yourself: ${url}
-
-  curl -i ${url}/charges -H 'Idempotency-Key: "mine-1"' -H 'Content-Type: application/json' -d '{"order":"mine-1","amount":4200}'
-
-Send it again: the same answer, marked Idempotency-Replayed, and no second charge. Change the amount: 422. Ctrl-C ends.`
+  const page = await openPage({ folder, idempotency: !values.off, seed, port: Number(values.port ?? 0) })
+  console.log(`Duplicate Slayer: ${page.url}  (Ctrl-C ends it)`)
+  if (!values['no-open']) openBrowser(page.url)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void page.close().then(() => process.exit()))
+  }
 }

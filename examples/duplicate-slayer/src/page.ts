@@ -1,24 +1,85 @@
-/** The page: a button, and what happened to each key. */
+/** The demo with its page: shop, network and board, wired together. */
+import { openBoard } from './board.ts'
+import type { Settings } from './live.ts'
+import { type Conditions, openNetwork } from './network.ts'
+import { servePage } from './page-server.ts'
+import { randomFrom } from './random.ts'
+import { openShop, sqliteFile } from './shop.ts'
+import { findStoreServers } from './store-servers.ts'
+import { openSubscribers } from './subscribers.ts'
 
-import { readFileSync } from 'node:fs'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { toRow } from './report.ts'
-import type { Payment } from './shop.ts'
+export interface PageOptions {
+  readonly folder: string
+  readonly idempotency: boolean
+  readonly seed: number
+  /** 0: any free one. */
+  readonly port: number
+}
 
-const html = readFileSync(new URL('./page.html', import.meta.url), 'utf8')
+/** Long enough to see two requests meet. */
+const PROVIDER_TAKES_MS = 40
 
-/** Answers `/` and `/state`; false for anything else. */
-export function servePage(shop: { readonly on: boolean; payments(): Promise<Payment[]> }) {
-  return (request: IncomingMessage, response: ServerResponse): boolean => {
-    if (request.method !== 'GET') return false
-    if (request.url === '/') response.setHeader('Content-Type', 'text/html; charset=utf-8').end(html)
-    else if (request.url === '/state') void sendState(response)
-    else return false
-    return true
-  }
+export async function openPage({ folder, idempotency, seed, port }: PageOptions) {
+  const conditions: Conditions = { idempotency, lostResponses: 0.4, lostRequests: 0 }
+  const servers = findStoreServers(sqliteFile(folder))
+  const subscribers = openSubscribers()
+  const { send } = subscribers
+  const board = openBoard({ inspect: (key) => shop.inspect(key), send })
+  const shop = await openShop({
+    folder,
+    providerTakesMs: PROVIDER_TAKES_MS,
+    onMessage: (message) => {
+      if ('charged' in message) board.charged(message.charged)
+      if ('figures' in message) board.measured(message.figures)
+    },
+  })
+  let store: Settings['store'] = 'sqlite'
+  const settings = () => ({ ...conditions, store, stores: servers.choices, worker: shop.worker().pid })
+  const tellSettings = () => send('settings', settings())
 
-  async function sendState(response: ServerResponse): Promise<void> {
-    const rows = (await shop.payments()).map(toRow)
-    response.setHeader('Content-Type', 'application/json').end(JSON.stringify({ on: shop.on, rows }))
+  const network = await openNetwork({
+    conditions,
+    worker: () => shop.worker().url,
+    random: randomFrom(seed),
+    onFlight: board.flight,
+    port,
+    pages: await servePage({
+      subscribe: (response) =>
+        subscribers.add(response, (greet) => {
+          greet('settings', settings())
+          board.greet(greet)
+        }),
+
+      async change({ store: wanted = store, ...changes }) {
+        Object.assign(conditions, changes)
+        if (wanted !== store) {
+          await shop.useStore(wanted, await servers.place(wanted))
+          store = wanted
+          board.clear()
+        }
+        tellSettings()
+      },
+
+      kill() {
+        conditions.dieAt = 'after-provider'
+        void shop.killWorkerAt('after-provider').then(({ killed, successor }) => {
+          send('news', {
+            text: `Process ${killed} had charged, and was killed before it could answer. ${successor} took over.`,
+          })
+          tellSettings()
+        })
+      },
+
+      clear: () => board.clear(),
+    }),
+  })
+
+  return {
+    url: network.url,
+    async close() {
+      await network.close()
+      await shop.close()
+      await servers.stop()
+    },
   }
 }

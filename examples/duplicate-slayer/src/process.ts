@@ -1,30 +1,46 @@
-/** Processes of the demo: each child listens on a free port and tells its parent which. */
+/** Processes of the demo: each child listens on a free port and tells its parent what happens in it. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Figures } from './figures.ts'
+import type { DeathPoint } from './scenarios.ts'
+
+/** What a child tells. */
+export type Message =
+  | { readonly listening: number }
+  /** A worker stands at the place where it was told to die, and waits. */
+  | { readonly reached: DeathPoint }
+  /** The provider charged for this order. */
+  | { readonly charged: string }
+  /** What OpenTelemetry counted since the last time. */
+  | { readonly figures: Figures }
 
 export interface Child {
   readonly url: string
+  readonly pid: number
   /** SIGKILL: no handler of the process runs, as in a crash. */
   kill(): Promise<void>
-  onMessage(listener: (message: string) => void): void
 }
 
 /** Starts one of the demo's files as a process, and waits until it listens. */
-export async function start(file: string, env: Record<string, string>): Promise<Child> {
+export async function start(
+  file: string,
+  env: Record<string, string>,
+  onMessage: (message: Message) => void = () => {},
+): Promise<Child> {
   const child = fork(new URL(file, import.meta.url), { env: { ...process.env, ...env } })
-  const kill = async () => {
-    process.off('exit', killNow)
-    await end(child)
-  }
   const killNow = () => child.kill('SIGKILL')
   process.on('exit', killNow)
-  const [port] = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => stopped(file))])
+  child.on('message', (message) => onMessage(message as Message))
+  const [first] = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => stopped(file))])
   return {
-    url: `http://127.0.0.1:${port}`,
-    kill,
-    onMessage: (listener) => child.on('message', (message) => listener(String(message))),
+    url: `http://127.0.0.1:${first.listening}`,
+    pid: child.pid ?? 0,
+    async kill() {
+      process.off('exit', killNow)
+      await end(child)
+    },
   }
 }
 
@@ -39,12 +55,13 @@ function stopped(file: string): never {
   throw new Error(`${file} ended before it listened.`)
 }
 
-/** Tells the parent process on which port a server listens. */
+/** Tells the parent process on which port a server listens, and ends with it. */
 export function announce(server: Server): void {
-  tellParent((server.address() as AddressInfo).port)
+  process.on('disconnect', () => process.exit())
+  tellParent({ listening: (server.address() as AddressInfo).port })
 }
 
-export function tellParent(message: string | number): void {
+export function tellParent(message: Message): void {
   process.send?.(message)
 }
 

@@ -2,10 +2,13 @@
  * The payment provider: a process of its own with a database of its own. As real providers do, it charges once for each
  * idempotency key that it is given, and once for every request where it is given none.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import express from 'express'
-import { announce, required } from './process.ts'
+import { announce, required, tellParent } from './process.ts'
 
+/** How long a charge takes. */
+const takesMs = Number(required('PROVIDER_TAKES_MS'))
 const database = new Database(required('PROVIDER_FILE'))
 database.pragma('journal_mode = WAL')
 database.exec(
@@ -22,10 +25,12 @@ const counts = database.prepare(
 
 const app = express().use(express.json())
 
-app.post('/charges', (request, response) => {
+app.post('/charges', async (request, response) => {
   const key = request.get('Idempotency-Key') ?? null
   const { reference, amount } = request.body
-  const { lastInsertRowid } = insert.run(key, reference, amount)
+  await pause(takesMs)
+  const { changes, lastInsertRowid } = insert.run(key, reference, amount)
+  if (changes > 0) tellParent({ charged: reference })
   response.status(201).json(key === null ? byId.get(lastInsertRowid) : byKey.get(key))
 })
 

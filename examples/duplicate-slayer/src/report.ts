@@ -1,35 +1,40 @@
 /** The table at the end, and the verdict. */
+import type { HttpResponse } from '@retryproof/http'
 import { scenarios } from './scenarios.ts'
-import type { Payment, Shop } from './shop.ts'
+import type { Shop } from './shop.ts'
 
 /** Prints Key | Status | Attempts | Result and the charges at the provider; true if each payment has exactly one. */
-export async function report(shop: Shop): Promise<boolean> {
-  const payments = await shop.payments(scenarios.map(({ key }) => key))
-  const rows = [['Key', 'Status', 'Attempts', 'Result', 'Charges'], ...payments.map(toRow)]
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  console.log('')
-  for (const row of rows) console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | '))
-  const charges = payments.reduce((total, payment) => total + payment.charges, 0)
-  const exact = payments.filter((payment) => payment.charges === 1).length
-  console.log(
-    `\n${payments.length} payments, ${charges} charges at the provider, ${shop.lostResponses()} responses lost.`,
+export async function report(shop: Shop, lostResponses: number): Promise<boolean> {
+  const charges = await shop.charges()
+  const payments = await Promise.all(
+    scenarios.map(async ({ key }) => ({ key, record: await shop.inspect(key), charges: charges.get(key) ?? 0 })),
   )
-  const ok = exact === payments.length
-  console.log(
-    ok
-      ? 'Every payment was charged exactly once.'
-      : `${payments.length - exact} payments were NOT charged exactly once.`,
-  )
-  return ok
-}
-
-export function toRow({ key, record, charges }: Payment): string[] {
-  const result = record?.value as { status?: number } | undefined
-  return [
+  const table = payments.map(({ key, record, charges }) => [
     key,
     record?.state ?? '–',
     String(record?.attempt ?? '–'),
-    result?.status ? `HTTP ${result.status}` : '–',
+    resultOf(record?.value) ?? '–',
     String(charges),
-  ]
+  ])
+  const rows = [['Key', 'Status', 'Attempts', 'Result', 'Charges'], ...table]
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  console.log('')
+  for (const row of rows) console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | '))
+  const total = payments.reduce((sum, payment) => sum + payment.charges, 0)
+  const wrong = payments.filter((payment) => payment.charges !== 1).length
+  console.log(
+    `\n${payments.length} payments, ${total} charges at the provider, ${lostResponses} responses lost.\n${
+      wrong === 0
+        ? 'Every payment was charged exactly once.'
+        : `${wrong} payments were NOT charged exactly once: duplicate charges.`
+    }`,
+  )
+  return wrong === 0
+}
+
+/** A recorded response in a few words: its status, and what was made. */
+export function resultOf(value: unknown): string | undefined {
+  const { status, headers = [] } = (value ?? {}) as Partial<HttpResponse>
+  const [, location = ''] = headers.find(([name]) => name.toLowerCase() === 'location') ?? []
+  return status === undefined ? undefined : `${status} ${location}`.trim()
 }

@@ -43,27 +43,22 @@ const MAX_REQUESTS = 40
 const PAUSE_MS = 200
 
 /** Sends until there is an answer that decides. */
-export async function payUntilAnswered(url: string, scenario: Scenario): Promise<Answer> {
+export async function payUntilAnswered(url: string, key: string): Promise<Answer> {
   for (let requests = 1; requests <= MAX_REQUESTS; requests++) {
-    const response = await pay(url, scenario, requests === 1 ? scenario.dieAt : undefined).catch(() => null)
+    const response = await pay(url, key).catch(() => null)
     if (response && response.status < 500 && response.status !== 409) {
       const replayed = response.headers.get('Idempotency-Replayed') === 'true'
       return { status: response.status, body: await response.text(), replayed, requests }
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
   }
-  throw new Error(`${scenario.key}: no answer after ${MAX_REQUESTS} requests.`)
+  throw new Error(`${key}: no answer after ${MAX_REQUESTS} requests.`)
 }
 
-function pay(url: string, { key, lostResponses }: Scenario, dieAt: DeathPoint | undefined): Promise<Response> {
+function pay(url: string, key: string): Promise<Response> {
   return fetch(`${url}/charges`, {
     method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      'Idempotency-Key': `"${key}"`,
-      'Demo-Lose-Responses': String(lostResponses),
-      ...(dieAt ? { 'Demo-Die-At': dieAt } : {}),
-    },
+    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': `"${key}"` },
     body: JSON.stringify({ order: key, amount: 4200 }),
   })
 }

@@ -1,87 +1,105 @@
-/** The demo's world: provider, worker, network and records, wired together. */
-
+/** The demo's world behind the network: the payment provider, the worker of the moment, and the records, which it reads. */
 import { join } from 'node:path'
 import { createIdempotency, type Inspection } from '@retryproof/core'
 import { responseSerializer } from '@retryproof/http'
-import { migrate, sqliteStore } from '@retryproof/sqlite'
-import Database from 'better-sqlite3'
-import { openGateway } from './gateway.ts'
-import { chargeOperation, customer, NAMESPACE } from './naming.ts'
-import { servePage } from './page.ts'
-import { type Child, start } from './process.ts'
-
-export interface Payment {
-  readonly key: string
-  readonly record: Inspection | null
-  readonly charges: number
-}
+import { chargeOperation, customer, NAMESPACE, type StoreName } from './naming.ts'
+import { type Child, type Message, start } from './process.ts'
+import type { DeathPoint } from './scenarios.ts'
+import { type OpenStore, openStore } from './stores.ts'
 
 export interface Shop {
-  readonly url: string
-  readonly on: boolean
+  /** The worker of the moment. */
+  worker(): { readonly url: string; readonly pid: number }
+  /** What the store knows of a payment. */
+  inspect(key: string): Promise<Inspection | null>
+  /** How often the provider charged for each order. */
+  charges(): Promise<Map<string, number>>
   /** Resolves when the worker has reached the place, was killed there, and a new one listens. */
-  killWorkerAt(place: string): Promise<void>
-  lostResponses(): number
-  /** What the store and the provider know of some payments; without `keys`, of all that were charged. */
-  payments(keys?: readonly string[]): Promise<Payment[]>
+  killWorkerAt(place: DeathPoint): Promise<{ readonly killed: number; readonly successor: number }>
+  /** Goes on with a new worker, and records elsewhere. */
+  useStore(name: StoreName, place: string): Promise<void>
   close(): Promise<void>
 }
 
-export async function openShop({ folder, on, seed }: { folder: string; on: boolean; seed: number }): Promise<Shop> {
-  const storeFile = join(folder, 'records.db')
-  const database = new Database(storeFile)
-  await migrate({ database })
-  const idempotency = createIdempotency({
-    store: sqliteStore({ database }),
-    namespace: NAMESPACE,
-    serializer: responseSerializer,
-  })
-  const provider = await start('./provider.ts', { PROVIDER_FILE: join(folder, 'provider.db') })
-  const startWorker = () =>
-    start('./worker.ts', { PROVIDER_URL: provider.url, STORE_FILE: storeFile, IDEMPOTENCY: on ? 'on' : 'off' })
-  let worker: Child = await startWorker()
+export interface ShopOptions {
+  /** For the databases of provider and SQLite store. */
+  readonly folder: string
+  /** How long the provider takes for a charge. @default 0 */
+  readonly providerTakesMs?: number
+  /** What the processes tell. */
+  readonly onMessage?: (message: Message) => void
+}
 
-  async function payments(keys?: readonly string[]): Promise<Payment[]> {
-    const counted = (await (await fetch(`${provider.url}/charges`)).json()) as { reference: string; charges: number }[]
-    const charges = new Map(counted.map((row) => [row.reference, row.charges]))
-    const inspect = (key: string) => idempotency.inspect({ operation: chargeOperation, scope: customer, key })
-    return Promise.all(
-      (keys ?? [...charges.keys()]).map(async (key) => ({
-        key,
-        record: await inspect(key),
-        charges: charges.get(key) ?? 0,
-      })),
-    )
+export function sqliteFile(folder: string): string {
+  return join(folder, 'records.db')
+}
+
+export async function openShop({ folder, providerTakesMs = 0, onMessage }: ShopOptions): Promise<Shop> {
+  let reached: (place: DeathPoint) => void = () => {}
+  const listen = (message: Message) => {
+    if ('reached' in message) reached(message.reached)
+    onMessage?.(message)
+  }
+  const providerEnv = { PROVIDER_FILE: join(folder, 'provider.db'), PROVIDER_TAKES_MS: String(providerTakesMs) }
+  const provider = await start('./provider.ts', providerEnv, listen)
+  let kept = { name: 'sqlite' as StoreName, place: sqliteFile(folder) }
+  let records = await openRecords(kept.name, kept.place)
+  let worker = await startWorker()
+  let changing: Promise<unknown> = Promise.resolve()
+
+  function startWorker(): Promise<Child> {
+    return start('./worker.ts', { PROVIDER_URL: provider.url, STORE: kept.name, STORE_PLACE: kept.place }, listen)
   }
 
-  const gateway = await openGateway(() => worker.url, randomFrom(seed), servePage({ on, payments }))
+  /** A worker is replaced by one change at a time. */
+  function inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = changing.then(change)
+    changing = done.catch(() => {})
+    return done
+  }
 
   return {
-    url: gateway.url,
-    on,
-    payments,
-    lostResponses: gateway.lost,
-    async killWorkerAt(place) {
-      const doomed = worker
-      await new Promise<void>((resolve) => doomed.onMessage((message) => message === place && resolve()))
-      await doomed.kill()
-      worker = await startWorker()
+    worker: () => worker,
+    inspect: (key) => records.inspect(key),
+
+    async charges() {
+      const counted = await (await fetch(`${provider.url}/charges`)).json()
+      return new Map((counted as { reference: string; charges: number }[]).map((row) => [row.reference, row.charges]))
     },
+
+    killWorkerAt: (place) =>
+      inTurn(async () => {
+        await new Promise<void>((resolve) => {
+          reached = (where) => where === place && resolve()
+        })
+        const killed = worker.pid
+        await worker.kill()
+        worker = await startWorker()
+        return { killed, successor: worker.pid }
+      }),
+
+    useStore: (name, place) =>
+      inTurn(async () => {
+        const next = await openRecords(name, place)
+        await records.close()
+        records = next
+        kept = { name, place }
+        await worker.kill()
+        worker = await startWorker()
+      }),
+
     async close() {
-      await gateway.close()
-      await Promise.all([worker.kill(), provider.kill()])
-      database.close()
+      await Promise.all([worker.kill(), provider.kill(), records.close()])
     },
   }
 }
 
-/** Repeatable numbers from 0 to 1 (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+/** Looks on from outside, at the same records as the worker. */
+async function openRecords(name: StoreName, place: string) {
+  const { store, close }: OpenStore = await openStore[name](place)
+  const idempotency = createIdempotency({ store, namespace: NAMESPACE, serializer: responseSerializer })
+  return {
+    inspect: (key: string) => idempotency.inspect({ operation: chargeOperation, scope: customer, key }),
+    close,
   }
 }

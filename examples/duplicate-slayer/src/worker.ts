@@ -1,14 +1,20 @@
-/** The server under test: POST /charges, with or without idempotency. It is killed and started again by the demo. */
+/**
+ * The server under test: one handler, with and without idempotency before it. It is killed and started again by the demo.
+ */
 import { createIdempotency } from '@retryproof/core'
 import { attemptOf, idempotent } from '@retryproof/express'
-import { sqliteStore } from '@retryproof/sqlite'
-import Database from 'better-sqlite3'
-import express, { type Request, type RequestHandler, type Response } from 'express'
-import { chargeOperation, customer, LEASE, NAMESPACE } from './naming.ts'
+import express, { type Request, type Response } from 'express'
+import { startMeter } from './figures.ts'
+import { chargeOperation, customer, LEASE, NAMESPACE, type StoreName } from './naming.ts'
 import { announce, required, tellParent } from './process.ts'
+import type { DeathPoint } from './scenarios.ts'
+import { openStore } from './stores.ts'
 
 const provider = required('PROVIDER_URL')
-const on = required('IDEMPOTENCY') === 'on'
+const { store } = await openStore[required('STORE') as StoreName](required('STORE_PLACE'))
+const meter = startMeter((figures) => tellParent({ figures }))
+const idempotency = createIdempotency({ store: meter.wrap(store), namespace: NAMESPACE, lease: LEASE })
+meter.watch(idempotency)
 
 async function charge(request: Request, response: Response): Promise<void> {
   const { order, amount } = request.body
@@ -26,22 +32,14 @@ async function charge(request: Request, response: Response): Promise<void> {
 }
 
 /** Tells the demo that this is the place, and goes on only if nobody kills the process. */
-async function dieHere(request: Request, place: string): Promise<void> {
+async function dieHere(request: Request, place: DeathPoint): Promise<void> {
   if (request.get('Demo-Die-At') !== place) return
-  tellParent(place)
+  await meter.flush()
+  tellParent({ reached: place })
   await new Promise((resolve) => setTimeout(resolve, 60_000))
 }
 
-function middleware(): RequestHandler[] {
-  if (!on) return []
-  const idempotency = createIdempotency({
-    store: sqliteStore({ database: new Database(required('STORE_FILE')) }),
-    namespace: NAMESPACE,
-    lease: LEASE,
-  })
-  return [idempotent(idempotency, { scope: () => customer, operation: chargeOperation })]
-}
-
 const app = express().use(express.json())
-app.post('/charges', ...middleware(), charge)
+app.post('/charges', idempotent(idempotency, { scope: () => customer, operation: chargeOperation }), charge)
+app.post('/unguarded/charges', charge)
 const server = app.listen(0, '127.0.0.1', () => announce(server))

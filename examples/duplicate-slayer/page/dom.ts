@@ -1,0 +1,16 @@
+/** The page's elements by their id; a missing one is a mistake in the page. */
+export function element<Type extends HTMLElement = HTMLElement>(id: string): Type {
+  const found = document.getElementById(id)
+  if (!found) throw new Error(`The page has no #${id}.`)
+  return found as Type
+}
+
+/** A new element with a text in it. */
+export function make(tag: string, className: string, text: string): HTMLElement {
+  return Object.assign(document.createElement(tag), { className, textContent: text })
+}
+
+/** Says what happened, where everybody sees and screen readers read it. */
+export function say(text: string): void {
+  element('said').textContent = text
+}

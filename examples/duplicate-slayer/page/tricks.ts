@@ -1,0 +1,93 @@
+/** What can go wrong with a payment, each on a button. */
+import { sendByHand } from './by-hand.ts'
+import { ask } from './connection.ts'
+import { element, say } from './dom.ts'
+import { finishOrder, isInterrupted, newOrder, rememberPaying, shownOrder } from './orders.ts'
+import { forget, pay, type Receipt } from './pay.ts'
+
+const HUNDRED = 100
+const AT_ONCE = 12
+
+export function listenToTricks(showOrder: () => void): void {
+  /** Pays the order in the cart, in as many ways at once as are asked for. */
+  async function payCart(copies = 1): Promise<void> {
+    const order = shownOrder()
+    rememberPaying(order)
+    say(`Paying order ${order.id}…`)
+    const receipts = await Promise.all(Array.from({ length: copies }, () => pay(order)))
+    finishOrder(order)
+    showOrder()
+    say(`Order ${order.id}: ${describe(receipts)}`)
+  }
+
+  async function payHundred(): Promise<void> {
+    const orders = Array.from({ length: HUNDRED }, newOrder)
+    let paid = 0
+    const payNext = async (): Promise<void> => {
+      for (let order = orders.pop(); order; order = orders.pop()) {
+        await pay(order)
+        await forget(order)
+        paid++
+        element('said').textContent = `${paid} of ${HUNDRED} intents answered`
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, payNext))
+    say(`All ${HUNDRED} intents were answered. Compare the charges.`)
+  }
+
+  async function killServer(): Promise<void> {
+    say('The server will die in the middle of this payment…')
+    await ask('POST', '/demo/kill')
+    await payCart()
+  }
+
+  async function tamper(): Promise<void> {
+    const order = newOrder()
+    const key = crypto.randomUUID()
+    say(`Paying order ${order.id}, then sending its key again for €0.01…`)
+    await sendByHand(key, order.id, order.amount)
+    const response = await sendByHand(key, order.id, 1)
+    say(
+      response.status === 422
+        ? `Order ${order.id}: 422, this key was used with another payload. Nothing was charged.`
+        : `Order ${order.id}: ${response.status}, charged again for €0.01.`,
+    )
+  }
+
+  async function reloadInTheMiddle(): Promise<void> {
+    const order = shownOrder()
+    rememberPaying(order)
+    void pay(order)
+    await new Promise((resolve) => setTimeout(resolve, RELOAD_AFTER_MS))
+    location.reload()
+  }
+
+  onPress('pay', () => payCart(), { again: true })
+  onPress('double-click', () => payCart(2))
+  onPress('hundred', payHundred)
+  onPress('kill', killServer)
+  onPress('tamper', tamper)
+  onPress('reload', reloadInTheMiddle)
+  onPress('clear', () => ask('POST', '/demo/clear'))
+  if (isInterrupted()) void payCart()
+}
+
+/** The request has arrived, and its answer has not. */
+const RELOAD_AFTER_MS = 30
+
+/** While it runs, the button waits; not where pressing it `again` is the point. */
+function onPress(id: string, action: () => Promise<void>, { again = false } = {}): void {
+  const button = element<HTMLButtonElement>(id)
+  button.addEventListener('click', async () => {
+    if (button.ariaDisabled === 'true') return
+    if (!again) button.ariaDisabled = 'true'
+    await action().catch((error: unknown) => say(String(error)))
+    button.ariaDisabled = null
+  })
+}
+
+function describe(receipts: readonly Receipt[]): string {
+  const charges = [...new Set(receipts.map(({ charge }) => charge))]
+  const replayed = receipts.some((receipt) => receipt.replayed) ? ', replayed' : ''
+  return charges.length === 1 ? `charge ${charges[0]}${replayed}.` : `charges ${charges.join(' and ')}: paid twice.`
+}

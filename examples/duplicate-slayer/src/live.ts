@@ -1,0 +1,68 @@
+/** What the page is told as it happens. Shared by the server, which sends it, and the page, which shows it. */
+import type { Fate, StoreName } from './naming.ts'
+
+/** One idempotency key: a line of the table. */
+export interface Row {
+  readonly key: string
+  readonly order: string
+  /** The record's state, or `no record`. */
+  readonly status: string
+  /** How many attempts the record has seen. */
+  readonly attempts: number
+  readonly result: string
+  /** How often the key was sent. */
+  readonly requests: number
+  /** How often the provider charged for the order. */
+  readonly charges: number
+}
+
+export interface Score {
+  /** Orders that somebody wanted to pay. */
+  readonly intents: number
+  /** What the provider charged for them. */
+  readonly charges: number
+  /** Orders that were charged more than once. */
+  readonly doubled: number
+}
+
+export interface Settings {
+  readonly idempotency: boolean
+  readonly lostResponses: number
+  readonly lostRequests: number
+  readonly store: StoreName
+}
+
+/** A store that can be chosen, or why it cannot. */
+export interface StoreChoice {
+  readonly name: StoreName
+  readonly title: string
+  readonly missing?: string
+}
+
+/** A figure of OpenTelemetry. */
+export interface Figure {
+  readonly name: string
+  readonly title: string
+  readonly value: string
+}
+
+/** Each is the data of a server-sent event of that name. */
+export interface LiveEvents {
+  settings: Settings & { readonly stores: readonly StoreChoice[]; readonly worker: number }
+  score: Score
+  rows: readonly Row[]
+  figures: readonly Figure[]
+  flight: {
+    readonly id: number
+    readonly order: string
+    readonly fate: Fate
+    readonly status?: number
+    readonly replayed?: boolean
+  }
+  /** Something to be told in words. */
+  news: { readonly text: string }
+  /** Everything starts over. */
+  cleared: Record<string, never>
+}
+
+export type Send = <Name extends keyof LiveEvents>(name: Name, data: LiveEvents[Name]) => void

@@ -1,0 +1,58 @@
+/** Where the stores of the demo are: a file, a server that the environment names, or one of this machine, started on demand. */
+
+import { which } from '../../../scripts/services/obtain.mjs'
+import type { Service } from '../../../scripts/services.mjs'
+import { startService } from '../../../scripts/services.mjs'
+import type { StoreChoice } from './live.ts'
+import type { StoreName } from './naming.ts'
+
+interface Server {
+  readonly title: string
+  readonly variable: string
+  readonly binary: string
+}
+
+const servers: Record<Exclude<StoreName, 'sqlite'>, Server> = {
+  redis: { title: 'Redis', variable: 'REDIS_URL', binary: 'redis-server' },
+  postgres: { title: 'PostgreSQL', variable: 'POSTGRES_URL', binary: 'postgres' },
+}
+
+export interface StoreServers {
+  readonly choices: readonly StoreChoice[]
+  /** Where a store is; its server is started when it is asked for the first time. */
+  place(name: StoreName): Promise<string>
+  /** Ends what was started. */
+  stop(): Promise<void>
+}
+
+export function findStoreServers(sqlitePlace: string): StoreServers {
+  const started = new Map<StoreName, Promise<Service>>()
+  const given = ({ variable }: Server) => process.env[variable]?.split(/\s+/)[0] || undefined
+
+  const choices = Object.entries(servers).map(([name, server]) => ({
+    name: name as StoreName,
+    title: server.title,
+    ...(!given(server) &&
+      !which(server.binary) && { missing: `no ${server.binary} on the PATH, and ${server.variable} is not set` }),
+  }))
+
+  return {
+    choices: [{ name: 'sqlite', title: 'SQLite' }, ...choices],
+
+    async place(name) {
+      if (name === 'sqlite') return sqlitePlace
+      const url = given(servers[name])
+      if (url) return url
+      const server = started.get(name) ?? startService(name)
+      started.set(name, server)
+      // a start that failed may be tried again
+      server.catch(() => started.delete(name))
+      return (await server).url
+    },
+
+    async stop() {
+      const running = await Promise.allSettled(started.values())
+      await Promise.all(running.map((start) => (start.status === 'fulfilled' ? start.value.stop() : undefined)))
+    },
+  }
+}

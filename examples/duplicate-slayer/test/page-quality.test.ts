@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findChromium, type OpenDemo, openDemo, said, scored, textOf } from './open-demo.ts'
+
+const browser = await findChromium()
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+/** A second is what people should wait; a busy machine may take longer. */
+const FIRST_PAINT_BOUND_MS = 3000
+
+describe.skipIf(!browser)(
+  'the page for everybody, in Chromium (skipped where there is none)',
+  { timeout: 60_000 },
+  () => {
+    let demo: OpenDemo
+    beforeAll(async () => {
+      demo = await openDemo(browser ?? '')
+    }, 60_000)
+    afterAll(() => demo?.close())
+
+    test('paints soon', async () => {
+      const paintedMs = await demo.page.evaluate<number>(`new Promise((resolve) => {
+      const found = (list) => list.getEntriesByName('first-contentful-paint').forEach(({ startTime }) => resolve(startTime))
+      new PerformanceObserver(found).observe({ type: 'paint', buffered: true })
+    })`)
+      console.log(`First contentful paint: ${Math.round(paintedMs)} ms`)
+      expect(paintedMs).toBeLessThan(FIRST_PAINT_BOUND_MS)
+    })
+
+    test('works by keyboard alone', async () => {
+      const { page } = demo
+      const focused = () => page.evaluate<string>('document.activeElement.id')
+      await page.locator('#idempotency[aria-checked="true"]').waitFor()
+      await page.keyboard.press('Tab')
+      expect(await focused()).toBe('idempotency')
+      await page.keyboard.press('Space')
+      await page.locator('#idempotency[aria-checked="false"]').waitFor()
+      await page.keyboard.press('Space')
+      await page.locator('#idempotency[aria-checked="true"]').waitFor()
+      await page.keyboard.press('Tab')
+      expect(await focused()).toBe('pay')
+      await page.keyboard.press('Enter')
+      await said(page, /^Order \w+: charge \d+/)
+      await scored(page, 1, 1)
+      const reached: string[] = []
+      for (let i = 0; i < 10; i++) {
+        await page.keyboard.press('Tab')
+        reached.push(await focused())
+      }
+      expect(reached).toEqual(
+        expect.arrayContaining([
+          'hundred',
+          'double-click',
+          'kill',
+          'tamper',
+          'reload',
+          'lost-responses',
+          'store',
+          'clear',
+        ]),
+      )
+      await page.locator('#lost-responses').focus()
+      await page.keyboard.press('ArrowRight')
+      expect(await textOf(page, '#lost-responses-shown')).toBe('45%')
+    })
+
+    test('screen readers are told what came out', async () => {
+      await demo.page.locator('#announcement', { hasText: '1 payments wanted, 1 charges made' }).waitFor()
+      expect(await demo.page.locator('#announcement').getAttribute('role')).toBe('status')
+      expect(await demo.page.locator('#said').getAttribute('role')).toBe('status')
+    })
+
+    const looks = [
+      ['light', 1280, 900],
+      ['dark', 1280, 900],
+      ['light', 390, 844],
+      ['dark', 390, 844],
+    ] as const
+    test.each(looks)('axe finds nothing: %s, %i × %i', async (colorScheme, width, height) => {
+      const { page } = demo
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await page.setViewportSize({ width, height })
+      // evaluated from outside, so that the page's content security policy may stay as strict as it is
+      const violations = await page.evaluate(`${axe}; axe.run(document).then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`)
+      expect(violations).toEqual([])
+      const overflows = await page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth')
+      expect(overflows, 'scrolls sideways').toBe(false)
+    })
+
+    test('nothing but the bad network complains', () => {
+      expect(demo.complaints).toEqual([])
+    })
+  },
+)

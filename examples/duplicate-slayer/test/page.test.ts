@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { findChromium, type OpenDemo, openDemo, readScore, said, scored, textOf } from './open-demo.ts'
+
+const browser = await findChromium()
+
+describe.skipIf(!browser)(
+  'the page, in Chromium (skipped where there is none on the PATH)',
+  { timeout: 60_000 },
+  () => {
+    let demo: OpenDemo
+    beforeAll(async () => {
+      demo = await openDemo(browser ?? '')
+    }, 60_000)
+    afterAll(() => demo?.close())
+    beforeEach(async () => {
+      await setIdempotency(true)
+      await demo.page.click('#clear')
+      await scored(demo.page, 0, 0)
+    })
+
+    async function setIdempotency(on: boolean): Promise<void> {
+      const toggle = demo.page.locator('#idempotency')
+      if ((await toggle.getAttribute('aria-checked')) !== String(on)) await toggle.click()
+      await demo.page.locator(`#idempotency[aria-checked="${on}"]`).waitFor()
+    }
+
+    test('100 intents with idempotency: exactly 100 charges', async () => {
+      await demo.page.click('#hundred')
+      await said(demo.page, /All 100 intents/)
+      await scored(demo.page, 100, 100)
+      expect(await textOf(demo.page, '#verdict')).toBe('Each charged exactly once')
+    })
+
+    test('100 intents without: more charges than intents', async () => {
+      await setIdempotency(false)
+      await demo.page.click('#hundred')
+      await said(demo.page, /All 100 intents/)
+      await demo.page.locator('#intents:text-is("100")').waitFor()
+      const { charges } = await readScore(demo.page)
+      expect(charges).toBeGreaterThan(110)
+      expect(await textOf(demo.page, '#verdict')).toMatch(/charged more than once/)
+      console.log(`100 intents without idempotency: ${charges} charges`)
+    })
+
+    test('a server that is killed after it charged: recovered by a second attempt, charged once', async () => {
+      const before = await textOf(demo.page, '#worker')
+      await demo.page.click('#kill')
+      await said(demo.page, /^Order \w+: charge \d+/)
+      await scored(demo.page, 1, 1)
+      const row = await textOf(demo.page, '#rows tr')
+      expect(row).toMatch(/completed\s+attempt 2/)
+      expect(await textOf(demo.page, '#worker'), 'another process').not.toBe(before)
+      await demo.page.locator('[data-name="retryproof.takeovers"] dd:text-is("1")').waitFor()
+    })
+
+    test('the same kill without idempotency charges twice', async () => {
+      await setIdempotency(false)
+      await demo.page.click('#kill')
+      await said(demo.page, /^Order \w+: charge \d+/)
+      await demo.page.locator('#rows .wrong').waitFor()
+      expect((await readScore(demo.page)).charges).toBeGreaterThan(1)
+    })
+
+    test('a double click pays once', async () => {
+      await demo.page.click('#double-click')
+      await said(demo.page, /^Order \w+: charge \d+/)
+      await scored(demo.page, 1, 1)
+    })
+
+    test('two tabs that pay the same order pay once', async () => {
+      const other = await demo.context.newPage()
+      await other.goto(demo.url)
+      expect(await textOf(other, '#order')).toBe(await textOf(demo.page, '#order'))
+      await Promise.all([demo.page.click('#pay'), other.click('#pay')])
+      const answers = await Promise.all([demo.page, other].map((page) => said(page, /^Order \w+: charge \d+/)))
+      await scored(demo.page, 1, 1)
+      expect(new Set(answers.map((answer) => /charge \d+/.exec(answer)?.[0])).size).toBe(1)
+      await other.close()
+    })
+
+    test('a reload in the middle goes on with the same payment', async () => {
+      const order = await textOf(demo.page, '#order')
+      const reloaded = demo.page.waitForEvent('framenavigated')
+      await demo.page.click('#reload')
+      await reloaded
+      expect(await said(demo.page, /: charge \d+/)).toContain(order)
+      await scored(demo.page, 1, 1)
+    })
+
+    test('another amount under the same key is refused with 422', async () => {
+      await demo.page.click('#tamper')
+      expect(await said(demo.page, /Nothing was charged|charged again/)).toContain('422')
+      await scored(demo.page, 1, 1)
+    })
+
+    test('nothing but the bad network complains', () => {
+      expect(demo.complaints).toEqual([])
+    })
+  },
+)
