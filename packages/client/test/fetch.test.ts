@@ -1,0 +1,309 @@
+/** What each answer means for a key, what is refused before anything is sent, and when it is sent again. */
+import { expect, test, vi } from 'vitest'
+import {
+  createIdempotentFetch,
+  type FetchOptions,
+  IntentChangedError,
+  IntentExpiredError,
+  type IntentStorage,
+  memoryStorage,
+  StorageError,
+  UnreachableError,
+  UnsendableError,
+  webStorage,
+} from '../src/index.ts'
+import { problem } from './server.ts'
+
+const URL = 'https://shop.example/charges'
+const HOUR_MS = 3_600_000
+
+/** A client whose server gives `answers` in turn, and the last one for ever; `undefined`: none comes. */
+function setUp(answers: readonly (Response | undefined)[], options: FetchOptions = {}) {
+  const sent: { key: string | null; url: string; method: string; body: string; authorization: string | null }[] = []
+  const client = createIdempotentFetch({
+    storage: memoryStorage(),
+    retry: { baseMs: 1, maxMs: 1 },
+    ...options,
+    async fetch(request) {
+      const { url, method, headers } = request as Request
+      const [key, authorization] = [headers.get('Idempotency-Key'), headers.get('Authorization')]
+      sent.push({ key, url, method, authorization, body: await (request as Request).clone().text() })
+      const answer = answers[Math.min(sent.length, answers.length) - 1]
+      if (!answer) throw new TypeError('fetch failed')
+      const copy = answer.clone()
+      Object.defineProperty(copy, 'url', { value: url })
+      return copy
+    },
+  })
+  const keys = () => new Set(sent.map(({ key }) => key))
+  const send = (body: BodyInit | null = 'a', init: RequestInit = {}) =>
+    client.fetch(URL, { intent: 'i', body, ...init })
+  return { client, sent, keys, send }
+}
+
+const answer = (status: number, headers: Record<string, string> = {}) =>
+  new Response(status === 204 ? null : 'text', { status, headers })
+const ok = answer(201)
+
+test.each([
+  ['no answer', undefined],
+  ['500', answer(500)],
+  ['503', problem(503, 'unavailable', true, { 'Retry-After': '0' })],
+  ['408', answer(408)],
+  ['425', answer(425)],
+  ['429', answer(429)],
+  ['in progress', problem(409, 'in-progress', true, { 'Retry-After': '0' })],
+])('%s: the same request again, with the same key', async (_, first) => {
+  const { send, sent, keys } = setUp([first, first, ok])
+  expect((await send()).status).toBe(201)
+  expect(sent).toHaveLength(3)
+  expect(keys().size).toBe(1)
+  expect(sent[0]?.key).toMatch(/^"[\w-]{36}"$/)
+  expect(sent.map(({ body }) => body)).toEqual(['a', 'a', 'a'])
+})
+
+test.each([
+  ['200', answer(200)],
+  ['204', answer(204)],
+  ['303', answer(303)],
+  ['410', answer(410)],
+])('%s is done: the same intent asks again with the same key, until it is cleared', async (_, first) => {
+  const { client, send, sent, keys } = setUp([first])
+  await send()
+  await send()
+  expect([sent.length, keys().size]).toEqual([2, 1])
+  await client.done('i')
+  await send()
+  expect(keys().size).toBe(2)
+})
+
+test.each([
+  ['401', answer(401)],
+  ['403', answer(403)],
+  ['412', answer(412)],
+  ['423', answer(423)],
+  ['mismatch', problem(422, 'key-reused', false)],
+  ['unknown outcome', problem(409, 'outcome-unknown', false)],
+  ['failed for good', problem(500, 'failed', false)],
+])('%s is returned at once, and keeps the key', async (_, first) => {
+  const { send, sent, keys } = setUp([first])
+  await send()
+  await send()
+  expect([sent.length, keys().size]).toEqual([2, 1])
+})
+
+test.each([
+  ['400', answer(400)],
+  ['404', answer(404)],
+  ['409 of the application', answer(409, { 'Retry-After': '1' })],
+  ['422 of the application', answer(422)],
+])('%s decides, and drops the key', async (_, first) => {
+  const { send, sent, keys } = setUp([first])
+  await send()
+  await send()
+  expect([sent.length, keys().size]).toEqual([2, 2])
+})
+
+test('a 202 of ours is followed at its address, as the same user, to the answer', async () => {
+  const pending = answer(202, { 'Idempotency-Status': 'pending', Location: '/operations/7', 'Retry-After': '0' })
+  const { send, sent } = setUp([pending, pending, ok])
+  const response = await send('a', { headers: { Authorization: 'Bearer ann', 'Content-Type': 'text/plain' } })
+  expect(response.status).toBe(201)
+  expect(sent.map(({ method, url, authorization, body }) => [method, url, authorization, body])).toEqual([
+    ['POST', URL, 'Bearer ann', 'a'],
+    ['GET', 'https://shop.example/operations/7', 'Bearer ann', ''],
+    ['GET', 'https://shop.example/operations/7', 'Bearer ann', ''],
+  ])
+})
+
+test('a 202 is returned when it is not ours, and not followed to another origin', async () => {
+  const own = setUp([answer(202, { Location: '/jobs/1' })])
+  expect((await own.send()).status).toBe(202)
+  const away = setUp([answer(202, { 'Idempotency-Status': 'pending', Location: 'https://evil.example/x' })], {
+    retry: { tries: 1 },
+  })
+  expect((await away.send()).status).toBe(202)
+  expect(away.sent).toHaveLength(1)
+})
+
+test('an address of a 202 that is not known any more: the request itself is sent again, with its key', async () => {
+  const pending = answer(202, { 'Idempotency-Status': 'pending', Location: '/operations/7', 'Retry-After': '0' })
+  const { send, sent } = setUp([pending, problem(404, 'unknown-operation', false), ok])
+  expect((await send()).status).toBe(201)
+  expect(sent.map(({ method }) => method)).toEqual(['POST', 'GET', 'POST'])
+  expect(sent[2]?.key).toBe(sent[0]?.key)
+})
+
+test('tries are bounded: what cannot be reached is an error with its cause, and keeps the key', async () => {
+  const { send, sent, keys } = setUp([undefined], { retry: { baseMs: 1, maxMs: 1, tries: 3 } })
+  const error = await send().catch((error) => error)
+  expect(error).toBeInstanceOf(UnreachableError)
+  expect(error).toMatchObject({ code: 'UNREACHABLE', tries: 3, cause: expect.any(TypeError) })
+  await expect(send()).rejects.toThrow(UnreachableError)
+  expect([sent.length, keys().size]).toEqual([6, 1])
+})
+
+test('the last answer is returned when the time is over, and Retry-After is not undercut', async () => {
+  const { send, sent } = setUp([answer(503, { 'Retry-After': '60' })], { retry: { baseMs: 1, withinMs: 1000 } })
+  expect((await send()).status).toBe(503)
+  expect(sent).toHaveLength(1)
+})
+
+test('a caller who gives up gets the reason; the key is kept', async () => {
+  const { send, keys } = setUp([undefined, ok], { retry: { baseMs: 60_000 } })
+  const caller = new AbortController()
+  const sending = send('a', { signal: caller.signal })
+  setTimeout(() => caller.abort(new Error('gone')), 20)
+  await expect(sending).rejects.toThrow('gone')
+  await send()
+  expect(keys().size).toBe(1)
+})
+
+test('an answer that does not come in time is asked for again', async () => {
+  let sent = 0
+  const client = createIdempotentFetch({
+    storage: memoryStorage(),
+    retry: { baseMs: 1, timeoutMs: 20 },
+    fetch: (request) => {
+      if (++sent > 1) return Promise.resolve(ok.clone())
+      return new Promise((_, reject) => {
+        const { signal } = request as Request
+        signal.addEventListener('abort', () => reject(signal.reason))
+      })
+    },
+  })
+  expect((await client.fetch(URL, { intent: 'i' })).status).toBe(201)
+  expect(sent).toBe(2)
+})
+
+test.each<[string, string | URL, RequestInit]>([
+  ['body', URL, { body: 'b' }],
+  ['method', URL, { body: 'a', method: 'PUT' }],
+  ['address', `${URL}/2`, { body: 'a' }],
+])('another %s under the same intent is refused before anything is sent', async (_, url, init) => {
+  const { client, send, sent } = setUp([ok])
+  await send()
+  await expect(client.fetch(url, { intent: 'i', ...init })).rejects.toThrow(IntentChangedError)
+  expect(sent).toHaveLength(1)
+})
+
+test('a form is the same form, although its bytes differ each time', async () => {
+  const { send, keys } = setUp([ok])
+  const form = (amount: string) => {
+    const data = new FormData()
+    data.set('amount', amount)
+    data.set('receipt', new File(['bytes'], 'receipt.pdf'))
+    return data
+  }
+  await send(form('1'))
+  await send(form('1'))
+  expect(keys().size).toBe(1)
+  await expect(send(form('2'))).rejects.toThrow(IntentChangedError)
+})
+
+test('a stream is refused before anything is sent, with what to do', async () => {
+  const { send, sent } = setUp([ok])
+  await expect(send(new Blob(['a']).stream())).rejects.toThrow(UnsendableError)
+  await expect(send(new Blob(['a']).stream())).rejects.toThrow(/blob\(\)/)
+  expect(sent).toHaveLength(0)
+})
+
+test('the time of a key: open, it is not sent any more; done, the intent is new', async () => {
+  const storage = memoryStorage()
+  const open = setUp([undefined], { storage, retry: { tries: 1 } })
+  await expect(open.send()).rejects.toThrow(UnreachableError)
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 24 * HOUR_MS })
+  try {
+    await expect(open.send()).rejects.toThrow(IntentExpiredError)
+    expect(open.sent).toHaveLength(1)
+    await open.client.cancel('i')
+
+    const done = setUp([ok], { storage })
+    await done.send()
+    vi.setSystemTime(Date.now() + 24 * HOUR_MS)
+    await done.send()
+    expect(done.keys().size).toBe(2)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a clock that was set back by hours cannot say how old a key is: an open one is not sent', async () => {
+  const { send, sent } = setUp([undefined], { retry: { tries: 1 } })
+  await expect(send()).rejects.toThrow(UnreachableError)
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - HOUR_MS })
+  try {
+    await expect(send()).rejects.toThrow(IntentExpiredError)
+    expect(sent).toHaveLength(1)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+/** A `Storage` that does what it is told. */
+function storageOf(set: (key: string, value: string) => void, get: (key: string) => string | null): Storage {
+  return { setItem: set, getItem: get, removeItem() {}, clear() {}, key: () => null, length: 0 }
+}
+
+test.each<[string, IntentStorage]>([
+  [
+    'full',
+    webStorage(() =>
+      storageOf(
+        () => {
+          throw new DOMException('full', 'QuotaExceededError')
+        },
+        () => null,
+      ),
+    ),
+  ],
+  [
+    'blocked',
+    webStorage(() => {
+      throw new DOMException('blocked', 'SecurityError')
+    }),
+  ],
+  ['absent', webStorage(() => (globalThis as unknown as { none: Storage }).none)],
+  [
+    'forgetful',
+    webStorage(() =>
+      storageOf(
+        () => {},
+        () => null,
+      ),
+    ),
+  ],
+  [
+    'of somebody else',
+    webStorage(() =>
+      storageOf(
+        () => {},
+        () => 'what is this?',
+      ),
+    ),
+  ],
+])('a storage that is %s: a typed error, and nothing is sent', async (_, storage) => {
+  const { send, sent } = setUp([ok], { storage })
+  await expect(send()).rejects.toThrow(StorageError)
+  expect(sent).toHaveLength(0)
+})
+
+test('an answer that cannot be noted is returned all the same, and asked for with the same key', async () => {
+  const inner = memoryStorage()
+  let updates = 0
+  const storage: IntentStorage = {
+    update(name, change) {
+      const isNote = ++updates % 2 === 0
+      return isNote ? Promise.reject(new StorageError('full')) : inner.update(name, change)
+    },
+  }
+  const { send, keys, sent } = setUp([ok], { storage })
+  expect((await send()).status).toBe(201)
+  await send()
+  expect([updates, sent.length, keys().size]).toEqual([4, 2, 1])
+})
+
+test('bad options are refused at once', () => {
+  expect(() => createIdempotentFetch({ keepForMs: 0 })).toThrow(RangeError)
+  expect(() => createIdempotentFetch({ retry: { tries: Number.NaN } })).toThrow(RangeError)
+})
