@@ -18,7 +18,7 @@ export interface ConsumerOptions<Message, Body, InTransaction extends boolean> e
   readonly concurrency?: number
   /** Told what becomes of each delivery. */
   readonly onVerdict?: (verdict: Verdict, message: Message) => void
-  /** Told what fails beside messages: an acknowledgement that is lost, a broker that is away. @default a process warning */
+  /** Told what fails beside messages: a store or a broker that is away, an acknowledgement that is lost. @default a process warning */
   readonly onError?: (error: unknown) => void
 }
 

@@ -59,7 +59,7 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
 
   function failed(error: unknown): void {
     if (onError) onError(error)
-    else warn('A consumer could not tell its broker', error)
+    else warn(`A consumer of '${group}' could not do what it had to`, error)
   }
 
   /** What `once` is to know of a delivery, or why it cannot know it. */
@@ -99,11 +99,14 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
   async function settle(delivery: Delivery<Message>): Promise<void> {
     const held = hold(delivery, failed)
     try {
-      const verdict: Verdict = stopping.signal.aborted
-        ? { action: 'redeliver', delayMs: 0, because: 'draining' }
-        : await verdictOf(delivery, held)
+      // what would not be delivered again is handled yet
+      const verdict: Verdict =
+        stopping.signal.aborted && !delivery.isLastDelivery
+          ? { action: 'redeliver', delayMs: 0, because: 'draining' }
+          : await verdictOf(delivery, held)
       held.stop()
       tell(verdict, delivery.message)
+      if (verdict.because === 'unavailable') failed(verdict.error)
       await (verdict.action === 'ack' ? delivery.ack() : delivery.redeliver(verdict.delayMs))
     } catch (error) {
       // unacknowledged, it comes back, and is then found to be a duplicate

@@ -34,7 +34,7 @@ export function judge(error: unknown, delays: Delays, deliveries: number): Judge
     return redeliver('in progress', Math.min(delayMs, error.retryAfterMs + MARGIN_MS))
   }
   if (error instanceof LeaseLostError) return redeliver('in progress')
-  if (error instanceof DrainingError) return redeliver('draining', 0)
+  if (error instanceof DrainingError) return redeliver('draining')
   if (error instanceof StoreUnavailableError || error instanceof TransactionConflictError) {
     return redeliver('unavailable')
   }

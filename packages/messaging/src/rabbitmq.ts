@@ -98,6 +98,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     const { exchange: from, routingKey: key } = message.fields
     const headers = {
       ...message.properties.headers,
+      'x-delivery-count': undefined,
       ...deadLetterHeaders(operation, letter),
       'retryproof-exchange': from,
       'retryproof-routing-key': key,
