@@ -12,7 +12,8 @@ import Sqlite from 'better-sqlite3'
 import { type ClientSession, MongoClient } from 'mongodb'
 import mysql from 'mysql2/promise'
 import pg from 'pg'
-import { type Service, service } from '../../../scripts/services.mjs'
+import { type Service, service, services } from '../../../scripts/services.mjs'
+import { type Next, onFailingDisk } from './cut-commits.ts'
 
 /** A store of one process, and a write in its transactions that no constraint protects from being made twice. */
 export interface Instance<Tx> {
@@ -22,10 +23,12 @@ export interface Instance<Tx> {
 }
 
 export interface Backend<Tx> {
-  /** Another process: connections of its own, at `url` where it is not the server's. */
-  open(options?: { readonly url?: string; readonly now?: () => number }): Instance<Tx>
+  /** Another process: connections of its own, at `url` where it is not the server's; `next` says how SQLite's disk fails. */
+  open(options?: { readonly url?: string; readonly next?: Next; readonly now?: () => number }): Instance<Tx>
   /** What was committed under a key. */
   values(key: string): Promise<string[]>
+  /** Resolves when a statement on the records waits for another transaction, where the server says so. */
+  someoneWaits?(): Promise<void>
 }
 
 export interface Target {
@@ -48,8 +51,9 @@ const targetOf = ({ name, title, missing, url }: Service, use: Target['use']): T
 })
 
 const postgres = await service('postgres')
-const mariadb = await service('mariadb')
-const mongodb = await service('mongodb')
+const mysqls = await services('mysql')
+/** A transaction whose connection was cut stays open for as long, and calls for a key in it wait; by default 60 s. */
+const mongodb = await service('mongodb', { args: ['--setParameter', 'transactionLifetimeLimitSeconds=2'] })
 
 export const targets: readonly Target[] = [
   targetOf(postgres, async (test) => {
@@ -77,37 +81,43 @@ export const targets: readonly Target[] = [
         const { rows } = await own.query<{ value: string }>(`SELECT value FROM ${effects} WHERE k = $1`, [key])
         return rows.map(({ value }) => value)
       },
+      async someoneWaits() {
+        const waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
+        while (!(await own.query(waiting, [`%"${table}"%`])).rowCount);
+      },
     })
     await own.query(`DROP TABLE ${effects}, ${table}`)
     await Promise.all(pools.map((pool) => pool.end()))
   }),
 
-  targetOf(mariadb, async (test) => {
-    const [table, effects] = [fresh('t'), fresh('e')]
-    const connect = (uri: string) => mysql.createPool({ uri, connectionLimit: CONNECTIONS })
-    const pools = [connect(mariadb.url)]
-    const [own] = pools as [mysql.Pool]
-    await mysqlAdapter.migrate({ pool: own, table })
-    await own.query(
-      `CREATE TABLE ${effects} (k VARCHAR(64) NOT NULL, value VARCHAR(64) NOT NULL, KEY (k)) ENGINE = InnoDB`,
-    )
-    await test<mysql.PoolConnection>({
-      open({ url = mariadb.url, now } = {}) {
-        const pool = connect(url)
-        pools.push(pool)
-        return {
-          store: mysqlAdapter.mysqlStore({ pool, table, ...(now && { now }) }),
-          insert: (tx, key, value) => tx.query(`INSERT INTO ${effects} VALUES (?, ?)`, [key, value]),
-        }
-      },
-      async values(key) {
-        const [rows] = await own.query<mysql.RowDataPacket[]>(`SELECT value FROM ${effects} WHERE k = ?`, [key])
-        return rows.map(({ value }) => String(value))
-      },
-    })
-    await own.query(`DROP TABLE ${effects}, ${table}`)
-    await Promise.all(pools.map((pool) => pool.end()))
-  }),
+  ...mysqls.map((server) =>
+    targetOf(server, async (test) => {
+      const [table, effects] = [fresh('t'), fresh('e')]
+      const connect = (uri: string) => mysql.createPool({ uri, connectionLimit: CONNECTIONS })
+      const pools = [connect(server.url)]
+      const [own] = pools as [mysql.Pool]
+      await mysqlAdapter.migrate({ pool: own, table })
+      await own.query(
+        `CREATE TABLE ${effects} (k VARCHAR(64) NOT NULL, value VARCHAR(64) NOT NULL, KEY (k)) ENGINE = InnoDB`,
+      )
+      await test<mysql.PoolConnection>({
+        open({ url = server.url, now } = {}) {
+          const pool = connect(url)
+          pools.push(pool)
+          return {
+            store: mysqlAdapter.mysqlStore({ pool, table, ...(now && { now }) }),
+            insert: (tx, key, value) => tx.query(`INSERT INTO ${effects} VALUES (?, ?)`, [key, value]),
+          }
+        },
+        async values(key) {
+          const [rows] = await own.query<mysql.RowDataPacket[]>(`SELECT value FROM ${effects} WHERE k = ?`, [key])
+          return rows.map(({ value }) => String(value))
+        },
+      })
+      await own.query(`DROP TABLE ${effects}, ${table}`)
+      await Promise.all(pools.map((pool) => pool.end()))
+    }),
+  ),
 
   targetOf(mongodb, async (test) => {
     const database = fresh('retryproof')
@@ -149,9 +159,10 @@ export const targets: readonly Target[] = [
       await sqliteAdapter.migrate({ database: own })
       own.exec('CREATE TABLE effects (k TEXT NOT NULL, value TEXT NOT NULL) STRICT')
       await test<Sqlite.Database>({
-        open({ now } = {}) {
-          const database = connect()
-          connections.push(database)
+        open({ now, next } = {}) {
+          const connection = connect()
+          connections.push(connection)
+          const database = next ? onFailingDisk(connection, next) : connection
           const insert = database.prepare('INSERT INTO effects VALUES (?, ?)')
           return {
             store: sqliteAdapter.sqliteStore({ database, ...(now && { now }) }),

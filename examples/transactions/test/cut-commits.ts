@@ -1,22 +1,79 @@
-/** A server behind a proxy that cuts connections when a COMMIT is on the way: before the server saw it, or after. */
+/**
+ * What can happen between a store and its database: a server behind a proxy that cuts connections, before the server saw
+ * a statement or after; and for SQLite, which has no connection to cut, a driver that fails at the same places.
+ */
+import Sqlite from 'better-sqlite3'
+import { openProxy as beforeMongodb } from '../../../adapters/mongodb/test/proxy.ts'
 import { openProxy as beforeMysql } from '../../../adapters/mysql/test/proxy.ts'
 import { openProxy as beforePostgres } from '../../../adapters/postgres/test/proxy.ts'
 
-export type Fate = 'pass' | 'lose request' | 'lose reply'
+/** `hold`: the connection is cut, and the statement arrives later. */
+export type Fate = 'pass' | 'lose request' | 'lose reply' | 'hold'
 
-export interface Proxy {
-  readonly url: string
+/** Says what becomes of the next statement. */
+export type Next = (isCommit: boolean) => Fate
+
+/** How a store is opened so that its statements have these fates. */
+export interface Way {
+  readonly url?: string
+  /** The same for a database inside of the process. */
+  readonly next?: Next
   close(): Promise<void>
 }
 
-/** BEGIN READ COMMITTED is none. */
+/** BEGIN READ COMMITTED is none, nor is what sets it. */
 const COMMIT = /COMMIT(?!TED)/
+/** How late a statement may be that was held, in milliseconds. */
+const LATE_MS = 20
 
-/** Opens the proxy, by the name of the server; `next` says what becomes of the next COMMIT. */
-export const cutters: Readonly<Partial<Record<string, (url: string, next: () => Fate) => Promise<Proxy>>>> = {
-  postgres: (url, next) => beforePostgres(url, (request) => (COMMIT.test(request) ? next() : 'pass')),
-  async mariadb(url, next) {
-    const proxy = await beforeMysql(url, (request) => (COMMIT.test(request) ? next() : 'pass'))
-    return { url: proxy.url, close: async () => proxy[Symbol.asyncDispose]() }
+function releasing(fate: Fate, release: () => void): Fate {
+  if (fate === 'hold') setTimeout(release, Math.random() * LATE_MS)
+  return fate
+}
+
+async function viaMysql(url: string, next: Next): Promise<Way> {
+  const proxy = await beforeMysql(url, (request) => releasing(next(COMMIT.test(request)), () => proxy.release()))
+  return { url: proxy.url, close: async () => proxy[Symbol.asyncDispose]() }
+}
+
+/** Opens the way to a server, by its name. */
+export const ways: Readonly<Record<string, (url: string, next: Next) => Promise<Way>>> = {
+  async postgres(url, next) {
+    const proxy = await beforePostgres(url, (request) => releasing(next(COMMIT.test(request)), () => proxy.release()))
+    return proxy
   },
+  mysql: viaMysql,
+  mariadb: viaMysql,
+  mongodb: (url, next) =>
+    beforeMongodb(url, (command) => {
+      // the driver looks at its server by itself
+      if (/hello|ismaster|endSessions/i.test(command)) return 'pass'
+      const fate = next(command.includes('commitTransaction'))
+      return fate === 'lose request' || fate === 'hold' ? 'lose command' : fate
+    }),
+  sqlite: async (_, next) => ({ next, close: async () => {} }),
+}
+
+/** A connection whose writes and COMMITs may fail as on a disk that fails: before they were done, or after. */
+export function onFailingDisk(database: Sqlite.Database, next: Next): Sqlite.Database {
+  function suffer<T>(isCommit: boolean, act: () => T): T {
+    const fate = next(isCommit)
+    if (fate === 'pass') return act()
+    if (fate === 'lose reply') act()
+    throw new Sqlite.SqliteError('disk I/O error', 'SQLITE_IOERR')
+  }
+  const replaced: Partial<Sqlite.Database> = {
+    exec: (sql) => (sql === 'COMMIT' ? suffer(true, () => database.exec(sql)) : database.exec(sql)),
+    prepare: ((sql: string) => {
+      const statement = database.prepare(sql)
+      const run = statement.run.bind(statement)
+      return Object.assign(statement, { run: (...values: unknown[]) => suffer(false, () => run(...values)) })
+    }) as Sqlite.Database['prepare'],
+  }
+  return new Proxy(database, {
+    get(target, name) {
+      const value: unknown = Reflect.get(name in replaced ? replaced : target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 }

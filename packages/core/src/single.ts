@@ -2,6 +2,7 @@
  * A transaction in mode `single`: begin, business write and settling commit together or not at all. Duplicates wait for
  * the open transaction, as long as the store's lock time-out lets them.
  */
+import { equal } from './bytes.ts'
 import { attemptEventOf, eventOf, newClaim } from './engine.ts'
 import { InProgressError } from './errors.ts'
 import { executeFenced } from './fenced.ts'
@@ -23,6 +24,7 @@ const MAX_CONFLICTS = 20
 const CONFLICT_PAUSES = { firstMs: 4, maxMs: 500 }
 /** Nobody can say how long a transaction stays open. */
 const RETRY_AFTER_MS = 1000
+const NOTHING = new Uint8Array()
 
 export async function runSingle<Tx, T>(
   unit: Unit<Tx, T>,
@@ -110,14 +112,15 @@ export async function runSingle<Tx, T>(
   }
 
   /**
-   * The answer to COMMIT was lost. A begin with the same owner waits for that transaction: settled with its token, it
-   * committed; acquired, it was rolled back, and this call holds the key.
+   * The answer to COMMIT was lost. A begin with the same owner waits for that transaction: acquired, it was rolled back,
+   * and this call holds the key; settled with its token and its result, it committed. The token alone does not say so:
+   * a rollback takes the record with it, and another call that begins in the same instant gets the same token.
    */
   async function decideUnknown(encoded: Encoded<T>, begun: BeginReply | undefined): Promise<Outcome<T> | null> {
     const { reply, sentAt } = await engine.calls.begin(task.key, claim)
     if (reply.outcome === 'acquired') return executeFenced(unit, { reply, sentAt }, call)
-    if (reply.outcome === 'settled' && reply.token === begun?.token) return finishOf(reply).recorded(encoded)
-    return answer(reply)
+    const isOwn = reply.token === begun?.token && encoded.replayable && equal(reply.result ?? NOTHING, encoded.result)
+    return isOwn ? finishOf(reply).recorded(encoded) : answer(reply)
   }
 
   function refuseHeld(): never {
