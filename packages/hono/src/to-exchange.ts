@@ -36,7 +36,22 @@ function bodyOf({ req }: Context): RequestBody {
   const { bodyCache } = req
   const isCached = bodyCache.arrayBuffer ?? bodyCache.text ?? bodyCache.json ?? bodyCache.blob
   if (!isCached && req.raw.bodyUsed) return { body: undefined }
-  return { body: undefined, read: (maxBytes) => readBody(req, maxBytes) }
+  return {
+    body: undefined,
+    async read(maxBytes) {
+      const body = await readBody(req, maxBytes)
+      if (body) cacheText(req, body)
+      return body
+    },
+  }
+}
+
+const utf8 = new TextDecoder()
+
+/** What handlers ask for most, which Hono would make of the octets by way of a response. */
+function cacheText({ bodyCache }: Context['req'], body: Uint8Array): void {
+  if (bodyCache.text) return
+  Object.defineProperty(bodyCache, 'text', { configurable: true, get: () => Promise.resolve(utf8.decode(body)) })
 }
 
 async function readBody(req: Context['req'], maxBytes: number): Promise<Uint8Array | null> {
