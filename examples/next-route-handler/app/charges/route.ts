@@ -1,0 +1,25 @@
+import { idempotent } from '@retryproof/http/fetch'
+import { after } from 'next/server'
+import { idempotency } from '../../lib/idempotency'
+
+/** What was charged: a real application has its payment provider here. */
+let charges = 0
+
+/** Whose key it is: take it from your session. */
+function userOf(request: Request): string {
+  return request.headers.get('x-user') ?? ''
+}
+
+export const POST = idempotent(
+  idempotency,
+  { operation: 'POST /charges', scope: userOf, waitUntil: (work) => after(work) },
+  async (request, { attempt }) => {
+    const { amount } = (await request.json()) as { amount: number }
+    const body = { charge: ++charges, amount, providerKey: attempt?.keyFor('charge') }
+    return Response.json(body, { status: 201, headers: { Location: `/charges/${charges}` } })
+  },
+)
+
+export function GET(): Response {
+  return Response.json({ charges })
+}
