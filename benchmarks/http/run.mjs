@@ -13,7 +13,7 @@ const { values, positionals } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, requests: { type: 'string', default: '4000' } },
 })
 const [rounds, requests] = [Number(values.rounds), Number(values.requests)]
-const frameworks = positionals.length > 0 ? positionals : ['express']
+const frameworks = positionals.length > 0 ? positionals : ['express', 'hono']
 const CONNECTIONS = 16
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
@@ -30,7 +30,7 @@ await build({
   bundle: true,
   platform: 'node',
   format: 'esm',
-  external: frameworks,
+  external: ['express', 'hono', '@hono/node-server'],
   logLevel: 'warning',
 })
 
@@ -95,13 +95,18 @@ for (const framework of frameworks) {
     for (const [name, server, key] of kinds) {
       await server.cpu()
       await load(server, requests, key)
-      seen.get(name).push((await server.cpu()) / requests)
+      const { user, system } = await server.cpu()
+      seen.get(name).push({ user: user / requests, all: (user + system) / requests })
     }
   }
   const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
   for (const [name, costs] of seen) {
-    const ratio = median(costs.map((cost, round) => cost / seen.get('bare')[round]))
-    console.log(`${framework}  ${name.padEnd(15)} ${median(costs).toFixed(0).padStart(4)} µs  × ${ratio.toFixed(2)}`)
+    const told = ['all', 'user'].map((kind) => {
+      const spent = costs.map((cost) => cost[kind])
+      const ratio = median(spent.map((cost, round) => cost / seen.get('bare')[round][kind]))
+      return `${kind} ${median(spent).toFixed(0).padStart(4)} µs  × ${ratio.toFixed(2)}`
+    })
+    console.log(`${framework.padEnd(8)} ${name.padEnd(15)} ${told.join('   ')}`)
   }
   for (const server of Object.values(servers)) server.stop()
 }

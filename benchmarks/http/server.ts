@@ -4,8 +4,9 @@ import { createIdempotency } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import type { App, Variant } from './apps/app.ts'
 import { app as express } from './apps/express.ts'
+import { app as hono } from './apps/hono.ts'
 
-const apps: Readonly<Record<string, App>> = { express }
+const apps: Readonly<Record<string, App>> = { express, hono }
 
 const [framework = '', kind = ''] = process.argv.slice(2)
 const app = apps[framework]
@@ -17,7 +18,7 @@ let last = process.cpuUsage()
 process.on('message', () => {
   const { user, system } = process.cpuUsage(last)
   last = process.cpuUsage()
-  process.send?.(user + system)
+  process.send?.({ user, system })
 })
 process.send?.((server.address() as AddressInfo).port)
 

@@ -1,12 +1,12 @@
-/** About 1 KiB of JSON comes, and 1 KiB goes. */
 import { createHash } from 'node:crypto'
 import type { OutgoingHttpHeaders, Server } from 'node:http'
 import { idempotent } from '@retryproof/express'
 import express, { type RequestHandler } from 'express'
 import type { App, Variant } from './app.ts'
+import { answerTo } from './order.ts'
 
 const handler: RequestHandler = (req, res) => {
-  res.status(201).json({ id: 'charge_1', amount: req.body.amount, note: 'x'.repeat(950) })
+  res.status(201).json(answerTo(req.body))
 }
 
 export const app: App = {

@@ -1,12 +1,18 @@
 /** Bytes put together. */
 const utf8 = new TextEncoder()
 
-/** Each part behind its length (4 bytes), so that `['a', 'bc']` and `['ab', 'c']` differ. */
-export function frame(parts: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
+/**
+ * Each part behind its length (4 bytes), so that `['a', 'bc']` and `['ab', 'c']` differ.
+ *
+ * @param scratch used where it is large enough: the result is then good until its next use
+ */
+export function frame(
+  parts: readonly (string | Uint8Array)[],
+  scratch?: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
   // UTF-8 takes at most three bytes for a unit of UTF-16: one array of that size instead of one for each part
-  const framed = new Uint8Array(
-    parts.reduce((total, part) => total + 4 + part.length * (typeof part === 'string' ? 3 : 1), 0),
-  )
+  const size = parts.reduce((total, part) => total + 4 + part.length * (typeof part === 'string' ? 3 : 1), 0)
+  const framed = scratch && size <= scratch.length ? scratch : new Uint8Array(size)
   const lengths = new DataView(framed.buffer)
   let offset = 0
   for (const part of parts) {

@@ -10,13 +10,17 @@ import { nodeCrypto } from './node-crypto.ts'
 export type Digest = (label: string, parts: readonly (string | Uint8Array)[]) => string | Promise<string>
 
 const MIN_SECRET_BYTES = 16
+/** For what is digested at once: to allocate an array for each digest costs more than the digest. */
+const scratch = new Uint8Array(16_384)
 const utf8 = new TextEncoder()
 
 /** @throws InvalidOptionError for a secret that is neither text nor bytes, or under 16 bytes */
 export function createDigest(secret: string | Uint8Array | undefined): Digest {
   const key = secret === undefined ? undefined : readSecret(secret)
-  const hash = nodeHash(key) ?? webHash(key)
-  return (label, parts) => hash(frame([label, ...parts]))
+  const hash = nodeHash(key)
+  if (hash) return (label, parts) => hash(frame([label, ...parts], scratch))
+  const later = webHash(key)
+  return (label, parts) => later(frame([label, ...parts]))
 }
 
 /** A copy, so that its owner may wipe the bytes. */

@@ -42,6 +42,24 @@ test('other parts, another label or another secret make another digest', () => {
   )
 })
 
+test('parts of any length are digested as they are, whatever was digested before', () => {
+  const digest = createDigest(undefined)
+  const lengthOf = (part: string) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(part.length)
+    return length
+  }
+  fc.assert(
+    fc.property(fc.array(fc.nat(20_000), { minLength: 1, maxLength: 5 }), (lengths) => {
+      for (const [index, length] of lengths.entries()) {
+        const part = `${index}`.repeat(length)
+        const framed = ['label', part].flatMap((each) => [lengthOf(each), Buffer.from(each)])
+        expect(digest('label', [part])).toBe(createHash('sha256').update(Buffer.concat(framed)).digest('hex'))
+      }
+    }),
+  )
+})
+
 test('text is hashed as its UTF-8 bytes', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), (text) => {
