@@ -45,6 +45,7 @@ export interface StartOptions {
 }
 
 export async function openBench(harness: ConsumerHarness): Promise<ConsumerBench> {
+  const { patienceMs = PATIENCE_MS } = harness
   const queue = await harness.open()
   const namespace = `suite ${randomBytes(6).toString('hex')}`
   const instance = (store: IdempotencyStore<unknown>) =>
@@ -56,10 +57,10 @@ export async function openBench(harness: ConsumerHarness): Promise<ConsumerBench
   let act: (order: Order, context: OrderContext) => unknown = () => undefined
 
   async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-    const latest = performance.now() + PATIENCE_MS
+    const latest = performance.now() + patienceMs
     while (!(await holds())) {
       if (performance.now() > latest)
-        assert.fail(`${what}: not in ${PATIENCE_MS} ms. ${JSON.stringify({ runs, verdicts })}`)
+        assert.fail(`${what}: not in ${patienceMs} ms. ${JSON.stringify({ runs, verdicts })}`)
       await sleep(LOOK_AGAIN_MS)
     }
   }

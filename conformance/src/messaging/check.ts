@@ -19,6 +19,8 @@ export interface ConsumerHarness {
   readonly store: IdempotencyStore<unknown>
   /** How long the broker waits for a silent consumer, in milliseconds, in the queues that `open` makes. */
   readonly visibilityMs?: number
+  /** How long a check waits for what must come, in milliseconds. @default 30000 */
+  readonly patienceMs?: number
   /** Whether messages are handled one after the other, so that a duplicate waits behind the first. @default false */
   readonly isOrdered?: boolean
   /** What the broker or its client does not have, and why. The checks that need it are skipped for that reason. */

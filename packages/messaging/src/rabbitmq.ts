@@ -69,6 +69,11 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
   const unroutable = new Set<unknown>()
   const letGo = AbortSignal.any([at.stopping, closing.signal])
 
+  async function start(): Promise<{ readonly consumerTag: string }> {
+    await channel.prefetch(at.concurrency)
+    return channel.consume(queue, onMessage)
+  }
+
   function deliveryOf(message: RabbitMessage, tries: number, receivedAt: number): Delivery<RabbitMessage> {
     const { messageId, headers = {} } = message.properties
     return {
@@ -119,7 +124,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     })
   }
 
-  const onMessage = (message: RabbitMessage | null) => {
+  function onMessage(message: RabbitMessage | null): void {
     if (message) void at.consume(deliveryOf(message, 0, performance.now()))
     else finish.reject(new Error(`RabbitMQ ended the consumer of '${queue}': was the queue deleted?`))
   }
@@ -137,8 +142,11 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     else finish.reject(new Error(`The channel of the consumer of '${queue}' closed.`, { cause: reason }))
   })
   channel.on('return', (message) => unroutable.add(message.properties.headers?.[MARK]))
-  await channel.prefetch(at.concurrency)
-  const { consumerTag } = await channel.consume(queue, onMessage)
+  const { consumerTag } = await start().catch((error) => {
+    // the caller is told this, and has no `closed` to look at
+    closed.catch(() => {})
+    throw error
+  })
 
   return {
     closed,

@@ -1,11 +1,16 @@
 /** Queues of RabbitMQ for the suite. */
 import { randomBytes } from 'node:crypto'
 import type { TestLetter, TestQueue } from '@retryproof/conformance/messaging'
-import { connect, type GetMessage } from 'amqplib'
+import { type ConfirmChannel, connect, type GetMessage } from 'amqplib'
 import { REASON_HEADER } from '../src/index.ts'
 import { consume } from '../src/rabbitmq.ts'
 
-export async function openRabbitQueue(url: string, type: 'quorum' | 'classic'): Promise<TestQueue> {
+/** `change`: what consumers are given instead of their channel. */
+export async function openRabbitQueue(
+  url: string,
+  type: 'quorum' | 'classic',
+  change = (channel: ConfirmChannel): ConfirmChannel => channel,
+): Promise<TestQueue> {
   const queue = `suite-${randomBytes(6).toString('hex')}`
   const dead = `${queue}-dead`
   const connection = await connect(url)
@@ -28,7 +33,7 @@ export async function openRabbitQueue(url: string, type: 'quorum' | 'classic'): 
         await own.close()
       }
       const deadLetters = { exchange: '', routingKey: dead }
-      return consume(idempotency, { ...options, channel: own, queue, deadLetters } as never, handler as never)
+      return consume(idempotency, { ...options, channel: change(own), queue, deadLetters } as never, handler as never)
     },
     cut: () => cut(),
     async deadLetters() {
