@@ -44,6 +44,7 @@ function checkKey(calls: History): void {
     if (visited.has(place)) return false
     visited.add(place)
     if (order.length > furthest.order.length) furthest = { order, point }
+    if (remaining.some((entry) => isTooLate(entry, point))) return false
 
     const next: { entry: HistoryEntry; point: Point }[] = []
     for (const entry of remaining) {
@@ -67,6 +68,21 @@ function checkKey(calls: History): void {
  */
 function mayChangeLater({ command }: HistoryEntry): boolean {
   return command.op === 'transition' && command.change.to === 'renew' && Boolean(command.change.retentionMs)
+}
+
+/**
+ * Whether a call that took effect never can from here on: tokens only rise, and so does a checkpoint while its token lasts.
+ * Many checkpoints at once have no other order than that of their numbers, which would else be searched for by trying.
+ */
+function isTooLate({ command, returned, reply }: HistoryEntry, { record, tokens }: Point): boolean {
+  if (!record || returned === null || command.op !== 'transition') return false
+  if (!reply || !('outcome' in reply) || reply.outcome !== 'ok') return false
+  const token = tokens.indexOf(command.token) + 1
+  if (token === 0 || token > record.token) return false
+  if (token < record.token) return true
+  const { change } = command
+  const seq = change.to === 'renew' && reply.applied ? change.checkpoint?.seq : undefined
+  return seq !== undefined && record.checkpoint !== null && seq <= record.checkpoint.seq
 }
 
 function without(entries: readonly HistoryEntry[], entry: HistoryEntry): readonly HistoryEntry[] {

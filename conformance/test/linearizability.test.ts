@@ -17,6 +17,11 @@ const completed = (token: number, byte: number): Command => ({
   change: { to: 'completed', result: new Uint8Array([byte]), retentionMs: HOUR_MS },
 })
 const get: Command = { op: 'get' }
+const checkpoint = (seq: number): Command => ({
+  op: 'transition',
+  token: 1,
+  change: { to: 'renew', leaseMs: HOUR_MS, checkpoint: { seq, data: new Uint8Array([seq]) } },
+})
 
 /** Histories are written as a drawing: one line for each client, `[` and `]` around its calls, `[?` for one without an answer. */
 function history(...calls: [from: number, to: number | null, command: Command, reply: Reply][]): HistoryEntry[] {
@@ -136,6 +141,20 @@ describe('checkHistory', () => {
     expect(() => checkHistory(two(seen()))).toThrow('no order')
   })
 
+  test('finds the one order of 64 checkpoints at once, which are answered in another', () => {
+    const commands = Array.from({ length: 64 }, (_, seq) => checkpoint(seq))
+    const all = [begin('a'), ...commands, get]
+    const answers = replies(...all)
+    const calls = all.map((command, index): HistoryEntry => {
+      const [called, returned] =
+        index === 0 ? [0, 1] : command === get ? [400, 401] : [1 + index, 200 + ((index * 37) % 64)]
+      return { client: index, key: 'key', command, called, returned, reply: answers[index] ?? null, elapsedMs: 0 }
+    })
+    checkHistory(calls)
+    const fallen = calls.map((call) => (call.command === get ? { ...call, reply: answers[0] ?? null } : call))
+    expect(() => checkHistory(fallen)).toThrow('no order')
+  })
+
   test('agrees with a search through every order', () => {
     const command = fc.constantFrom<Command[]>(
       begin('a'),
@@ -146,6 +165,8 @@ describe('checkHistory', () => {
       get,
       { op: 'transition', token: 1, change: { to: 'renew', leaseMs: 2 * HOUR_MS, retentionMs: 0 } },
       { op: 'transition', token: 1, change: { to: 'renew', leaseMs: HOUR_MS, retentionMs: 2 * HOUR_MS } },
+      checkpoint(1),
+      checkpoint(2),
       { op: 'transition', token: 1, change: { to: 'released', delayMs: 0, retentionMs: HOUR_MS } },
       { op: 'transition', token: 2, change: { to: 'forgotten', tombstoneMs: HOUR_MS } },
     )
