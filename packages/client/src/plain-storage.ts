@@ -2,25 +2,27 @@ import { StorageError } from './errors.ts'
 import { exclusively } from './exclusively.ts'
 import type { IntentStorage, PlainStorage } from './storage.ts'
 
+/** Runs `work` when it is its turn, with what all tabs agree on where a storage may be behind. */
+type Turns = (name: string, work: (last?: string | null) => string | null) => Promise<string | null>
+
 /** An `IntentStorage` of one that answers at once. What was written is read again: some browsers drop it without a word. */
-export function lifted(open: () => PlainStorage): IntentStorage {
+export function lifted(open: () => PlainStorage, turnsOf: () => Turns = () => exclusively): IntentStorage {
   return {
-    update: (name, change) =>
-      exclusively(name, () => {
-        try {
-          const storage = open()
-          const current = storage.get(name)
-          const next = change(current)
-          if (next === current) return current
+    async update(name, change) {
+      try {
+        const storage = open()
+        return await turnsOf()(name, (last) => {
+          const next = change(last === undefined ? storage.get(name) : last)
+          if (storage.get(name) === next) return next
           if (next === null) storage.remove(name)
           else storage.set(name, next)
           if (storage.get(name) !== next) throw new Error('it does not keep what is written')
           return next
-        } catch (cause) {
-          throw new StorageError('The storage of this browser cannot be used: it is full, blocked or absent.', {
-            cause,
-          })
-        }
-      }),
+        })
+      } catch (cause) {
+        if (cause instanceof StorageError) throw cause
+        throw new StorageError('The storage of this browser cannot be used: it is full, blocked or absent.', { cause })
+      }
+    },
   }
 }

@@ -1,3 +1,5 @@
+import { agreed } from '../agreed.ts'
+import { exclusively } from '../exclusively.ts'
 import { lifted } from '../plain-storage.ts'
 import type { IntentStorage } from '../storage.ts'
 
@@ -6,12 +8,14 @@ import type { IntentStorage } from '../storage.ts'
  * Takes a function, because a browser that blocks a storage throws when it is only named.
  */
 export function webStorage(storage: () => Storage = () => localStorage): IntentStorage {
-  return lifted(() => {
+  const open = () => {
     const opened = storage()
     return {
-      get: (name) => opened.getItem(name),
-      set: (name, value) => opened.setItem(name, value),
-      remove: (name) => opened.removeItem(name),
+      get: (name: string) => opened.getItem(name),
+      set: (name: string, value: string) => opened.setItem(name, value),
+      remove: (name: string) => opened.removeItem(name),
     }
-  })
+  }
+  // a tab's own needs no agreement, and must not be given that of others
+  return lifted(open, () => (storage() === globalThis.localStorage ? agreed : exclusively))
 }

@@ -1,0 +1,21 @@
+/** What all tabs see at the same moment. */
+import { createStore, update } from 'idb-keyval'
+import { exclusively } from './exclusively.ts'
+
+const store = /* @__PURE__ */ createStore('retryproof-agreed', 'intents')
+
+/**
+ * As `exclusively`, and hands `work` what it last made of this name in any tab (`undefined`: nothing yet). localStorage
+ * alone does not do: Chromium keeps a copy of it in each process, and may give the lock to another tab before the copy
+ * there is up to date, so that both would mint a key.
+ */
+export async function agreed(name: string, work: (last?: string | null) => string | null): Promise<string | null> {
+  if (!globalThis.indexedDB) return exclusively(name, work)
+  let next: string | null = null
+  const change = (last: string | null | undefined) => {
+    next = work(last)
+    return next
+  }
+  await update<string | null>(name, change, store)
+  return next
+}
