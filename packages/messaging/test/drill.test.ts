@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
+import { brokerNames, openBroker } from './drill/brokers.ts'
 import { drill } from './drill/drill.ts'
 
 const MESSAGES = 200
@@ -10,13 +11,13 @@ const KILLS = 3
 
 const database = await service('postgres')
 
-for (const broker of ['nats', 'rabbitmq'] as const) {
-  const server = await service(broker)
+for (const broker of brokerNames) {
+  const server = await service((await openBroker(broker)).service)
   const missing = server.missing ?? database.missing
   test
     .skipIf(missing)
     .concurrent(
-      `${server.title}: ${KILLS} kills, and no message is lost or handled twice`,
+      `${broker} on ${server.title}: ${KILLS} kills, and no message is lost or handled twice`,
       { timeout: 120_000 },
       async () => {
         const name = `drill_${broker}_${randomBytes(4).toString('hex')}`

@@ -1,20 +1,17 @@
 /** Each broker of the drill, loaded only by who uses it, so that a process that is started again is soon there. */
-import { bullmqBroker } from './bullmq-broker.ts'
-import { kafkaBroker } from './kafka-broker.ts'
-import { natsBroker } from './nats-broker.ts'
 import type { DrillBroker } from './place.ts'
-import { rabbitmqBroker } from './rabbitmq-broker.ts'
-import { sqsBroker } from './sqs-broker.ts'
 
-const all: Record<string, () => DrillBroker> = {
-  bullmq: bullmqBroker,
-  kafka: kafkaBroker,
-  nats: natsBroker,
-  rabbitmq: rabbitmqBroker,
-  sqs: sqsBroker,
+const all: Record<string, () => Promise<DrillBroker>> = {
+  bullmq: async () => (await import('./bullmq-broker.ts')).bullmqBroker(),
+  kafka: async () => (await import('./kafka-broker.ts')).kafkaBroker(),
+  nats: async () => (await import('./nats-broker.ts')).natsBroker(),
+  rabbitmq: async () => (await import('./rabbitmq-broker.ts')).rabbitmqBroker(),
+  sqs: async () => (await import('./sqs-broker.ts')).sqsBroker(),
 }
 
-export function brokers(name: string): DrillBroker {
+export const brokerNames = Object.keys(all)
+
+export function openBroker(name: string): Promise<DrillBroker> {
   const open = all[name]
   if (!open) throw new TypeError(`There is no drill for '${name}'.`)
   return open()

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { brokers } from './brokers.ts'
+import { openBroker } from './brokers.ts'
 import { openEffects } from './effects.ts'
 import type { Order, Place } from './place.ts'
 
@@ -44,7 +44,7 @@ const worker = fileURLToPath(new URL('worker.ts', import.meta.url))
 /** Each message is published one to five times, in one order or another. */
 export async function drill(place: Place, options: DrillOptions): Promise<DrillReport> {
   const { messages, poisonous, kills, restartBroker, timeoutMs, say = () => {} } = options
-  const broker = brokers(place.broker)
+  const broker = await openBroker(place.broker)
   const effects = openEffects(place)
   const startedAt = performance.now()
   await Promise.all([effects.prepare(), broker.prepare(place)])

@@ -1,6 +1,6 @@
 /** The whole drill of a broker, in both modes; says what it counted, and sets the exit code. */
 import { startService, unavailable } from '../../../../scripts/services.mjs'
-import { brokers } from './brokers.ts'
+import { openBroker } from './brokers.ts'
 import { type DrillReport, drill } from './drill.ts'
 import type { Mode } from './place.ts'
 
@@ -13,7 +13,7 @@ const sizes: Record<Mode, { messages: number; kills: number }> = {
 }
 
 export async function fullDrill(broker: string): Promise<void> {
-  const name = brokers(broker).service as Parameters<typeof startService>[0]
+  const name = (await openBroker(broker)).service
   const why = (await unavailable(name)) ?? (await unavailable('postgres'))
   if (why) {
     say(`${broker}: not tested, ${why}`)

@@ -56,9 +56,9 @@ export function kafkaBroker(): DrillBroker {
       const consumer = await connect(
         kafka.consumer({
           groupId: place.name,
-          sessionTimeout: 6000,
+          sessionTimeout: 3000,
           rebalanceTimeout: 10_000,
-          heartbeatInterval: 1000,
+          heartbeatInterval: 500,
           maxWaitTimeInMs: 500,
         }),
       )

@@ -30,7 +30,7 @@ export type OrderHandler = (
 /** What the drill needs of a broker. */
 export interface DrillBroker {
   /** Its name in `scripts/services.mjs`. */
-  readonly service: string
+  readonly service: 'kafka' | 'nats' | 'rabbitmq' | 'redis' | 'sqs'
   /** Makes queue and dead letters. */
   prepare(place: Place): Promise<unknown>
   /** Resolves when all are confirmed. */

@@ -1,11 +1,11 @@
 /** A consumer of a drill, in a process of its own, which is killed sooner or later. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { brokers } from './brokers.ts'
+import { openBroker } from './brokers.ts'
 import { openEffects } from './effects.ts'
 import type { Place } from './place.ts'
 
 const place: Place = JSON.parse(process.argv[2] ?? '')
-const broker = brokers(place.broker)
+const broker = await openBroker(place.broker)
 const effects = openEffects(place)
 
 class PoisonError extends Error {}
