@@ -1,6 +1,6 @@
 /** Kills workers in the middle of their writes, and then counts what was done. */
 import { openBackend } from './backends.ts'
-import { isTransaction, openCharging, referenceTo } from './charging.ts'
+import { isInStore, openCharging, referenceTo } from './charging.ts'
 import { keyOf, runClients, type Told } from './clients.ts'
 import { openDownstream } from './downstream.ts'
 import type { Mode } from './messages.ts'
@@ -57,7 +57,7 @@ export async function crashDrill(options: CrashOptions): Promise<ReadonlyMap<Mod
 
   async function review(mode: Mode, { values, unknown, kills, cut, refused }: Told): Promise<CrashReport> {
     const keys = names.map((name) => keyOf(mode, name))
-    const count = async () => byKey(isTransaction(mode) ? await backend.effects() : downstream.charges())
+    const count = async () => byKey(isInStore(mode) ? await backend.effects() : downstream.charges())
     const before = await count()
     for (const key of unknown) {
       const answer = await resolveParked(key, valuesOf(before, key)[0])
@@ -84,12 +84,10 @@ export async function crashDrill(options: CrashOptions): Promise<ReadonlyMap<Mod
   async function resolveParked(key: string, done: string | undefined): Promise<string> {
     const { idempotency, charge } = openCharging(backend, downstream, leaseMs)
     await idempotency.resolve(referenceTo(key), done === undefined ? 'rerun' : { completed: done })
-    const { value } = await charge('park', key, { beforeEffect: nothing, afterEffect: nothing, afterEffectAtOnce() {} })
+    const { value } = await charge('park', key)
     return value
   }
 }
-
-const nothing = async () => {}
 
 function byKey(effects: readonly Effect[]): ReadonlyMap<string, readonly string[]> {
   const values = new Map<string, string[]>()

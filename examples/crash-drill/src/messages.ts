@@ -2,10 +2,10 @@
 import type { Place } from './place.ts'
 
 /**
- * How a call has its effect: in a transaction of the store (`fenced`, `single`), downstream under a derived key, or
+ * How a call has its effect: in a transaction of the store (`fenced`, `single`), in one that is a step (`steps`), downstream under a derived key, or
  * downstream with nothing to protect it (`external`; `park`: what was interrupted is not run again).
  */
-export type Mode = 'fenced' | 'single' | 'derived' | 'external' | 'park'
+export type Mode = 'fenced' | 'single' | 'steps' | 'derived' | 'external' | 'park'
 
 export interface Job {
   readonly place: Place
@@ -13,7 +13,7 @@ export interface Job {
 }
 
 /** Where a call can be made to stand still, there to be killed. */
-export type Stage = 'before the call' | 'after the effect' | 'before the answer'
+export type Stage = 'before the call' | 'before the effect' | 'after the effect' | 'before the answer'
 
 export interface Request {
   readonly id: number

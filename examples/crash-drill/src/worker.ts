@@ -35,7 +35,10 @@ async function serve({ id, mode, key, linger }: Request): Promise<void> {
   try {
     await pass('before the call')
     const { value, attempt } = await charge(mode, key, {
-      beforeEffect: () => sleep(moment()),
+      async beforeEffect() {
+        await pass('before the effect')
+        await sleep(moment())
+      },
       async afterEffect(made) {
         if (!made) tell({ kind: 'refused', id })
         await pass('after the effect')

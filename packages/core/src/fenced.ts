@@ -16,7 +16,7 @@ import type { Encoded } from './results.ts'
 import type { ServedCall } from './running.ts'
 import type { RecordView, TransitionReply } from './store.ts'
 import { backOff, instant, later, sleep } from './timers.ts'
-import { type Tried, tryTransaction, type Unit, workAndSettle } from './transactional.ts'
+import { stepsTaken, type Tried, tryTransaction, type Unit, workAndSettle } from './transactional.ts'
 import type { Attempt, Outcome } from './types.ts'
 
 const MAX_TRIES = 10
@@ -44,6 +44,7 @@ export async function executeFenced<Tx, T>(
     const finish = createFinish<T>(engine, task, reply, lease)
     try {
       const { maxAttempts } = task.policies
+      if (reply.checkpoint) return await finish.fail(notStarted(stepsTaken()), 'retry')
       if (number > maxAttempts) return await finish.fail(new PoisonedError(maxAttempts), 'store')
       const tried = await once({ number, token, interrupted, signal: lease.signal, keyFor }, lease)
       if (tried.kind !== 'conflict' || tries >= MAX_TRIES) return await conclude(tried, finish)

@@ -8,7 +8,7 @@ import { replay } from './replay.ts'
 import { encodeReturned } from './results.ts'
 import { refuseMismatch } from './run.ts'
 import type { ServedCall } from './running.ts'
-import type { Unit } from './transactional.ts'
+import { stepsTaken, type Unit } from './transactional.ts'
 import type { Outcome } from './types.ts'
 
 /**
@@ -31,6 +31,7 @@ export async function runJoined<Tx, T>(
   if (reply.outcome === 'settled') return replay(engine, task, reply)
   if (reply.outcome === 'mismatch') return refuseMismatch(engine, task)
   if (reply.outcome === 'in_progress') throw new InProgressError(reply.leaseRemainingMs)
+  if (reply.checkpoint) throw stepsTaken()
 
   const { attempt: number, token, interrupted } = reply
   const lease = holdSilently(task.policies.maxRunMs)

@@ -2,6 +2,7 @@
 import type { Engine, Task } from './engine.ts'
 import { DrainingError, InProgressError, InvalidOptionError, OutcomeUnknownError } from './errors.ts'
 import { type Acquired, execute } from './execute.ts'
+import { executeFenced } from './fenced.ts'
 import { createFinish } from './finish.ts'
 import { storageKey } from './keys.ts'
 import { holdSilently } from './lease.ts'
@@ -10,16 +11,30 @@ import type { ResolvedPolicies } from './policies.ts'
 import { decodeRequest, type KeptCall } from './requests.ts'
 import { run } from './run.ts'
 import type { RunningCalls, ServedCall } from './running.ts'
-import type { Handler, Outcome } from './types.ts'
+import { requireTransactional } from './transactional.ts'
+import type { Handler, Outcome, Work } from './types.ts'
 
-export interface RecoverOptions<Tx = unknown> {
-  /** Does what the call asked, as the handler of the call would have. */
-  readonly handler: (call: KeptCall, attempt: Parameters<Handler<unknown, Tx>>[0]) => ReturnType<Handler<unknown, Tx>>
+interface Recovering {
   /** Whether whoever asked may still do this. What is refused is parked, for a person to look at. */
   readonly authorize: (call: KeptCall) => boolean | Promise<boolean>
   /** How many records are taken up at most. @default 1000 */
   readonly limit?: number
 }
+
+/** `handler` for calls that are made with `run`, `work` for those that are made with `transaction`. */
+export type RecoverOptions<Tx = unknown> = Recovering &
+  (
+    | {
+        /** Does what the call asked, as the handler of the call would have. */
+        readonly handler: (call: KeptCall, attempt: Parameters<Handler<unknown, Tx>>[0]) => ReturnType<Handler<unknown>>
+        readonly work?: never
+      }
+    | {
+        /** The same in a transaction that also settles the key (mode `'fenced'`). */
+        readonly work: (call: KeptCall, ...given: Parameters<Work<unknown, Tx>>) => ReturnType<Work<unknown, Tx>>
+        readonly handler?: never
+      }
+  )
 
 /** What became of the records that were taken up. */
 export interface Recovery {
@@ -32,18 +47,27 @@ export interface Recovery {
   readonly skipped: number
 }
 
+interface Kept {
+  readonly call: KeptCall
+  readonly task: Task
+}
+
+/** Takes a call up, as an attempt that was acquired. */
+type Take = (kept: Kept, acquired: Acquired, served: ServedCall) => Promise<Outcome<unknown> | null>
+
 const NOT_KEPT = 'keeps no requests: set `storeRequest` for this operation, so that there is something to recover'
 
 /** @throws InvalidOptionError where the store cannot list, or the operation keeps no requests */
-export async function recover(
+export async function recover<Tx>(
   engine: Engine,
   operation: string,
   policies: ResolvedPolicies,
-  { handler, authorize, limit = 1000 }: RecoverOptions,
+  { handler, work, authorize, limit = 1000 }: RecoverOptions<Tx>,
   running: RunningCalls,
   isDraining: () => boolean,
 ): Promise<Recovery> {
   if (policies.storeRequest === 'no') throw new InvalidOptionError('storeRequest', NOT_KEPT)
+  const take = work ? inTransactions(work) : underHandler(handler)
   const recovery = { finished: 0, failed: 0, parked: 0, skipped: 0 }
   let taken = 0
   for await (const { key, state } of list(engine, { operation, stuckFor: 0 })) {
@@ -59,8 +83,7 @@ export async function recover(
     if (!kept) return 'skipped'
     const { call, task } = kept
     const allowed = await authorize(call)
-    const attempt = (acquired: Acquired): Promise<Outcome<unknown>> =>
-      allowed ? execute<unknown>(engine, task, acquired, (own) => handler(call, own), served) : park(task, acquired)
+    const attempt = (acquired: Acquired) => (allowed ? take(kept, acquired, served) : park(task, acquired))
     try {
       const { replayed } = await run(engine, task, attempt, isDraining)
       return replayed ? 'skipped' : 'finished'
@@ -70,8 +93,20 @@ export async function recover(
     }
   }
 
+  function underHandler(handler: RecoverOptions<Tx>['handler']): Take {
+    if (typeof handler !== 'function') throw new InvalidOptionError('handler', 'must be a function, or give `work`')
+    return ({ call, task }, acquired, served) =>
+      execute<unknown>(engine, task, acquired, (own) => handler(call, own as Parameters<typeof handler>[1]), served)
+  }
+
+  function inTransactions(work: NonNullable<RecoverOptions<Tx>['work']>): Take {
+    const store = requireTransactional<Tx>(engine.store)
+    return ({ call, task }, acquired, served) =>
+      executeFenced({ engine, task, store, work: (tx, own) => work(call, tx, own) }, acquired, served)
+  }
+
   /** What the record keeps, if it is a call of this operation, and of this very record. */
-  async function readKept(key: string): Promise<{ readonly call: KeptCall; readonly task: Task } | null> {
+  async function readKept(key: string): Promise<Kept | null> {
     const record = await engine.calls.get(key)
     if (!record?.request) return null
     const { fingerprint } = record

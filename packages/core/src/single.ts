@@ -17,7 +17,7 @@ import { refuseMismatch, replayOnly, waitOrRefuse } from './run.ts'
 import type { ServedCall } from './running.ts'
 import type { BeginReply } from './store.ts'
 import { backOff, instant, later, msUntil, sleep } from './timers.ts'
-import { type Tried, tryTransaction, type Unit, workAndSettle } from './transactional.ts'
+import { stepsTaken, type Tried, tryTransaction, type Unit, workAndSettle } from './transactional.ts'
 import type { Outcome } from './types.ts'
 
 const MAX_CONFLICTS = 20
@@ -45,6 +45,7 @@ export async function runSingle<Tx, T>(
       const tried = await tryTransaction(unit, (tx, bound, settling) =>
         chain(bound.begin(task.key, claim), (reply): Tried<T> | Promise<Tried<T>> => {
           if (reply.outcome !== 'acquired') return { kind: 'begun', reply }
+          if (reply.checkpoint) throw stepsTaken()
           begun = reply
           const { attempt: number, token, interrupted } = reply
           engine.events.emit('started', { ...attemptEventOf(engine, task, reply), interrupted })

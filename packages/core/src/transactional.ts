@@ -1,6 +1,6 @@
 /** What the modes of `transaction` share: the business write and the settling of its key, on one open transaction. */
 import type { Engine, Task } from './engine.ts'
-import { InvalidOptionError, StoreUnavailableError, TransactionConflictError } from './errors.ts'
+import { InvalidOptionError, InvalidStepError, StoreUnavailableError, TransactionConflictError } from './errors.ts'
 import { chain, isPromise, type MaybePromise } from './maybe-promise.ts'
 import { HandBack, RollBack } from './outcome.ts'
 import { type Encoded, encodeReturned } from './results.ts'
@@ -42,6 +42,14 @@ export interface Unit<Tx, T> {
   readonly task: Task
   readonly store: TransactionalStore<Tx>
   readonly work: Work<T, Tx>
+}
+
+/** What is done in steps goes on in steps: a transaction would do again what they have done. */
+export function stepsTaken(): InvalidStepError {
+  return new InvalidStepError(
+    'An earlier attempt completed steps under this key, of which a transaction knows nothing: finish it with `run`, or ' +
+      'with the `handler` of `recover`.',
+  )
 }
 
 /** Runs `body` in a transaction of the store, and says what came of it. `settling` is told just before the settling is sent. */
