@@ -23,12 +23,17 @@ export function listenToTricks(showOrder: () => void): void {
   async function payHundred(): Promise<void> {
     const orders = Array.from({ length: HUNDRED }, newOrder)
     let paid = 0
+    // now and then, so that a screen reader keeps up
+    const tellProgress = () => {
+      if (paid % 25 === 0) say(`${paid} of ${HUNDRED} intents answered…`)
+    }
+    tellProgress()
     const payNext = async (): Promise<void> => {
       for (let order = orders.pop(); order; order = orders.pop()) {
         await pay(order)
         await forget(order)
         paid++
-        element('said').textContent = `${paid} of ${HUNDRED} intents answered`
+        tellProgress()
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, payNext))
