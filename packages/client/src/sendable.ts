@@ -20,8 +20,8 @@ export async function sendable(input: Input, init: RequestInit): Promise<Sendabl
   }
   if (!crypto.subtle) throw new UnsendableError('Web Crypto is missing: serve the page over https (or from localhost).')
   const { signal: _, ...rest } = init
-  // relative addresses belong to the page
-  const url = new URL(input, globalThis.location?.href)
+  // as fetch resolves it: a page may have a <base>
+  const url = new URL(input, globalThis.document?.baseURI ?? globalThis.location?.href)
   const original = new Request(url, rest)
   const bytes = new Uint8Array(await original.arrayBuffer())
   const headers = new Headers(original.headers)
