@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openBrowser } from './open-browser.ts'
 import { openPage } from './page.ts'
-import { runOnce } from './run-once.ts'
+import { playOnce } from './play-once.ts'
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +27,7 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 console.log(`Idempotency is ${values.off ? 'OFF' : 'on'}. The network loses responses with --seed ${seed}.`)
 if (values.once) {
-  process.exitCode = (await runOnce({ folder, idempotency: !values.off, seed })) ? 0 : 1
+  process.exitCode = (await playOnce({ folder, idempotency: !values.off, seed })) ? 0 : 1
 } else {
   const page = await openPage({ folder, idempotency: !values.off, seed, port: Number(values.port ?? 0) })
   console.log(`Duplicate Slayer: ${page.url}  (Ctrl-C ends it)`)
