@@ -7,12 +7,12 @@ import {
   type HandlerAttempt,
   type HttpOptions,
   type HttpResponse,
-  PreconditionError,
 } from '@retryproof/http'
 import { answerEarly, type CapturedResponse, captureResponse, isBodyLost, lostBody } from '@retryproof/http/node'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { hooksOf, type Note } from './hooks.ts'
 import { noteJson } from './json-bytes.ts'
-import { headersOf, type Payload, readPayload, replacePayload, resetHeaders } from './payloads.ts'
+import { headersOf, replacePayload, resetHeaders } from './payloads.ts'
 import { recordable } from './recordable.ts'
 import type { IdempotentHandler, IdempotentRoute, IdempotentRouteWithHandler, TransactionHandler } from './route.ts'
 import { toExchange } from './to-exchange.ts'
@@ -51,8 +51,7 @@ export function idempotent<Tx>(
   const json = noteJson(options.maxRequestBytes ?? MIB)
   /** What is sent whatever the handler answered. */
   const replacements = new WeakMap<FastifyRequest, HttpResponse>()
-  /** Attempts that are under way, and what they answered before it was compressed. */
-  const notes = new WeakMap<FastifyRequest, { readonly signal: AbortSignal; serialized?: HttpResponse | undefined }>()
+  const notes = new WeakMap<FastifyRequest, Note>()
 
   async function serve(request: FastifyRequest, reply: FastifyReply, run: (tx?: Tx) => unknown): Promise<void> {
     const before = headersOf(reply)
@@ -64,7 +63,7 @@ export function idempotent<Tx>(
           if (isBodyLost(request.raw)) throw notStarted(lostBody())
           if (captured?.discard() === 'reset') resetHeaders(reply, before)
           captured = captureResponse(reply.raw, { ...limits, signal })
-          const note = { signal, serialized: undefined }
+          const note: Note = { signal, serialized: undefined }
           notes.set(request, note)
           const { answered } = captured
           const done = run(tx)
@@ -102,27 +101,7 @@ export function idempotent<Tx>(
     }
   }
 
-  const hooks: Omit<IdempotentRoute, 'preHandler'> = {
-    preParsing(request, _reply, payload, done) {
-      if (guard.covers(request.method)) json.note(request, payload)
-      done(null, payload)
-    },
-    onError(request, _reply, error, done) {
-      if (error instanceof PreconditionError) replacements.set(request, error.response)
-      done()
-    },
-    onSend(request, reply, given, done) {
-      const replacement = replacements.get(request)
-      const payload = replacement ? replacePayload(reply, replacement) : given
-      const note = notes.get(request)
-      if (!note) return done(null, payload)
-      readPayload(payload as Payload, reply, guard.limits, note.signal).then((read) => {
-        const { bytes: body } = read
-        note.serialized = body && { status: reply.statusCode, headers: headersOf(reply), body }
-        done(null, read.payload)
-      }, done)
-    },
-  }
+  const hooks = hooksOf(guard, json, replacements, notes)
   if (!handler) {
     return {
       ...hooks,

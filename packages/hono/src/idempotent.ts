@@ -7,34 +7,19 @@ import {
   type HeaderField,
   type HttpOptions,
   PreconditionError,
-  type StatusResource,
 } from '@retryproof/http'
 import { type HeldResponse, holdResponse, toldResponse, toResponse } from '@retryproof/http/fetch'
-import type { Context, Handler, MiddlewareHandler, Next } from 'hono'
+import type { Context, MiddlewareHandler, Next } from 'hono'
+import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
 import { noteBodies } from './made-bodies.ts'
 import { toExchange } from './to-exchange.ts'
 import { waitUntil } from './wait-until.ts'
 
 const REPLACED = 'Another answer was recorded while this one left: it is cut, so that nobody takes it for complete.'
 
-/** A handler that is given to `idempotent` instead of coming after it. */
-export type IdempotentHandler<Told = { readonly attempt: HandlerAttempt | undefined }> = (
-  c: Context,
-  /** `attempt` is undefined where the request passed without protection: another method, or no key and none required. */
-  context: Told,
-) => Response | Promise<Response>
-
-/** A handler that writes on an open transaction, which commits together with what it returns, and not if it throws. */
-export type TransactionHandler<Tx> = IdempotentHandler<{ readonly attempt: HandlerAttempt; readonly tx: Tx }>
-
 /** The attempt that handles this request; `undefined` where it passed without protection. */
 export function attemptOf(c: Context): HandlerAttempt | undefined {
   return attemptFor(c)
-}
-
-/** `app.get('/operations/:id', serveStatus(status))`, behind the authentication of the operations themselves. */
-export function serveStatus(status: StatusResource<Context>): Handler {
-  return async (c) => toResponse(await status.answer(c.req.param('id') ?? '', c))
 }
 
 /**

@@ -4,38 +4,22 @@ import {
   attemptFor,
   changedFields,
   createGuard,
-  type Decision,
   type Guarding,
   type HandlerAnswer,
   type HandlerAttempt,
   type HttpOptions,
-  type PassingBody,
   PreconditionError,
-  type StatusResource,
 } from '@retryproof/http'
 import { answerEarly, type CapturedResponse, captureResponse, isBodyLost, lostBody } from '@retryproof/http/node'
 import type { Context, Middleware, Next } from 'koa'
 import { type HeldContext, headersOf, holdContext, putResponse, resetContext } from './context-response.ts'
+import { type Answering, endPassing, endWritten, unlessGone } from './endings.ts'
+import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
 import { toExchange } from './to-exchange.ts'
-
-/** A handler that is given to `idempotent` instead of coming after it. */
-export type IdempotentHandler<Told = { readonly attempt: HandlerAttempt | undefined }> = (
-  ctx: Context,
-  /** `attempt` is undefined where the request passed without protection: another method, or no key and none required. */
-  context: Told,
-) => unknown
-
-/** A handler that writes on an open transaction, which commits together with what it answers, and not if it throws. */
-export type TransactionHandler<Tx> = IdempotentHandler<{ readonly attempt: HandlerAttempt; readonly tx: Tx }>
 
 /** The attempt that handles this request; `undefined` where it passed without protection. */
 export function attemptOf(ctx: Context): HandlerAttempt | undefined {
   return attemptFor(ctx)
-}
-
-/** `router.get('/operations/:id', serveStatus(status))`, behind the authentication of the operations themselves. */
-export function serveStatus(status: StatusResource<Context>): Middleware {
-  return async (ctx: Context) => putResponse(ctx, await status.answer(String(ctx.params.id), ctx))
 }
 
 /**
@@ -141,37 +125,4 @@ export function idempotent<Tx>(
     return new Promise<void>((answer, fail) => void serve(ctx, next, { answer, fail }))
   }
   return middleware
-}
-
-/** A body of which all but the end has left. */
-function endPassing(passing: PassingBody, { kind }: Decision): void {
-  if (kind === 'own') passing.end()
-  else passing.cut(new Error('Another answer was recorded while this one left: it is cut.'))
-}
-
-/** An answer that was written to Node's response. */
-function endWritten(captured: CapturedResponse, decision: Decision): void {
-  if (decision.kind === 'own') captured.release(decision.headers)
-  else if (decision.kind === 'send') captured.replace(decision.response)
-}
-
-/** Lets Koa answer with what the context has, or with an error. What comes first counts. */
-interface Answering {
-  answer(): void
-  fail(error: unknown): void
-}
-
-/** An answer that Koa makes of an error; the error itself where its client has left, for whom Koa makes none. */
-async function unlessGone<T>({ req: { socket } }: Context, answered: Promise<T>, error: unknown): Promise<T> {
-  let onClose = () => {}
-  const gone = new Promise<never>((_, reject) => {
-    onClose = () => reject(error)
-    if (socket.destroyed) onClose()
-    else socket.once('close', onClose)
-  })
-  try {
-    return await Promise.race([answered, gone])
-  } finally {
-    socket.off('close', onClose)
-  }
 }

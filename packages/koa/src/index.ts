@@ -1,1 +1,3 @@
-export { attemptOf, type IdempotentHandler, idempotent, serveStatus, type TransactionHandler } from './idempotent.ts'
+export type { IdempotentHandler, TransactionHandler } from './handlers.ts'
+export { attemptOf, idempotent } from './idempotent.ts'
+export { serveStatus } from './status.ts'

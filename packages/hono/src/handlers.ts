@@ -1,0 +1,13 @@
+/** Handlers that are given to `idempotent`. */
+import type { HandlerAttempt } from '@retryproof/http'
+import type { Context } from 'hono'
+
+/** A handler that is given to `idempotent` instead of coming after it. */
+export type IdempotentHandler<Told = { readonly attempt: HandlerAttempt | undefined }> = (
+  c: Context,
+  /** `attempt` is undefined where the request passed without protection: another method, or no key and none required. */
+  context: Told,
+) => Response | Promise<Response>
+
+/** A handler that writes on an open transaction, which commits together with what it returns, and not if it throws. */
+export type TransactionHandler<Tx> = IdempotentHandler<{ readonly attempt: HandlerAttempt; readonly tx: Tx }>
