@@ -1,6 +1,6 @@
 /** What all tabs see at the same moment. */
-import { createStore, update } from 'idb-keyval'
-import { exclusively } from './exclusively.ts'
+import { createStore } from 'idb-keyval'
+import { exclusively, inTransaction } from './exclusively.ts'
 
 const store = /* @__PURE__ */ createStore('retryproof-agreed', 'intents')
 
@@ -9,13 +9,6 @@ const store = /* @__PURE__ */ createStore('retryproof-agreed', 'intents')
  * alone does not do: Chromium keeps a copy of it in each process, and may give the lock to another tab before the copy
  * there is up to date, so that both would mint a key.
  */
-export async function agreed(name: string, work: (last?: string | null) => string | null): Promise<string | null> {
-  if (!globalThis.indexedDB) return exclusively(name, work)
-  let next: string | null = null
-  const change = (last: string | null | undefined) => {
-    next = work(last)
-    return next
-  }
-  await update<string | null>(name, change, store)
-  return next
+export function agreed(name: string, work: (last?: string | null) => string | null): Promise<string | null> {
+  return globalThis.indexedDB ? inTransaction(store, name, work) : exclusively(name, work)
 }

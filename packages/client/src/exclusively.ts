@@ -1,36 +1,32 @@
 /** One tab at a time. */
+import { createStore, update } from 'idb-keyval'
+
+const store = /* @__PURE__ */ createStore('retryproof-turns', 'turns')
 
 /**
  * Runs `work` while no other tab of this origin runs any under the same name: by a Web Lock, else in a transaction of
- * IndexedDB, which is as exclusive as long as `work` does not wait. Without either there are no tabs.
+ * IndexedDB, which is as exclusive, since `work` does not wait. Without either there are no tabs.
  */
 export async function exclusively<T>(name: string, work: () => T): Promise<T> {
   const { navigator, indexedDB } = globalThis
   if (navigator?.locks) return navigator.locks.request(name, async () => work())
-  return indexedDB ? inTransaction(indexedDB, work) : work()
+  return indexedDB ? inTransaction(store, '', work) : work()
 }
 
-const DATABASE = 'retryproof-lock'
-const STORE = 'lock'
-
-function inTransaction<T>(indexedDB: IDBFactory, work: () => T): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const opening = indexedDB.open(DATABASE, 1)
-    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE)
-    opening.onerror = () => reject(opening.error)
-    opening.onsuccess = () => {
-      const database = opening.result
-      const transaction = database.transaction(STORE, 'readwrite')
-      // its turn comes with the first answer
-      transaction.objectStore(STORE).get('').onsuccess = () => {
-        try {
-          resolve(work())
-        } catch (error) {
-          reject(error)
-        }
-      }
-      transaction.onerror = () => reject(transaction.error)
-      transaction.oncomplete = () => database.close()
-    }
-  })
+/** Runs `work`, with what it last made of this name in any tab, in one transaction. Resolves once that is kept. */
+export async function inTransaction<T>(
+  database: ReturnType<typeof createStore>,
+  name: string,
+  work: (last: T | undefined) => T,
+): Promise<T> {
+  const kept: T[] = []
+  await update<T>(
+    name,
+    (last) => {
+      kept[0] = work(last)
+      return kept[0]
+    },
+    database,
+  )
+  return kept[0] as T
 }

@@ -23,9 +23,9 @@ export interface IdempotentFetch {
    * @throws UnreachableError: no answer came; and the reason of `signal`. The key is kept
    */
   fetch(input: string | URL, init: IdempotentInit): Promise<Response>
-  /** The user has seen what came of it: the same intent is something new from now on. */
+  /** The same intent is something new from now on, in all tabs: not before nobody can mean the old one any more. */
   done(intent: string): Promise<void>
-  /** Gives the intent up. What was sent may still take effect. */
+  /** Gives the intent up: this page sends no more of it (AbortError). What was sent may still take effect. */
   cancel(intent: string): Promise<void>
 }
 
@@ -33,16 +33,34 @@ export interface IdempotentFetch {
 export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFetch {
   const read = readOptions(options, defaultStorage)
   const intents = createIntents(read)
+  /** Ends what is under way for an intent, in this page. */
+  const enders = new Map<string, AbortController>()
+
+  function signalFor(intent: string, own: AbortSignal | null | undefined): AbortSignal {
+    const ender = enders.get(intent) ?? new AbortController()
+    enders.set(intent, ender)
+    return AbortSignal.any([ender.signal, ...(own ? [own] : [])])
+  }
+
   return {
     async fetch(input, { intent, ...init }) {
       if (!intent) throw new TypeError('`intent` must name what the request is for.')
-      init.signal?.throwIfAborted()
+      const signal = signalFor(intent, init.signal)
+      signal.throwIfAborted()
       const toSend = await sendable(input, { method: 'POST', ...init })
-      const key = await intents.keyFor(intent, toSend.digest)
-      return sendUntilDecided(read, intents, { intent, key, toSend, signal: init.signal })
+      const { key, leftMs } = await intents.keyFor(intent, toSend.digest)
+      const deadlineMs = performance.now() + Math.min(read.retry.withinMs, leftMs)
+      return sendUntilDecided(read, intents, { intent, key, toSend, signal, deadlineMs })
     },
-    done: (intent) => intents.drop(intent),
-    cancel: (intent) => intents.drop(intent),
+    async done(intent) {
+      enders.delete(intent)
+      await intents.drop(intent)
+    },
+    async cancel(intent) {
+      enders.get(intent)?.abort()
+      enders.delete(intent)
+      await intents.drop(intent)
+    },
   }
 }
 
@@ -50,19 +68,22 @@ function defaultStorage(): IntentStorage {
   return 'document' in globalThis ? webStorage() : memoryStorage()
 }
 
+const STREAMED = /event-stream|ndjson/
+
 interface Sending {
   readonly intent: string
   readonly key: string
   readonly toSend: Sendable
-  readonly signal: AbortSignal | null | undefined
+  readonly signal: AbortSignal
+  /** By `performance.now()`: nothing is sent after it. */
+  readonly deadlineMs: number
 }
 
 async function sendUntilDecided(options: ReadOptions, intents: Intents, sending: Sending): Promise<Response> {
-  const { tries, baseMs, maxMs, withinMs } = options.retry
-  const { intent, key, signal } = sending
-  const deadlineMs = performance.now() + withinMs
+  const { tries, baseMs, maxMs } = options.retry
+  const { intent, key, signal, deadlineMs } = sending
   for (let tried = 1; ; tried++) {
-    const { response, error } = await sendAndFollow(options, sending, deadlineMs)
+    const { response, error } = await sendAndFollow(options, sending)
     const verdict = response ? await judge(response) : 'retry'
     if (response && verdict !== 'retry' && verdict !== 'follow') {
       // that it could not be noted harms nobody: the same key is sent again, and gets the same answer
@@ -84,15 +105,15 @@ type Answer =
   | { readonly response?: never; readonly error: unknown }
 
 /** Sends once, and follows a 202 of ours to its answer. What fails on the way is for the next try, which sends again. */
-async function sendAndFollow(options: ReadOptions, sending: Sending, deadlineMs: number): Promise<Answer> {
-  const { key, toSend, signal } = sending
+async function sendAndFollow(options: ReadOptions, sending: Sending): Promise<Answer> {
+  const { key, toSend, signal, deadlineMs } = sending
   let answer = await answerTo(options, signal, (ended) => toSend.request(key, ended))
   while (answer.response && (await judge(answer.response)) === 'follow') {
     const { headers, url } = answer.response
-    const where = new URL(headers.get('Location') ?? '', url)
+    const where = new URL(headers.get('Location') ?? '', url || toSend.url)
     const waitMs = Math.max(retryAfterMs(headers), options.retry.baseMs)
     // credentials go to nobody else
-    if (where.origin !== new URL(url).origin || performance.now() + waitMs > deadlineMs) return answer
+    if (where.origin !== new URL(toSend.url).origin || performance.now() + waitMs > deadlineMs) return answer
     await pause(waitMs, deadlineMs, signal)
     answer = await answerTo(options, signal, (ended) => new Request(where, { ...toSend.asking, signal: ended }))
   }
@@ -102,14 +123,17 @@ async function sendAndFollow(options: ReadOptions, sending: Sending, deadlineMs:
 /** @throws the reason of `signal`, when it is the caller who gave up */
 async function answerTo(
   { send, retry }: ReadOptions,
-  signal: AbortSignal | null | undefined,
+  signal: AbortSignal,
   request: (ended: AbortSignal) => Request,
 ): Promise<Answer> {
-  const timeout = AbortSignal.timeout(retry.timeoutMs)
+  signal.throwIfAborted()
   try {
-    return { response: await send(request(signal ? AbortSignal.any([signal, timeout]) : timeout)) }
+    const response = await send(request(AbortSignal.any([signal, AbortSignal.timeout(retry.timeoutMs)])))
+    // an answer that is cut off is none; one that is written while it is read is the caller's
+    if (!STREAMED.test(response.headers.get('Content-Type') ?? '')) await response.clone().arrayBuffer()
+    return { response }
   } catch (error) {
-    signal?.throwIfAborted()
+    signal.throwIfAborted()
     return { error }
   }
 }

@@ -1,26 +1,18 @@
 /** Keys in IndexedDB: all tabs and workers of an origin, also where there are no Web Locks. */
-import { createStore, update } from 'idb-keyval'
+import { createStore } from 'idb-keyval'
 import { StorageError } from './errors.ts'
+import { inTransaction } from './exclusively.ts'
 import type { IntentStorage } from './storage.ts'
 
 /** Each change is one transaction of the database. */
 export function indexedDbStorage(database = 'retryproof'): IntentStorage {
-  let store: ReturnType<typeof createStore> | undefined
+  const store = createStore(database, 'intents')
   return {
     async update(name, change) {
-      let next: string | null = null
       try {
-        store ??= createStore(database, 'intents')
-        await update<string | null>(
-          name,
-          (current) => {
-            next = change(current ?? null)
-            return next
-          },
-          store,
-        )
-        return next
+        return await inTransaction<string | null>(store, name, (current) => change(current ?? null))
       } catch (cause) {
+        if (cause instanceof StorageError) throw cause
         throw new StorageError('IndexedDB cannot be used: it is full, blocked or absent.', { cause })
       }
     },

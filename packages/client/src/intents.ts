@@ -12,11 +12,11 @@ interface Entry {
 
 export interface Intents {
   /**
-   * The key to send, kept before anything is sent.
+   * The key to send, kept before anything is sent, and for how many milliseconds more it may be sent.
    *
    * @throws IntentChangedError, IntentExpiredError, StorageError
    */
-  keyFor(intent: string, digest: string): Promise<string>
+  keyFor(intent: string, digest: string): Promise<{ readonly key: string; readonly leftMs: number }>
   /** The server has decided, and goes on saying so: the key stays, so that nobody sends it as something new. */
   markDone(intent: string, key: string): Promise<void>
   /** Forgets the intent; with a key, only if it still has that one. */
@@ -28,7 +28,7 @@ const TOLERANCE_MS = 60_000
 const FORM = /^([\w-]{36})\.([0-9a-f]{64})\.(\d{1,15})\.(open|done)$/
 
 export function createIntents({ storage, prefix, keepForMs }: ReadOptions): Intents {
-  async function keyFor(intent: string, digest: string): Promise<string> {
+  async function keyFor(intent: string, digest: string) {
     const fresh = write({ key: crypto.randomUUID(), digest, mintedAt: Date.now(), done: false })
     const kept = await storage.update(prefix + intent, (current) => {
       const entry = current === null ? null : read(intent, current)
@@ -36,10 +36,10 @@ export function createIntents({ storage, prefix, keepForMs }: ReadOptions): Inte
     })
     const entry = read(intent, kept ?? '')
     const ageMs = Date.now() - entry.mintedAt
-    // while it is open a key that may be too old is not sent; one that is done only gets its answer again
-    if (!entry.done && (ageMs >= keepForMs || ageMs < -TOLERANCE_MS)) throw new IntentExpiredError(intent)
+    // the server may have forgotten a key that may be too old, and would take it for something new
+    if (ageMs >= keepForMs || ageMs < -TOLERANCE_MS) throw new IntentExpiredError(intent)
     if (entry.digest !== digest) throw new IntentChangedError(intent)
-    return entry.key
+    return { key: entry.key, leftMs: keepForMs - ageMs }
   }
 
   return {

@@ -2,6 +2,7 @@
 import { UnsendableError } from './errors.ts'
 
 export interface Sendable {
+  readonly url: string
   /** Method, address and body as 64 hexadecimal digits. */
   readonly digest: string
   /** How to ask what came of it: as the same user, and without the body. */
@@ -27,6 +28,7 @@ export async function sendable(input: Input, init: RequestInit): Promise<Sendabl
   const headers = new Headers(original.headers)
   const compared = body instanceof FormData ? await partsOf(body) : bytes
   return {
+    url: url.href,
     digest: await digestOf([original.method, url.href, compared]),
     asking: asking(original),
     request(key, signal) {

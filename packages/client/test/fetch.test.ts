@@ -307,3 +307,52 @@ test('bad options are refused at once', () => {
   expect(() => createIdempotentFetch({ keepForMs: 0 })).toThrow(RangeError)
   expect(() => createIdempotentFetch({ retry: { tries: Number.NaN } })).toThrow(RangeError)
 })
+
+test('a clock that was set back by hours: a key that is done is not sent either, which the server may have forgotten', async () => {
+  const { send, sent } = setUp([ok])
+  await send()
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - HOUR_MS })
+  try {
+    await expect(send()).rejects.toThrow(IntentExpiredError)
+    expect(sent).toHaveLength(1)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('no try begins after the time of its key', async () => {
+  const { send, sent } = setUp([undefined], { keepForMs: 40, retry: { tries: 1000, baseMs: 1, maxMs: 1 } })
+  const startedAt = performance.now()
+  await expect(send()).rejects.toThrow(UnreachableError)
+  expect(sent.length).toBeLessThan(1000)
+  expect(performance.now() - startedAt).toBeLessThan(5000)
+})
+
+test('cancel ends what is under way, and the next request has another key', async () => {
+  const { client, send, sent, keys } = setUp([undefined, ok], { retry: { baseMs: 60_000, maxMs: 60_000 } })
+  const sending = send()
+  await vi.waitFor(() => expect(sent).toHaveLength(1))
+  await Promise.all([expect(sending).rejects.toThrow(DOMException), client.cancel('i')])
+  expect((await send()).status).toBe(201)
+  expect(keys().size).toBe(2)
+})
+
+test('an answer that is cut off is asked for again with the same key', async () => {
+  const cut = new ReadableStream({
+    pull(controller) {
+      controller.error(new TypeError('terminated'))
+    },
+  })
+  const answers = [new Response(cut, { status: 201 }), new Response('whole', { status: 201 })]
+  const keys = new Set<string | null>()
+  const client = createIdempotentFetch({
+    storage: memoryStorage(),
+    retry: { baseMs: 1 },
+    async fetch(request) {
+      keys.add((request as Request).headers.get('Idempotency-Key'))
+      return answers.shift() ?? new Response('none')
+    },
+  })
+  expect(await (await client.fetch(URL, { intent: 'i' })).text()).toBe('whole')
+  expect(keys.size).toBe(1)
+})
