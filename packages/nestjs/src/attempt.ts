@@ -1,0 +1,38 @@
+/** What a handler is told about the attempt that it is. */
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common'
+import { InvalidOptionError } from '@retryproof/core'
+import { attemptFor, type HandlerAttempt } from '@retryproof/http'
+
+/** The attempt that handles this request; `undefined` where it passed without protection. */
+export function attemptOf(request: object): HandlerAttempt | undefined {
+  return attemptFor(request)
+}
+
+/**
+ * The attempt, as a parameter of a handler: `create(@Attempt() attempt: HandlerAttempt)`. `undefined` where the request
+ * passed without protection: another method, or no key and none required.
+ */
+export const Attempt = createParamDecorator((_data: unknown, context: ExecutionContext) =>
+  attemptFor(requestOf(context)),
+)
+
+/**
+ * The transaction, as a parameter of a handler that has `transaction: true`.
+ *
+ * @throws InvalidOptionError where there is none
+ */
+export const Transaction = createParamDecorator((_data: unknown, context: ExecutionContext) => {
+  const { [TRANSACTION]: tx } = requestOf(context)
+  if (tx !== undefined) return tx
+  throw new InvalidOptionError('transaction', 'is not open: set it for this route, @Idempotent({ transaction: true })')
+})
+
+export function setTransaction(request: object, tx: unknown): void {
+  Object.assign(request, { [TRANSACTION]: tx })
+}
+
+const TRANSACTION = Symbol('retryproof.transaction')
+
+function requestOf(context: ExecutionContext): { readonly [TRANSACTION]?: unknown } {
+  return context.switchToHttp().getRequest<{ readonly [TRANSACTION]?: unknown }>()
+}

@@ -1,0 +1,112 @@
+/** Requests on the Fastify platform. */
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { changedFields, type HandlerAnswer, type HeaderField, type HttpResponse, headerValues } from '@retryproof/http'
+import { muteWrites, type NativeRequest, type Platform } from './platform.ts'
+
+export interface FastifyRequest extends NativeRequest {
+  readonly raw: IncomingMessage
+  readonly originalUrl: string
+  readonly routeOptions: { readonly url?: string }
+}
+
+export interface FastifyReply {
+  readonly raw: ServerResponse
+  readonly statusCode: number
+  code(status: number): this
+  send(payload?: unknown): this
+  header(name: string, value: unknown): this
+  removeHeader(name: string): this
+  getHeaders(): OutgoingHttpHeaders
+}
+
+type Done = (error: Error | null, payload: unknown) => void
+
+export interface FastifyInstance {
+  addHook(name: 'onSend', hook: (request: object, reply: FastifyReply, payload: unknown, done: Done) => void): unknown
+}
+
+/** What is sent whatever was answered. */
+const replacements = new WeakMap<FastifyReply, () => Buffer | undefined>()
+/** What attempts answered, before it was compressed. */
+const notes = new WeakMap<FastifyReply, { serialized?: HttpResponse }>()
+const hooked = new WeakSet<FastifyInstance>()
+
+/** The application's own `onSend` hooks come before, compression comes after: both stand where replays need them. */
+export function hookFastify(instance: FastifyInstance): void {
+  if (hooked.has(instance)) return
+  hooked.add(instance)
+  instance.addHook('onSend', (_request, reply, given, done) => {
+    const replace = replacements.get(reply)
+    const payload = replace ? replace() : given
+    const note = notes.get(reply)
+    const body = bytesOf(payload)
+    if (note && body) note.serialized = { status: reply.statusCode, headers: headersOf(reply), body }
+    done(null, payload)
+  })
+}
+
+export function onFastify(request: FastifyRequest, reply: FastifyReply): Platform {
+  const { raw: res, statusCode } = reply
+  const before = headersOf(reply)
+
+  function restore(headers: readonly HeaderField[]): void {
+    for (const [name] of headersOf(reply)) reply.removeHeader(name)
+    const fields = new Map<string, string[]>()
+    for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
+    for (const [name, values] of fields) reply.header(name, values.length > 1 ? values : values[0])
+  }
+
+  return {
+    native: request,
+    req: request.raw,
+    res,
+    target: request.originalUrl,
+    pattern: request.routeOptions.url ?? '',
+    send({ status, headers, body }) {
+      const names = new Set(headers.map(([name]) => name.toLowerCase()))
+      const others = before.filter(([name]) => !names.has(name.toLowerCase()))
+      function replace(): Buffer | undefined {
+        reply.code(status)
+        restore([...others, ...headers])
+        return body.length > 0 ? Buffer.from(body) : undefined
+      }
+      replacements.set(reply, replace)
+      reply.send(replace())
+    },
+    note: () => notes.set(reply, {}),
+    recordable: (answer) => recordable(answer, notes.get(reply)?.serialized, before),
+    reset() {
+      reply.code(statusCode)
+      restore(before)
+    },
+    mute() {
+      muteWrites(res)
+      Object.assign(reply, { send: () => reply, view: () => reply })
+    },
+  }
+}
+
+/** Without the headers that were there before; where it was compressed for one client, as it was before that. */
+function recordable(
+  { response, replayable }: HandlerAnswer,
+  serialized: HttpResponse | undefined,
+  before: readonly HeaderField[],
+): HandlerAnswer {
+  const isKnown = serialized?.status === response.status && isCoded(response) && !isCoded(serialized)
+  const { status, headers, body } = isKnown ? serialized : response
+  return { response: { status, headers: changedFields(headers, before), body }, replayable: isKnown || replayable }
+}
+
+function isCoded({ headers }: HttpResponse): boolean {
+  return headerValues(headers, 'content-encoding').length > 0
+}
+
+function bytesOf(payload: unknown): Uint8Array | undefined {
+  return typeof payload === 'string' || Buffer.isBuffer(payload) ? Buffer.from(payload) : undefined
+}
+
+function headersOf(reply: FastifyReply): HeaderField[] {
+  return Object.entries(reply.getHeaders()).flatMap(([name, value]): HeaderField[] =>
+    [value ?? []].flat().map((each) => [name, String(each)]),
+  )
+}

@@ -1,0 +1,42 @@
+/** Routes that are safe to retry. */
+import { type NestInterceptor, type Type, UseInterceptors } from '@nestjs/common'
+import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core'
+import { createGuard, type Guarding, type HttpOptions } from '@retryproof/http'
+import { guardingInterceptor } from './guarding-interceptor.ts'
+import { injected } from './injected.ts'
+import { type IdempotencyModuleOptions, MODULE_OPTIONS_TOKEN } from './module.ts'
+import type { NestRequest } from './nest-request.ts'
+
+/**
+ * Makes a handler, or all of a controller, safe to retry: `@Post() @Idempotent() create() { … }`, with the options of
+ * `IdempotencyModule` and these in their place.
+ *
+ * Guards come before it, so that `scope` can rely on whom they found.
+ *
+ * @throws InvalidOptionError when the application starts, naming the option and what it must be
+ */
+export function Idempotent<Native extends object = NestRequest>(
+  options: Partial<HttpOptions<Native>> = {},
+): MethodDecorator & ClassDecorator {
+  return UseInterceptors(
+    injected<[IdempotencyModuleOptions<Native>, HttpAdapterHost, ApplicationConfig]>(
+      [MODULE_OPTIONS_TOKEN, HttpAdapterHost, ApplicationConfig],
+      ({ idempotency, ...defaults }, host, config) =>
+        guardingInterceptor(createGuard(idempotency, { ...defaults, ...options }, { hasHandler: true }), host, config),
+    ),
+  )
+}
+
+/**
+ * The same as an interceptor, and without the module: `@UseInterceptors(idempotent(idempotency, { scope }))`.
+ *
+ * @throws InvalidOptionError when the application starts, naming the option and what it must be
+ */
+export function idempotent<Tx, Native extends object = NestRequest>(
+  idempotency: Guarding<Tx>,
+  options: HttpOptions<Native>,
+): Type<NestInterceptor> {
+  return injected<[HttpAdapterHost, ApplicationConfig]>([HttpAdapterHost, ApplicationConfig], (host, config) =>
+    guardingInterceptor(createGuard(idempotency, options, { hasHandler: true }), host, config),
+  )
+}

@@ -1,0 +1,56 @@
+/** What the routes of an application have in common. */
+import {
+  type ConfigurableModuleAsyncOptions,
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  Global,
+  Module,
+} from '@nestjs/common'
+import type { Guarding, HttpOptions } from '@retryproof/http'
+import type { NestRequest } from './nest-request.ts'
+
+export interface IdempotencyModuleOptions<Native = NestRequest, Tx = unknown> extends HttpOptions<Native> {
+  /** What `createIdempotency` gives. Its store is yours: close it when the application shuts down. */
+  readonly idempotency: Guarding<Tx>
+}
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<
+  IdempotencyModuleOptions<never>
+>({ moduleName: 'Idempotency' })
+  .setClassMethodName('forRoot')
+  .build()
+
+export { MODULE_OPTIONS_TOKEN }
+
+/** What `createIdempotency` gave, to be injected: `constructor(@Inject(IDEMPOTENCY) idempotency: Idempotency)`. */
+export const IDEMPOTENCY = Symbol('retryproof.idempotency')
+
+/**
+ * `IdempotencyModule.forRoot({ idempotency, scope })`, or `forRootAsync({ inject, useFactory })`. Any other option is the
+ * default of all routes that are `@Idempotent()`.
+ */
+export class IdempotencyModule extends ConfigurableModuleClass {
+  static override forRoot<Native extends object = NestRequest, Tx = unknown>(
+    options: IdempotencyModuleOptions<Native, Tx>,
+  ): DynamicModule {
+    return super.forRoot(options as IdempotencyModuleOptions<never>)
+  }
+
+  static override forRootAsync<Native extends object = NestRequest, Tx = unknown>(
+    options: ConfigurableModuleAsyncOptions<IdempotencyModuleOptions<Native, Tx>>,
+  ): DynamicModule {
+    return super.forRootAsync(options as ConfigurableModuleAsyncOptions<IdempotencyModuleOptions<never>>)
+  }
+}
+
+Global()(IdempotencyModule)
+Module({
+  providers: [
+    {
+      provide: IDEMPOTENCY,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: ({ idempotency }: IdempotencyModuleOptions) => idempotency,
+    },
+  ],
+  exports: [IDEMPOTENCY, MODULE_OPTIONS_TOKEN],
+})(IdempotencyModule)

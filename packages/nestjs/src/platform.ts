@@ -1,0 +1,47 @@
+/** One request on Express or on Fastify, where they differ. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { HandlerAnswer, HttpResponse } from '@retryproof/http'
+import { onExpress } from './express.ts'
+import { type FastifyReply, type FastifyRequest, onFastify } from './fastify.ts'
+
+/** A request whose guards have let it pass, and which nobody has answered yet. */
+export interface Platform {
+  /** What Nest calls the request. */
+  readonly native: NativeRequest
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  /** Path and query, as the client sent them. */
+  readonly target: string
+  /** Of the path, prefixes included. */
+  readonly pattern: string
+  /** Sends a whole response, as the platform sends answers. */
+  send(response: HttpResponse): void
+  /** Begins to note what is answered, as it is before the platform compresses it. */
+  note(): void
+  /** An answer as it is recorded. */
+  recordable(answer: HandlerAnswer): HandlerAnswer
+  /** Takes back what an attempt set that a conflict undid. */
+  reset(): void
+  /** Lets whatever is still written to a response that has left go nowhere. */
+  mute(): void
+}
+
+/** What both platforms, and Nest itself, leave on a request. */
+export interface NativeRequest {
+  readonly method: string
+  readonly body?: unknown
+  /** The body as it was sent, where the application was created with `rawBody: true`. */
+  readonly rawBody?: Uint8Array
+}
+
+export function platformOf(request: object, response: object): Platform {
+  if ('raw' in response) return onFastify(request as FastifyRequest, response as FastifyReply)
+  return onExpress(request as IncomingMessage, response as ServerResponse)
+}
+
+/** What would fail, or be written, after the end of a response. */
+const writers = ['setHeader', 'appendHeader', 'removeHeader', 'writeHead', 'flushHeaders', 'write', 'end'] as const
+
+export function muteWrites(res: ServerResponse): void {
+  for (const name of writers) Object.assign(res, { [name]: () => res })
+}

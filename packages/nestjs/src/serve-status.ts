@@ -1,0 +1,51 @@
+/** Serving the answers of operations that were answered with 202. */
+import { type NestInterceptor, type Type, UseInterceptors } from '@nestjs/common'
+import { InvalidOptionError } from '@retryproof/core'
+import type { StatusResource } from '@retryproof/http'
+import { Observable } from 'rxjs'
+import { injected } from './injected.ts'
+import { type IdempotencyModuleOptions, MODULE_OPTIONS_TOKEN } from './module.ts'
+import type { NestRequest } from './nest-request.ts'
+import { platformOf } from './platform.ts'
+import { tellAnswered } from './tell-nest.ts'
+
+/**
+ * `@Get('operations/:id') @ServeStatus() status() {}` answers with the `statusResource` of `IdempotencyModule`, behind the
+ * guards of the operations themselves. The method is not run. (On Fastify the path is `operations/*`: parameters of more
+ * than 100 characters are refused, but for a wildcard.)
+ */
+export function ServeStatus(): MethodDecorator {
+  return UseInterceptors(
+    injected<[IdempotencyModuleOptions<never>]>([MODULE_OPTIONS_TOKEN], ({ statusResource }) => {
+      if (statusResource) return statusInterceptor(statusResource)
+      throw new InvalidOptionError('statusResource', 'is needed by @ServeStatus(): IdempotencyModule.forRoot({ … })')
+    }),
+  )
+}
+
+/** The same as an interceptor, and without the module: `@UseInterceptors(serveStatus(status))`. */
+export function serveStatus<Native extends object = NestRequest>(
+  status: StatusResource<Native>,
+): Type<NestInterceptor> {
+  return injected([], () => statusInterceptor(status))
+}
+
+function statusInterceptor<Native>(status: StatusResource<Native>): NestInterceptor {
+  return {
+    intercept(context) {
+      const http = context.switchToHttp()
+      const platform = platformOf(http.getRequest<object>(), http.getResponse<object>())
+      const [path = ''] = platform.target.split('?', 1)
+      const id = path.slice(path.lastIndexOf('/') + 1)
+      return new Observable((subscriber) => {
+        status.answer(id, platform.native as Native).then(
+          (response) => {
+            platform.send(response)
+            return tellAnswered(subscriber, platform, response)
+          },
+          (error: unknown) => subscriber.error(error),
+        )
+      })
+    },
+  }
+}

@@ -1,0 +1,113 @@
+/** One request, from its key to its answer. Nest answers as ever; what it writes is held back until it is recorded. */
+import { type CallHandler, HttpException } from '@nestjs/common'
+import {
+  type Exchange,
+  type Guard,
+  type HandlerAnswer,
+  type HandlerAttempt,
+  type HttpResponse,
+  PreconditionError,
+} from '@retryproof/http'
+import { answerEarly, type CapturedResponse, captureResponse } from '@retryproof/http/node'
+import type { Subscriber } from 'rxjs'
+import { setTransaction } from './attempt.ts'
+import type { Platform } from './platform.ts'
+import { holdHead, tellAnswered } from './tell-nest.ts'
+
+export interface Served<Native, Tx> {
+  readonly guard: Guard<Native, Tx>
+  readonly exchange: Exchange<Native>
+  readonly platform: Platform
+  /** The pipes and the handler. */
+  readonly next: CallHandler<unknown>
+  /** Nest, and the interceptors that stand outside. */
+  readonly subscriber: Subscriber<unknown>
+  /** Whether the handler gives server-sent events. */
+  readonly isEvents: boolean
+}
+
+export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<void> {
+  const { guard, exchange, platform, next, subscriber, isEvents } = served
+  const { res } = platform
+  const letHeadGo = isEvents ? holdHead(res) : () => {}
+  let { limits } = guard
+  let captured: CapturedResponse | undefined
+  /** Nest has what it answers, and cannot be given anything else any more. */
+  let isHandedOver = false
+  /** What was sent past Nest. */
+  let sent: HttpResponse | undefined
+
+  function send(response: HttpResponse): void {
+    sent = response
+    platform.send(response)
+  }
+
+  /** Rejects as a handler fails that is not to be answered; resolves only where Nest answers nobody, since they left. */
+  function run(tx: Tx | undefined): Promise<HandlerAnswer> {
+    return new Promise((resolve, reject) => {
+      let last: unknown
+      const subscription = next.handle().subscribe({
+        next(value) {
+          if (tx === undefined) subscriber.next(value)
+          else last = value
+        },
+        complete() {
+          if (subscriber.closed) return resolve(untold(res.statusCode))
+          isHandedOver = true
+          if (tx !== undefined) subscriber.next(last)
+          subscriber.complete()
+        },
+        error(error) {
+          if (subscriber.closed) return reject(error)
+          if (error instanceof PreconditionError) return send(error.response)
+          // a conflict of transactions, perhaps: then the handler is run again
+          if (tx !== undefined && !(error instanceof HttpException)) return reject(error)
+          isHandedOver = true
+          subscriber.error(error)
+        },
+      })
+      // Nest takes events for over when their client has left; they may have no other end
+      if (isEvents) subscriber.add(subscription)
+    })
+  }
+
+  async function execute({ signal }: HandlerAttempt, tx: Tx | undefined): Promise<HandlerAnswer> {
+    if (isHandedOver) throw new Error('A transaction conflicted when Nest had answered already.')
+    letHeadGo()
+    if (captured?.discard() === 'reset') platform.reset()
+    captured = captureResponse(res, { ...limits, signal })
+    platform.note()
+    if (tx !== undefined) setTransaction(platform.native, tx)
+    return platform.recordable(await Promise.race([captured.answered, run(tx)]))
+  }
+
+  try {
+    const decision = await guard.handle(exchange, {
+      execute,
+      async answerEarly(response) {
+        letHeadGo()
+        limits = { ...limits, whole: true }
+        await answerEarly(res, response)
+      },
+    })
+    letHeadGo()
+    if (decision.kind === 'pass') next.handle().subscribe(subscriber)
+    else if (decision.kind === 'own') captured?.release(decision.headers)
+    else if (decision.kind === 'send' && captured) captured.replace(decision.response)
+    else if (decision.kind === 'send') send(decision.response)
+    if (sent) await tellAnswered(subscriber, platform, sent)
+  } catch (error) {
+    letHeadGo()
+    // a response that the handler destroyed has nobody left to answer
+    if (captured?.discard() === 'destroyed') return
+    if (isHandedOver) captured?.replace(tryAgain)
+    else subscriber.error(error)
+  }
+}
+
+/** A handler that ended without an answer. */
+function untold(status: number): HandlerAnswer {
+  return { response: { status, headers: [], body: new Uint8Array() }, replayable: false }
+}
+
+const tryAgain: HttpResponse = { status: 503, headers: [['Retry-After', '1']], body: new Uint8Array() }
