@@ -10,7 +10,7 @@ const store = /* @__PURE__ */ createStore('retryproof-turns', 'turns')
 export async function exclusively<T>(name: string, work: () => T): Promise<T> {
   const { navigator, indexedDB } = globalThis
   if (navigator?.locks) return navigator.locks.request(name, async () => work())
-  return indexedDB ? inTransaction(store, '', work) : work()
+  return indexedDB ? inTransaction(store, '', () => work()) : work()
 }
 
 /** Runs `work`, with what it last made of this name in any tab, in one transaction. Resolves once that is kept. */

@@ -38,6 +38,8 @@ test(`${RUNS} schedules of loss, delay, duplication, reload and clearing`, { tim
       const server = createServer(failures)
       const storage = memoryStorage()
       const cleared = new Map<Intent, number>()
+      /** Which tab gave which intent up: the clicks that are under way there end. */
+      const gaveUp = new Set<string>()
       const open = () => ({
         client: createIdempotentFetch({ storage, fetch: lossy, retry: { baseMs: 1, maxMs: 2, tries: 6 } }),
         unload: new AbortController(),
@@ -45,14 +47,15 @@ test(`${RUNS} schedules of loss, delay, duplication, reload and clearing`, { tim
       const tabs = [open(), open()]
       const under: Promise<unknown>[] = []
 
-      async function click(client: IdempotentFetch, intent: Intent, signal?: AbortSignal) {
+      async function click(client: IdempotentFetch, intent: Intent, signal?: AbortSignal, tab?: number) {
         const init = { intent, body: JSON.stringify({ item: intent }), ...(signal && { signal }) }
         try {
           const response = await client.fetch('https://shop.example/payments', init)
           return response.status === 201 ? ((await response.json()) as { id: number }).id : undefined
         } catch (error) {
-          // no answer, or the page is gone: the two things that may end a click
+          // no answer, the page is gone, or its user gave up: what may end a click
           if (error instanceof UnreachableError || signal?.aborted) return undefined
+          if (error instanceof DOMException && gaveUp.has(`${tab} ${intent}`)) return undefined
           throw error
         }
       }
@@ -64,11 +67,12 @@ test(`${RUNS} schedules of loss, delay, duplication, reload and clearing`, { tim
           at.unload.abort()
           tabs[step.tab] = open()
         } else if (step.do === 'click') {
-          const clicked = click(at.client, step.intent, at.unload.signal)
+          const clicked = click(at.client, step.intent, at.unload.signal, step.tab)
           under.push(clicked)
           if (step.waits) await clicked
         } else {
           cleared.set(step.intent, (cleared.get(step.intent) ?? 0) + 1)
+          if (step.do === 'cancel') gaveUp.add(`${step.tab} ${step.intent}`)
           await at.client[step.do](step.intent)
         }
       }
