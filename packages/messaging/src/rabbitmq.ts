@@ -148,10 +148,14 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     throw error
   })
 
+  let cancelled: Promise<unknown> | undefined
+  async function cancel(): Promise<void> {
+    if (!closing.signal.aborted) await channel.cancel(consumerTag)
+  }
   return {
     closed,
     async drain(drainOptions) {
-      const cancelled = closing.signal.aborted ? Promise.resolve() : channel.cancel(consumerTag)
+      cancelled ??= cancel()
       const drained = await at.drain(drainOptions, cancelled)
       finish.resolve()
       return drained
