@@ -25,23 +25,21 @@ export { MODULE_OPTIONS_TOKEN }
 /** What `createIdempotency` gave, to be injected: `constructor(@Inject(IDEMPOTENCY) idempotency: Idempotency)`. */
 export const IDEMPOTENCY = Symbol('retryproof.idempotency')
 
+interface ConfigurableModule {
+  new (): object
+  forRoot<Native extends object = NestRequest, Tx = unknown>(
+    options: IdempotencyModuleOptions<Native, Tx>,
+  ): DynamicModule
+  forRootAsync<Native extends object = NestRequest, Tx = unknown>(
+    options: ConfigurableModuleAsyncOptions<IdempotencyModuleOptions<Native, Tx>>,
+  ): DynamicModule
+}
+
 /**
  * `IdempotencyModule.forRoot({ idempotency, scope })`, or `forRootAsync({ inject, useFactory })`. Any other option is the
  * default of all routes that are `@Idempotent()`.
  */
-export class IdempotencyModule extends ConfigurableModuleClass {
-  static override forRoot<Native extends object = NestRequest, Tx = unknown>(
-    options: IdempotencyModuleOptions<Native, Tx>,
-  ): DynamicModule {
-    return super.forRoot(options as IdempotencyModuleOptions<never>)
-  }
-
-  static override forRootAsync<Native extends object = NestRequest, Tx = unknown>(
-    options: ConfigurableModuleAsyncOptions<IdempotencyModuleOptions<Native, Tx>>,
-  ): DynamicModule {
-    return super.forRootAsync(options as ConfigurableModuleAsyncOptions<IdempotencyModuleOptions<never>>)
-  }
-}
+export class IdempotencyModule extends (ConfigurableModuleClass as unknown as ConfigurableModule) {}
 
 Global()(IdempotencyModule)
 Module({
