@@ -19,8 +19,9 @@ export interface OpenLab {
 
 declare const lab: Lab
 
-export async function openLab(executablePath: string): Promise<OpenLab> {
-  const script = await bundle(fileURLToPath(new URL('../page/lab.ts', import.meta.url)))
+/** Its pages have the script of that name in `page`. */
+export async function openLab(executablePath: string, name: 'lab' | 'hook' = 'lab'): Promise<OpenLab> {
+  const script = await bundle(fileURLToPath(new URL(`../page/${name}.ts`, import.meta.url)))
   const html = '<!doctype html><title>Lab</title><script type="module" src="/lab.js"></script>'
   const { url, close } = await listen(
     createServer((request, response) => {
@@ -39,7 +40,7 @@ export async function openLab(executablePath: string): Promise<OpenLab> {
     async tab() {
       const page = await context.newPage()
       await page.goto(url)
-      await hasLab(page)
+      await hasLab(page, name)
       return page
     },
     async close() {
@@ -51,8 +52,8 @@ export async function openLab(executablePath: string): Promise<OpenLab> {
 }
 
 /** Resolves when the page's script has run. */
-export async function hasLab(page: Page): Promise<void> {
-  await page.waitForFunction(() => 'lab' in globalThis)
+export async function hasLab(page: Page, name = 'lab'): Promise<void> {
+  await page.waitForFunction((global) => global in globalThis, name)
 }
 
 export function send(page: Page, ...args: Parameters<Lab['send']>): ReturnType<Lab['send']> {

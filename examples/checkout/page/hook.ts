@@ -1,0 +1,51 @@
+/** A component that pays with the hook of `@retryproof/client/react`, for its tests. */
+import { createIdempotentFetch } from '@retryproof/client'
+import { useIdempotentFetch } from '@retryproof/client/react'
+import { createElement, StrictMode, useState } from 'react'
+import { createRoot } from 'react-dom/client'
+
+/** What was sent, and how to answer it. */
+const sent: { key: string; answer(status: number): void }[] = []
+
+const client = createIdempotentFetch({
+  fetch: (input, init) =>
+    new Promise((resolve) => {
+      const key = new Request(input, init).headers.get('Idempotency-Key') ?? ''
+      sent.push({ key, answer: (status) => resolve(new Response('{}', { status })) })
+    }),
+})
+
+function Pay({ intent }: { readonly intent: string }) {
+  const { send, pending, response, error, cancel } = useIdempotentFetch(client, intent)
+  const state = pending ? 'pending' : (response?.status ?? (error === undefined ? 'nothing' : String(error)))
+  const button = (id: string, onClick: () => unknown) =>
+    createElement('button', { id, type: 'button', onClick: () => void onClick() }, id)
+  return createElement(
+    'div',
+    {},
+    button('pay', () => send('/payments', { method: 'POST', body: '{}' })),
+    button('cancel', cancel),
+    createElement('output', { id: 'state' }, state),
+  )
+}
+
+function App() {
+  const [isThere, place] = useState(true)
+  return createElement(
+    'main',
+    {},
+    createElement('button', { id: 'toggle', type: 'button', onClick: () => place(!isThere) }, 'toggle'),
+    isThere && createElement(Pay, { intent: 'pay with the hook' }),
+  )
+}
+
+createRoot(document.body).render(createElement(StrictMode, {}, createElement(App)))
+
+const hook = {
+  keys: () => sent.map(({ key }) => key),
+  answer: (index: number, status: number) => sent[index]?.answer(status),
+}
+
+export type Hook = typeof hook
+
+Object.assign(globalThis, { hook })
