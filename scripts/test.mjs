@@ -19,6 +19,7 @@ const steps = [
   ['Lint and format', 'biome', ['check', '.']],
   ['Dependency direction', process.execPath, ['scripts/check-dependencies.mjs']],
   ['Snippets of the texts', process.execPath, ['scripts/check-snippets.mjs']],
+  ['Links of the texts', process.execPath, ['scripts/check-links.mjs']],
   ['Types', 'turbo', ['run', 'typecheck', '--output-logs=errors-only']],
   ['Build, publint and attw', 'turbo', ['run', 'build', '--output-logs=errors-only']],
   ['Test servers', process.execPath, ['--test', 'scripts/services.test.mjs']],
