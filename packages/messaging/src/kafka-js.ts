@@ -42,7 +42,12 @@ export async function runKafkaJs(
     consumer.pause(partitions)
     consumer.seek(position)
     void sleep(delayMs, at.stopping).then(() => {
-      if (!at.stopping.aborted) consumer.resume(partitions)
+      try {
+        if (!at.stopping.aborted) consumer.resume(partitions)
+      } catch (error) {
+        // it is being started again, and then knows of no pause
+        at.failed(error)
+      }
     })
   }
 
