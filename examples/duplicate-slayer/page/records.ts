@@ -50,7 +50,7 @@ function cells({ key, order, status, attempts, result, requests, charges }: Row)
   return [
     keyCell,
     statusCell,
-    make('td', 'mono result', result),
+    make('td', 'mono result', result.replace('/charges/', '#')),
     make('td', 'number', String(requests)),
     make('td', charges > 1 ? 'number wrong' : 'number', charges > 1 ? `${charges} ×` : String(charges)),
   ]

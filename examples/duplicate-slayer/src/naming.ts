@@ -6,7 +6,7 @@ export const chargeOperation = 'POST /charges'
 /** Everybody who clicks is one customer; a real application takes this from its authentication. */
 export const customer = 'customer_1'
 
-export type StoreName = 'sqlite' | 'redis' | 'postgres'
+export type StoreName = 'sqlite' | 'redis' | 'postgres' | 'mysql' | 'mongodb'
 
 /** What became of a request. */
 export type Fate = 'on its way' | 'answered' | 'request lost' | 'response lost' | 'server died'

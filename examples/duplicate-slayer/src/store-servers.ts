@@ -1,20 +1,24 @@
 /** Where the stores of the demo are: a file, a server that the environment names, or one of this machine, started on demand. */
 
 import { which } from '../../../scripts/services/obtain.mjs'
-import type { Service } from '../../../scripts/services.mjs'
+import type { Service, ServiceName } from '../../../scripts/services.mjs'
 import { startService } from '../../../scripts/services.mjs'
 import type { StoreChoice } from './live.ts'
 import type { StoreName } from './naming.ts'
 
 interface Server {
   readonly title: string
+  /** What `startService` calls it. */
+  readonly service: ServiceName
   readonly variable: string
   readonly binary: string
 }
 
 const servers: Record<Exclude<StoreName, 'sqlite'>, Server> = {
-  redis: { title: 'Redis', variable: 'REDIS_URL', binary: 'redis-server' },
-  postgres: { title: 'PostgreSQL', variable: 'POSTGRES_URL', binary: 'postgres' },
+  redis: { title: 'Redis', service: 'redis', variable: 'REDIS_URL', binary: 'redis-server' },
+  postgres: { title: 'PostgreSQL', service: 'postgres', variable: 'POSTGRES_URL', binary: 'postgres' },
+  mysql: { title: 'MySQL or MariaDB', service: 'mariadb', variable: 'MYSQL_URL', binary: 'mariadbd' },
+  mongodb: { title: 'MongoDB', service: 'mongodb', variable: 'MONGODB_URL', binary: 'mongod' },
 }
 
 export interface StoreServers {
@@ -43,7 +47,7 @@ export function findStoreServers(sqlitePlace: string): StoreServers {
       if (name === 'sqlite') return sqlitePlace
       const url = given(servers[name])
       if (url) return url
-      const server = started.get(name) ?? startService(name)
+      const server = started.get(name) ?? startService(servers[name].service)
       started.set(name, server)
       // a start that failed may be tried again
       server.catch(() => started.delete(name))

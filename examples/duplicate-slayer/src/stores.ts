@@ -1,10 +1,14 @@
 /** The stores that the demo can keep its records in. Each is opened twice: by the worker, and by the demo, which looks on. */
 import type { IdempotencyStore } from '@retryproof/core'
+import { migrate as migrateMongodb, mongodbStore } from '@retryproof/mongodb'
+import { migrate as migrateMysql, mysqlStore } from '@retryproof/mysql'
 import { migrate as migratePostgres, postgresStore } from '@retryproof/postgres'
 import { redisStore } from '@retryproof/redis'
 import { migrate as migrateSqlite, sqliteStore } from '@retryproof/sqlite'
 import Database from 'better-sqlite3'
 import { Redis } from 'ioredis'
+import { MongoClient } from 'mongodb'
+import mysql from 'mysql2/promise'
 import pg from 'pg'
 import type { StoreName } from './naming.ts'
 
@@ -33,6 +37,19 @@ export const openStore: Record<StoreName, (place: string) => Promise<OpenStore>>
     const pool = new pg.Pool({ connectionString: place, max: 5 })
     await migratePostgres({ pool, table })
     return { store: asAny(postgresStore({ pool, table })), close: () => pool.end() }
+  },
+
+  async mysql(place) {
+    const pool = mysql.createPool(place)
+    await migrateMysql({ pool, table })
+    return { store: asAny(mysqlStore({ pool, table })), close: () => pool.end() }
+  },
+
+  async mongodb(place) {
+    const client = await new MongoClient(place).connect()
+    const collection = client.db('duplicate_slayer').collection('records')
+    await migrateMongodb({ collection })
+    return { store: asAny(mongodbStore({ collection })), close: () => client.close() }
   },
 }
 

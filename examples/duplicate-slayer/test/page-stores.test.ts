@@ -6,6 +6,8 @@ const browser = await findChromium()
 const servers = [
   { value: 'redis', variable: 'REDIS_URL', server: await service('redis') },
   { value: 'postgres', variable: 'POSTGRES_URL', server: await service('postgres') },
+  { value: 'mysql', variable: 'MYSQL_URL', server: await service('mariadb') },
+  { value: 'mongodb', variable: 'MONGODB_URL', server: await service('mongodb') },
 ]
 
 describe.skipIf(!browser)(
