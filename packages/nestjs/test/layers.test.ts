@@ -16,12 +16,14 @@ import {
   Post,
   Req,
   Res,
+  UploadedFile,
   UseFilters,
   UseGuards,
   UseInterceptors,
   Version,
   VersioningType,
 } from '@nestjs/common'
+import { FileInterceptor } from '@nestjs/platform-express'
 import { createIdempotency, type Idempotency, InvalidOptionError, unscoped } from '@retryproof/core'
 import type { HandlerAttempt } from '@retryproof/http'
 import { memoryStore } from '@retryproof/memory'
@@ -298,4 +300,28 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     expect((await post('/charges')).status).toBe(500)
     expect(failure).toBeInstanceOf(InvalidOptionError)
   })
+})
+
+it('a form with a file counts by the fields that are picked, where what parses it stands outside', async () => {
+  @Controller()
+  class Receipts {
+    @Post('receipts')
+    @UseInterceptors(FileInterceptor('receipt'))
+    @Idempotent({ fingerprint: { pick: ['amount'] } })
+    create(@UploadedFile() { size }: { size: number }, @Body() { amount }: { amount: string }) {
+      return { size, amount }
+    }
+  }
+  const { post } = await nestApp('Express', [Receipts])
+  const form = (amount: string) => {
+    const body = new FormData()
+    body.set('amount', amount)
+    body.set('receipt', new Blob(['receipt']), 'receipt.txt')
+    return { body }
+  }
+  const first = await post('/receipts', form('100'))
+  expect([first.status, await first.json()]).toEqual([201, { size: 7, amount: '100' }])
+  const again = await post('/receipts', form('100'))
+  expect([again.headers.get('idempotency-replayed'), await again.json()]).toEqual(['true', { size: 7, amount: '100' }])
+  expect((await post('/receipts', form('999'))).status).toBe(422)
 })
