@@ -19,6 +19,8 @@ export interface Serializer {
   deserialize(bytes: Uint8Array): unknown
   /** `deserialize` gives back all that `serialize` takes, so that the first caller can have its value as it is. @default false */
   readonly exact?: boolean
+  /** What is kept of a value that the store has no room for: a small JSON value, the `summary` of `NotReplayableError`. */
+  summarize?(value: unknown): unknown
 }
 
 /** Where bytes belong: a codec may bind them to it, so that they mean nothing anywhere else. */

@@ -93,7 +93,7 @@ export class OutcomeUnknownError extends IdempotencyError {
 
 /** The operation completed, but its value was not kept: it was too large, not serialisable, or marked `unreplayable`. */
 export class NotReplayableError extends IdempotencyError {
-  /** Why there is no value: `'unreplayable'`, `'too large'` or `'not serialisable'`. */
+  /** Why there is no value: `'unreplayable'`, `'too large'`, `'not serialisable'`, or `'not encodable'` where a codec failed. */
   readonly reason: string
   /** What was kept instead of the value, if anything. */
   readonly summary: unknown

@@ -91,9 +91,20 @@ function encodeStrictly<T>(engine: Engine, task: Task, value: T): MaybePromise<E
 }
 
 function withinLimit<T>(engine: Engine, task: Task, encoding: MaybePromise<Encoded<T>>): MaybePromise<Encoded<T>> {
-  return chain(encoding, (encoded) =>
-    fits(engine, encoded.result) ? encoded : encodeOmission(engine, task, encoded.value, { reason: 'too large' }),
-  )
+  return chain(encoding, (encoded) => {
+    if (fits(engine, encoded.result)) return encoded
+    const summary = summaryOf(task, encoded.value)
+    return encodeOmission(engine, task, encoded.value, { reason: 'too large', summary })
+  })
+}
+
+function summaryOf({ policies: { serializer } }: Task, value: unknown): unknown {
+  try {
+    return serializer.summarize?.(value)
+  } catch {
+    // the effect is done, whether or not it can be summed up
+    return undefined
+  }
 }
 
 function fits({ store }: Engine, bytes: Uint8Array): boolean {

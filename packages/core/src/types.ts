@@ -298,7 +298,11 @@ export interface Idempotency<Tx = unknown> {
   resolve(reference: Reference, resolution: Resolution): Promise<void>
   /** @see Operation.forget */
   forget(reference: Reference): Promise<boolean>
-  /** The records of this namespace, for operators. Storage keys carry digests: no raw keys are given. */
+  /**
+   * The records of this namespace, for operators. Storage keys carry digests: no raw keys are given. Namespaces whose
+   * names make the same slug (`Shop!` and `shop`) are listed together: give those that share a store names that differ
+   * in letters or digits.
+   */
   list(filter?: RecordFilter): AsyncIterable<ListedRecord>
   /** Removes what has expired, on a timer, by one process of the fleet at a time. */
   startPurge(options?: PurgeOptions): Purging

@@ -2,6 +2,7 @@
 import { type Serializer, UndecodableError } from '@retryproof/core'
 import { joinLine, splitLine } from './bytes.ts'
 import { type HeaderField, type HttpResponse, headerValues } from './exchange.ts'
+import type { AnswerSummary } from './problems.ts'
 
 /** Belong to one connection, one moment or one client. */
 const neverStored = new Set([
@@ -42,6 +43,12 @@ export function replayOf(recorded: HttpResponse | undefined): HttpResponse {
   return { status, headers: [...headers, ['Idempotency-Replayed', 'true']], body }
 }
 
+/** What is told of an answer that is not kept. */
+export function summaryOf({ status, headers }: HttpResponse): AnswerSummary {
+  const [location] = headerValues(headers, 'location')
+  return location === undefined ? { status } : { status, location }
+}
+
 /** How bindings record responses; give it to an instance that inspects them. Bodies are kept as bytes, at no extra cost. */
 export const responseSerializer: Serializer = {
   id: 'http',
@@ -54,6 +61,7 @@ export const responseSerializer: Serializer = {
     const [line, body] = splitLine(bytes)
     return { ...readHead(JSON.parse(line)), body } satisfies HttpResponse
   },
+  summarize: (value) => summaryOf(value as HttpResponse),
 }
 
 const TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/

@@ -1,0 +1,31 @@
+/** A value that the store has no room for: completed, and summed up where its serializer can do that. */
+import { memoryStore } from '@retryproof/memory'
+import { expect, test, vi } from 'vitest'
+import { createIdempotency, json, type Serializer, unscoped } from '../src/index.ts'
+
+const call = { operation: 'export', scope: unscoped, key: 'k' } as const
+const large = { status: 201, body: 'x'.repeat(2000) }
+
+function open(summarize?: Serializer['summarize']) {
+  const store = memoryStore()
+  const small = { ...store, capabilities: { ...store.capabilities, maxValueBytes: 1000 } }
+  const serializer = { ...json(), ...(summarize && { summarize }) }
+  return createIdempotency({ store: small, namespace: 'n', serializer })
+}
+
+test.each<[string, Serializer['summarize'], unknown]>([
+  ['is summed up', (value) => ({ status: (value as typeof large).status }), { status: 201 }],
+  ['has no summary where its serializer makes none', undefined, undefined],
+  ['has no summary where making one fails', () => JSON.parse('{'), undefined],
+  ['has no summary where that is too large too', (value) => value, undefined],
+])('it %s, and never runs again', async (_, summarize, summary) => {
+  const idempotency = open(summarize)
+  expect(await idempotency.run(call, () => large)).toMatchObject({ value: large, recorded: true })
+  const handler = vi.fn()
+  await expect(idempotency.run(call, handler)).rejects.toMatchObject({
+    code: 'NOT_REPLAYABLE',
+    reason: 'too large',
+    summary,
+  })
+  expect(handler).not.toHaveBeenCalled()
+})
