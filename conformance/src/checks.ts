@@ -2,10 +2,12 @@ import type { Check } from './check.ts'
 import { availabilityChecks } from './checks/availability.ts'
 import { clockChecks } from './checks/clock.ts'
 import { contentChecks } from './checks/contents.ts'
+import { exactlyOnceChecks } from './checks/exactly-once.ts'
 import { expiryChecks } from './checks/expiry.ts'
 import { harnessChecks } from './checks/harness.ts'
 import { historyChecks } from './checks/histories.ts'
 import { holdingChecks } from './checks/holding.ts'
+import { isolationChecks } from './checks/isolation.ts'
 import { keyChecks } from './checks/keys.ts'
 import { listChecks } from './checks/list.ts'
 import { openTransactionChecks } from './checks/open-transactions.ts'
@@ -38,4 +40,6 @@ export const checks: readonly Check[] = [
   ...watchChecks,
   ...transactionChecks,
   ...openTransactionChecks,
+  ...isolationChecks,
+  ...exactlyOnceChecks,
 ]

@@ -2,8 +2,12 @@ import { afterAll } from 'vitest'
 import { describeStore } from '../src/vitest.ts'
 import { referenceServer, remoteStore } from './reference-server.ts'
 import { referenceStore } from './reference-store.ts'
+import { newDatabase, transactionalStore } from './transactional-store.ts'
 
 describeStore('reference', { open: referenceStore })
+
+const database = newDatabase()
+describeStore('reference with transactions', { open: (options) => transactionalStore(options, database) })
 
 const server = await referenceServer()
 afterAll(() => server.close())

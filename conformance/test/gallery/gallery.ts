@@ -7,6 +7,17 @@ import { others } from './others.ts'
 import { races } from './races.ts'
 import { settled } from './settled.ts'
 import { tokens } from './tokens.ts'
+import { transactions } from './transactions.ts'
 
 /** Stores that are almost right. */
-export const gallery: readonly BrokenStore[] = [tokens, holding, settled, expiry, contents, keys, races, others].flat()
+export const gallery: readonly BrokenStore[] = [
+  tokens,
+  holding,
+  settled,
+  expiry,
+  contents,
+  keys,
+  races,
+  others,
+  transactions,
+].flat()
