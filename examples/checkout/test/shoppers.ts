@@ -72,12 +72,16 @@ async function twoTabs(context: BrowserContext): Promise<[Page, Page]> {
   return [await context.newPage(), await context.newPage()]
 }
 
-/** A double click; on every fourth order a reload in the middle; the second tab clicks at the same time, or when the first has succeeded. */
+/** A double click; on every second order a reload in the middle, on every fourth another page and back; the second tab clicks at the same time, or when the first has succeeded. */
 async function payInTwoTabs([first, second]: readonly [Page, Page], url: string, order: number, picture?: string) {
   await Promise.all([first.goto(url), second.goto(url)])
   await Promise.all([first.dblclick('#pay'), order % 2 === 0 && second.dblclick('#pay')])
   if (picture) await first.screenshot({ path: `${picture}-paying.png` })
   if (order % 4 < 2) await first.reload()
+  else if (order % 8 < 4) {
+    await first.goto(`${url}-elsewhere`)
+    await first.goBack()
+  }
   const charge = await paid(first)
   if (order % 2 === 1) await second.click('#pay')
   const again = await paid(second)
