@@ -8,6 +8,8 @@ export type ConsumerNeed =
   | 'transactions'
   /** A message is delivered again when its consumer is silent for too long. */
   | 'visibility'
+  /** A message is taken from a consumer whose handler hangs. */
+  | 'hung handlers'
   /** A consumer's connection can be cut while it works. */
   | 'cuts'
 

@@ -15,6 +15,7 @@ for (const renews of ['worker', 'binding'] as const) {
       open: () => openBullQueue(redis.url, LOCK_MS, renews),
       store,
       visibilityMs: LOCK_MS,
+      ...(renews === 'worker' && { lacks: { 'hung handlers': 'the worker renews the lock for as long as it runs' } }),
     }),
   )
 }

@@ -1,5 +1,6 @@
 import { describeConsumer } from '@retryproof/conformance/messaging'
 import { memoryStore } from '@retryproof/memory'
+import { describe } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
 import { openPostgres } from './postgres.ts'
 import { openRabbitQueue } from './rabbitmq-queue.ts'
@@ -8,9 +9,11 @@ const rabbitmq = await service('rabbitmq')
 const store = (await openPostgres()) ?? memoryStore()
 
 for (const type of ['classic', 'quorum'] as const) {
-  describeConsumer(`${rabbitmq.title}, a ${type} queue`, {
-    open: () => openRabbitQueue(rabbitmq.url, type),
-    store,
-    lacks: { visibility: 'RabbitMQ waits as long as the connection lives' },
-  })
+  describe.skipIf(rabbitmq.missing)(`a ${type} queue`, () =>
+    describeConsumer(rabbitmq.title, {
+      open: () => openRabbitQueue(rabbitmq.url, type),
+      store,
+      lacks: { visibility: 'RabbitMQ waits for as long as the connection lives' },
+    }),
+  )
 }

@@ -98,6 +98,26 @@ export const interruptionChecks: readonly ConsumerCheck[] = [
     },
   },
   {
+    id: 'hangs',
+    title: 'a handler that hangs keeps its message no longer than `maxRun`',
+    needs: ['visibility', 'hung handlers'],
+    run: async (bench) => {
+      const { passed, open } = gate()
+      bench.handle((_, { attempt }) => (attempt.number === 1 ? passed : undefined))
+      await bench.start({ lease: 500, maxRun: 600 })
+      await bench.publish(order('a'))
+      await bench.acknowledged(1)
+      assert.deepEqual(
+        bench.runs.map(({ attempt }) => attempt),
+        [1, 2],
+      )
+      open()
+      // the one that hung finds that the message was handled
+      await bench.acknowledged(2)
+      assert.equal(countsOf(bench.verdicts).duplicate, 1)
+    },
+  },
+  {
     id: 'cut',
     title: 'a message whose consumer is cut off in the middle is handled once all the same',
     needs: ['cuts'],
