@@ -58,7 +58,7 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
   const stopping = new AbortController()
 
   function failed(error: unknown): void {
-    if (onError) onError(error)
+    if (onError) guarded('onError', () => onError(error))
     else warn(`A consumer of '${group}' could not do what it had to`, error)
   }
 
@@ -105,7 +105,7 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
           ? { action: 'redeliver', delayMs: 0, because: 'draining' }
           : await verdictOf(delivery, held)
       held.stop()
-      tell(verdict, delivery.message)
+      guarded('onVerdict', () => onVerdict?.(verdict, delivery.message))
       if (verdict.because === 'unavailable') failed(verdict.error)
       await (verdict.action === 'ack' ? delivery.ack() : delivery.redeliver(verdict.delayMs))
     } catch (error) {
@@ -113,14 +113,6 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
       failed(error)
     } finally {
       held.stop()
-    }
-  }
-
-  function tell(verdict: Verdict, message: Message): void {
-    try {
-      onVerdict?.(verdict, message)
-    } catch (error) {
-      warn('`onVerdict` threw', error)
     }
   }
 
@@ -145,6 +137,15 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
       clearTimeout(timer)
       return { unfinished: atHand.size }
     },
+  }
+}
+
+/** What only listens must not harm what it listens to. */
+function guarded(name: string, tell: () => void): void {
+  try {
+    tell()
+  } catch (error) {
+    warn(`\`${name}\` threw`, error)
   }
 }
 
