@@ -23,8 +23,8 @@ export async function servePage(
 ): Promise<(request: IncomingMessage, response: ServerResponse) => boolean> {
   const files: Record<string, readonly [type: string, content: string]> = {
     '/': ['text/html', readFileSync(`${folder}/index.html`, 'utf8')],
-    '/style.css': ['text/css', readFileSync(`${folder}/style.css`, 'utf8')],
-    '/main.js': ['text/javascript', await bundle()],
+    '/style.css': ['text/css', await bundle('style.css')],
+    '/main.js': ['text/javascript', await bundle('main.ts')],
   }
   const routes: Record<string, (request: IncomingMessage, response: ServerResponse) => unknown> = {
     'GET /demo/events': (_request, response) => controls.subscribe(response),
@@ -67,10 +67,10 @@ function refuse(response: ServerResponse, error: unknown): void {
   response.writeHead(500, { 'Content-Type': 'application/json' }).end(JSON.stringify({ problem: String(error) }))
 }
 
-/** The page's modules and the client, as one file for the browser. */
-async function bundle(): Promise<string> {
+/** What an entry imports (the page's modules and the client, or its styles), as one file for the browser. */
+async function bundle(entry: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [`${folder}/main.ts`],
+    entryPoints: [`${folder}/${entry}`],
     bundle: true,
     write: false,
     format: 'esm',
