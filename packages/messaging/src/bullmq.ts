@@ -43,7 +43,10 @@ export type BullProcessor = (job: BullJob, token?: string) => Promise<void>
 
 export interface BullOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<BullJob, Body, InTransaction> {
-  /** Makes the worker: `(processor) => new Worker('orders', processor, { connection, maxStalledCount: 5 })`. */
+  /**
+   * Makes the worker: `(processor) => new Worker('orders', processor, { connection, maxStalledCount: 5, skipLockRenewal: true })`.
+   * The binding renews the locks of its jobs, and no longer than `maxRun`, so that one that hangs is not held for ever.
+   */
   readonly worker: (processor: BullProcessor) => BullWorker
   /** The queue of the dead letters: their data says why, and has the data of the job in it. */
   readonly deadLetters: { add(name: string, data: DeadLetterData): Promise<unknown> }
@@ -81,6 +84,9 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
   const at = await orClose(worker, () => {
     const at = createConsumer(idempotency, group, options, handler)
     requireDeliveries('worker', limit, deliveriesNeeded(at.read.delays, at.read.maxAttempts, at.read.leaseMs))
+    if (!skipLockRenewal) {
+      throw new InvalidOptionError('worker', 'must have skipLockRenewal: true: a job that hangs would be held for ever')
+    }
     if (maxStalledCount < at.read.maxAttempts) {
       throw new InvalidOptionError(
         'worker',
@@ -118,10 +124,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
       deliveries,
       isLastDelivery: deliveries !== undefined && deliveries >= limit,
       isRedriven: letter !== undefined,
-      // else the worker itself renews what it works on
-      ...(skipLockRenewal && {
-        extend: { everyMs: lockDuration / 3, act: () => job.extendLock(token, lockDuration) },
-      }),
+      extend: { everyMs: lockDuration / 3, act: () => job.extendLock(token, lockDuration) },
       redeliver: (delayMs) => job.moveToDelayed(Date.now() + delayMs, token),
       deadLetter: (reason) => addDeadLetter(job, { id, data, reason }),
     }

@@ -16,6 +16,8 @@ import { runKafkaJs, sendWithKafkaJs } from './kafka-js.ts'
 import { runStream, sendWithStream } from './kafka-stream.ts'
 import type { Deduplicating } from './once.ts'
 
+export type { KafkaMessage } from './kafka-client.ts'
+
 /** The same options for both clients. */
 export interface KafkaCommonOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<KafkaMessage, Body, InTransaction> {

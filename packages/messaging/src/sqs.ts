@@ -10,6 +10,8 @@ import { sleep } from './sleep.ts'
 import type { SqsClient, SqsMessage } from './sqs-client.ts'
 import { deadLetterAttributes } from './sqs-dead-letter.ts'
 
+export type { SqsClient, SqsMessage } from './sqs-client.ts'
+
 export interface SqsOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<SqsMessage, Body, InTransaction> {
   /** `new SQS(…)` of `@aws-sdk/client-sqs`. */

@@ -6,7 +6,7 @@ import { consume, type DeadLetterData } from '../src/bullmq.ts'
 import { REASON_HEADER } from '../src/index.ts'
 
 /** The data of a job is a text here, so that one can be unreadable. */
-export async function openBullQueue(url: string, lockMs: number, renews: 'worker' | 'binding'): Promise<TestQueue> {
+export async function openBullQueue(url: string, lockMs: number): Promise<TestQueue> {
   const connection = { url, maxRetriesPerRequest: null }
   const name = `suite-${randomBytes(6).toString('hex')}`
   const queue = new Queue(name, { connection })
@@ -26,7 +26,7 @@ export async function openBullQueue(url: string, lockMs: number, renews: 'worker
           lockDuration: lockMs,
           stalledInterval: lockMs / 2,
           maxStalledCount: 20,
-          skipLockRenewal: renews === 'binding',
+          skipLockRenewal: true,
         })
         workers.push(made)
         cut = () => made.close(true)

@@ -33,7 +33,8 @@ function openRules() {
     const consuming = await consume(
       idempotency,
       {
-        worker: (processor) => new Worker(name, processor, { connection, maxStalledCount: 5, ...limits }),
+        worker: (processor) =>
+          new Worker(name, processor, { connection, maxStalledCount: 5, skipLockRenewal: true, ...limits }),
         deadLetters,
         scope: unscoped,
         redeliveryDelay: { first: 10, max: 100 },
@@ -117,6 +118,7 @@ describe.skipIf(redis.missing)(`BullMQ on ${redis.title}`, () => {
 
   test.each([
     { limits: { maxStalledCount: 1 }, says: /whose worker crashed 2 times, and `maxAttempts` is 5/ },
+    { limits: { skipLockRenewal: false }, says: /must have skipLockRenewal: true/ },
     { limits: { maxStartedAttempts: 3 }, says: /delivers a message 3 times at most/ },
   ])('a worker that gives jobs up too early is refused, and takes none: $limits', async ({ limits, says }) => {
     const { queue, start } = openRules()

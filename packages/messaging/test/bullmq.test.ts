@@ -9,13 +9,10 @@ const redis = await service('redis')
 const store = (await openPostgres()) ?? memoryStore()
 const LOCK_MS = 1000
 
-for (const renews of ['worker', 'binding'] as const) {
-  describe.skipIf(redis.missing)(`${redis.title}, locks renewed by the ${renews}`, () =>
-    describeConsumer('bullmq', {
-      open: () => openBullQueue(redis.url, LOCK_MS, renews),
-      store,
-      visibilityMs: LOCK_MS,
-      ...(renews === 'worker' && { lacks: { 'hung handlers': 'the worker renews the lock for as long as it runs' } }),
-    }),
-  )
-}
+describe.skipIf(redis.missing)(redis.title, () =>
+  describeConsumer('BullMQ', {
+    open: () => openBullQueue(redis.url, LOCK_MS),
+    store,
+    visibilityMs: LOCK_MS,
+  }),
+)

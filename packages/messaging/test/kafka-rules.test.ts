@@ -16,6 +16,8 @@ afterEach(async () => {
   for (const close of toClose.splice(0).reverse()) await close()
 })
 
+const session = { sessionTimeout: 1500, rebalanceTimeout: 1500, heartbeatInterval: 200, maxWaitTimeInMs: 50 }
+
 interface Order {
   readonly id: string
   readonly n: number
@@ -25,7 +27,7 @@ async function openRules({ partitions = 1 } = {}) {
   const topic = `rules-${randomBytes(6).toString('hex')}`
   const admin = kafka.admin()
   const producer = kafka.producer()
-  const consumer = kafka.consumer({ groupId: topic, maxWaitTimeInMs: 50 })
+  const consumer = kafka.consumer({ ...session, groupId: topic })
   await Promise.all([admin.connect(), producer.connect(), consumer.connect()])
   toClose.push(
     () => admin.disconnect(),
@@ -113,6 +115,35 @@ describe.skipIf(server.missing)(`${server.title} with kafkajs`, () => {
     expect(await committed()).toEqual([2])
     expect(because()).toEqual(['handled', 'handled'])
   }, 30_000)
+
+  test('a handler that hangs holds its partition no longer than `maxRun`, where there is another consumer', async () => {
+    const { topic, start, send, because } = await openRules()
+    await send(order(0), order(1))
+    let open = () => {}
+    const passed = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    const attempts: number[] = []
+    const begun = new Promise<void>((resolve) => {
+      void start(
+        ({ n }) => {
+          attempts.push(n)
+          resolve()
+          return attempts.length === 1 ? passed : undefined
+        },
+        { lease: 500, maxRun: 600 },
+      )
+    })
+    await begun
+    const other = kafka.consumer({ ...session, groupId: topic })
+    await other.connect()
+    toClose.push(() => other.disconnect())
+    await other.subscribe({ topics: [topic], fromBeginning: true })
+    await start(({ n }) => attempts.push(n), { consumer: other, lease: 500 })
+    await expect.poll(() => attempts, { timeout: 20_000 }).toEqual([0, 0, 1])
+    open()
+    await expect.poll(() => because().includes('duplicate'), { timeout: 20_000 }).toBe(true)
+  }, 40_000)
 
   test('a dead letter has the key, the headers and the bytes of the message, and says where it was', async () => {
     const { topic, start, send } = await openRules()

@@ -35,6 +35,7 @@ export function bullmqBroker(): DrillBroker {
               lockDuration: 3000,
               stalledInterval: 1000,
               maxStalledCount: 100,
+              skipLockRenewal: true,
               removeOnComplete: { count: 0 },
             }),
           deadLetters: open(place, `${place.name}-dead`),
