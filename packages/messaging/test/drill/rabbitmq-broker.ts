@@ -26,11 +26,18 @@ export function rabbitmqBroker(): DrillBroker {
 
   /** The channel of this process, another one after the broker was restarted. */
   function channelOf(place: Place): Promise<ConfirmChannel> {
-    control ??= open(place)
     const forget = () => {
       control = undefined
     }
-    control.then((channel) => channel.listenerCount('close') || channel.once('close', forget), forget)
+    const openControl = async () => {
+      const channel = await open(place)
+      channel.once('close', forget)
+      return channel
+    }
+    if (!control) {
+      control = openControl()
+      control.catch(forget)
+    }
     return control
   }
 
