@@ -2,11 +2,12 @@
  * 100 intents in Chromium while the server is killed again and again in the middle of a charge: each is charged exactly
  * once. Several rounds, on a network that loses 40% of the responses and 10% of the requests.
  */
-import { findChromium, openDemo, readScore, scored, textOf } from '../test/open-demo.ts'
+import { browser as findBrowser } from '../../../scripts/browser.mjs'
+import { openDemo, readScore, scored, textOf } from '../test/open-demo.ts'
 
 const ROUNDS = 5
 
-const browser = await findChromium()
+const { path: browser } = await findBrowser()
 if (browser) await drill(browser)
 else console.log('Not tested: there is no Chromium on the PATH.')
 

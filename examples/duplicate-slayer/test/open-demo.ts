@@ -7,19 +7,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
-import { distribution, which } from '../../../scripts/services/obtain.mjs'
+import { flags } from '../../../scripts/browser.mjs'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-const flags =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
-
-/** Where Chromium is; undefined where there is none. In CI it is obtained, or the tests fail. */
-export async function findChromium(): Promise<string | undefined> {
-  const here = ['chromium', 'chromium-browser', 'google-chrome'].map(which).find(Boolean)
-  if (here || !process.env.CI) return here
-  const program = await distribution('chromium')()
-  return program.command('chromium')[0]
-}
 
 export interface OpenDemo {
   readonly url: string
@@ -38,7 +28,7 @@ export async function openDemo(executablePath: string, env: Record<string, strin
   )
   const url = await addressFrom(demo.stdout)
   const profile = mkdtempSync(join(tmpdir(), 'duplicate-slayer-browser-'))
-  const context = await chromium.launchPersistentContext(profile, { executablePath, args: flags.split(' ') })
+  const context = await chromium.launchPersistentContext(profile, { executablePath, args: [...flags] })
   const complaints: string[] = []
   const [page = await context.newPage()] = context.pages()
   page.on('pageerror', (error) => complaints.push(String(error)))

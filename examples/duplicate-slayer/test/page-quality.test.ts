@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findChromium, type OpenDemo, openDemo, said, scored, textOf } from './open-demo.ts'
+import { browser as findBrowser } from '../../../scripts/browser.mjs'
+import { type OpenDemo, openDemo, said, scored, textOf } from './open-demo.ts'
 
-const browser = await findChromium()
+const { path: browser } = await findBrowser()
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 /** A second is what people should wait; a busy machine may take longer. */
 const FIRST_PAINT_BOUND_MS = 3000

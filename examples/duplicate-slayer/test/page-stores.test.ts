@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
+import { browser as findBrowser } from '../../../scripts/browser.mjs'
 import { service } from '../../../scripts/services.mjs'
-import { findChromium, type OpenDemo, openDemo, said, scored } from './open-demo.ts'
+import { type OpenDemo, openDemo, said, scored } from './open-demo.ts'
 
-const browser = await findChromium()
+const { path: browser } = await findBrowser()
 const servers = [
   { value: 'redis', variable: 'REDIS_URL', server: await service('redis') },
   { value: 'postgres', variable: 'POSTGRES_URL', server: await service('postgres') },

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { findChromium, type OpenDemo, openDemo, readScore, said, scored, textOf } from './open-demo.ts'
+import { browser as findBrowser } from '../../../scripts/browser.mjs'
+import { type OpenDemo, openDemo, readScore, said, scored, textOf } from './open-demo.ts'
 
-const browser = await findChromium()
+const { path: browser } = await findBrowser()
 
 describe.skipIf(!browser)(
   'the page, in Chromium (skipped where there is none on the PATH)',
