@@ -2,11 +2,9 @@
 import { type Attempt, createIdempotency, type Steps, unscoped } from '@retryproof/core'
 import { describe, expect, test } from 'vitest'
 import { type Backend, targets } from './backends.ts'
+import { POINTS, STEPS, takeOrder } from './order.ts'
 
 const LEASE_MS = 30_000
-const STEPS = ['reserve', 'charge', 'invoice', 'pack', 'ship'] as const
-/** Before each step, and after the last one, before the result is recorded. */
-const POINTS = [0, 1, 2, 3, 4, 5]
 const call = { operation: 'order', scope: unscoped, key: 'order 1', payload: { item: 7 } } as const
 
 function shop<Tx>(backend: Backend<Tx>) {
@@ -25,26 +23,16 @@ function shop<Tx>(backend: Backend<Tx>) {
     })
     const entry = (name: string) => `${String(++taken).padStart(3, '0')} ${name}`
 
-    async function order(attempt: Attempt & Steps<Tx>): Promise<string[]> {
-      const done: string[] = []
-      for (let point = 0; ; point++) {
-        if (point === deathPoint) {
+    const order = (attempt: Attempt & Steps<Tx>) =>
+      takeOrder(attempt, {
+        async reach(point) {
+          if (point !== deathPoint) return
           died()
           await new Promise<never>(() => {})
-        }
-        const name = STEPS[point]
-        if (!name) return done
-        const charge = () => {
-          charges.push(entry(name))
-          return name
-        }
-        const write = (tx: Tx): string | Promise<string> => {
-          const written = insert(tx, call.key, entry(name))
-          return written?.then(() => name) ?? name
-        }
-        done.push(await (name === 'charge' ? attempt.step(name, charge) : attempt.transaction(name, write)))
-      }
-    }
+        },
+        charge: (name) => void charges.push(entry(name)),
+        write: (tx, name) => insert(tx, call.key, entry(name)),
+      })
     return { idempotency, death, order }
   }
 
