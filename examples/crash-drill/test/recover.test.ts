@@ -1,20 +1,30 @@
 /** A small edition of the drill; `npm run drills -- recover` has 500 calls in each mode. */
 import { createIdempotency, InvalidStepError, unscoped } from '@retryproof/core'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openBackend } from '../src/backends.ts'
 import { recoveredModesOf } from '../src/modes.ts'
 import { recoverDrill } from '../src/recover-drill.ts'
-import { openPlace, targets } from './targets.ts'
+import { placeAt, type Server, targets } from './targets.ts'
 
-const CALLS = 14
+const CALLS = 10
 
 for (const target of targets) {
   describe.skipIf(target.missing)(`recover() on ${target.backend}`, { timeout: 60_000 }, () => {
+    let server: Server
+    beforeAll(async () => {
+      server = await target.open()
+    }, 60_000)
+    afterAll(() => server.stop())
+    const newPlace = () => {
+      const { place, close } = placeAt(target.backend, server.url)
+      onTestFinished(close)
+      return place
+    }
+
     test.for(recoveredModesOf[target.backend])(
       '%s: all that crashed is finished, without its clients',
       async (mode) => {
-        const { place, close } = await openPlace(target)
-        onTestFinished(close)
+        const place = newPlace()
         const report = await recoverDrill({ place, mode, calls: CALLS })
         expect(report).toMatchObject({ finished: CALLS, unfinished: 0, missing: 0 })
         // the drill sees what it looks for
@@ -25,8 +35,7 @@ for (const target of targets) {
 
     if (target.backend === 'redis') return
     test('what was done in steps is not done again by a transaction, whoever asks for one', async () => {
-      const { place, close } = await openPlace(target)
-      onTestFinished(close)
+      const place = newPlace()
       const backend = await openBackend(place)
       onTestFinished(async () => void (await backend.close()))
       await backend.prepare()

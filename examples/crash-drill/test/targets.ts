@@ -7,7 +7,7 @@ import { service, unavailable } from '../../../scripts/services.mjs'
 import { modesOf, startBackend } from '../src/modes.ts'
 import type { BackendName, Place } from '../src/place.ts'
 
-interface Server {
+export interface Server {
   readonly url: string
   stop(): Promise<void>
 }
@@ -40,12 +40,21 @@ export const targets: readonly Target[] = await Promise.all(
 
 export async function openPlace({ backend, open }: Target): Promise<OpenedPlace> {
   const { url, stop } = await open()
+  const { place, close } = placeAt(backend, url)
+  return {
+    place,
+    async close() {
+      await close()
+      await stop()
+    },
+  }
+}
+
+/** A place on a server that is there. */
+export function placeAt(backend: BackendName, url: string): OpenedPlace {
   const folder = mkdtempSync(join(tmpdir(), 'retryproof-crash-'))
   return {
     place: { backend, url, name: randomBytes(6).toString('hex'), folder },
-    async close() {
-      rmSync(folder, { recursive: true })
-      await stop()
-    },
+    close: async () => rmSync(folder, { recursive: true }),
   }
 }
