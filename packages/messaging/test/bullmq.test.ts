@@ -7,7 +7,7 @@ import { openPostgres } from './postgres.ts'
 
 const redis = await service('redis')
 const store = (await openPostgres()) ?? memoryStore()
-const LOCK_MS = 1000
+const LOCK_MS = 3000
 
 describe.skipIf(redis.missing)(redis.title, () =>
   describeConsumer('BullMQ', {

@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const close of toClose.splice(0).reverse()) await close()
 })
 
-const session = { sessionTimeout: 1500, rebalanceTimeout: 1500, heartbeatInterval: 200, maxWaitTimeInMs: 50 }
+const session = { sessionTimeout: 3000, rebalanceTimeout: 3000, heartbeatInterval: 200, maxWaitTimeInMs: 50 }
 
 interface Order {
   readonly id: string
@@ -150,7 +150,7 @@ describe.skipIf(server.missing)(`${server.title} with kafkajs`, () => {
     await send({ key: 'k', value: Buffer.from([0xff, 0, 1]), headers: { a: ['1', '2'], b: 'x' } })
     await start(() => {})
     const letters: { key: Buffer | null; value: Buffer | null; headers?: IHeaders }[] = []
-    const reader = kafka.consumer({ groupId: `${topic}-reader` })
+    const reader = kafka.consumer({ groupId: `${topic}-reader`, maxWaitTimeInMs: 50 })
     await reader.connect()
     toClose.push(() => reader.disconnect())
     await reader.subscribe({ topics: [`${topic}-dead`], fromBeginning: true })

@@ -42,5 +42,5 @@ describe.skipIf(server.missing)(server.title, () => {
     } finally {
       await bench.close()
     }
-  }, 30_000)
+  }, 60_000)
 })

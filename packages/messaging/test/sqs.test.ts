@@ -9,7 +9,7 @@ import { openSqsQueue } from './sqs-queue.ts'
 const sqs = await service('sqs')
 const client = openSqs(sqs.url)
 const store = (await openPostgres()) ?? memoryStore()
-const VISIBILITY_MS = 1000
+const VISIBILITY_MS = 4000
 
 for (const kind of ['standard', 'FIFO'] as const) {
   describe.skipIf(sqs.missing)(`${sqs.title}, a ${kind} queue`, () =>
