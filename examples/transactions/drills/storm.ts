@@ -9,7 +9,7 @@ import { randomInt } from 'node:crypto'
 // MySQL too, where it can be had
 process.env.RETRYPROOF_NEXT ??= '1'
 const { targets } = await import('../test/backends.ts')
-const { ways } = await import('../test/cut-commits.ts')
+const { onWay } = await import('../test/cut-commits.ts')
 const { randomCuts, randomOf, storm } = await import('../test/storm.ts')
 
 const rounds = Number(process.argv[2] ?? 10)
@@ -19,20 +19,19 @@ const say = (line: unknown) => process.stdout.write(`${typeof line === 'string' 
 
 say(`SEED=${seed}, ${rounds} rounds of 40 keys`)
 for (const { name, title, missing, url, use } of targets.filter((target) => !only || target.name === only)) {
-  const open = ways[name]
-  if (missing || !open) {
-    say(`${title}: not tested: ${missing ?? 'no way to cut its connections'}`)
+  if (missing) {
+    say(`${title}: not tested: ${missing}`)
     continue
   }
-  await use(async (backend) => {
-    const startedAt = performance.now()
-    const random = randomOf(seed)
-    const { next, cuts } = randomCuts(random)
-    const way = await open(url, next)
-    const report = await storm(backend, random, { rounds, way })
-    await way.close()
-    const seconds = Math.round((performance.now() - startedAt) / 1000)
-    say(`${title}: ${JSON.stringify({ ...report, cuts, seconds })}`)
-    if (report.duplicates + report.missing + report.disagreeing > 0) process.exitCode = 1
-  })
+  const random = randomOf(seed)
+  const { next, cuts } = randomCuts(random)
+  await onWay(name, url, next, (way) =>
+    use(async (backend) => {
+      const startedAt = performance.now()
+      const report = await storm(backend, random, { rounds, way })
+      const seconds = Math.round((performance.now() - startedAt) / 1000)
+      say(`${title}: ${JSON.stringify({ ...report, cuts, seconds })}`)
+      if (report.duplicates + report.missing + report.disagreeing > 0) process.exitCode = 1
+    }),
+  )
 }

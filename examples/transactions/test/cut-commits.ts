@@ -36,8 +36,8 @@ async function viaMysql(url: string, next: Next): Promise<Way> {
   return { url: proxy.url, close: async () => proxy[Symbol.asyncDispose]() }
 }
 
-/** Opens the way to a server, by its name. */
-export const ways: Readonly<Record<string, (url: string, next: Next) => Promise<Way>>> = {
+/** To each server, by its name. */
+const ways: Readonly<Record<string, (url: string, next: Next) => Promise<Way>>> = {
   async postgres(url, next) {
     const proxy = await beforePostgres(url, (request) => releasing(next(COMMIT.test(request)), () => proxy.release()))
     return proxy
@@ -52,6 +52,26 @@ export const ways: Readonly<Record<string, (url: string, next: Next) => Promise<
       return fate === 'lose request' || fate === 'hold' ? 'lose command' : fate
     }),
   sqlite: async (_, next) => ({ next, close: async () => {} }),
+}
+
+/**
+ * Opens the way to the server of that name for as long as `storm` lasts. The clients have to be closed within it: one of
+ * MongoDB says goodbye to its server, for which it looks 30 s when nobody is there any more.
+ */
+export async function onWay<T>(
+  name: string,
+  url: string,
+  next: Next,
+  storm: (way: Omit<Way, 'close'>) => Promise<T>,
+): Promise<T> {
+  const open = ways[name]
+  if (!open) throw new Error(`There is no way on which the connections of ${name} could be cut.`)
+  const way = await open(url, next)
+  try {
+    return await storm(way)
+  } finally {
+    await way.close()
+  }
 }
 
 /** A connection whose writes and COMMITs may fail as on a disk that fails: before they were done, or after. */

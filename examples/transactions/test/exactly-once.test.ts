@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { targets } from './backends.ts'
-import { ways } from './cut-commits.ts'
+import { onWay } from './cut-commits.ts'
 import { KEYS, randomCuts, randomOf, storm } from './storm.ts'
 
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
@@ -18,18 +18,20 @@ for (const { name, title, missing, url, use } of targets) {
         expect(report.rollbacks).toBeGreaterThan(0)
       }))
 
-    test('and connections that are cut, at COMMIT above all', () =>
-      use(async (backend) => {
-        const random = randomOf(seed)
-        const { next, cuts } = randomCuts(random)
-        const way = await ways[name]?.(url, next)
-        expect(way, 'a way on which connections can be cut').toBeDefined()
-        const report = await storm(backend, random, way && { way })
-        await way?.close()
-        console.log(title, report, cuts)
-        expect(report).toMatchObject(exactlyOnce)
-        for (const [what, times] of Object.entries(cuts))
-          if (what !== 'elsewhere') expect(times, what).toBeGreaterThan(0)
-      }))
+    // MongoDB takes the longest, up to ten seconds: where a cut leaves a transaction open, all calls for its key wait until
+    // the server ends it, 2 to 3 s later
+    test('and connections that are cut, at COMMIT above all', async () => {
+      const random = randomOf(seed)
+      const { next, cuts } = randomCuts(random)
+      await onWay(name, url, next, (way) =>
+        use(async (backend) => {
+          const report = await storm(backend, random, { way })
+          console.log(title, report, cuts)
+          expect(report).toMatchObject(exactlyOnce)
+          for (const [what, times] of Object.entries(cuts))
+            if (what !== 'elsewhere') expect(times, what).toBeGreaterThan(0)
+        }),
+      )
+    })
   })
 }
