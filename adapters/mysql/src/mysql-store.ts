@@ -22,13 +22,12 @@ import {
   promised,
   requireTransaction,
   type Session,
-  sendInTransaction,
   type WithPromise,
 } from './driver.ts'
-import { explainInTransaction } from './errors.ts'
 import { requireShort, toRecord } from './record.ts'
 import { tableName, verify } from './schema.ts'
-import { APPLIED, type Sql, sql, statements } from './sql.ts'
+import { APPLIED, type Sql, statements } from './sql.ts'
+import { inTransaction } from './transaction.ts'
 
 export interface MysqlStoreOptions<Connection extends MysqlPoolConnection> {
   /** A pool of mysql2, of its promise or its callback API. It stays yours: end it after the last call. */
@@ -37,6 +36,11 @@ export interface MysqlStoreOptions<Connection extends MysqlPoolConnection> {
   readonly table?: string
   /** How long a connection or an answer is waited for, in milliseconds; then the connection is closed. @default 10_000 */
   readonly timeoutMs?: number
+  /**
+   * How long a statement in `transaction` waits for other transactions, in milliseconds. The server counts whole seconds:
+   * it is rounded up. @default 5_000
+   */
+  readonly lockTimeoutMs?: number
   /** The largest value, in bytes. The server's max_allowed_packet must be twice that, and 8 KiB. @default 4 MiB */
   readonly maxValueBytes?: number
   /** Replaces the server's clock (ms). For tests only. */
@@ -63,8 +67,9 @@ const BATCH = 500
 export function mysqlStore<Connection extends MysqlPoolConnection>(
   options: MysqlStoreOptions<Connection>,
 ): MysqlStore<Connection> {
-  const { table, now, timeoutMs = 10_000, maxValueBytes = 4 * 2 ** 20 } = options
+  const { table, now, timeoutMs = 10_000, lockTimeoutMs = 5_000, maxValueBytes = 4 * 2 ** 20 } = options
   requirePositive('timeoutMs', timeoutMs)
+  requirePositive('lockTimeoutMs', lockTimeoutMs)
   requirePositive('maxValueBytes', maxValueBytes)
   const pool = promised(options.pool)
   const statement = statements(tableName(table), now && (() => Math.round(now() * 1000)))
@@ -205,26 +210,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     },
 
     transaction: (work) =>
-      onConnection(async (_, connection) => {
-        const send = async (statement: Sql, applied: 'no' | 'unknown') => {
-          try {
-            await sendInTransaction(connection, statement, applied, timeoutMs)
-          } catch (error) {
-            connection.destroy()
-            throw error
-          }
-        }
-        await send(sql`SET TRANSACTION ISOLATION LEVEL READ COMMITTED`, 'no')
-        await send(sql`START TRANSACTION`, 'no')
-        const value = await Promise.resolve(connection)
-          .then(work)
-          .catch(async (error) => {
-            await send(sql`ROLLBACK`, 'no').catch(() => {})
-            throw explainInTransaction(error)
-          })
-        await send(sql`COMMIT`, 'unknown')
-        return value
-      }),
+      onConnection((_, connection) => inTransaction(connection, { timeoutMs, lockTimeoutMs }, () => work(connection))),
   }
 }
 

@@ -1,6 +1,12 @@
 /** Records and business writes that commit together, on an open transaction of the store or of the caller. */
 import type { BeginReply } from '@retryproof/core'
-import { InvalidOptionError, StoreUnavailableError, TransactionConflictError } from '@retryproof/core'
+import {
+  createIdempotency,
+  InvalidOptionError,
+  StoreUnavailableError,
+  TransactionConflictError,
+  unscoped,
+} from '@retryproof/core'
 import fc from 'fast-check'
 import callbacks from 'mysql2'
 import type mysql from 'mysql2/promise'
@@ -189,25 +195,78 @@ await onEachServer(({ title, url, version }) =>
       expect(states.sort()).toEqual(['completed', 'in_progress'])
     })
 
-    test('a wait for another transaction ends with the server’s lock time-out, and nothing stays behind', async () => {
+    /** A transaction of another session holds the key, while `test` runs. */
+    async function whileHeld(test: () => Promise<void>): Promise<void> {
       const holder = await fixture.pool.getConnection()
       await holder.beginTransaction()
       await fixture.store.bind(holder).begin(key, claim())
-      const pool = connect(url, { session: ['SET SESSION innodb_lock_wait_timeout = 1'] })
-      const store = mysqlStore({ pool, table: fixture.table })
-      await expect(
-        store.transaction(async (tx) => {
-          await effect(tx)
-          await store.bind(tx).begin(key, claim({ owner: 'two' }))
-        }),
-      ).rejects.toMatchObject({ code: 'TRANSACTION_CONFLICT', reason: 'lock timeout' })
-      await expect(store.begin(key, claim({ owner: 'two' }))).rejects.toMatchObject({ applied: 'no' })
+      await test()
       await holder.rollback()
       holder.release()
+    }
+
+    test('a wait for another transaction ends with the lock time-out, and nothing stays behind', async () => {
+      const pool = connect(url, { pool: { connectionLimit: 1 }, session: ['SET SESSION innodb_lock_wait_timeout = 7'] })
+      const store = mysqlStore({ pool, table: fixture.table, lockTimeoutMs: 300 })
+      const seconds = async (session: Pick<mysql.Pool, 'query'>) =>
+        (await rowsOf(session, 'SELECT @@innodb_lock_wait_timeout AS seconds'))[0]?.seconds
+      const within: unknown[] = []
+      await whileHeld(async () => {
+        const startedAt = performance.now()
+        const blocked = store.transaction(async (tx) => {
+          within.push(await seconds(tx))
+          await effect(tx)
+          await store.bind(tx).begin(key, claim({ owner: 'two' }))
+        })
+        await expect(blocked).rejects.toMatchObject({ code: 'TRANSACTION_CONFLICT', reason: 'lock timeout' })
+        expect(performance.now() - startedAt).toBeLessThan(6_000)
+      })
       expect(await countEffects()).toBe(0)
+      await store.transaction(async (tx) => {
+        within.push(await seconds(tx))
+      })
+      // whole seconds; and the session is as the pool had it, after a rollback and after a commit
+      expect([...within, await seconds(pool)]).toEqual([1, 1, 7])
       expect(await store.begin(key, claim({ owner: 'two' }))).toMatchObject({ outcome: 'acquired' })
       await pool.end()
     })
+
+    test('a duplicate in mode `single` is told within the lock time-out that its key is in progress', async () => {
+      const store = mysqlStore({ pool: fixture.pool, table: fixture.table, lockTimeoutMs: 1_000 })
+      const idempotency = createIdempotency({ store, namespace: 'shop' })
+      const call = { operation: 'pay', scope: unscoped, key, payload: 1 } as const
+      const startedAt = performance.now()
+      await idempotency.transaction(
+        call,
+        async (tx) => {
+          await effect(tx)
+          const duplicate = idempotency.transaction(call, (other) => effect(other), { mode: 'single' })
+          await expect(duplicate).rejects.toMatchObject({ code: 'IN_PROGRESS' })
+        },
+        { mode: 'single' },
+      )
+      expect(performance.now() - startedAt).toBeLessThan(6_000)
+      expect(await countEffects()).toBe(1)
+    })
+
+    test('in a transaction of the caller, its session says how long it waits', () =>
+      whileHeld(async () => {
+        const pool = connect(url, { session: ['SET SESSION innodb_lock_wait_timeout = 1'] })
+        const store = mysqlStore({ pool, table: fixture.table })
+        const tx = await pool.getConnection()
+        await tx.beginTransaction()
+        await effect(tx)
+        await expect(store.bind(tx).begin(key, claim({ owner: 'two' }))).rejects.toMatchObject({
+          code: 'TRANSACTION_CONFLICT',
+          reason: 'lock timeout',
+        })
+        await tx.rollback()
+        tx.release()
+        // outside of transactions the server's own bound holds, too
+        await expect(store.begin(key, claim({ owner: 'two' }))).rejects.toMatchObject({ applied: 'no' })
+        await pool.end()
+        expect(await countEffects()).toBe(0)
+      }))
 
     describe('the answer to COMMIT is lost, and the server has not seen it yet', () => {
       /** Leaves a transaction of `work` open behind a proxy, with its COMMIT on the way. */
