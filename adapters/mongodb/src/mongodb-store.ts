@@ -7,6 +7,8 @@ import {
   listed,
   reduce,
   requireRoom,
+  TransactionConflictError,
+  toMs,
 } from '@retryproof/core'
 import { type Seen, toSeen, variablesOf } from './document.ts'
 import { codeOf, explain, isRolledBack } from './errors.ts'
@@ -23,6 +25,11 @@ export interface MongoSession {
 export interface MongodbStoreOptions<Session> {
   /** Where the records are; make it with `migrate`. Its client stays the caller's. */
   readonly collection: MongoCollection<Session>
+  /**
+   * For how long `transaction` runs work again that meets a write of another transaction, in milliseconds; then it is a
+   * conflict. @default 5_000
+   */
+  readonly lockTimeoutMs?: number
   /** Replaces the server's clock (ms). For tests only. */
   readonly now?: (() => number) | undefined
 }
@@ -33,6 +40,7 @@ export type MongodbStore<Session> = IdempotencyStore<Session> &
 
 const MAX_TRIES = 5
 const DUPLICATE_KEY = 11000
+const WRITE_CONFLICT = 112
 const DEFAULT_GRACE_MS = 60_000
 /** Two values and what surrounds them are less than the 16 MiB of a document. */
 const MAX_VALUE_BYTES = 5 * 2 ** 20
@@ -48,7 +56,9 @@ const IN_TRANSACTION = {
 export function mongodbStore<Session extends MongoSession>({
   collection,
   now,
+  lockTimeoutMs: lockTimeout = 5_000,
 }: MongodbStoreOptions<Session>): MongodbStore<Session> {
+  const lockTimeoutMs = toMs('lockTimeoutMs', lockTimeout)
   const clock = () => now?.() ?? '$$NOW'
   let checked: Promise<void> | undefined
 
@@ -73,7 +83,7 @@ export function mongodbStore<Session extends MongoSession>({
 
   /** Runs the one command that decides; the projection says what it shows. */
   async function update(key: string, pipeline: object[], values: object, options: object, tx?: Session): Promise<Seen> {
-    if (tx && !tx.inTransaction()) throw new InvalidOptionError('tx', 'no transaction is open on this session')
+    if (tx) requireTransaction(tx)
     const stale = tx !== undefined && !isStarting(tx)
     const variables = { now: clock(), touch: stale, ...variablesOf(values) }
     await check()
@@ -88,6 +98,13 @@ export function mongodbStore<Session extends MongoSession>({
         if (!collided || tx || tries === MAX_TRIES) throw explain(error, collided ? 'no' : 'unknown')
       }
     }
+  }
+
+  /** @throws InvalidOptionError */
+  function requireTransaction(tx: Session): void {
+    const { client = collection.db.client } = tx as { client?: unknown }
+    if (client !== collection.db.client) throw new InvalidOptionError('tx', 'is a session of another client')
+    if (!tx.inTransaction()) throw new InvalidOptionError('tx', 'no transaction is open on this session')
   }
 
   /** The pipelines decide as `reduce` does: of what they saw, or of what a begin left, it says what to answer. */
@@ -115,11 +132,12 @@ export function mongodbStore<Session extends MongoSession>({
 
   async function transaction<T>(work: (tx: Session) => T | Promise<T>): Promise<T> {
     const session = collection.db.client.startSession()
+    const requirePatience = patience(lockTimeoutMs)
     let committing = false
     try {
       return await session.withTransaction(async () => {
         committing = false
-        const value = await work(session)
+        const value = await Promise.resolve(session).then(work).catch(requirePatience)
         committing = true
         return value
       }, IN_TRANSACTION)
@@ -168,6 +186,21 @@ export function mongodbStore<Session extends MongoSession>({
     transaction,
     purge,
     list,
+  }
+}
+
+/** Ends what the driver would run again for two minutes: work that meets a write of a transaction that stays open. */
+function patience(lockTimeoutMs: number): (error: unknown) => never {
+  let until: number | undefined
+  return (error) => {
+    if (codeOf(error) !== WRITE_CONFLICT) throw error
+    const now = performance.now()
+    until ??= now + lockTimeoutMs
+    if (now <= until) throw error
+    throw new TransactionConflictError('MongoDB: another transaction holds what this one writes. It was rolled back.', {
+      reason: 'lock timeout',
+      cause: error,
+    })
   }
 }
 
