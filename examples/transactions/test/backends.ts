@@ -22,9 +22,28 @@ export interface Instance<Tx> {
   insert(tx: Tx, key: string, value: string): Promise<unknown> | undefined
 }
 
+export interface Opening {
+  /** Where it is not the server's. */
+  readonly url?: string
+  /** How SQLite's disk fails. */
+  readonly next?: Next
+  readonly now?: () => number
+  readonly lockTimeoutMs?: number
+}
+
+/** A transaction that was opened without the store. */
+export interface Opened<Tx> {
+  readonly tx: Tx
+  /** Leaves nothing behind, also after `commit`. */
+  close(): Promise<unknown>
+  commit(): Promise<unknown>
+}
+
 export interface Backend<Tx> {
-  /** Another process: connections of its own, at `url` where it is not the server's; `next` says how SQLite's disk fails. */
-  open(options?: { readonly url?: string; readonly next?: Next; readonly now?: () => number }): Instance<Tx>
+  /** Another process: connections of its own. */
+  open(options?: Opening): Instance<Tx>
+  /** On a connection that the store knows nothing of; `'elsewhere'`: of another database, or of another client. */
+  begin(where: 'here' | 'elsewhere'): Promise<Opened<Tx>>
   /** What was committed under a key. */
   values(key: string): Promise<string[]>
   /** Resolves when a statement on the records waits for another transaction, where the server says so. */
@@ -42,6 +61,7 @@ export interface Target {
 
 const CONNECTIONS = 4
 const fresh = (prefix: string): string => `${prefix}_${randomBytes(6).toString('hex')}`
+const databaseAt = (url: string, name: string): string => Object.assign(new URL(url), { pathname: name }).href
 const targetOf = ({ name, title, missing, url }: Service, use: Target['use']): Target => ({
   name,
   title,
@@ -69,13 +89,23 @@ export const targets: readonly Target[] = [
     await postgresAdapter.migrate({ pool: own, table })
     await own.query(`CREATE TABLE ${effects} (k text NOT NULL, value text NOT NULL)`)
     await test<pg.PoolClient>({
-      open({ url = postgres.url, now } = {}) {
+      open({ url = postgres.url, ...options } = {}) {
         const pool = connect(url)
         pools.push(pool)
         return {
-          store: postgresAdapter.postgresStore({ pool, table, ...(now && { now }) }),
+          store: postgresAdapter.postgresStore({ pool, table, ...options }),
           insert: (tx, key, value) => tx.query(`INSERT INTO ${effects} VALUES ($1, $2)`, [key, value]),
         }
+      },
+      async begin(where) {
+        const pool = connect(where === 'here' ? postgres.url : databaseAt(postgres.url, 'template1'))
+        const tx = await pool.connect()
+        await tx.query('BEGIN')
+        const close = async () => {
+          tx.release(true)
+          await pool.end()
+        }
+        return { tx, close, commit: () => tx.query('COMMIT') }
       },
       async values(key) {
         const { rows } = await own.query<{ value: string }>(`SELECT value FROM ${effects} WHERE k = $1`, [key])
@@ -101,13 +131,23 @@ export const targets: readonly Target[] = [
         `CREATE TABLE ${effects} (k VARCHAR(64) NOT NULL, value VARCHAR(64) NOT NULL, KEY (k)) ENGINE = InnoDB`,
       )
       await test<mysql.PoolConnection>({
-        open({ url = server.url, now } = {}) {
+        open({ url = server.url, ...options } = {}) {
           const pool = connect(url)
           pools.push(pool)
           return {
-            store: mysqlAdapter.mysqlStore({ pool, table, ...(now && { now }) }),
+            store: mysqlAdapter.mysqlStore({ pool, table, ...options }),
             insert: (tx, key, value) => tx.query(`INSERT INTO ${effects} VALUES (?, ?)`, [key, value]),
           }
+        },
+        async begin(where) {
+          const pool = connect(where === 'here' ? server.url : databaseAt(server.url, 'mysql'))
+          const tx = await pool.getConnection()
+          await tx.beginTransaction()
+          const close = async () => {
+            tx.destroy()
+            await pool.end()
+          }
+          return { tx, close, commit: () => tx.commit() }
         },
         async values(key) {
           const [rows] = await own.query<mysql.RowDataPacket[]>(`SELECT value FROM ${effects} WHERE k = ?`, [key])
@@ -123,18 +163,26 @@ export const targets: readonly Target[] = [
     const database = fresh('retryproof')
     const clients = [new MongoClient(mongodb.url)]
     const [own] = clients as [MongoClient]
+    let opened = own
     const recordsOf = (client: MongoClient) => client.db(database).collection<{ _id: string }>('records')
     await mongodbAdapter.migrate({ collection: recordsOf(own) })
     const effects = await own.db(database).createCollection<{ key: string; value: string }>('effects')
     await test<ClientSession>({
-      open({ url = mongodb.url, now } = {}) {
+      open({ url = mongodb.url, ...options } = {}) {
         const client = new MongoClient(url, { maxPoolSize: CONNECTIONS })
         clients.push(client)
+        opened = client
         const written = client.db(database).collection('effects')
         return {
-          store: mongodbAdapter.mongodbStore({ collection: recordsOf(client), ...(now && { now }) }),
+          store: mongodbAdapter.mongodbStore({ collection: recordsOf(client), ...options }),
           insert: (session, key, value) => written.insertOne({ key, value }, { session }),
         }
+      },
+      async begin(where) {
+        // a session belongs to its client: that of the store is the one that was opened last
+        const tx = (where === 'here' ? opened : own).startSession()
+        tx.startTransaction()
+        return { tx, close: () => tx.endSession(), commit: () => tx.commitTransaction() }
       },
       values: (key) =>
         effects
@@ -159,18 +207,23 @@ export const targets: readonly Target[] = [
       await sqliteAdapter.migrate({ database: own })
       own.exec('CREATE TABLE effects (k TEXT NOT NULL, value TEXT NOT NULL) STRICT')
       await test<Sqlite.Database>({
-        open({ now, next } = {}) {
+        open({ next, url: _, ...options } = {}) {
           const connection = connect()
           connections.push(connection)
           const database = next ? onFailingDisk(connection, next) : connection
           const insert = database.prepare('INSERT INTO effects VALUES (?, ?)')
           return {
-            store: sqliteAdapter.sqliteStore({ database, ...(now && { now }) }),
+            store: sqliteAdapter.sqliteStore({ database, ...options }),
             insert(_tx, key, value) {
               insert.run(key, value)
               return undefined
             },
           }
+        },
+        async begin() {
+          const tx = connect()
+          tx.exec('BEGIN IMMEDIATE')
+          return { tx, close: async () => tx.close(), commit: async () => tx.exec('COMMIT') }
         },
         values: async (key) => own.prepare('SELECT value FROM effects WHERE k = ?').pluck().all(key) as string[],
       })
