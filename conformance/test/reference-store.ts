@@ -2,6 +2,7 @@ import {
   type BoundStore,
   type Command,
   type IdempotencyStore,
+  InvalidOptionError,
   isPurgeable,
   listed,
   reduce,
@@ -99,7 +100,9 @@ export function referenceStore({
     bind,
     async transaction(work) {
       const draft = new Map(records)
-      const value = await work(draft)
+      // nobody else's call comes between: else two transactions could both begin a key that was free
+      const value = work(draft)
+      if (value instanceof Promise) throw new InvalidOptionError('work', 'must not be async')
       for (const [key, record] of draft) records.set(key, record)
       return value
     },
