@@ -17,6 +17,7 @@ import { sequenceChecks } from './checks/sequences.ts'
 import { settledChecks } from './checks/settled.ts'
 import { tokenChecks } from './checks/tokens.ts'
 import { transactionChecks } from './checks/transactions.ts'
+import { unknownCommitChecks } from './checks/unknown-commit.ts'
 import { valueChecks } from './checks/values.ts'
 import { watchChecks } from './checks/watch.ts'
 
@@ -42,4 +43,5 @@ export const checks: readonly Check[] = [
   ...openTransactionChecks,
   ...isolationChecks,
   ...exactlyOnceChecks,
+  ...unknownCommitChecks,
 ]

@@ -8,6 +8,7 @@ import { races } from './races.ts'
 import { settled } from './settled.ts'
 import { tokens } from './tokens.ts'
 import { transactions } from './transactions.ts'
+import { unknownCommits } from './unknown-commits.ts'
 
 /** Stores that are almost right. */
 export const gallery: readonly BrokenStore[] = [
@@ -20,4 +21,5 @@ export const gallery: readonly BrokenStore[] = [
   races,
   others,
   transactions,
+  unknownCommits,
 ].flat()
