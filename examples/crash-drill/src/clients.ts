@@ -1,6 +1,7 @@
 /** The clients of a drill: each sends its key until it is answered, by whichever worker is free. */
 import { hire, type Worker } from './crew.ts'
-import type { Job, Mode, Reply, Request, Stage } from './messages.ts'
+import { type Aim, planKills } from './kill-plan.ts'
+import type { Job, Mode, Reply, Request } from './messages.ts'
 
 /** What the clients of a mode were told, and what happened on the way. */
 export interface Told {
@@ -8,7 +9,7 @@ export interface Told {
   readonly values: Map<string, Set<string>>
   /** Keys of which a client was told that nobody knows. */
   readonly unknown: Set<string>
-  /** Workers that were killed in a call of this mode, or right after it. */
+  /** Workers that were killed in a call of this mode, as planned. */
   kills: number
   /** Calls that were under way in a worker when it was killed. */
   cut: number
@@ -23,7 +24,7 @@ export interface Load {
   readonly keys: readonly string[]
   /** How many clients send each key. */
   readonly clients: number
-  /** For each mode. */
+  /** For each mode; no more than there are keys. */
   readonly kills: number
   readonly workers: number
   /** What a worker does at once. */
@@ -37,9 +38,19 @@ interface Delivery {
   readonly mode: Mode
   readonly key: string
   readonly notBefore: number
+  /** Where its worker is to be killed; it is sent until that has happened. */
+  readonly aim?: Aim | undefined
 }
 
-/** Every other kill strikes right after an effect, the others at any moment of a call, or before the answer to it. */
+interface Target extends Request {
+  readonly aim: Aim
+  readonly timer: NodeJS.Timeout | undefined
+}
+
+/**
+ * Every other kill strikes right after an effect, the others at any moment of a call, or before the answer to it. The other
+ * clients of that key come when it has struck, so that none of them has the call answered without it.
+ */
 export async function runClients({
   job,
   modes,
@@ -51,11 +62,16 @@ export async function runClients({
 }: Load): Promise<Map<Mode, Told>> {
   const told = new Map(modes.map((mode) => [mode, nothingYet()]))
   const toldOf = (mode: Mode) => told.get(mode) ?? nothingYet()
-  const plan = createKillPlan(kills, keys.length * clients)
-  const waiting: Delivery[] = keys.flatMap((key) =>
-    modes.flatMap((mode) => Array.from({ length: clients }, () => ({ mode, key: keyOf(mode, key), notBefore: 0 }))),
+  const plans = new Map(modes.map((mode, at) => [mode, planKills(kills, keys.length, at / modes.length)]))
+  const waiting: Delivery[] = keys.flatMap((name, index) =>
+    modes.flatMap((mode) => {
+      const aim = plans.get(mode)?.get(index)
+      return times(aim ? 1 : clients, { mode, key: keyOf(mode, name), notBefore: 0, aim })
+    }),
   )
-  let left = waiting.length
+  /** No worker has two, so that nothing else kills it before its time. */
+  const targets = new Map<Worker, Target>()
+  let left = keys.length * modes.length * clients
   let lastId = 0
   let finish = () => {}
   let fail: (error: Error) => void = () => {}
@@ -81,49 +97,68 @@ export async function runClients({
     for (const worker of crew.workers) {
       while (worker.calls.size < atOnce) {
         const now = performance.now()
-        const index = waiting.findIndex(({ notBefore }) => notBefore <= now)
+        const index = waiting.findIndex(({ notBefore, aim }) => notBefore <= now && !(aim && targets.has(worker)))
         const [delivery] = index < 0 ? [] : waiting.splice(index, 1)
-        if (!delivery) return
-        const { mode, key } = delivery
-        const id = ++lastId
-        const aim = plan.aimAt(worker, mode, id)
-        worker.send({ id, mode, key, linger: aim === 'any moment' ? undefined : aim })
-        if (aim === 'any moment') setTimeout(worker.kill, Math.random() * 15)
+        if (!delivery) break
+        give(worker, delivery)
       }
     }
   }
 
+  function give(worker: Worker, { mode, key, aim }: Delivery): void {
+    const isAnyMoment = aim === 'any moment'
+    // at the latest before its answer, so that it is always a call that is killed
+    const request: Request = { id: ++lastId, mode, key, linger: isAnyMoment ? 'before the answer' : aim }
+    worker.send(request)
+    const timer = isAnyMoment ? setTimeout(strike, Math.random() * 15, worker) : undefined
+    if (aim) targets.set(worker, { ...request, aim, timer })
+  }
+
+  function strike(worker: Worker): void {
+    const target = leaveAlone(worker)
+    if (!target) return
+    worker.kill()
+    const { mode, key } = target
+    toldOf(mode).kills++
+    waiting.push(...times(clients - 1, { mode, key, notBefore: 0 }))
+  }
+
+  function leaveAlone(worker: Worker): Target | undefined {
+    const target = targets.get(worker)
+    targets.delete(worker)
+    clearTimeout(target?.timer)
+    return target
+  }
+
   function replied(worker: Worker, { mode, key }: Request, reply: Exclude<Reply, { kind: 'ready' }>): void {
     const counts = toldOf(mode)
+    const target = targets.get(worker)
+    const aim = target?.id === reply.id ? target.aim : undefined
     switch (reply.kind) {
       case 'problem':
         fail(new Error(reply.message))
         return
       case 'lingers':
-        worker.kill()
+        strike(worker)
         return
       case 'refused':
         counts.refused++
         return
       case 'again':
-        waiting.push({ mode, key, notBefore: performance.now() + 10 + Math.random() * 40 })
-        break
+        if (aim) leaveAlone(worker)
+        waiting.push({ mode, key, notBefore: performance.now() + 10 + Math.random() * 40, aim })
+        return
       case 'unknown':
         counts.unknown.add(key)
-        left--
         break
       case 'answer':
         counts.values.set(key, (counts.values.get(key) ?? new Set()).add(reply.value))
-        left--
     }
-    // it came to its end without the stage at which it was to be killed
-    if (plan.isTarget(worker, reply.id)) plan.aimAgain(worker, mode)
-    if (left === 0) finish()
+    if (aim) fail(new Error(`${key} was to be killed ${aim}, and came to its end: ${JSON.stringify(reply)}`))
+    if (--left === 0) finish()
   }
 
   function died(worker: Worker): void {
-    const mode = plan.killed(worker)
-    if (mode) toldOf(mode).kills++
     for (const { mode, key } of worker.calls.values()) {
       toldOf(mode).cut++
       waiting.push({ mode, key, notBefore: 0 })
@@ -131,43 +166,6 @@ export async function runClients({
   }
 }
 
+const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value)
+
 const nothingYet = (): Told => ({ values: new Map(), unknown: new Set(), kills: 0, cut: 0, refused: 0 })
-
-type Aim = Stage | 'any moment'
-
-const aimsInTurn: readonly Aim[] = ['after the effect', 'any moment', 'after the effect', 'before the answer']
-
-/** Spreads the kills over the calls of each mode, and a few more, since the last ones may come too late. */
-function createKillPlan(kills: number, calls: number) {
-  const interval = Math.max(1, Math.floor(calls / (kills * 1.3)))
-  const handed = new Map<Mode, number>()
-  const aims = new Map<Mode, number>()
-  const targets = new Map<Worker, { readonly mode: Mode; readonly id: number; readonly aim: Aim | undefined }>()
-  const add = (counts: Map<Mode, number>, mode: Mode, by: number) => {
-    const count = (counts.get(mode) ?? 0) + by
-    counts.set(mode, count)
-    return count
-  }
-  return {
-    aimAt(worker: Worker, mode: Mode, id: number): Aim | undefined {
-      const before = aims.get(mode) ?? 0
-      if (before * interval >= add(handed, mode, 1) || before >= kills * 1.1 || targets.has(worker)) return undefined
-      add(aims, mode, 1)
-      const aim = aimsInTurn[before % aimsInTurn.length]
-      targets.set(worker, { mode, id, aim })
-      return aim
-    },
-    isTarget(worker: Worker, id: number): boolean {
-      const target = targets.get(worker)
-      return target?.id === id && target.aim !== 'any moment'
-    },
-    aimAgain(worker: Worker, mode: Mode): void {
-      targets.delete(worker)
-      add(aims, mode, -1)
-    },
-    /** The mode that it was for. */
-    killed(worker: Worker): Mode | undefined {
-      return targets.get(worker)?.mode
-    },
-  }
-}

@@ -8,7 +8,7 @@ export interface Worker {
   /** What it was given and has not answered. */
   readonly calls: ReadonlyMap<number, Request>
   send(request: Request): void
-  /** SIGKILL: nothing of the process runs any more. */
+  /** SIGKILL: nothing of the process runs any more, and it is given nothing. */
   kill(): void
 }
 
@@ -43,7 +43,10 @@ export async function hire(job: Job, size: number, events: CrewEvents): Promise<
         calls.set(request.id, request)
         send(child, request)
       },
-      kill: () => void child.kill('SIGKILL'),
+      kill() {
+        workers.delete(worker)
+        child.kill('SIGKILL')
+      },
     }
     onReply(child, (reply) => {
       if (dismissed) return
@@ -55,7 +58,8 @@ export async function hire(job: Job, size: number, events: CrewEvents): Promise<
       if (reply.kind !== 'lingers' && reply.kind !== 'refused') calls.delete(reply.id)
       if (request) events.replied(worker, request, reply)
     })
-    child.on('exit', (code, signal) => {
+    // unlike `exit`, after the last that it said: a call that it answered is not sent again
+    child.on('close', (code, signal) => {
       processes.delete(child)
       if (dismissed) return
       if (signal !== 'SIGKILL') events.broke(code)
@@ -77,7 +81,7 @@ export async function hire(job: Job, size: number, events: CrewEvents): Promise<
     workers,
     async dismiss() {
       dismissed = true
-      const gone = [...processes].map((child) => once(child, 'exit'))
+      const gone = [...processes].map((child) => once(child, 'close'))
       for (const child of processes) child.kill('SIGKILL')
       await Promise.all(gone)
     },
