@@ -22,9 +22,11 @@ export const deadLettersOf = ({ queue }: Broker) => `${queue}-dead`
 
 export async function prepareDatabase(pool: pg.Pool): Promise<void> {
   await migrate({ pool })
-  await pool.query(
-    'CREATE TABLE IF NOT EXISTS bookings (order_id text NOT NULL, customer text NOT NULL, amount integer NOT NULL)',
-  )
+  // one query is one transaction: of processes that start together, one creates the table and the others wait for it
+  await pool.query(`
+    SELECT pg_advisory_xact_lock(hashtext('bookings'));
+    CREATE TABLE IF NOT EXISTS bookings (order_id text NOT NULL, customer text NOT NULL, amount integer NOT NULL)
+  `)
 }
 
 export async function prepareQueues(connection: ChannelModel, broker: Broker): Promise<void> {
