@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { connect } from 'amqplib'
 import pg from 'pg'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { startService, unavailable } from '../../../scripts/services.mjs'
 import { deadLettersOf, prepareQueues } from '../src/bookings.ts'
 
@@ -25,6 +25,7 @@ test.skipIf(missing)('each order is booked once', { timeout: 120_000 }, async ()
 
   async function begin(): Promise<ChildProcess> {
     const child = spawn(process.execPath, ['--import', 'tsx', main], { env, stdio: ['ignore', 'pipe', 'ignore'] })
+    onTestFinished(() => void child.kill('SIGKILL'))
     await once(child.stdout, 'data')
     return child
   }
