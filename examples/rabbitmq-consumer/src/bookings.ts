@@ -31,9 +31,8 @@ export async function prepareDatabase(pool: pg.Pool): Promise<void> {
 
 export async function prepareQueues(connection: ChannelModel, broker: Broker): Promise<void> {
   const channel = await connection.createChannel()
-  await channel.assertQueue(broker.queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } })
-  // a classic one: RabbitMQ 3.10 does not bring back a quorum queue that was still empty when its only server was killed
-  await channel.assertQueue(deadLettersOf(broker), { durable: true })
+  // quorum queues are for several servers: RabbitMQ 3.10 may leave one without a leader whose only server was killed
+  for (const queue of [broker.queue, deadLettersOf(broker)]) await channel.assertQueue(queue, { durable: true })
   await channel.close()
 }
 
