@@ -7,13 +7,13 @@ import {
   type HandlerAttempt,
   type HttpOptions,
   type HttpResponse,
+  recordable,
 } from '@retryproof/http'
 import { answerEarly, type CapturedResponse, captureResponse, isBodyLost, lostBody } from '@retryproof/http/node'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { hooksOf, type Note } from './hooks.ts'
 import { noteJson } from './json-bytes.ts'
 import { headersOf, replacePayload, resetHeaders } from './payloads.ts'
-import { recordable } from './recordable.ts'
 import type { IdempotentHandler, IdempotentRoute, IdempotentRouteWithHandler, TransactionHandler } from './route.ts'
 import { toExchange } from './to-exchange.ts'
 

@@ -20,5 +20,6 @@ export {
   preconditionFailed,
 } from './precondition.ts'
 export type { Guarding } from './read-options.ts'
+export { recordable } from './recordable.ts'
 export { type StatusResource, type StatusResourceOptions, statusResource } from './status-resource.ts'
 export { responseSerializer } from './stored-response.ts'

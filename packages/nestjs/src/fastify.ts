@@ -1,6 +1,6 @@
 /** Requests on the Fastify platform. */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { changedFields, type HandlerAnswer, type HeaderField, type HttpResponse, headerValues } from '@retryproof/http'
+import { type HeaderField, type HttpResponse, recordable } from '@retryproof/http'
 import { muteWrites, type NativeRequest, type Platform } from './platform.ts'
 
 export interface FastifyRequest extends NativeRequest {
@@ -84,21 +84,6 @@ export function onFastify(request: FastifyRequest, reply: FastifyReply): Platfor
       Object.assign(reply, { send: () => reply, view: () => reply })
     },
   }
-}
-
-/** Without the headers that were there before; where it was compressed for one client, as it was before that. */
-function recordable(
-  { response, replayable }: HandlerAnswer,
-  serialized: HttpResponse | undefined,
-  before: readonly HeaderField[],
-): HandlerAnswer {
-  const isKnown = serialized?.status === response.status && isCoded(response) && !isCoded(serialized)
-  const { status, headers, body } = isKnown ? serialized : response
-  return { response: { status, headers: changedFields(headers, before), body }, replayable: isKnown || replayable }
-}
-
-function isCoded({ headers }: HttpResponse): boolean {
-  return headerValues(headers, 'content-encoding').length > 0
 }
 
 function bytesOf(payload: unknown): Uint8Array | undefined {

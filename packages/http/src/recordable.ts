@@ -1,4 +1,4 @@
-import { changedFields, type HandlerAnswer, type HeaderField, type HttpResponse, headerValues } from '@retryproof/http'
+import { changedFields, type HandlerAnswer, type HeaderField, type HttpResponse, headerValues } from './exchange.ts'
 
 /**
  * An answer as it is recorded: without the headers that were there before the binding, and where it was compressed for
