@@ -1,5 +1,6 @@
 import type { IdempotencyStore } from '@retryproof/core'
 import { freshKey } from './keys.ts'
+import type { Address } from './proxy.ts'
 
 /** What the suite has to know about a store: how to open it, and where its limits are. */
 export interface StoreHarness<Tx = never, Store extends IdempotencyStore<Tx> = IdempotencyStore<Tx>> {
@@ -19,11 +20,6 @@ export interface StoreHarness<Tx = never, Store extends IdempotencyStore<Tx> = I
 
 export interface OpenOptions {
   readonly now?: () => number
-}
-
-export interface Address {
-  readonly host: string
-  readonly port: number
 }
 
 /** A server at `host:port`, and how to open a store that reaches it through another address. */

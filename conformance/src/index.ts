@@ -1,6 +1,7 @@
 export { type Check, type Clause, type Need, ruledOut } from './check.ts'
 export { checks } from './checks.ts'
 export { type Fault, type FaultPlan, type FaultyCall, faulty } from './faulty.ts'
-export type { Address, OpenOptions, StoreHarness, StoreServer } from './harness.ts'
+export type { OpenOptions, StoreHarness, StoreServer } from './harness.ts'
 export { type History, type HistoryEntry, recordHistory } from './history.ts'
 export { checkHistory } from './linearizability.ts'
+export type { Address } from './proxy.ts'

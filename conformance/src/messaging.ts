@@ -1,10 +1,14 @@
-export { type ConsumerBench, type Order, type OrderContext, openBench, type StartOptions } from './messaging/bench.ts'
+export { openBench } from './messaging/bench.ts'
 export {
+  type ConsumerBench,
   type ConsumerCheck,
   type ConsumerHarness,
   type ConsumerNeed,
   consumerRuledOut,
+  type Order,
+  type OrderContext,
   type PublishedMessage,
+  type StartOptions,
   type SuiteOptions,
   type TestLetter,
   type TestQueue,

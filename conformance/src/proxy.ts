@@ -1,5 +1,4 @@
 import { connect, createServer, type Socket } from 'node:net'
-import type { Address } from './harness.ts'
 
 /** What happens to a piece of a request: it passes, the server never sees it, or the server sees it and its answer is lost. */
 export type Fate = 'pass' | 'cut request' | 'cut reply'
@@ -70,4 +69,9 @@ export async function openProxy(target: Address, fates: Iterator<Fate>): Promise
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+export interface Address {
+  readonly host: string
+  readonly port: number
 }

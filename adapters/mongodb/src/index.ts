@@ -1,2 +1,3 @@
-export { type MongodbStore, type MongodbStoreOptions, type MongoSession, mongodbStore } from './mongodb-store.ts'
-export { type IndexSpecification, type MongoCollection, migrate, schema } from './schema.ts'
+export type { IndexSpecification, MongoCollection, MongoSession } from './driver.ts'
+export { type MongodbStore, type MongodbStoreOptions, mongodbStore } from './mongodb-store.ts'
+export { migrate, schema } from './schema.ts'

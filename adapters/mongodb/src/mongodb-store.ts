@@ -11,16 +11,10 @@ import {
   toMs,
 } from '@retryproof/core'
 import { type Seen, toSeen, variablesOf } from './document.ts'
+import type { MongoCollection, MongoSession } from './driver.ts'
 import { codeOf, explain, isRolledBack } from './errors.ts'
 import { begin, fields, listable, purgeable, touch, transition } from './pipelines.ts'
-import { type MongoCollection, READABLE, requireCollection } from './schema.ts'
-
-/** What the store uses of a session of the driver. */
-export interface MongoSession {
-  inTransaction(): boolean
-  withTransaction<T>(work: () => Promise<T>, options: object): Promise<T>
-  endSession(): Promise<void>
-}
+import { READABLE, requireCollection } from './schema.ts'
 
 export interface MongodbStoreOptions<Session> {
   /** Where the records are; make it with `migrate`. Its client stays the caller's. */

@@ -1,27 +1,7 @@
 /** The collection: what it is made of, how it is made, and whether the one that is there can hold records. */
 import { StoreMisconfiguredError } from '@retryproof/core'
+import type { IndexSpecification, MongoCollection } from './driver.ts'
 import { codeOf, explain } from './errors.ts'
-
-/** What the store uses of a collection of the driver. */
-export interface MongoCollection<Session = unknown> {
-  readonly collectionName: string
-  readonly db: {
-    readonly client: { startSession(): Session }
-    createCollection(name: string): Promise<unknown>
-    listCollections(filter: object, options: object): { toArray(): Promise<unknown[]> }
-  }
-  createIndexes(indexes: IndexSpecification[]): Promise<unknown>
-  findOneAndUpdate(filter: object, update: object[], options: object): Promise<unknown>
-  find(filter: object, options: object): AsyncIterable<unknown>
-  deleteMany(filter: object, options: object): Promise<{ readonly deletedCount: number }>
-}
-
-/** An index, as `createIndexes` takes it. */
-export interface IndexSpecification {
-  readonly name: string
-  readonly key: Record<string, 1>
-  readonly expireAfterSeconds: number
-}
 
 /** Said with each call, whatever the client's own defaults are. */
 export const READABLE = {

@@ -1,6 +1,5 @@
 /** What a store needs of a driver, typed by use: a pg.Pool, a pg.Client, a PGlite, or a wrapper of one. */
 import { StoreUnavailableError } from '@retryproof/core'
-import type { Statement } from './sql.ts'
 
 /** Anything that runs a statement: a pool, a client, an open transaction. */
 export interface Queryable {
@@ -58,4 +57,10 @@ export async function ask<Reply>(
     ? await db.query({ ...(prepare && name ? { name } : {}), text, values, types: unparsed })
     : await db.query(text, values)
   return (rows as { readonly reply: unknown }[]).map(({ reply }) => JSON.parse(String(reply)) as Reply)
+}
+
+/** With a name, it may be prepared: no other text has the same, so that stores can share a connection. */
+export interface Statement {
+  readonly name?: string
+  readonly text: string
 }

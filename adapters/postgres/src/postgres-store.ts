@@ -24,10 +24,12 @@ import {
   type PoolClient,
   type Queryable,
   requireTransaction,
+  type Statement,
 } from './drivers.ts'
 import { explain, isConflict, isStale } from './errors.ts'
+import { type Reply, toLiveView, toView } from './record.ts'
 import { tableNames } from './schema.ts'
-import { type Statement, statements } from './sql.ts'
+import { statements } from './sql.ts'
 import { inTransaction } from './transaction.ts'
 import { createWatch } from './watch.ts'
 
@@ -54,19 +56,6 @@ export type PostgresRecordStore = RecordStore & Required<Pick<RecordStore, 'purg
 
 /** What a pool gives, and a PGlite. */
 export type PostgresStore<Tx> = PostgresRecordStore & Required<Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'>>
-
-/** What a statement answers: a record as its reader sees it, bytes as base64, and what was decided about it. */
-interface Reply extends Omit<RecordView, 'request' | 'checkpoint' | 'result'> {
-  readonly isolation: string
-  readonly outcome?: BeginReply['outcome'] | null
-  readonly verdict?: 'apply' | 'same' | 'lost' | null
-  readonly applied: boolean
-  /** False where the record is forgotten or expired, null where there is none. */
-  readonly live: boolean | null
-  readonly request: string | null
-  readonly checkpoint: { readonly seq: number; readonly data: string } | null
-  readonly result: string | null
-}
 
 /** Races of 64 clients are over after a few; this many say that something else is wrong. */
 const MAX_TRIES = 30
@@ -197,20 +186,6 @@ export function postgresStore<Tx extends Queryable>(options: PostgresStoreOption
 const SNAPSHOT = 'This transaction reads a snapshot, in which a record may be out of date: open it with READ COMMITTED.'
 
 const toUs = (ms: number): number => Math.round(ms * 1000)
-/** Bytes of their own: a Buffer may be a part of a larger one. */
-const toBytes = (base64: string) => new Uint8Array(Buffer.from(base64, 'base64'))
-const toLiveView = (reply: Reply): RecordView | null => (reply.live ? toView(reply) : null)
-
-function toView(reply: Reply): RecordView {
-  const { state, token, fingerprint, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = reply
-  const { request, checkpoint, result } = reply
-  return {
-    ...{ state, token, fingerprint, attempt, interrupted, leaseRemainingMs, retentionRemainingMs },
-    request: request === null ? null : toBytes(request),
-    checkpoint: checkpoint && { seq: checkpoint.seq, data: toBytes(checkpoint.data) },
-    result: result === null ? null : toBytes(result),
-  }
-}
 
 function requireRoom(values: readonly unknown[]): void {
   for (const value of values) {

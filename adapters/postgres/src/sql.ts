@@ -4,13 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { acceptedFrom, type Change } from '@retryproof/core'
+import type { Statement } from './drivers.ts'
 import type { TableNames } from './schema.ts'
-
-/** With a name, it may be prepared: no other text has the same, so that stores can share a connection. */
-export interface Statement {
-  readonly name?: string
-  readonly text: string
-}
 
 /** Where processes tell each other that a record may have changed; the payload is its key. */
 export const CHANNEL = 'retryproof'

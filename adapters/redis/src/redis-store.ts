@@ -8,20 +8,10 @@ import {
   type StoreCapabilities,
   StoreUnavailableError,
 } from '@retryproof/core'
-import { mayResend, type RedisClient, requireKeeper, requireUsable, toStoreError, untilClosed } from './client.ts'
-import {
-  type Argument,
-  callArguments,
-  changeArguments,
-  claimArguments,
-  type Field,
-  number,
-  script,
-  sha,
-  text,
-  toListed,
-  toView,
-} from './scripts.ts'
+import { mayResend, type RedisClient, requireKeeper, requireUsable, untilClosed } from './client.ts'
+import { toStoreError } from './errors.ts'
+import { number, text, toListed, toView } from './record.ts'
+import { type Argument, callArguments, changeArguments, claimArguments, type Field, script, sha } from './scripts.ts'
 import { createWatch } from './watch.ts'
 
 export interface RedisStoreOptions {

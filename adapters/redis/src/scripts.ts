@@ -1,6 +1,6 @@
 /** The contract of the core (`reduce`) in Lua, and how calls and replies stand in its arguments and answers. */
 import { createHash } from 'node:crypto'
-import { type Change, type Claim, type ListedRecord, type ListQuery, listed, type RecordView } from '@retryproof/core'
+import type { Change, Claim } from '@retryproof/core'
 
 /**
  * KEYS[1] the record; ARGV[1] the command; ARGV[2] an injected now in µs, or '' for the server's clock; ARGV[3] '1' to
@@ -134,45 +134,4 @@ export function changeArguments(change: Change): Argument[] {
     default:
       return [0, us(change.retentionMs), change.result]
   }
-}
-
-export const text = (field: Field | undefined): string => String(field ?? '')
-export const number = (field: Field | undefined): number => Number(text(field))
-/** A copy: the driver's Buffer is a part of everything that it read at once. */
-const bytes = (field: Field | undefined): Uint8Array | null =>
-  field instanceof Uint8Array ? new Uint8Array(field) : null
-
-export function toView(reply: Field[]): RecordView {
-  const [, state, token, fingerprint, attempt, interrupted, lease, retention, request, seq, data, result] = reply
-  const checkpoint = bytes(data)
-  return {
-    state: text(state) as RecordView['state'],
-    token: number(token),
-    fingerprint: text(fingerprint),
-    attempt: number(attempt),
-    interrupted: number(interrupted) === 1,
-    leaseRemainingMs: number(lease),
-    retentionRemainingMs: number(retention),
-    request: bytes(request),
-    checkpoint: checkpoint && { seq: number(seq), data: checkpoint },
-    result: bytes(result),
-  }
-}
-
-const unread = { owner: '', fingerprint: '', request: null, checkpoint: null, result: null }
-
-/** What a listing shows of a record; null where `query` does not ask for it, or it is gone. */
-export function toListed(key: string, reply: Field[], query: ListQuery): ListedRecord | null {
-  const [state, token, attempt, interrupted, lease, expires, now] = reply
-  if (state === undefined) return null
-  const record = {
-    ...unread,
-    state: text(state) as RecordView['state'],
-    token: number(token),
-    attempt: number(attempt),
-    interrupted: number(interrupted) === 1,
-    leaseUntil: number(lease),
-    expiresAt: number(expires),
-  }
-  return listed(key, record, query, number(now))
 }

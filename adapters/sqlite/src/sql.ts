@@ -1,18 +1,10 @@
 /** The statements of the store, and how a record stands in a row. */
 import { type StoredRecord, StoreMisconfiguredError } from '@retryproof/core'
 import { isInTransaction, pragma, type SqliteDatabase, statement } from './driver.ts'
+import { type Row, toRecord } from './record.ts'
 import { columns, quoted, verifyJournal, verifyTable } from './schema.ts'
 
 export type Statements = ReturnType<typeof prepareStatements>
-
-/** A row; integers are BigInts on a connection that was opened so. */
-export type Row = {
-  readonly [Column in keyof typeof columns]: (typeof columns)[Column] extends `TEXT${string}`
-    ? string
-    : (typeof columns)[Column] extends `INTEGER${string}`
-      ? number | bigint
-      : Uint8Array | null
-}
 
 const FULL = 2
 const EXTRA = 3
@@ -63,23 +55,6 @@ export function writeRecord(sql: Statements, key: string, record: StoredRecord):
   sql.write.run(key, token, owner, fingerprint, state, ...numbers, ...values)
 }
 
-export function toRecord(row: Row): StoredRecord {
-  const data = bytes(row.checkpoint)
-  return {
-    state: row.state as StoredRecord['state'],
-    token: Number(row.token),
-    owner: row.owner,
-    fingerprint: row.fingerprint,
-    attempt: Number(row.attempt),
-    interrupted: Number(row.interrupted) === 1,
-    leaseUntil: Number(row.lease_until),
-    expiresAt: Number(row.expires_at),
-    request: bytes(row.request),
-    checkpoint: data && { seq: Number(row.checkpoint_seq), data },
-    result: bytes(row.result),
-  }
-}
-
 /** An acknowledged change survives a loss of power only with `synchronous` FULL, and better-sqlite3 opens with NORMAL. */
 function makeDurable(database: SqliteDatabase): void {
   const level = Number(pragma(database, 'synchronous'))
@@ -89,9 +64,4 @@ function makeDurable(database: SqliteDatabase): void {
   } else if (level < FULL) {
     throw new StoreMisconfiguredError('Run PRAGMA synchronous = FULL on the connection before its transaction opens.')
   }
-}
-
-/** A driver's Buffer as the plain bytes that the port speaks of. */
-function bytes(value: Uint8Array | null): Uint8Array | null {
-  return value && new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
 }

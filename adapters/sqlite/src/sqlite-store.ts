@@ -14,8 +14,9 @@ import {
   toMs,
 } from '@retryproof/core'
 import { exclusively, isInTransaction, type SqliteDatabase, whenFree } from './driver.ts'
+import { type Row, toRecord } from './record.ts'
 import { isFile, quoted } from './schema.ts'
-import { prepareStatements, type Row, readRecord, type Statements, toRecord, writeRecord } from './sql.ts'
+import { prepareStatements, readRecord, type Statements, writeRecord } from './sql.ts'
 
 export interface SqliteStoreOptions<Database extends SqliteDatabase> {
   /** An open connection of better-sqlite3, node:sqlite or bun:sqlite. It stays yours: close it after the last call. */

@@ -2,47 +2,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createIdempotency, type Idempotency, type IdempotencyStore } from '@retryproof/core'
-import type { Consuming, MessageContext, Verdict } from '@retryproof/messaging'
-import type { ConsumerHarness, SuiteOptions, TestLetter, TestQueue } from './check.ts'
+import { createIdempotency, type IdempotencyStore } from '@retryproof/core'
+import type { Consuming, Verdict } from '@retryproof/messaging'
+import type { ConsumerBench, ConsumerHarness, Order, OrderContext } from './check.ts'
 
 /** Ample for brokers that count their delays in seconds, on any machine. */
 const PATIENCE_MS = 30_000
 const LOOK_AGAIN_MS = 20
-
-/** What the messages of the suite say. */
-export interface Order {
-  readonly id: string
-  readonly amount: number
-}
-
-export type OrderContext = MessageContext<unknown, unknown, boolean>
-
-export interface ConsumerBench {
-  readonly queue: TestQueue
-  readonly harness: ConsumerHarness
-  readonly idempotency: Idempotency<unknown>
-  /** What handlers were called with, in order. */
-  readonly runs: readonly (Order & { readonly attempt: number })[]
-  /** What the binding said of deliveries, in order. */
-  readonly verdicts: readonly Verdict[]
-  publish(...orders: readonly Order[]): Promise<void>
-  /** Opens a consumer. */
-  start(options?: Partial<SuiteOptions> & StartOptions): Promise<Consuming>
-  /** What `act` decides is done for each message from then on; nothing by default. */
-  handle(act: (order: Order, context: OrderContext) => unknown): void
-  /** An instance on the store as `change` makes it. */
-  instanceOn(change: (store: IdempotencyStore<unknown>) => IdempotencyStore<unknown>): Idempotency<unknown>
-  /** Resolves as soon as it holds. */
-  until(what: string, holds: () => boolean | Promise<boolean>): Promise<void>
-  acknowledged(count: number): Promise<void>
-  letters(count: number): Promise<readonly TestLetter[]>
-  close(): Promise<void>
-}
-
-export interface StartOptions {
-  readonly on?: Idempotency<unknown>
-}
 
 export async function openBench(harness: ConsumerHarness): Promise<ConsumerBench> {
   const { patienceMs = PATIENCE_MS } = harness

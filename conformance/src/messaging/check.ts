@@ -1,6 +1,5 @@
 import type { Idempotency, IdempotencyStore } from '@retryproof/core'
-import type { ConsumerOptions, Consuming, MessageHandler } from '@retryproof/messaging'
-import type { ConsumerBench } from './bench.ts'
+import type { ConsumerOptions, Consuming, MessageContext, MessageHandler, Verdict } from '@retryproof/messaging'
 
 /** What not every broker has, and without which a check has nothing to test. */
 export type ConsumerNeed =
@@ -76,4 +75,38 @@ export function consumerRuledOut({ needs = [] }: ConsumerCheck, { lacks = {}, st
   if (missing !== undefined) return `does not apply, no ${missing}: ${lacks[missing]}`
   const lacksTransactions = needs.includes('transactions') && store.capabilities.transactional !== 'async'
   return lacksTransactions ? 'does not apply, no transactions: the store has none that may be awaited in' : null
+}
+
+/** What the messages of the suite say. */
+export interface Order {
+  readonly id: string
+  readonly amount: number
+}
+
+export type OrderContext = MessageContext<unknown, unknown, boolean>
+
+export interface ConsumerBench {
+  readonly queue: TestQueue
+  readonly harness: ConsumerHarness
+  readonly idempotency: Idempotency<unknown>
+  /** What handlers were called with, in order. */
+  readonly runs: readonly (Order & { readonly attempt: number })[]
+  /** What the binding said of deliveries, in order. */
+  readonly verdicts: readonly Verdict[]
+  publish(...orders: readonly Order[]): Promise<void>
+  /** Opens a consumer. */
+  start(options?: Partial<SuiteOptions> & StartOptions): Promise<Consuming>
+  /** What `act` decides is done for each message from then on; nothing by default. */
+  handle(act: (order: Order, context: OrderContext) => unknown): void
+  /** An instance on the store as `change` makes it. */
+  instanceOn(change: (store: IdempotencyStore<unknown>) => IdempotencyStore<unknown>): Idempotency<unknown>
+  /** Resolves as soon as it holds. */
+  until(what: string, holds: () => boolean | Promise<boolean>): Promise<void>
+  acknowledged(count: number): Promise<void>
+  letters(count: number): Promise<readonly TestLetter[]>
+  close(): Promise<void>
+}
+
+export interface StartOptions {
+  readonly on?: Idempotency<unknown>
 }

@@ -4,63 +4,12 @@
  * An envelope is the byte 1 (its version), the text `<kind>:<serializer>,<codec>,…`, a line feed, and the encoded bytes.
  * It names what made it, so that a record stays readable when the configuration changes.
  */
+
+import type { Codec, Kind, Serializer } from './api-serialization.ts'
 import { concat } from './bytes.ts'
 import { UndecodableError } from './errors.ts'
+import { json, utf8 } from './json.ts'
 import { chain, type MaybePromise } from './maybe-promise.ts'
-
-/** What kind of value a record's bytes hold. */
-export type Kind = 'value' | 'unreplayable' | 'failure' | 'done' | 'reference' | 'checkpoint' | 'request'
-
-/** Turns values into bytes and back. What it cannot keep it must refuse with an error. */
-export interface Serializer {
-  /** Stands in each record; `[a-z0-9-]{1,16}`. */
-  readonly id: string
-  serialize(value: unknown): Uint8Array
-  deserialize(bytes: Uint8Array): unknown
-  /** `deserialize` gives back all that `serialize` takes, so that the first caller can have its value as it is. @default false */
-  readonly exact?: boolean
-  /** What is kept of a value that the store has no room for: a small JSON value, the `summary` of `NotReplayableError`. */
-  summarize?(value: unknown): unknown
-}
-
-/** Where bytes belong: a codec may bind them to it, so that they mean nothing anywhere else. */
-export interface CodecContext {
-  readonly key: string
-  readonly kind: Kind
-  readonly fingerprint: string
-  /** The envelope's header, as it stands before the bytes. */
-  readonly header: string
-}
-
-/** Turns bytes into bytes: compression, encryption. */
-export interface Codec {
-  /** What it wrote cannot be read without a key; and what nothing encrypted is refused, whoever wrote it. */
-  readonly encrypts?: boolean
-  /** With `encrypts`: reads what nothing encrypted all the same. @default false */
-  readonly acceptsPlaintext?: boolean
-  /** Stands in each record; `[a-z0-9-]{1,16}`. */
-  readonly id: string
-  encode(bytes: Uint8Array, context: CodecContext): Uint8Array | Promise<Uint8Array>
-  decode(bytes: Uint8Array, context: CodecContext): Uint8Array | Promise<Uint8Array>
-}
-
-const utf8 = new TextEncoder()
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** JSON text in UTF-8. `undefined` is kept as such; a value that JSON cannot hold (BigInt, a cycle) is refused. */
-export function json(): Serializer {
-  return {
-    id: 'json',
-    serialize: (value) => utf8.encode(value === undefined ? '' : jsonText(value)),
-    deserialize: (bytes) => (bytes.length === 0 ? undefined : JSON.parse(strictUtf8.decode(bytes))),
-  }
-}
-
-function jsonText(value: unknown): string {
-  const text: string | undefined = JSON.stringify(value)
-  if (text === undefined) throw new TypeError(`JSON cannot hold a ${typeof value}`)
-  return text
-}
 
 /** Which record the bytes belong to. */
 export interface Where {

@@ -1,6 +1,7 @@
 /** Compression of what is stored. */
+
+import type { Codec } from './api-serialization.ts'
 import { concat } from './bytes.ts'
-import type { Codec } from './codec.ts'
 import { InvalidOptionError } from './errors.ts'
 
 export interface CompressionOptions {

@@ -1,6 +1,7 @@
 /** Encryption of what is stored: AES-256-GCM, bound to its record. */
+
+import type { Codec, CodecContext } from './api-serialization.ts'
 import { concat, frame } from './bytes.ts'
-import type { Codec, CodecContext } from './codec.ts'
 import { InvalidOptionError } from './errors.ts'
 import { type NodeCrypto, nodeCrypto } from './node-crypto.ts'
 

@@ -1,27 +1,9 @@
 /** What the parts of the engine share: one instance's store, codecs, clocks and listeners, and the call that is served. */
-import { createPipeline, type Pipeline, type Serializer } from './codec.ts'
-import type { Digest } from './digest.ts'
-import type { AttemptEvent, Emitter, EventBase } from './events.ts'
-import type { ErrorType } from './failures.ts'
+import type { Pipeline } from './codec.ts'
+import type { AttemptEvent, EventBase } from './events.ts'
+import type { Engine } from './instance.ts'
 import type { ResolvedPolicies } from './policies.ts'
-import type { BeginReply, Claim, RecordStore, RecordView } from './store.ts'
-import type { StoreCalls } from './store-calls.ts'
-import type { Waiters } from './waiters.ts'
-
-export interface Engine {
-  readonly namespace: string
-  readonly store: RecordStore
-  readonly calls: StoreCalls
-  readonly waiters: Waiters
-  readonly digest: Digest
-  readonly pipelineFor: (serializer: Serializer) => Pipeline
-  readonly errorTypes: readonly ErrorType[]
-  /** One of the codecs encrypts. */
-  readonly encrypts: boolean
-  readonly storeTimeoutMs: number
-  readonly settleTimeoutMs: number
-  readonly events: Emitter
-}
+import type { BeginReply, Claim, RecordView } from './store.ts'
 
 /** One call, digested. */
 export interface Task {
@@ -60,14 +42,4 @@ export function tellLeaseLost(engine: Engine, task: Task, acquired: BeginReply):
   if (toldLost.has(acquired)) return
   toldLost.add(acquired)
   engine.events.emit('leaseLost', attemptEventOf(engine, task, acquired))
-}
-
-/** One pipeline for each serializer, made once. */
-export function pipelines(codecs: Parameters<typeof createPipeline>[1]): Engine['pipelineFor'] {
-  const made = new WeakMap<Serializer, Pipeline>()
-  return (serializer) => {
-    const pipeline = made.get(serializer) ?? createPipeline(serializer, codecs)
-    made.set(serializer, pipeline)
-    return pipeline
-  }
 }

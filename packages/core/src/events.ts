@@ -1,5 +1,4 @@
 /** What happens, told to whoever listens. Events carry digests, never raw keys or payloads. */
-import { warn } from './warn.ts'
 
 /** What every event says. */
 export interface EventBase {
@@ -42,31 +41,3 @@ export interface IdempotencyEvents {
 }
 
 export type EventType = keyof IdempotencyEvents
-
-type Listener<Type extends EventType> = (event: IdempotencyEvents[Type]) => void
-
-/** A typed emitter. A listener that throws, or rejects, harms neither the write nor the other listeners. */
-export class Emitter {
-  readonly #listeners = new Map<EventType, Set<(event: never) => void>>()
-
-  on<Type extends EventType>(type: Type, listener: Listener<Type>): () => void {
-    const listeners = this.#listeners.get(type) ?? new Set()
-    this.#listeners.set(type, listeners.add(listener))
-    return () => {
-      listeners.delete(listener)
-    }
-  }
-
-  emit<Type extends EventType>(type: Type, event: IdempotencyEvents[Type]): void {
-    const failed = (error: unknown) => warn(`A listener of '${type}' threw`, error)
-    for (const listener of this.#listeners.get(type) ?? []) {
-      const listen = listener as (event: IdempotencyEvents[Type]) => unknown
-      try {
-        const answer = listen(event)
-        if (answer instanceof Promise) answer.catch(failed)
-      } catch (error) {
-        failed(error)
-      }
-    }
-  }
-}

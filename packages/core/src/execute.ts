@@ -1,21 +1,17 @@
 /** One attempt: the handler under its lease. */
-import { attemptEventOf, type Engine, type Task, tellLeaseLost } from './engine.ts'
+
+import type { Handler } from './attempt.ts'
+import { derivedKeys } from './derived-keys.ts'
+import { attemptEventOf, type Task, tellLeaseLost } from './engine.ts'
 import { createFinish } from './finish.ts'
-import { derivedKeys } from './keys.ts'
+import type { Engine } from './instance.ts'
 import { holdLease, type LeaseTerms } from './lease.ts'
 import { HandBack } from './outcome.ts'
 import type { ServedCall } from './running.ts'
 import { openSteps } from './steps.ts'
-import type { BeginReply } from './store.ts'
+import type { Acquired } from './store-calls.ts'
 import { decideTakeover } from './takeover.ts'
-import type { Instant } from './timers.ts'
-import type { Handler, Outcome } from './types.ts'
-
-/** A `begin` that gave the right to run, and when it was sent. */
-export interface Acquired {
-  readonly reply: BeginReply
-  readonly sentAt: Instant
-}
+import type { Outcome } from './types.ts'
 
 /** Runs the handler as the attempt that was acquired, and settles or releases the key. */
 export async function execute<T>(

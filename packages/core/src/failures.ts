@@ -1,14 +1,7 @@
 /** How a failure is stored, and how it is thrown again. */
-import { PoisonedError, ReplayedFailureError, type StoredFailure } from './errors.ts'
 
-/** A class of errors that stored failures are rethrown as. Make one with `errorType`. */
-export interface ErrorType {
-  /** What stands in the record; as stable as a table name. */
-  readonly name: string
-  matches(error: unknown): boolean
-  toData(error: unknown): unknown
-  fromData(failure: StoredFailure): Error
-}
+import type { ErrorType } from './api-serialization.ts'
+import { PoisonedError, ReplayedFailureError, type StoredFailure } from './errors.ts'
 
 /**
  * Registers an error class, so that a stored failure is rethrown as one.

@@ -2,11 +2,13 @@
  * A transaction in mode `fenced`: the key was begun and committed before, so that duplicates are told at once; business
  * write and settling commit together, and only if the settling was applied. A holder that was taken over rolls back.
  */
+
+import type { Attempt } from './attempt.ts'
+import { derivedKeys } from './derived-keys.ts'
 import { attemptEventOf, tellLeaseLost } from './engine.ts'
 import { LeaseLostError, OutcomeUnknownError, PoisonedError, type StoreUnavailableError } from './errors.ts'
-import { type Acquired, leaseTerms } from './execute.ts'
+import { leaseTerms } from './execute.ts'
 import { createFinish, type Finish } from './finish.ts'
-import { derivedKeys } from './keys.ts'
 import { holdLease, holdSilently, type Lease } from './lease.ts'
 import { yieldToWinner } from './lost.ts'
 import { chain } from './maybe-promise.ts'
@@ -15,9 +17,10 @@ import { replay } from './replay.ts'
 import type { Encoded } from './results.ts'
 import type { ServedCall } from './running.ts'
 import type { RecordView, TransitionReply } from './store.ts'
+import type { Acquired } from './store-calls.ts'
 import { backOff, instant, later, sleep } from './timers.ts'
 import { stepsTaken, type Tried, tryTransaction, type Unit, workAndSettle } from './transactional.ts'
-import type { Attempt, Outcome } from './types.ts'
+import type { Outcome } from './types.ts'
 
 const MAX_TRIES = 10
 const CONFLICT_PAUSES = { firstMs: 4, maxMs: 500 }

@@ -1,14 +1,17 @@
 /** How an attempt ends: completed, failed, handed back; each recorded as well as the store allows. */
+
+import type { FailureDecision } from './api-policies.ts'
 import { toMs } from './durations.ts'
-import { attemptEventOf, type Engine, type Task } from './engine.ts'
+import { attemptEventOf, type Task } from './engine.ts'
 import { OutcomeUnknownError } from './errors.ts'
+import type { Engine } from './instance.ts'
 import type { Lease } from './lease.ts'
 import { giveOwn, type Own, yieldToWinner } from './lost.ts'
 import { type HandBack, NotStarted, type Unreplayable } from './outcome.ts'
 import { type Encoded, encodeDone, encodeFailure } from './results.ts'
 import type { BeginReply, Change, TransitionReply } from './store.ts'
 import { instant, later, startTimer } from './timers.ts'
-import type { FailureDecision, Outcome } from './types.ts'
+import type { Outcome } from './types.ts'
 import { warn } from './warn.ts'
 
 /** Each member gives the caller's outcome, or throws its error. */

@@ -1,32 +1,29 @@
 /** The front door: `createIdempotency`. */
+
+import type { Idempotency, IdempotencyOptions } from './api-idempotency.ts'
+import type { RecoverOptions } from './api-operators.ts'
+import type { Policies, Resolution, TransactionPolicies } from './api-policies.ts'
+import type { Handler, Work } from './attempt.ts'
 import { toMs } from './durations.ts'
 import type { Task } from './engine.ts'
 import { InvalidOptionError, InvalidTokenError } from './errors.ts'
 import { execute } from './execute.ts'
-import { fingerprintOf, requireText, storageKey } from './keys.ts'
-import { forget, inspect, list, resolve } from './operators.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { forget } from './forget.ts'
+import { requireText, storageKey } from './keys.ts'
+import { inspect, list } from './operators.ts'
 import { readOptions, requireEncryption } from './options.ts'
 import { type ResolvedPolicies, resolvePolicies } from './policies.ts'
 import { startPurge } from './purge.ts'
-import { type RecoverOptions, recover } from './recover.ts'
+import { recover } from './recover.ts'
 import { encodeRequest, keepRequest } from './requests.ts'
+import { resolve } from './resolve.ts'
 import { run } from './run.ts'
 import { createRunningCalls } from './running.ts'
 import { issueToken, type TokenPurpose, verifyToken } from './tokens.ts'
 import { transact } from './transaction.ts'
-import { requireTransactional } from './transactional.ts'
-import type {
-  Call,
-  Handler,
-  Idempotency,
-  IdempotencyOptions,
-  Outcome,
-  Policies,
-  Reference,
-  Resolution,
-  TransactionPolicies,
-  Work,
-} from './types.ts'
+import { requireTransactional } from './transactional-store.ts'
+import type { Call, Outcome, Reference } from './types.ts'
 import { runUnprotected } from './unprotected.ts'
 
 const NO_TRANSACTION = 'is undefined: give the transaction that you opened, or leave the option out'

@@ -1,12 +1,12 @@
 /** The key in a transaction that the caller opened, and commits or rolls back. */
+
+import { derivedKeys } from './derived-keys.ts'
 import { attemptEventOf, newClaim } from './engine.ts'
 import { InProgressError, InvalidOptionError, LeaseLostError } from './errors.ts'
-import { derivedKeys } from './keys.ts'
 import { holdSilently } from './lease.ts'
 import { HandBack, RollBack } from './outcome.ts'
-import { replay } from './replay.ts'
+import { refuseMismatch, replay } from './replay.ts'
 import { encodeReturned } from './results.ts'
-import { refuseMismatch } from './run.ts'
 import type { ServedCall } from './running.ts'
 import { stepsTaken, type Unit } from './transactional.ts'
 import type { Outcome } from './types.ts'

@@ -1,7 +1,6 @@
 /** From what a caller says to what a store sees: storage keys, fingerprints and derived keys. */
-import { canonicalize } from './canonical-json.ts'
 import type { Digest } from './digest.ts'
-import { InvalidCallError, InvalidOptionError } from './errors.ts'
+import { InvalidCallError } from './errors.ts'
 import { type Reference, unscoped } from './types.ts'
 
 const MAX_CHARACTERS = 255
@@ -23,39 +22,6 @@ export function storageKey(
   const hashed = digest('retryproof/key', [namespace, operation, ...scopeParts(scope), key])
   const name = (hex: string) => `${namespaceSlug(namespace)}.${operationSlug(operation)}.${hex}`
   return typeof hashed === 'string' ? name(hashed) : hashed.then(name)
-}
-
-/** The digest of a payload: bytes and text as they are, anything else as canonical JSON. */
-export function fingerprintOf(digest: Digest, payload: unknown): string | Promise<string> {
-  return digest('retryproof/fingerprint', describePayload(payload))
-}
-
-function describePayload(payload: unknown): readonly (string | Uint8Array)[] {
-  if (payload === undefined) return ['none']
-  if (ArrayBuffer.isView(payload)) {
-    return ['bytes', new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength)]
-  }
-  if (payload instanceof ArrayBuffer) return ['bytes', new Uint8Array(payload)]
-  if (typeof payload !== 'string') return ['json', canonicalize(payload)]
-  if (!payload.isWellFormed()) throw new InvalidCallError('payload', 'payload: a lone surrogate has no UTF-8 form')
-  return ['text', payload]
-}
-
-const STEP = /^[A-Za-z0-9_.-]{1,64}$/
-
-/**
- * Keys for downstream calls: the same in every attempt, different for each step, and under another payload.
- * 128 bits are enough here, and leave room where a provider takes few characters.
- */
-export async function derivedKeys(digest: Digest, key: string, fingerprint: string): Promise<(step: string) => string> {
-  const base = (await digest('retryproof/derived', [key, fingerprint])).slice(0, 32)
-  return (step) => `${base}-${requireStep(step)}`
-}
-
-/** @throws InvalidOptionError unless it is a name for a step */
-export function requireStep(step: string): string {
-  if (typeof step === 'string' && STEP.test(step)) return step
-  throw new InvalidOptionError('step', `must be 1 to 64 of A-Z a-z 0-9 _ . -, got '${String(step)}'`)
 }
 
 /** @throws InvalidCallError unless it is one name, several, or `unscoped` */

@@ -1,7 +1,8 @@
 /** What a holder does that finds itself lost. */
 import { describeState } from './describe-state.ts'
-import { attemptEventOf, type Engine, newClaim, type Task, tellLeaseLost } from './engine.ts'
+import { attemptEventOf, newClaim, type Task, tellLeaseLost } from './engine.ts'
 import { LeaseLostError } from './errors.ts'
+import type { Engine } from './instance.ts'
 import { replay } from './replay.ts'
 import type { Encoded } from './results.ts'
 import type { BeginReply, RecordView } from './store.ts'

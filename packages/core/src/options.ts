@@ -1,11 +1,14 @@
 /** The options of an instance, checked once. */
-import type { Codec } from './codec.ts'
+
+import type { IdempotencyOptions } from './api-idempotency.ts'
+import type { Policies } from './api-policies.ts'
+import type { Codec, ErrorType } from './api-serialization.ts'
 import { createDigest } from './digest.ts'
 import { toMs } from './durations.ts'
-import { type Engine, pipelines } from './engine.ts'
+import { Emitter } from './emitter.ts'
 import { InvalidOptionError } from './errors.ts'
-import { Emitter } from './events.ts'
-import { type ErrorType, ownErrorTypes } from './failures.ts'
+import { ownErrorTypes } from './failures.ts'
+import { type Engine, pipelines } from './instance.ts'
 import {
   defaultPolicies,
   policyNames,
@@ -15,7 +18,6 @@ import {
   unknownOption,
 } from './policies.ts'
 import { createStoreCalls } from './store-calls.ts'
-import type { IdempotencyOptions, Policies } from './types.ts'
 import { createWaiters } from './waiters.ts'
 
 const engineOptions = ['store', 'namespace', 'secret', 'codecs', 'errors', 'storeTimeout', 'settleTimeout']

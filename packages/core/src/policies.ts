@@ -1,8 +1,10 @@
 /** Policies as the engine uses them: checked, in milliseconds, the nearest one decided. */
-import { json, type Serializer } from './codec.ts'
+
+import type { FailureDecision, Policies } from './api-policies.ts'
+import type { Serializer } from './api-serialization.ts'
 import { type Duration, toMs } from './durations.ts'
 import { InvalidOptionError } from './errors.ts'
-import type { FailureDecision, Policies } from './types.ts'
+import { json } from './json.ts'
 
 export interface ResolvedPolicies {
   readonly leaseMs: number

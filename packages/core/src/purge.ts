@@ -1,25 +1,12 @@
 /** Removing what has expired, by one process of a fleet at a time. */
-import { type Duration, toMs } from './durations.ts'
-import type { Engine } from './engine.ts'
+
+import type { PurgeOptions, Purging } from './api-operators.ts'
+import { toMs } from './durations.ts'
 import { InvalidOptionError } from './errors.ts'
+import type { Engine } from './instance.ts'
 import { storageKey } from './keys.ts'
 import { startTimer } from './timers.ts'
 import { unscoped } from './types.ts'
-
-export interface PurgeOptions {
-  /** How often the fleet purges: all processes that run this together, not each. @default '1m' */
-  readonly every?: Duration
-  /** How many records are removed at once. @default 1000 */
-  readonly batch?: number
-  /** Told after each purge of this process. */
-  readonly onPurged?: (removed: number) => void
-}
-
-/** A purge runner. */
-export interface Purging {
-  /** Purges no more; resolves when a purge that runs is over. */
-  stop(): Promise<void>
-}
 
 const MIN_EVERY_MS = 1000
 

@@ -1,51 +1,22 @@
 /** Finishing what crashed, without waiting for its client: by the same policies and leases as every other call. */
-import type { Engine, Task } from './engine.ts'
+
+import type { KeptCall, RecoverOptions, Recovery } from './api-operators.ts'
+import type { Task } from './engine.ts'
 import { DrainingError, InProgressError, InvalidOptionError, OutcomeUnknownError } from './errors.ts'
-import { type Acquired, execute } from './execute.ts'
+import { execute } from './execute.ts'
 import { executeFenced } from './fenced.ts'
 import { createFinish } from './finish.ts'
+import type { Engine } from './instance.ts'
 import { storageKey } from './keys.ts'
 import { holdSilently } from './lease.ts'
 import { list } from './operators.ts'
 import type { ResolvedPolicies } from './policies.ts'
-import { decodeRequest, type KeptCall } from './requests.ts'
+import { decodeRequest } from './requests.ts'
 import { run } from './run.ts'
 import type { RunningCalls, ServedCall } from './running.ts'
-import { requireTransactional } from './transactional.ts'
-import type { Handler, Outcome, Work } from './types.ts'
-
-interface Recovering {
-  /** Whether whoever asked may still do this. What is refused is parked, for a person to look at. */
-  readonly authorize: (call: KeptCall) => boolean | Promise<boolean>
-  /** How many records are taken up at most. @default 1000 */
-  readonly limit?: number
-}
-
-/** `handler` for calls that are made with `run`, `work` for those that are made with `transaction`. */
-export type RecoverOptions<Tx = unknown> = Recovering &
-  (
-    | {
-        /** Does what the call asked, as the handler of the call would have. */
-        readonly handler: (call: KeptCall, attempt: Parameters<Handler<unknown, Tx>>[0]) => ReturnType<Handler<unknown>>
-        readonly work?: never
-      }
-    | {
-        /** The same in a transaction that also settles the key (mode `'fenced'`). */
-        readonly work: (call: KeptCall, ...given: Parameters<Work<unknown, Tx>>) => ReturnType<Work<unknown, Tx>>
-        readonly handler?: never
-      }
-  )
-
-/** What became of the records that were taken up. */
-export interface Recovery {
-  readonly finished: number
-  /** The handler failed; its failure policy says what comes next. */
-  readonly failed: number
-  /** Parked: by its takeover policy, or because `authorize` said no. */
-  readonly parked: number
-  /** Another call was faster, nothing was kept, or what was kept is not a call of this operation. */
-  readonly skipped: number
-}
+import type { Acquired } from './store-calls.ts'
+import { requireTransactional } from './transactional-store.ts'
+import type { Outcome } from './types.ts'
 
 interface Kept {
   readonly call: KeptCall

@@ -1,11 +1,10 @@
 /** What was asked, kept with the record, so that it can be finished without its client. */
+
+import type { KeptCall } from './api-operators.ts'
 import type { Pipeline } from './codec.ts'
 import { InvalidCallError, UndecodableError } from './errors.ts'
 import { chain, type MaybePromise } from './maybe-promise.ts'
 import { type Call, unscoped } from './types.ts'
-
-/** A call as it was kept; its payload is its `request`, where it had one. */
-export type KeptCall = Pick<Call, 'operation' | 'scope' | 'key' | 'payload'>
 
 interface KeptPayload {
   readonly type: 'none' | 'json' | 'text' | 'base64'

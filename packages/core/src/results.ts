@@ -1,13 +1,16 @@
 /** What is recorded of a result, and the result again. */
+
+import type { ReferenceGuarantee } from './api-policies.ts'
 import { equal } from './bytes.ts'
-import { createPipeline, json } from './codec.ts'
-import type { Engine, Task } from './engine.ts'
+import { createPipeline } from './codec.ts'
+import type { Task } from './engine.ts'
 import { NotReplayableError, type StoredFailure, UndecodableError } from './errors.ts'
 import { fromStoredFailure, toStoredFailure } from './failures.ts'
+import type { Engine } from './instance.ts'
+import { json } from './json.ts'
 import { chain, type MaybePromise } from './maybe-promise.ts'
 import { Unreplayable } from './outcome.ts'
 import type { RecordView } from './store.ts'
-import type { ReferenceGuarantee } from './types.ts'
 
 /** What stands in a record instead of a value that could not be kept. */
 export interface Omission {

@@ -1,9 +1,11 @@
 /** One call from its key to its outcome: replay, conflict, wait, or an attempt of its own. */
-import { type Engine, eventOf, newClaim, type Task, tellLeaseLost } from './engine.ts'
-import { DrainingError, InProgressError, LeaseLostError, MismatchError, StoreUnavailableError } from './errors.ts'
-import type { Acquired } from './execute.ts'
-import { replay } from './replay.ts'
+
+import { newClaim, type Task, tellLeaseLost } from './engine.ts'
+import { DrainingError, LeaseLostError, StoreUnavailableError } from './errors.ts'
+import type { Engine } from './instance.ts'
+import { isSettled, refuseMismatch, replay, replayIfSame, replayOnly, waitOrRefuse } from './replay.ts'
 import type { RecordView } from './store.ts'
+import type { Acquired } from './store-calls.ts'
 import { instant, later, msUntil } from './timers.ts'
 import type { Outcome } from './types.ts'
 
@@ -59,43 +61,9 @@ export async function run<T>(
   }
 }
 
-/** What is settled; while shutting down, nothing new begins. */
-export async function replayOnly<T>(engine: Engine, task: Task): Promise<Outcome<T>> {
-  const record = await engine.calls.get(task.key)
-  if (record && isSettled(record)) return replayIfSame(engine, task, record)
-  throw new DrainingError()
-}
-
-function replayIfSame<T>(engine: Engine, task: Task, record: RecordView): Promise<Outcome<T>> {
-  return record.fingerprint === task.fingerprint ? replay(engine, task, record) : refuseMismatch(engine, task)
-}
-
-export async function refuseMismatch(engine: Engine, task: Task): Promise<never> {
-  engine.events.emit('mismatch', eventOf(engine, task))
-  throw new MismatchError()
-}
-
-/** The record once nobody holds it, after at most `leftMs`. */
-export async function waitOrRefuse(
-  engine: Engine,
-  task: Task,
-  held: RecordView,
-  leftMs: number,
-): Promise<RecordView | null> {
-  const record = leftMs > 0 ? await engine.waiters.wait(task.key, leftMs, task.signal) : undefined
-  if (record !== undefined) return record
-  const retryAfterMs = held.leaseRemainingMs
-  engine.events.emit('conflict', { ...eventOf(engine, task), retryAfterMs })
-  throw new InProgressError(retryAfterMs)
-}
-
 /** A shared watch may have read the record before this call did: what is older than what this call saw does not count. */
 function isSameOrLater(record: RecordView, seen: RecordView): boolean {
   return record.token >= seen.token
-}
-
-function isSettled({ state }: RecordView): boolean {
-  return state === 'completed' || state === 'failed' || state === 'parked'
 }
 
 /** How often a lease is renewed before its attempt: a store that is slower than that is too slow for the lease. */

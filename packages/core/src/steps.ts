@@ -2,15 +2,18 @@
  * Recovery points: the results of an attempt's steps go into the record's checkpoint, so that a later attempt does not
  * take a completed step again. Each costs one round trip, which also renews the lease.
  */
-import type { Engine, Task } from './engine.ts'
+
+import type { CompletedStep, Steps } from './attempt.ts'
+import { asReplayed, readCheckpoint } from './checkpoint.ts'
+import { requireStep } from './derived-keys.ts'
+import type { Task } from './engine.ts'
 import { InvalidStepError, LeaseLostError, StoreUnavailableError, TransactionConflictError } from './errors.ts'
-import { requireStep } from './keys.ts'
+import type { Engine } from './instance.ts'
 import type { Lease } from './lease.ts'
 import { chain, type MaybePromise } from './maybe-promise.ts'
 import type { BeginReply, Change } from './store.ts'
 import { backOff, instant, later, sleep } from './timers.ts'
-import { requireTransactional } from './transactional.ts'
-import type { CompletedStep, Steps } from './types.ts'
+import { requireTransactional } from './transactional-store.ts'
 
 const MAX_TRIES = 10
 const CONFLICT_PAUSES = { firstMs: 4, maxMs: 500 }
@@ -153,23 +156,6 @@ export async function openSteps(
       }),
     transaction: (name, work) => take(name, () => transact(name, work)),
   }
-}
-
-/** A step's value as a later attempt will get it; what JSON cannot hold is refused before anything is recorded. */
-function asReplayed(value: unknown): unknown {
-  if (value === undefined) return undefined
-  try {
-    const text: string | undefined = JSON.stringify(value)
-    if (text !== undefined) return JSON.parse(text)
-  } catch (cause) {
-    throw new InvalidStepError('The value of a step must be JSON.', { cause })
-  }
-  throw new InvalidStepError(`The value of a step must be JSON, got a ${typeof value}.`)
-}
-
-async function readCheckpoint({ pipeline, key, fingerprint }: Task, data: Uint8Array): Promise<CompletedStep[]> {
-  const { value } = await pipeline.decode(data, { key, fingerprint })
-  return Array.isArray(value) ? value : []
 }
 
 function lost(name: string): LeaseLostError {

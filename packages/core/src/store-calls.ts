@@ -134,3 +134,9 @@ function withTimeout<T>(start: () => Promise<T>, ms: number): Promise<T> {
     call().then(resolve, reject).finally(stop)
   })
 }
+
+/** A `begin` that gave the right to run, and when it was sent. */
+export interface Acquired {
+  readonly reply: BeginReply
+  readonly sentAt: Instant
+}

@@ -1,9 +1,12 @@
 /** What becomes of a key whose holder fell silent, or that was tried too often: run, park, or ask. */
+
+import type { Resolution } from './api-policies.ts'
+import type { InterruptedAttempt } from './attempt.ts'
 import type { Task } from './engine.ts'
 import { InvalidOptionError, PoisonedError } from './errors.ts'
 import type { Finish } from './finish.ts'
 import type { BeginReply } from './store.ts'
-import type { InterruptedAttempt, Outcome, Resolution } from './types.ts'
+import type { Outcome } from './types.ts'
 
 /**
  * Null: the handler is to run. Otherwise the attempt is over without it.

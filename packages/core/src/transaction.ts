@@ -1,4 +1,6 @@
 /** A transaction of the mode that was asked for. */
+
+import type { TransactionPolicies } from './api-policies.ts'
 import { InvalidOptionError } from './errors.ts'
 import { executeFenced } from './fenced.ts'
 import { runJoined } from './joined.ts'
@@ -6,7 +8,7 @@ import { run } from './run.ts'
 import type { ServedCall } from './running.ts'
 import { runSingle } from './single.ts'
 import type { Unit } from './transactional.ts'
-import type { Outcome, TransactionPolicies } from './types.ts'
+import type { Outcome } from './types.ts'
 
 /** @throws InvalidOptionError for another mode than `'fenced'` and `'single'`, or `'fenced'` in a transaction of the caller */
 export function transact<Tx, T>(

@@ -1,14 +1,14 @@
 /** What the modes of `transaction` share: the business write and the settling of its key, on one open transaction. */
-import type { Engine, Task } from './engine.ts'
+
+import type { Attempt, Work } from './attempt.ts'
+import type { Task } from './engine.ts'
 import { InvalidOptionError, InvalidStepError, StoreUnavailableError, TransactionConflictError } from './errors.ts'
+import type { Engine } from './instance.ts'
 import { chain, isPromise, type MaybePromise } from './maybe-promise.ts'
 import { HandBack, RollBack } from './outcome.ts'
 import { type Encoded, encodeReturned } from './results.ts'
-import type { BeginReply, BoundStore, IdempotencyStore, TransitionReply } from './store.ts'
-import type { Attempt, Work } from './types.ts'
-
-/** A store that can join a transaction of its database. */
-export type TransactionalStore<Tx> = IdempotencyStore<Tx> & Required<Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'>>
+import type { BeginReply, BoundStore, TransitionReply } from './store.ts'
+import type { TransactionalStore } from './transactional-store.ts'
 
 /** What a transaction came to. Only `committed` left anything behind; of `unknown` nobody can say so yet. */
 export type Tried<T> =
@@ -28,12 +28,6 @@ class Abandoned<T> {
   constructor(tried: Abandoned<T>['tried']) {
     this.tried = tried
   }
-}
-
-/** @throws InvalidOptionError */
-export function requireTransactional<Tx>(store: IdempotencyStore<Tx>): TransactionalStore<Tx> {
-  if (store.bind && store.transaction && store.capabilities.transactional) return store as TransactionalStore<Tx>
-  throw new InvalidOptionError('store', 'has no transactions that a write of yours could join: use one in a database')
 }
 
 /** The business write, and the settling of its key with the token that `begun` gave. */

@@ -1,13 +1,16 @@
 /** Running without a record, because the store cannot be reached and the policy says to proceed. */
-import { attemptEventOf, type Engine, type Task } from './engine.ts'
+
+import type { Handler } from './attempt.ts'
+import { derivedKeys } from './derived-keys.ts'
+import { attemptEventOf, type Task } from './engine.ts'
 import { StoreUnavailableError } from './errors.ts'
-import { derivedKeys } from './keys.ts'
+import type { Engine } from './instance.ts'
 import { holdSilently } from './lease.ts'
 import { recordAnew } from './lost.ts'
 import { HandBack } from './outcome.ts'
 import { type Encoded, encodeDone } from './results.ts'
 import type { ServedCall } from './running.ts'
-import type { Handler, Outcome } from './types.ts'
+import type { Outcome } from './types.ts'
 
 /** What stands in events for an attempt that no record knows. */
 const UNPROTECTED = { attempt: 1, token: 0 }

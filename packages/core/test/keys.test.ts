@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
+import { derivedKeys } from '../src/derived-keys.ts'
 import { createDigest } from '../src/digest.ts'
 import { InvalidCallError, InvalidOptionError } from '../src/errors.ts'
-import { derivedKeys, fingerprintOf, storageKey } from '../src/keys.ts'
+import { fingerprintOf } from '../src/fingerprint.ts'
+import { storageKey } from '../src/keys.ts'
 import { type Reference, unscoped } from '../src/types.ts'
 
 const digest = createDigest(undefined)

@@ -1,7 +1,8 @@
 /** What stands around `run`: operations and their policies, wrapped functions, looking at a record. */
 import { describe, expect, test, vi } from 'vitest'
-import { json, type Serializer } from '../src/codec.ts'
+import type { Serializer } from '../src/api-serialization.ts'
 import { InvalidOptionError } from '../src/errors.ts'
+import { json } from '../src/json.ts'
 import { handBack, unreplayable } from '../src/outcome.ts'
 import { charge, hold, onVirtualTime, testbed } from './testbed.ts'
 

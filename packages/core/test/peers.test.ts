@@ -4,7 +4,7 @@
  */
 import { memoryStore } from '@retryproof/memory'
 import { expect, test, vi } from 'vitest'
-import type { Serializer } from '../src/codec.ts'
+import type { Serializer } from '../src/api-serialization.ts'
 import { InProgressError, LeaseLostError, MismatchError, StoreUnavailableError } from '../src/errors.ts'
 import { createIdempotency } from '../src/idempotency.ts'
 import { unreplayable } from '../src/outcome.ts'

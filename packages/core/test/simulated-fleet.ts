@@ -2,11 +2,12 @@
 import { type Fault, faulty } from '@retryproof/conformance'
 import { memoryStore } from '@retryproof/memory'
 import { expect, vi } from 'vitest'
+import type { Idempotency } from '../src/api-idempotency.ts'
+import type { Attempt } from '../src/attempt.ts'
 import { ReplayedFailureError } from '../src/errors.ts'
 import { createIdempotency } from '../src/idempotency.ts'
 import { handBack } from '../src/outcome.ts'
 import { sleep } from '../src/timers.ts'
-import type { Attempt, Idempotency } from '../src/types.ts'
 import { interposed } from './interposed-store.ts'
 import { charge } from './testbed.ts'
 

@@ -22,3 +22,15 @@ export function splitLine(bytes: Uint8Array): [line: string, rest: Uint8Array] {
   if (end < 0) throw new TypeError('there is no line')
   return [strictUtf8.decode(bytes.subarray(0, end)), bytes.subarray(end + 1)]
 }
+
+export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
+  const [only = new Uint8Array(), ...others] = pieces
+  if (others.length === 0) return only
+  const bytes = new Uint8Array(pieces.reduce((size, { length }) => size + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    bytes.set(piece, at)
+    at += piece.length
+  }
+  return bytes
+}

@@ -1,5 +1,5 @@
 /** The same for people. */
-import type { Facts } from './describe.ts'
+import type { Facts } from './facts.ts'
 import { advice } from './problem-advice.ts'
 import { problems } from './problems.ts'
 

@@ -1,5 +1,5 @@
 /** An OpenAPI 3.1 fragment. */
-import type { Facts } from './describe.ts'
+import type { Facts } from './facts.ts'
 import { advice } from './problem-advice.ts'
 import { type ProblemType, problems } from './problems.ts'
 

@@ -1,35 +1,15 @@
 /** What a resource owes its clients by §2.5.2 of the draft: a published description of its idempotency. */
-import { type Duration, toMs } from '@retryproof/core'
+import { toMs } from '@retryproof/core'
 import { markdownOf } from './describe-markdown.ts'
 import { type OpenApiFragment, openApiOf } from './describe-openapi.ts'
-import type { HttpOptions } from './options.ts'
-import { DOCS, type ProblemType } from './problems.ts'
-
-/** The options of `idempotent`, with the retention said out loud. */
-export type DescribedOptions<Native> = HttpOptions<Native> & { readonly retention: Duration }
+import type { DescribedOptions, Facts } from './facts.ts'
+import { DOCS } from './problems.ts'
 
 export interface IdempotencyDescription {
   /** For OpenAPI 3.1: merge `components` into the document, and `operation` into each operation that is guarded. */
   readonly openapi: OpenApiFragment
   /** A page for people. Its headings are the fragments of problem types: publish it, and give its URL as `docs`. */
   readonly markdown: string
-}
-
-/** What both forms say. */
-export interface Facts {
-  readonly docs: string
-  /** Whether the key is taken from the header. */
-  readonly hasHeader: boolean
-  readonly isRequired: boolean
-  readonly isStrict: boolean
-  readonly methods: readonly string[]
-  readonly retentionMs: number
-  readonly accepts: boolean
-  readonly expiryHeader: string | undefined
-  /** What of the body counts. */
-  readonly fingerprint: HttpOptions<unknown>['fingerprint'] | undefined
-  readonly record: 'final' | 'success' | 'all' | 'some'
-  readonly problems: readonly ProblemType[]
 }
 
 /** @throws InvalidOptionError */

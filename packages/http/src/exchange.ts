@@ -61,3 +61,10 @@ export function mediaTypeOf(headers: readonly HeaderField[]): string {
   const [type = ''] = headerValues(headers, 'content-type')
   return (type.split(';', 1)[0] ?? '').trim().toLowerCase()
 }
+
+/** The header fields of a request, from Node's flat list of names and values. */
+export function headerFields(rawHeaders: readonly string[]): HeaderField[] {
+  const fields: HeaderField[] = []
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) fields.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? ''])
+  return fields
+}

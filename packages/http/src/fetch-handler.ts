@@ -3,11 +3,9 @@ import type { Exchange } from './exchange.ts'
 import { requestBody } from './fetch-request.ts'
 import { type HeldResponse, holdResponse, toResponse } from './fetch-response.ts'
 import { attemptFor, createGuard } from './guard.ts'
-import type { HandlerAttempt } from './handler-calls.ts'
-import type { HttpOptions } from './options.ts'
+import type { HandlerAttempt, StatusResource } from './notifier.ts'
+import type { Guarding, HttpOptions } from './options.ts'
 import { PreconditionError } from './precondition.ts'
-import type { Guarding } from './read-options.ts'
-import type { StatusResource } from './status-resource.ts'
 
 const REPLACED = 'Another answer was recorded while this one left: it is cut, so that nobody takes it for complete.'
 

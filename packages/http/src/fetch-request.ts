@@ -1,6 +1,7 @@
 /** The body of a Fetch request. */
+
+import { concatenate } from './bytes.ts'
 import type { RequestBody } from './exchange.ts'
-import { concatenate } from './held-body.ts'
 import { piecesOf } from './web-streams.ts'
 
 /** The body of a request, read from a copy, so that the handler finds it as it came. */

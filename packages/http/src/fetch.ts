@@ -1,3 +1,4 @@
+export { headerFields } from './exchange.ts'
 export {
   attemptOf,
   type FetchHandler,
@@ -8,4 +9,3 @@ export {
 } from './fetch-handler.ts'
 export { readUpTo } from './fetch-request.ts'
 export { type HeldResponse, type Holding, holdResponse, toldResponse, toResponse } from './fetch-response.ts'
-export { headerFields } from './node-headers.ts'

@@ -2,12 +2,13 @@
 import { type Attempt, InProgressError, InvalidOptionError, type Outcome, rollBack } from '@retryproof/core'
 import { type Asked, ask } from './asked.ts'
 import type { Exchange, HandlerAnswer, HeaderField, HttpResponse } from './exchange.ts'
-import { type HandlerAttempt, type HandlerCalls, type WatchedCalls, watchCalls } from './handler-calls.ts'
-import type { HttpOptions } from './options.ts'
+import { type WatchedCalls, watchCalls } from './handler-calls.ts'
+import type { HandlerAttempt, HandlerCalls } from './notifier.ts'
+import type { Guarding, HttpOptions } from './options.ts'
+import { pendingResponse } from './pending-response.ts'
 import { problemFor } from './problems.ts'
-import { type Guarding, type ResolvedOptions, readHttpOptions } from './read-options.ts'
+import { type ResolvedOptions, readHttpOptions } from './read-options.ts'
 import { toResult } from './recorded-answer.ts'
-import { pendingResponse } from './status-resource.ts'
 import { replayOf } from './stored-response.ts'
 
 /**

@@ -1,19 +1,5 @@
 /** What a guard calls of a binding, and what the binding's handler is told. */
-import type { Attempt, Steps } from '@retryproof/core'
-import type { HandlerAnswer, HttpResponse } from './exchange.ts'
-
-/** What a handler is told about the attempt that it is. In a transaction it has no steps: that is one step. */
-export type HandlerAttempt = Attempt & Steps<unknown>
-
-export interface HandlerCalls<Tx> {
-  /**
-   * Runs the handler, and gives what it answered once that is complete. Its end is held back until the decision is
-   * there, so that no answer leaves before it is recorded. In a transaction it may be called again after a conflict.
-   */
-  execute(attempt: HandlerAttempt, tx: Tx | undefined): Promise<HandlerAnswer>
-  /** Answers the client now; `execute` comes afterwards, and what it gives is only recorded. */
-  answerEarly(response: HttpResponse): Promise<void>
-}
+import type { HandlerCalls } from './notifier.ts'
 
 /** Calls of a handler, and what became of them. */
 export interface WatchedCalls<Tx> extends HandlerCalls<Tx> {

@@ -1,4 +1,6 @@
 /** A body that is made while it is read: held back whole where it may be kept, else passed on all but its end. */
+
+import { concatenate } from './bytes.ts'
 import { type HeaderField, headerValues, mediaTypeOf } from './exchange.ts'
 import type { Guard } from './guard.ts'
 
@@ -135,16 +137,4 @@ function outcome(): Settling & { readonly promise: Promise<void> } {
   })
   promise.catch(() => undefined)
   return { promise, resolve: () => settle?.resolve(), reject: (error) => settle?.reject(error) }
-}
-
-export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
-  const [only = new Uint8Array(), ...others] = pieces
-  if (others.length === 0) return only
-  const bytes = new Uint8Array(pieces.reduce((size, { length }) => size + length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.length
-  }
-  return bytes
 }

@@ -2,13 +2,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { HeaderField, HttpResponse } from './exchange.ts'
 
-/** The header fields of a request, from Node's flat list of names and values. */
-export function headerFields(rawHeaders: readonly string[]): HeaderField[] {
-  const fields: HeaderField[] = []
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) fields.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? ''])
-  return fields
-}
-
 /** A response's headers as they are now. */
 export function copyHeaders(res: ServerResponse): OutgoingHttpHeaders {
   const headers = res.getHeaders()

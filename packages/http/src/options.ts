@@ -1,10 +1,9 @@
 /** What a binding takes. */
-import type { ContentKey, Duration, Policies, unscoped } from '@retryproof/core'
+import type { ContentKey, Duration, Idempotency, Policies, unscoped } from '@retryproof/core'
 import type { FingerprintOptions } from './fingerprint.ts'
 import type { KeySyntax } from './key-header.ts'
-import type { Notifier } from './notifier.ts'
+import type { Notifier, StatusResource } from './notifier.ts'
 import type { RecordPolicy } from './outcome-policy.ts'
-import type { StatusResource } from './status-resource.ts'
 
 /** Options of a binding, and any policy of the core for what it guards. `Native` is the framework's request. */
 export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onInProgress'> {
@@ -77,3 +76,6 @@ export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onIn
 
 /** A key, or one that was made of content and brings its own retention. */
 export type RequestKey = string | ContentKey | undefined
+
+/** What of an instance a binding needs. */
+export type Guarding<Tx> = Pick<Idempotency<Tx>, 'operation' | 'capabilities'>

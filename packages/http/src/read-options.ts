@@ -1,21 +1,11 @@
 /** Options of a binding, checked once when it is made. */
-import {
-  type Idempotency,
-  InvalidOptionError,
-  type NamedOperation,
-  type Policies,
-  toMs,
-  unscoped,
-} from '@retryproof/core'
+import { InvalidOptionError, type NamedOperation, type Policies, toMs, unscoped } from '@retryproof/core'
 import type { FingerprintOptions } from './fingerprint.ts'
 import type { KeySyntax } from './key-header.ts'
-import type { HttpOptions } from './options.ts'
+import type { Guarding, HttpOptions } from './options.ts'
 import { type AnswerHead, readRecordPolicy } from './outcome-policy.ts'
 import { DOCS } from './problems.ts'
 import { responseSerializer } from './stored-response.ts'
-
-/** What of an instance a binding needs. */
-export type Guarding<Tx> = Pick<Idempotency<Tx>, 'operation' | 'capabilities'>
 
 /** Options as they are used. */
 export interface ResolvedOptions<Native, Tx = unknown> {

@@ -8,8 +8,10 @@ import {
   UndecodableError,
   unscoped,
 } from '@retryproof/core'
-import type { HeaderField, HttpResponse } from './exchange.ts'
+import type { HttpResponse } from './exchange.ts'
+import type { StatusResource } from './notifier.ts'
 import type { HttpOptions } from './options.ts'
+import { pendingResponse } from './pending-response.ts'
 import { DOCS, type ProblemOptions, problemFor } from './problems.ts'
 import { Refusal } from './refusal.ts'
 import { createSeal } from './seal.ts'
@@ -24,13 +26,6 @@ export interface StatusResourceOptions<Native> {
   readonly secret: string | Uint8Array
   /** As of `idempotent`. */
   readonly docs?: string
-}
-
-export interface StatusResource<Native> {
-  /** The path of one operation: whoever has it still has to be allowed to see the answer. */
-  locate(operation: string, key: string): Promise<string>
-  /** What `GET <path>/<id>` is answered with: 202 for as long as there is no answer, then the answer. */
-  answer(id: string, request: Native): Promise<HttpResponse>
 }
 
 const RETRY_AFTER_MS = 2000
@@ -84,18 +79,4 @@ function settledValue(record: Inspection | null): HttpResponse | undefined {
   if (record.unreadable) throw new UndecodableError('The recorded answer cannot be read.')
   if (record.error !== undefined) throw record.error
   return record.value as HttpResponse | undefined
-}
-
-const body = new TextEncoder().encode(JSON.stringify({ status: 'pending' }))
-
-/** Accepted, and not done yet: the answer will be at `location`. */
-export function pendingResponse(location: string, retryAfterMs: number): HttpResponse {
-  const headers: HeaderField[] = [
-    ['Content-Type', 'application/json'],
-    ['Cache-Control', 'no-store'],
-    ['Idempotency-Status', 'pending'],
-    ['Location', location],
-    ['Retry-After', String(Math.ceil(retryAfterMs / 1000))],
-  ]
-  return { status: 202, headers, body }
 }

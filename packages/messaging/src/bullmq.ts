@@ -5,7 +5,7 @@ import type { ConsumerOptions, Consuming, MessageHandler } from './consumer-opti
 import { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './dead-letter-headers.ts'
 import { deliveriesNeeded, requireDeliveries } from './delays.ts'
 import type { Delivery } from './delivery.ts'
-import type { Deduplicating } from './once.ts'
+import type { Deduplicating } from './message.ts'
 import type { DeadLetter } from './verdict.ts'
 
 /** A job, as a worker of BullMQ gives it. */

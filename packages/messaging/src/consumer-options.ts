@@ -1,6 +1,6 @@
 /** What every binding is told. */
 import type { Duration, Scope } from '@retryproof/core'
-import type { MessageAttempt, MessageTx } from './once.ts'
+import type { MessageAttempt, MessageTx } from './message.ts'
 import type { OnceOptions } from './once-options.ts'
 import type { Verdict } from './verdict.ts'
 

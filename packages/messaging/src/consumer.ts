@@ -2,9 +2,10 @@
 import { type Duration, InvalidOptionError, toMs } from '@retryproof/core'
 import type { ConsumerOptions, Drained, MessageHandler } from './consumer-options.ts'
 import type { Delivery } from './delivery.ts'
-import { putAway } from './handle-once.ts'
-import { createOnce, type Deduplicating, type IncomingMessage, type MessageWork } from './once.ts'
+import type { Deduplicating, IncomingMessage, MessageWork } from './message.ts'
+import { createOnce } from './once.ts'
 import { type OnceOptions, type ReadOnce, readOnce } from './once-options.ts'
+import { putAway } from './put-away.ts'
 import type { DeadLetter, Verdict } from './verdict.ts'
 import { warn } from './warn.ts'
 

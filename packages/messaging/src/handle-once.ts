@@ -10,8 +10,9 @@ import {
 } from '@retryproof/core'
 import { growingDelay, MARGIN_MS } from './delays.ts'
 import { judge } from './judge.ts'
-import type { IncomingMessage } from './once.ts'
+import type { IncomingMessage } from './message.ts'
 import type { ReadOnce } from './once-options.ts'
+import { putAway } from './put-away.ts'
 import type { DeadLetter, Redeliver, Verdict } from './verdict.ts'
 
 export type Work<Tx> = (attempt: Attempt & Partial<Steps<Tx>>, tx: Tx | undefined) => unknown
@@ -134,25 +135,6 @@ export async function handleOnce<Tx>(
     } catch {
       // told as storeUnavailable; who does not know does not acknowledge
       return undefined
-    }
-  }
-}
-
-/** Makes a dead letter of a message that has no record of its own, or is not to change it. */
-export async function putAway(
-  { delays }: Pick<ReadOnce, 'delays'>,
-  message: Pick<IncomingMessage, 'deadLetter' | 'deliveries'>,
-  letter: DeadLetter,
-): Promise<Verdict> {
-  try {
-    await message.deadLetter(letter)
-    return { action: 'ack', because: 'dead letter', letter }
-  } catch (error) {
-    return {
-      action: 'redeliver',
-      delayMs: growingDelay(delays, message.deliveries ?? 1),
-      because: 'unavailable',
-      error,
     }
   }
 }

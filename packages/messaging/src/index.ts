@@ -3,16 +3,8 @@ export type { ConsumerOptions, Consuming, Drained, MessageContext, MessageHandle
 export { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './dead-letter-headers.ts'
 export { deliveriesNeeded, type RedeliveryDelay, requireDeliveries } from './delays.ts'
 export type { Delivery } from './delivery.ts'
-export {
-  createOnce,
-  type Deduplicating,
-  type IncomingMessage,
-  type MessageAttempt,
-  type MessageTx,
-  type MessageWork,
-  type Once,
-  once,
-} from './once.ts'
+export type { Deduplicating, IncomingMessage, MessageAttempt, MessageTx, MessageWork } from './message.ts'
+export { createOnce, type Once, once } from './once.ts'
 export type { OnceOptions } from './once-options.ts'
 export type {
   DeadLetter,

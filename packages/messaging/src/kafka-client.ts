@@ -71,3 +71,12 @@ export interface KafkaStreamProducer {
     messages: { topic: string; key?: Buffer; value?: Buffer; headers: Map<Buffer, Buffer> }[]
   }): Promise<unknown>
 }
+
+/** What a client does for `consume`. */
+export interface KafkaRun {
+  readonly closed: Promise<void>
+  stop(): Promise<unknown>
+}
+
+/** Handles a message; undefined when it is done, else how many milliseconds its partition has to wait for it. */
+export type HandleKafka = (message: KafkaMessage, heartbeat?: () => Promise<unknown>) => Promise<number | undefined>

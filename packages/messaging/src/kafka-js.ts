@@ -1,7 +1,13 @@
 /** kafkajs as a client of `consume`. */
 import type { Consumer } from './consumer.ts'
-import type { HandleKafka, KafkaRun } from './kafka.ts'
-import type { KafkaJsBatch, KafkaJsConsumer, KafkaJsProducer, KafkaMessage } from './kafka-client.ts'
+import type {
+  HandleKafka,
+  KafkaJsBatch,
+  KafkaJsConsumer,
+  KafkaJsProducer,
+  KafkaMessage,
+  KafkaRun,
+} from './kafka-client.ts'
 import type { HeaderList } from './kafka-dead-letter.ts'
 import { sleep } from './sleep.ts'
 

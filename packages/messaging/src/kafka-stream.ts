@@ -1,7 +1,6 @@
 /** `@platformatic/kafka` as a client of `consume`: a message that has to come back is kept, and its partition with it. */
 import type { Consumer } from './consumer.ts'
-import type { HandleKafka, KafkaRun } from './kafka.ts'
-import type { KafkaMessage, KafkaStream, KafkaStreamProducer } from './kafka-client.ts'
+import type { HandleKafka, KafkaMessage, KafkaRun, KafkaStream, KafkaStreamProducer } from './kafka-client.ts'
 import type { HeaderList } from './kafka-dead-letter.ts'
 import { sleep } from './sleep.ts'
 

@@ -5,16 +5,18 @@ import type { ConsumerOptions, Consuming, MessageHandler } from './consumer-opti
 import { REASON_HEADER } from './dead-letter-headers.ts'
 import type { Delivery } from './delivery.ts'
 import type {
+  HandleKafka,
   KafkaJsConsumer,
   KafkaJsProducer,
   KafkaMessage,
+  KafkaRun,
   KafkaStream,
   KafkaStreamProducer,
 } from './kafka-client.ts'
 import { deadLetterHeadersOf, type HeaderList, headersOf } from './kafka-dead-letter.ts'
 import { runKafkaJs, sendWithKafkaJs } from './kafka-js.ts'
 import { runStream, sendWithStream } from './kafka-stream.ts'
-import type { Deduplicating } from './once.ts'
+import type { Deduplicating } from './message.ts'
 
 export type { KafkaMessage } from './kafka-client.ts'
 
@@ -49,15 +51,6 @@ export interface KafkaStreamOptions<Body, InTransaction extends boolean>
 export type KafkaOptions<Body, InTransaction extends boolean> =
   | KafkaJsOptions<Body, InTransaction>
   | KafkaStreamOptions<Body, InTransaction>
-
-/** What a client does for `consume`. */
-export interface KafkaRun {
-  readonly closed: Promise<void>
-  stop(): Promise<unknown>
-}
-
-/** Handles a message; undefined when it is done, else how many milliseconds its partition has to wait for it. */
-export type HandleKafka = (message: KafkaMessage, heartbeat?: () => Promise<unknown>) => Promise<number | undefined>
 
 /** How often the client is asked whether a heartbeat is due. */
 const HEARTBEAT_MS = 200

@@ -5,7 +5,7 @@ import { createConsumer } from './consumer.ts'
 import type { ConsumerOptions, Consuming, MessageHandler } from './consumer-options.ts'
 import { deadLetterHeaders, REASON_HEADER } from './dead-letter-headers.ts'
 import type { Delivery } from './delivery.ts'
-import type { Deduplicating } from './once.ts'
+import type { Deduplicating } from './message.ts'
 import { sleep } from './sleep.ts'
 import type { DeadLetter } from './verdict.ts'
 

@@ -5,7 +5,7 @@ import type { ConsumerOptions, Consuming, MessageHandler } from './consumer-opti
 import { ID_HEADER, REASON_HEADER } from './dead-letter-headers.ts'
 import { deliveriesNeeded, growingDelay, requireDeliveries } from './delays.ts'
 import type { Delivery } from './delivery.ts'
-import type { Deduplicating } from './once.ts'
+import type { Deduplicating } from './message.ts'
 import { sleep } from './sleep.ts'
 import type { SqsClient, SqsMessage } from './sqs-client.ts'
 import { deadLetterAttributes } from './sqs-dead-letter.ts'

@@ -1,8 +1,6 @@
 /** One request on Express or on Fastify, where they differ. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HandlerAnswer, HttpResponse } from '@retryproof/http'
-import { onExpress } from './express.ts'
-import { type FastifyReply, type FastifyRequest, onFastify } from './fastify.ts'
 
 /** A request whose guards have let it pass, and which nobody has answered yet. */
 export interface Platform {
@@ -32,11 +30,6 @@ export interface NativeRequest {
   readonly body?: unknown
   /** The body as it was sent, where the application was created with `rawBody: true`. */
   readonly rawBody?: Uint8Array
-}
-
-export function platformOf(request: object, response: object): Platform {
-  if ('raw' in response) return onFastify(request as FastifyRequest, response as FastifyReply)
-  return onExpress(request as IncomingMessage, response as ServerResponse)
 }
 
 /** What would fail, or be written, after the end of a response. */

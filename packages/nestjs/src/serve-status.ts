@@ -6,7 +6,7 @@ import { Observable } from 'rxjs'
 import { injected } from './injected.ts'
 import { type IdempotencyModuleOptions, MODULE_OPTIONS_TOKEN } from './module.ts'
 import type { NestRequest } from './nest-request.ts'
-import { platformOf } from './platform.ts'
+import { platformOf } from './platform-of.ts'
 import { tellAnswered } from './tell-nest.ts'
 
 /**

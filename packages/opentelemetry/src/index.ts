@@ -1,4 +1,5 @@
-export { type Instrumented, type InstrumentOptions, instrument } from './instrument.ts'
+export { type InstrumentOptions, instrument } from './instrument.ts'
 export { instrumentStore, type StoreInstrumentOptions } from './instrument-store.ts'
 export { type EventLogger, logEvents } from './log-events.ts'
 export { attributes, metrics, spanAttributes } from './names.ts'
+export type { Instrumented } from './scope.ts'

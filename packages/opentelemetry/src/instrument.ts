@@ -1,13 +1,9 @@
 /** Metrics and spans of an instance, from its events. */
 import { type MeterProvider, metrics as metricsApi, type TracerProvider, trace } from '@opentelemetry/api'
-import type { Idempotency } from '@retryproof/core'
 import { operationLabels } from './operation-labels.ts'
 import { recordMetrics } from './record-metrics.ts'
 import { recordSpans } from './record-spans.ts'
-import { SCOPE } from './scope.ts'
-
-/** What is listened to: an instance of the core. */
-export type Instrumented = Pick<Idempotency, 'on'>
+import { type Instrumented, SCOPE } from './scope.ts'
 
 export interface InstrumentOptions {
   /** @default the global one */

@@ -1,6 +1,6 @@
 /** Events as log lines, for loggers that take fields first: pino, and what is like it. */
 import type { EventType } from '@retryproof/core'
-import type { Instrumented } from './instrument.ts'
+import type { Instrumented } from './scope.ts'
 
 /** The part of pino that is used. */
 export interface EventLogger {

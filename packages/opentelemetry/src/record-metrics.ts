@@ -1,9 +1,8 @@
 /** A counter for each kind of event, and how long attempts take. */
 import type { Attributes, Meter } from '@opentelemetry/api'
 import type { EventBase, EventType, IdempotencyEvents } from '@retryproof/core'
-import type { Instrumented } from './instrument.ts'
 import { attributes, metrics } from './names.ts'
-import { errorTypeOf } from './scope.ts'
+import { errorTypeOf, type Instrumented } from './scope.ts'
 
 /** From a quick answer to a handler that runs as long as it may, in seconds. */
 const ATTEMPT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900]

@@ -1,8 +1,8 @@
 /** A span for each attempt, inside the span of its call; what happens to a call without an attempt is told on that span. */
 import { type Attributes, type Span, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
 import type { AttemptEvent, EventBase } from '@retryproof/core'
-import type { Instrumented } from './instrument.ts'
 import { attributes, spanAttributes } from './names.ts'
+import type { Instrumented } from './scope.ts'
 
 /** Attempts whose end is never told (a transaction that was rolled back) are not remembered for ever. */
 const MAX_OPEN = 10_000

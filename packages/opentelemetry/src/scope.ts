@@ -1,4 +1,4 @@
-import { IdempotencyError } from '@retryproof/core'
+import { type Idempotency, IdempotencyError } from '@retryproof/core'
 
 /** The instrumentation scope of every metric and span. */
 export const SCOPE = '@retryproof/opentelemetry'
@@ -8,3 +8,6 @@ export function errorTypeOf(error: unknown): string {
   if (error instanceof IdempotencyError) return error.code
   return error instanceof Error ? error.name : '_OTHER'
 }
+
+/** What is listened to: an instance of the core. */
+export type Instrumented = Pick<Idempotency, 'on'>

@@ -1,0 +1,46 @@
+/** Converts replies of the script to record views. */
+import { type ListedRecord, type ListQuery, listed, type RecordView } from '@retryproof/core'
+import type { Field } from './scripts.ts'
+
+export const text = (field: Field | undefined): string => String(field ?? '')
+
+export const number = (field: Field | undefined): number => Number(text(field))
+
+/** A copy: the driver's Buffer is a part of everything that it read at once. */
+const bytes = (field: Field | undefined): Uint8Array | null =>
+  field instanceof Uint8Array ? new Uint8Array(field) : null
+
+export function toView(reply: Field[]): RecordView {
+  const [, state, token, fingerprint, attempt, interrupted, lease, retention, request, seq, data, result] = reply
+  const checkpoint = bytes(data)
+  return {
+    state: text(state) as RecordView['state'],
+    token: number(token),
+    fingerprint: text(fingerprint),
+    attempt: number(attempt),
+    interrupted: number(interrupted) === 1,
+    leaseRemainingMs: number(lease),
+    retentionRemainingMs: number(retention),
+    request: bytes(request),
+    checkpoint: checkpoint && { seq: number(seq), data: checkpoint },
+    result: bytes(result),
+  }
+}
+
+const unread = { owner: '', fingerprint: '', request: null, checkpoint: null, result: null }
+
+/** What a listing shows of a record; null where `query` does not ask for it, or it is gone. */
+export function toListed(key: string, reply: Field[], query: ListQuery): ListedRecord | null {
+  const [state, token, attempt, interrupted, lease, expires, now] = reply
+  if (state === undefined) return null
+  const record = {
+    ...unread,
+    state: text(state) as RecordView['state'],
+    token: number(token),
+    attempt: number(attempt),
+    interrupted: number(interrupted) === 1,
+    leaseUntil: number(lease),
+    expiresAt: number(expires),
+  }
+  return listed(key, record, query, number(now))
+}
