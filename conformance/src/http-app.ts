@@ -1,2 +1,2 @@
-export type { Answer, BindingApp, Body, Failure, PlainAnswer, Redirect, Route, RouteRequest } from './http/app.ts'
-export { type BindingAppOptions, bindingApp } from './http/binding-app.ts'
+export type { Answer, BindingApp, Body, Failure, PlainAnswer, Redirect, Route, RouteRequest } from './http/app/app.ts'
+export { type BindingAppOptions, bindingApp } from './http/app/binding-app.ts'

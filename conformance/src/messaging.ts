@@ -1,4 +1,3 @@
-export { openBench } from './messaging/bench.ts'
 export {
   type ConsumerBench,
   type ConsumerCheck,
@@ -14,4 +13,5 @@ export {
   type TestQueue,
 } from './messaging/check.ts'
 export { consumerChecks } from './messaging/checks.ts'
+export { openBench } from './messaging/consumer-harness.ts'
 export { describeConsumer } from './messaging/describe-consumer.ts'

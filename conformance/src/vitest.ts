@@ -1,8 +1,8 @@
 import { describe, test } from 'vitest'
-import { ruledOut } from './check.ts'
-import { checks } from './checks.ts'
-import type { AnyStore, StoreHarness } from './harness.ts'
-import { settings } from './settings.ts'
+import { ruledOut } from './store/check.ts'
+import { checks } from './store/checks.ts'
+import type { AnyStore, StoreHarness } from './store/harness.ts'
+import { settings } from './store/tools/settings.ts'
 
 /** Ten minutes: only a check that hangs needs longer. */
 const TIMEOUT_MS = 600_000
@@ -20,4 +20,4 @@ export function describeStore<Store extends AnyStore>(name: string, harness: Sto
   })
 }
 
-export type { OpenOptions, StoreHarness, StoreServer } from './harness.ts'
+export type { OpenOptions, StoreHarness, StoreServer } from './store/harness.ts'

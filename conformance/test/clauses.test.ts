@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { checks } from '../src/checks.ts'
+import { checks } from '../src/store/checks.ts'
 
 const clauses = Array.from({ length: 24 }, (_, index) => `C${index + 1}`)
 

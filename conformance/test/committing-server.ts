@@ -1,8 +1,8 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { StoreUnavailableError } from '@retryproof/core'
-import type { StoreHarness } from '../src/harness.ts'
-import type { Address } from '../src/proxy.ts'
+import type { StoreHarness } from '../src/store/harness.ts'
+import type { Address } from '../src/store/tools/proxy.ts'
 import { newDatabase, type Transaction, transactionalStore } from './transactional-store.ts'
 
 /** Commits what it is told to, and then says so; `lost` is what a client makes of an answer that does not come. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { checks } from '../src/checks.ts'
-import { settings } from '../src/settings.ts'
+import { checks } from '../src/store/checks.ts'
+import { settings } from '../src/store/tools/settings.ts'
 import { gallery } from './gallery/gallery.ts'
 
 /** What a check says about a store that it rejects. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { ruledOut } from '../src/check.ts'
-import { checks } from '../src/checks.ts'
-import { settings } from '../src/settings.ts'
+import { ruledOut } from '../src/store/check.ts'
+import { checks } from '../src/store/checks.ts'
+import { settings } from '../src/store/tools/settings.ts'
 import { gallery } from './gallery/gallery.ts'
 
 describe(`broken stores, each rejected by the check named for it (FC_SEED=${settings.seed})`, () => {

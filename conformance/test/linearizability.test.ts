@@ -1,9 +1,9 @@
 import type { Command, StoredRecord } from '@retryproof/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Reply } from '../src/command.ts'
 import { checkHistory, faulty, type HistoryEntry, recordHistory } from '../src/index.ts'
-import { readable } from '../src/readable.ts'
+import type { Reply } from '../src/store/model/command.ts'
+import { readable } from '../src/store/model/readable.ts'
 import { contract, referenceStore } from './reference-store.ts'
 
 const HOUR_MS = 3_600_000

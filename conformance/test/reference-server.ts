@@ -1,9 +1,9 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { type Command, type IdempotencyStore, type StoredRecord, StoreUnavailableError } from '@retryproof/core'
-import { type Reply, send } from '../src/command.ts'
-import type { OpenOptions } from '../src/harness.ts'
-import type { Address } from '../src/proxy.ts'
+import type { OpenOptions } from '../src/store/harness.ts'
+import { type Reply, send } from '../src/store/model/command.ts'
+import type { Address } from '../src/store/tools/proxy.ts'
 import { referenceStore } from './reference-store.ts'
 
 /** A reference store behind TCP: one JSON text for each request and each reply, so that connections can be cut. */

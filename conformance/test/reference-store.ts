@@ -10,7 +10,7 @@ import {
   type StoreCapabilities,
   type StoredRecord,
 } from '@retryproof/core'
-import type { Reply } from '../src/command.ts'
+import type { Reply } from '../src/store/model/command.ts'
 
 /** What a command does to a record, and answers. */
 export type Decide = (

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { checks } from '../src/checks.ts'
+import { checks } from '../src/store/checks.ts'
 
 test('the checks run under node:test', { timeout: 60_000 }, async () => {
   const fixture = fileURLToPath(new URL('fixtures/node-test.ts', import.meta.url))

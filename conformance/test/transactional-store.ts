@@ -7,8 +7,8 @@ import {
   type StoredRecord,
   TransactionConflictError,
 } from '@retryproof/core'
-import type { Reply } from '../src/command.ts'
-import type { OpenOptions } from '../src/harness.ts'
+import type { OpenOptions } from '../src/store/harness.ts'
+import type { Reply } from '../src/store/model/command.ts'
 import { contract, referenceStore } from './reference-store.ts'
 
 /** Records that transactions lock: who holds a record has a promise that resolves at its end. */

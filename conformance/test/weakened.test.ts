@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest'
 import { service } from '../../scripts/services.mjs'
-import type { AnyHarness } from '../src/harness.ts'
+import type { AnyHarness } from '../src/store/harness.ts'
 import { weakenedMongodb } from './weakened/mongodb.ts'
 import { weakenedMysql } from './weakened/mysql.ts'
 import { weakenedPostgres } from './weakened/postgres.ts'
@@ -8,8 +8,8 @@ import { weakenedRedis } from './weakened/redis.ts'
 
 // on a busy machine the calls of a race may well come one after the other, so that a few rounds see nothing
 process.env.FC_ROUNDS ??= '60'
-const { checks } = await import('../src/checks.ts')
-const { settings } = await import('../src/settings.ts')
+const { checks } = await import('../src/store/checks.ts')
+const { settings } = await import('../src/store/tools/settings.ts')
 
 /** One of our statements with one thing changed, and the check that must find it. */
 interface Weakened {

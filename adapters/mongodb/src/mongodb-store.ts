@@ -10,11 +10,11 @@ import {
   TransactionConflictError,
   toMs,
 } from '@retryproof/core'
-import { type Seen, toSeen, variablesOf } from './document.ts'
 import type { MongoCollection, MongoSession } from './driver.ts'
 import { codeOf, explain, isRolledBack } from './errors.ts'
-import { begin, fields, listable, purgeable, touch, transition } from './pipelines.ts'
+import { type Seen, toSeen, variablesOf } from './record.ts'
 import { READABLE, requireCollection } from './schema.ts'
+import { begin, fields, listable, purgeable, touch, transition } from './statements.ts'
 
 export interface MongodbStoreOptions<Session> {
   /** Where the records are; make it with `migrate`. Its client stays the caller's. */

@@ -221,7 +221,7 @@ for (const { title, url } of await services('mongodb')) {
     })
 
     test('purge and list find their documents by an index', async () => {
-      const { purgeable, listable } = await import('../src/pipelines.ts')
+      const { purgeable, listable } = await import('../src/statements.ts')
       const stage = async (filter: object, variables: object) => {
         const plan = await collection.find(filter, { let: variables }).explain('queryPlanner')
         return JSON.stringify(plan)

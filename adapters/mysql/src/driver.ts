@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
 import { explain, explainInTransaction, isConflict } from './errors.ts'
-import { type Sql, sql } from './sql.ts'
+import { type Sql, sql } from './statements.ts'
 
 /** A connection of mysql2/promise, or a transaction of a wrapper that takes the same. */
 export interface MysqlConnection {

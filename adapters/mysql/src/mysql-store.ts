@@ -26,7 +26,7 @@ import {
 } from './driver.ts'
 import { requireShort, toRecord } from './record.ts'
 import { tableName, verify } from './schema.ts'
-import { APPLIED, type Sql, statements } from './sql.ts'
+import { APPLIED, type Sql, statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
 
 export interface MysqlStoreOptions<Connection extends MysqlPoolConnection> {

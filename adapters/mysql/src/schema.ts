@@ -1,7 +1,7 @@
 /** The table: its definition, its creation, and the check that server and table are what the statements expect. */
 import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
 import { connect, type MysqlPool, ownSession, promised, type Row, type Session, type WithPromise } from './driver.ts'
-import { type Sql, sql } from './sql.ts'
+import { type Sql, sql } from './statements.ts'
 
 export interface SchemaOptions {
   /** The table, perhaps with its database: `idempotency.records`. @default 'retryproof' */

@@ -1,7 +1,7 @@
 /** A transaction on a connection of the pool, whose end is known, or said to be unknown. */
 import { type MysqlPoolConnection, sendInTransaction } from './driver.ts'
 import { explainInTransaction } from './errors.ts'
-import { type Sql, sql } from './sql.ts'
+import { type Sql, sql } from './statements.ts'
 
 /** In milliseconds: for the answer to a statement of the transaction itself, and for the locks that others hold. */
 export interface Patience {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type mysql from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { mysqlStore } from '../src/index.ts'
-import { HELD } from '../src/sql.ts'
+import { HELD } from '../src/statements.ts'
 import { claim, completed, connect, onEachServer, poolThat, rowsOf, storeAt, waitingFor } from './fixtures.ts'
 
 const MINUTE_MS = 60_000

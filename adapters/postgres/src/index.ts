@@ -1,4 +1,4 @@
-export type { Database, Embedded, Pool, PoolClient, Queryable } from './drivers.ts'
+export type { Database, Embedded, Pool, PoolClient, Queryable } from './driver.ts'
 export {
   type PostgresRecordStore,
   type PostgresStore,

@@ -25,11 +25,11 @@ import {
   type Queryable,
   requireTransaction,
   type Statement,
-} from './drivers.ts'
+} from './driver.ts'
 import { explain, isConflict, isStale } from './errors.ts'
 import { type Reply, toLiveView, toView } from './record.ts'
 import { tableNames } from './schema.ts'
-import { statements } from './sql.ts'
+import { statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
 import { createWatch } from './watch.ts'
 

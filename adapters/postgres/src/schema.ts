@@ -1,6 +1,6 @@
 /** The table: what it is called, how it is made, and whether the one that is there is ours. */
 import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
-import { ask, type Database, isEmbedded } from './drivers.ts'
+import { ask, type Database, isEmbedded } from './driver.ts'
 import { explain } from './errors.ts'
 
 export interface SchemaOptions {

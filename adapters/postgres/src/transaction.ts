@@ -1,6 +1,6 @@
 /** A transaction whose end is known, or said to be unknown. */
 import { StoreUnavailableError, TransactionConflictError } from '@retryproof/core'
-import { type Embedded, isEmbedded, type Pool, type PoolClient, type Queryable } from './drivers.ts'
+import { type Embedded, isEmbedded, type Pool, type PoolClient, type Queryable } from './driver.ts'
 import { explain, isOfTheCaller, raceIn } from './errors.ts'
 
 type Work<Tx, T> = (tx: Tx) => T | Promise<T>

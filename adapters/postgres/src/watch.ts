@@ -1,7 +1,7 @@
 /** One connection that listens, for as long as somebody in this process waits for a record. */
-import type { Pool, PoolClient } from './drivers.ts'
+import type { Pool, PoolClient } from './driver.ts'
 import { explain } from './errors.ts'
-import { CHANNEL } from './sql.ts'
+import { CHANNEL } from './statements.ts'
 
 type Watch = (key: string, onChange: () => void, signal: AbortSignal) => Promise<void>
 

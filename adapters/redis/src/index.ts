@@ -1,3 +1,3 @@
-export type { RedisClient, Subscriber } from './client.ts'
+export type { RedisClient, Subscriber } from './driver.ts'
 export { type Durability, type RedisStore, type RedisStoreOptions, redisStore } from './redis-store.ts'
-export { script } from './scripts.ts'
+export { script } from './statements.ts'

@@ -1,6 +1,6 @@
 /** Converts replies of the script to record views. */
 import { type ListedRecord, type ListQuery, listed, type RecordView } from '@retryproof/core'
-import type { Field } from './scripts.ts'
+import type { Field } from './statements.ts'
 
 export const text = (field: Field | undefined): string => String(field ?? '')
 

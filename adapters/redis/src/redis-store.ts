@@ -8,10 +8,10 @@ import {
   type StoreCapabilities,
   StoreUnavailableError,
 } from '@retryproof/core'
-import { mayResend, type RedisClient, requireKeeper, requireUsable, untilClosed } from './client.ts'
+import { mayResend, type RedisClient, requireKeeper, requireUsable, untilClosed } from './driver.ts'
 import { toStoreError } from './errors.ts'
 import { number, text, toListed, toView } from './record.ts'
-import { type Argument, callArguments, changeArguments, claimArguments, type Field, script, sha } from './scripts.ts'
+import { type Argument, callArguments, changeArguments, claimArguments, type Field, script, sha } from './statements.ts'
 import { createWatch } from './watch.ts'
 
 export interface RedisStoreOptions {

@@ -1,4 +1,4 @@
-import type { RedisClient, Subscriber } from './client.ts'
+import type { RedisClient, Subscriber } from './driver.ts'
 
 /** One connection for all who watch, open as long as there is anybody. After it was lost, everybody is told. */
 export function createWatch(client: RedisClient) {

@@ -16,7 +16,7 @@ import {
 import { exclusively, isInTransaction, type SqliteDatabase, whenFree } from './driver.ts'
 import { type Row, toRecord } from './record.ts'
 import { isFile, quoted } from './schema.ts'
-import { prepareStatements, readRecord, type Statements, writeRecord } from './sql.ts'
+import { prepareStatements, readRecord, type Statements, writeRecord } from './statements.ts'
 
 export interface SqliteStoreOptions<Database extends SqliteDatabase> {
   /** An open connection of better-sqlite3, node:sqlite or bun:sqlite. It stays yours: close it after the last call. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
 import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import { within } from '../patience.ts'
+import { within } from '../store/tools/within.ts'
 
 /** Ample for any answer, on any machine. */
 const PATIENCE_MS = 40_000

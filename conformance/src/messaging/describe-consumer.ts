@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest'
-import { openBench } from './bench.ts'
 import { type ConsumerHarness, consumerRuledOut } from './check.ts'
 import { consumerChecks } from './checks.ts'
+import { openBench } from './consumer-harness.ts'
 
 /** Only a check that hangs needs longer. */
 const TIMEOUT_MS = 120_000

@@ -1,6 +1,6 @@
 import type { BeginReply, Change, Claim, IdempotencyStore, StoredRecord } from '@retryproof/core'
-import type { Reply } from '../../src/command.ts'
-import type { OpenOptions, StoreHarness } from '../../src/harness.ts'
+import type { OpenOptions, StoreHarness } from '../../src/store/harness.ts'
+import type { Reply } from '../../src/store/model/command.ts'
 import { contract, type Decide, type ReferenceOptions, referenceStore } from '../reference-store.ts'
 
 /** A store with one thing wrong, and the check that must find it. */

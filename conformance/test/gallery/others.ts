@@ -1,5 +1,5 @@
 import { isPurgeable, type StoredRecord, StoreUnavailableError } from '@retryproof/core'
-import type { StoreHarness } from '../../src/harness.ts'
+import type { StoreHarness } from '../../src/store/harness.ts'
 import { type ReferenceOptions, referenceStore } from '../reference-store.ts'
 import { type BrokenStore, opens, wraps } from './broken.ts'
 

@@ -1,5 +1,5 @@
 import type { Command, StoredRecord } from '@retryproof/core'
-import { send } from '../../src/command.ts'
+import { send } from '../../src/store/model/command.ts'
 import { contract, type Decide, referenceStore } from '../reference-store.ts'
 import { acquired, type BrokenStore, decides, goesOn, isLive, opens, outcome, wraps } from './broken.ts'
 

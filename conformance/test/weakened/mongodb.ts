@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { migrate, mongodbStore } from '@retryproof/mongodb'
 import { type ClientSession, type Collection, MongoClient } from 'mongodb'
-import type { StoreHarness } from '../../src/harness.ts'
+import type { StoreHarness } from '../../src/store/harness.ts'
 
 /** Stores on a collection of their own whose pipelines are changed, as JSON, on their way to the server. */
 export function weakenedMongodb(url: string, weaken: (pipeline: string) => string): StoreHarness<ClientSession> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { migrate, mysqlStore } from '@retryproof/mysql'
 import mysql from 'mysql2/promise'
-import type { StoreHarness } from '../../src/harness.ts'
+import type { StoreHarness } from '../../src/store/harness.ts'
 
 /** Stores on a table of their own whose statements are changed on their way to the server. */
 export function weakenedMysql(url: string, weaken: (sql: string) => string): StoreHarness<mysql.PoolConnection> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { migrate, postgresStore } from '@retryproof/postgres'
 import pg from 'pg'
-import type { OpenOptions, StoreHarness } from '../../src/harness.ts'
+import type { OpenOptions, StoreHarness } from '../../src/store/harness.ts'
 
 /** Stores on a table of their own whose statements are changed on their way to the server. */
 export function weakenedPostgres(

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { redisStore } from '@retryproof/redis'
 import { Redis } from 'ioredis'
-import type { StoreHarness } from '../../src/harness.ts'
+import type { StoreHarness } from '../../src/store/harness.ts'
 
 /** What replies in bytes: ioredis has it, and its types do not. */
 interface Binary {

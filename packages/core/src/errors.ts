@@ -2,8 +2,8 @@
  * Everything that can go wrong, one class for each outcome that a caller handles differently.
  * Match on `code`: it survives bundling and two copies of the package. docs/errors.md has a heading for each.
  */
-import { describeState } from './describe-state.ts'
-import type { RecordView } from './store.ts'
+import { describeState } from './engine/call/describe-state.ts'
+import type { RecordView } from './store/store.ts'
 
 export type IdempotencyErrorCode =
   | 'INVALID_CALL'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonicalize } from '../src/canonical-json.ts'
 import { InvalidCallError } from '../src/errors.ts'
+import { canonicalize } from '../src/keys/canonical-json.ts'
 
 const utf8 = new TextEncoder()
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decodeRecord, encodeRecord } from '../src/cas-record.ts'
-import { type CasStorage, createCasStore } from '../src/cas-store.ts'
 import { StoreMisconfiguredError, StoreUnavailableError } from '../src/errors.ts'
-import type { StoredRecord } from '../src/reduce.ts'
-import type { Claim, ListQuery } from '../src/store.ts'
+import { decodeRecord, encodeRecord } from '../src/store/cas-record.ts'
+import { type CasStorage, createCasStore } from '../src/store/cas-store.ts'
+import type { StoredRecord } from '../src/store/reduce.ts'
+import type { Claim, ListQuery } from '../src/store/store.ts'
 import { casMap } from './cas-map.ts'
 
 const claim = (owner: string, more: Partial<Claim> = {}): Claim => ({

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Codec, CodecContext, Serializer } from '../src/api-serialization.ts'
-import { createPipeline } from '../src/codec.ts'
+import type { Codec, CodecContext, Serializer } from '../src/api/serialization.ts'
+import { createPipeline } from '../src/encoding/envelope.ts'
+import { json } from '../src/encoding/json.ts'
 import { UndecodableError } from '../src/errors.ts'
-import { json } from '../src/json.ts'
 
 const where = { key: 'n.charge.0f', fingerprint: 'fp' }
 const bytesOf = (text: string) => new TextEncoder().encode(text)

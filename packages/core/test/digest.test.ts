@@ -1,8 +1,8 @@
 import { createHash, createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { createDigest } from '../src/digest.ts'
 import { InvalidOptionError } from '../src/errors.ts'
+import { createDigest } from '../src/keys/digest.ts'
 
 const secret = 'a secret of more than 16 bytes'
 const anyParts = fc.array(fc.oneof(fc.string({ unit: 'grapheme' }), fc.uint8Array()))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Duration, MAX_DURATION_MS, retention, toMs } from '../src/durations.ts'
+import { type Duration, MAX_DURATION_MS, retention, toMs } from '../src/base/durations.ts'
 import { InvalidOptionError } from '../src/errors.ts'
 
 const unitsInMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Emitter } from '../src/emitter.ts'
+import { Emitter } from '../src/engine/mechanisms/emitter.ts'
 
 const event = { namespace: 'n', operation: 'o', key: 'k' }
 const warned = vi.spyOn(process, 'emitWarning')

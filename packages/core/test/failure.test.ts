@@ -1,8 +1,8 @@
 /** A handler that throws: released or stored, as the policy says; its error always reaches the caller. */
 import { describe, expect, test, vi } from 'vitest'
-import type { FailureDecision } from '../src/api-policies.ts'
+import type { FailureDecision } from '../src/api/policies.ts'
+import { errorType } from '../src/encoding/failure.ts'
 import { ReplayedFailureError } from '../src/errors.ts'
-import { errorType } from '../src/failures.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
 class CardDeclined extends Error {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { errorType, fromStoredFailure, toStoredFailure } from '../src/encoding/failure.ts'
 import { ReplayedFailureError } from '../src/errors.ts'
-import { errorType, fromStoredFailure, toStoredFailure } from '../src/failures.ts'
 
 class CardDeclined extends Error {
   override readonly name = 'CardDeclined'

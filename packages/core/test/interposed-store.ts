@@ -1,6 +1,6 @@
 /** A store between the engine and another store, so that a test sees each call and decides what becomes of it. */
 import { StoreUnavailableError } from '../src/errors.ts'
-import type { Change, Claim, IdempotencyStore } from '../src/store.ts'
+import type { Change, Claim, IdempotencyStore } from '../src/store/store.ts'
 
 /** One call of the store; `name` is that of the change where it is a transition. */
 export interface SeenCall {

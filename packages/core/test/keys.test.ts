@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { derivedKeys } from '../src/derived-keys.ts'
-import { createDigest } from '../src/digest.ts'
+import { type Reference, unscoped } from '../src/api/call.ts'
 import { InvalidCallError, InvalidOptionError } from '../src/errors.ts'
-import { fingerprintOf } from '../src/fingerprint.ts'
-import { storageKey } from '../src/keys.ts'
-import { type Reference, unscoped } from '../src/types.ts'
+import { derivedKeys } from '../src/keys/derived-keys.ts'
+import { createDigest } from '../src/keys/digest.ts'
+import { fingerprintOf } from '../src/keys/fingerprint.ts'
+import { storageKey } from '../src/keys/storage-key.ts'
 
 const digest = createDigest(undefined)
 const keyed = createDigest('a secret of more than 16 bytes')

@@ -1,8 +1,8 @@
 /** A holder that finds itself lost never overrides: it gives the winner's result where there is one. */
 import { describe, expect, test, vi } from 'vitest'
+import type { Call } from '../src/api/call.ts'
+import { handBack, unreplayable } from '../src/api/handler-results.ts'
 import { LeaseLostError } from '../src/errors.ts'
-import { handBack, unreplayable } from '../src/outcome.ts'
-import type { Call } from '../src/types.ts'
 import { charge, type Held, hold, onVirtualTime, type Testbed, twoProcesses } from './testbed.ts'
 
 const { advance } = onVirtualTime()

@@ -1,9 +1,9 @@
 /** What stands around `run`: operations and their policies, wrapped functions, looking at a record. */
 import { describe, expect, test, vi } from 'vitest'
-import type { Serializer } from '../src/api-serialization.ts'
+import { handBack, unreplayable } from '../src/api/handler-results.ts'
+import type { Serializer } from '../src/api/serialization.ts'
+import { json } from '../src/encoding/json.ts'
 import { InvalidOptionError } from '../src/errors.ts'
-import { json } from '../src/json.ts'
-import { handBack, unreplayable } from '../src/outcome.ts'
 import { charge, hold, onVirtualTime, testbed } from './testbed.ts'
 
 const { advance } = onVirtualTime()

@@ -1,11 +1,11 @@
 /** Every option is checked where it is given, and refused by its name. */
 import { memoryStore } from '@retryproof/memory'
 import { describe, expect, test, vi } from 'vitest'
-import type { IdempotencyOptions } from '../src/api-idempotency.ts'
-import type { Policies } from '../src/api-policies.ts'
+import type { IdempotencyOptions } from '../src/api/idempotency.ts'
+import type { Policies } from '../src/api/policies.ts'
+import { errorType } from '../src/encoding/failure.ts'
+import { createIdempotency } from '../src/engine/create-idempotency.ts'
 import { InvalidOptionError } from '../src/errors.ts'
-import { errorType } from '../src/failures.ts'
-import { createIdempotency } from '../src/idempotency.ts'
 import { charge, testbed } from './testbed.ts'
 
 const store = memoryStore()

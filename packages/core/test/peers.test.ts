@@ -4,10 +4,10 @@
  */
 import { memoryStore } from '@retryproof/memory'
 import { expect, test, vi } from 'vitest'
-import type { Serializer } from '../src/api-serialization.ts'
+import { unreplayable } from '../src/api/handler-results.ts'
+import type { Serializer } from '../src/api/serialization.ts'
+import { createIdempotency } from '../src/engine/create-idempotency.ts'
 import { InProgressError, LeaseLostError, MismatchError, StoreUnavailableError } from '../src/errors.ts'
-import { createIdempotency } from '../src/idempotency.ts'
-import { unreplayable } from '../src/outcome.ts'
 import { interposed } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 

@@ -1,8 +1,8 @@
 /** What a call comes to: an attempt, a replay, a conflict or a mismatch; and what that costs. */
 import { describe, expect, test, vi } from 'vitest'
+import { unscoped } from '../src/api/call.ts'
+import { createIdempotency } from '../src/engine/create-idempotency.ts'
 import { InProgressError, InvalidCallError, InvalidOptionError, MismatchError } from '../src/errors.ts'
-import { createIdempotency } from '../src/idempotency.ts'
-import { unscoped } from '../src/types.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
 const { advance } = onVirtualTime()

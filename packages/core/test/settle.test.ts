@@ -1,8 +1,8 @@
 /** Recording what a handler returned: values, hand-backs, what cannot be kept, and a store that fails meanwhile. */
 import { describe, expect, test, vi } from 'vitest'
-import type { Codec } from '../src/api-serialization.ts'
+import { handBack, unreplayable } from '../src/api/handler-results.ts'
+import type { Codec } from '../src/api/serialization.ts'
 import { NotReplayableError, StoreMisconfiguredError } from '../src/errors.ts'
-import { handBack, unreplayable } from '../src/outcome.ts'
 import type { Fate } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 

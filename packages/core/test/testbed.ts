@@ -1,13 +1,13 @@
 /** An instance of the engine on a memory store, with everything that happens written down. */
 import { memoryStore } from '@retryproof/memory'
 import { afterEach, beforeEach, vi } from 'vitest'
-import type { Idempotency, IdempotencyOptions } from '../src/api-idempotency.ts'
-import type { Policies } from '../src/api-policies.ts'
-import type { Attempt } from '../src/attempt.ts'
-import type { EventType, IdempotencyEvents } from '../src/events.ts'
-import { createIdempotency } from '../src/idempotency.ts'
-import type { IdempotencyStore } from '../src/store.ts'
-import type { Call, Outcome } from '../src/types.ts'
+import type { Attempt } from '../src/api/attempt.ts'
+import type { Call, Outcome } from '../src/api/call.ts'
+import type { EventType, IdempotencyEvents } from '../src/api/events.ts'
+import type { Idempotency, IdempotencyOptions } from '../src/api/idempotency.ts'
+import type { Policies } from '../src/api/policies.ts'
+import { createIdempotency } from '../src/engine/create-idempotency.ts'
+import type { IdempotencyStore } from '../src/store/store.ts'
 import { gate, type InterposedStore, interposed } from './interposed-store.ts'
 
 export const charge: Call = { operation: 'charge', scope: 'user_42', key: 'k1', payload: { amount: 100 } }

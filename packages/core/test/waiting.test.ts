@@ -1,10 +1,10 @@
 /** `onInProgress: { wait }`: waiting for another attempt, bounded, and without harming it. */
 import { memoryStore } from '@retryproof/memory'
 import { describe, expect, test, vi } from 'vitest'
-import type { Policies } from '../src/api-policies.ts'
+import { handBack } from '../src/api/handler-results.ts'
+import type { Policies } from '../src/api/policies.ts'
 import { InProgressError } from '../src/errors.ts'
-import { handBack } from '../src/outcome.ts'
-import type { IdempotencyStore } from '../src/store.ts'
+import type { IdempotencyStore } from '../src/store/store.ts'
 import { gate } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 

@@ -1,4 +1,4 @@
-export { headerFields } from './exchange.ts'
+export { headerFields } from './protocol/exchange.ts'
 export {
   attemptOf,
   type FetchHandler,
@@ -6,6 +6,12 @@ export {
   type FetchTransactionHandler,
   idempotent,
   serveStatus,
-} from './fetch-handler.ts'
-export { readUpTo } from './fetch-request.ts'
-export { type HeldResponse, type Holding, holdResponse, toldResponse, toResponse } from './fetch-response.ts'
+} from './server/fetch/handler.ts'
+export {
+  type HeldResponse,
+  type Holding,
+  holdResponse,
+  toldResponse,
+  toResponse,
+} from './server/fetch/held-response.ts'
+export { readUpTo } from './server/fetch/request-body.ts'

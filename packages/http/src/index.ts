@@ -1,15 +1,16 @@
-export { describeIdempotency, type IdempotencyDescription } from './describe.ts'
-export type { Exchange, HandlerAnswer, HeaderField, HttpResponse, RequestBody } from './exchange.ts'
-export { changedFields, headerValues } from './exchange.ts'
-export type { DescribedOptions } from './facts.ts'
-export type { FingerprintOptions } from './fingerprint.ts'
-export { attemptFor, createGuard, type Decision, type Guard } from './guard.ts'
-export { type BodyLimits, type HeldBody, holdBody, type PassingBody } from './held-body.ts'
-export type { KeptRequest } from './kept-request.ts'
-export type { KeySyntax } from './key-header.ts'
-export type { HandlerAttempt, HandlerCalls, Notice, Notifier, StatusResource } from './notifier.ts'
-export type { Guarding, HttpOptions, RequestKey } from './options.ts'
-export type { AnswerHead, RecordPolicy } from './outcome-policy.ts'
+export { type BodyLimits, type HeldBody, holdBody, type PassingBody } from './guard/answer/held-body.ts'
+export type { AnswerHead, RecordPolicy } from './guard/answer/record-policy.ts'
+export { recordable } from './guard/answer/recordable.ts'
+export { responseSerializer } from './guard/answer/stored-response.ts'
+export { attemptFor, createGuard, type Decision, type Guard } from './guard/guard.ts'
+export type { Guarding, HttpOptions, RequestKey } from './guard/options.ts'
+export type { HandlerAttempt, HandlerCalls, Notice, Notifier, StatusResource } from './guard/ports.ts'
+export { type RecoverRequestsOptions, recoverRequests } from './guard/recover-requests.ts'
+export type { FingerprintOptions } from './guard/request/fingerprint.ts'
+export type { KeptRequest } from './guard/request/kept-request.ts'
+export type { Exchange, HandlerAnswer, HeaderField, HttpResponse, RequestBody } from './protocol/exchange.ts'
+export { changedFields, headerValues } from './protocol/exchange.ts'
+export type { KeySyntax } from './protocol/key-header.ts'
 export {
   type ConditionalRequest,
   type CurrentVersion,
@@ -18,8 +19,7 @@ export {
   type PreconditionOptions,
   precondition,
   preconditionFailed,
-} from './precondition.ts'
-export { recordable } from './recordable.ts'
-export { type RecoverRequestsOptions, recoverRequests } from './recover-requests.ts'
-export { type StatusResourceOptions, statusResource } from './status-resource.ts'
-export { responseSerializer } from './stored-response.ts'
+} from './protocol/precondition.ts'
+export { describeIdempotency, type IdempotencyDescription } from './resources/describe/describe.ts'
+export type { DescribedOptions } from './resources/describe/facts.ts'
+export { type StatusResourceOptions, statusResource } from './resources/status-resource.ts'

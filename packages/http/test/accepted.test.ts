@@ -3,7 +3,7 @@ import { memoryStore } from '@retryproof/memory'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type HttpOptions, type Notice, type Notifier, type StatusResource, statusResource } from '../src/index.ts'
-import { createSeal } from '../src/seal.ts'
+import { createSeal } from '../src/resources/sealed-id.ts'
 import { deferred } from './deferred.ts'
 import { type Asked, newIdempotency, read, setUp, text } from './set-up.ts'
 

@@ -2,7 +2,7 @@ import { validate } from '@readme/openapi-parser'
 import { unscoped } from '@retryproof/core'
 import { describe, expect, it } from 'vitest'
 import { type DescribedOptions, describeIdempotency, type Notifier, type StatusResource } from '../src/index.ts'
-import { problems } from '../src/problems.ts'
+import { problems } from '../src/protocol/problems.ts'
 
 const base: DescribedOptions<object> = { scope: unscoped, retention: '24h' }
 

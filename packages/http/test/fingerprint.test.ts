@@ -1,10 +1,10 @@
 import { InvalidOptionError } from '@retryproof/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Exchange } from '../src/exchange.ts'
-import { describeRequest, type FingerprintOptions, requireCountable } from '../src/fingerprint.ts'
-import { readBody } from '../src/read-body.ts'
-import { Refusal } from '../src/refusal.ts'
+import { describeRequest, type FingerprintOptions, requireCountable } from '../src/guard/request/fingerprint.ts'
+import { readBody } from '../src/guard/request/read-body.ts'
+import type { Exchange } from '../src/protocol/exchange.ts'
+import { Refusal } from '../src/protocol/refusal.ts'
 
 const isExact = (value: unknown): boolean =>
   typeof value === 'number'

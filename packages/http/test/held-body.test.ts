@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BodyLimits, holdBody } from '../src/held-body.ts'
+import { type BodyLimits, holdBody } from '../src/guard/answer/held-body.ts'
 import { deferred } from './deferred.ts'
 
 const limits: BodyLimits = { maxResponseBytes: 10, stream: false, whole: false }

@@ -2,8 +2,8 @@ import { InvalidCallError } from '@retryproof/core'
 import fc from 'fast-check'
 import { serializeItem } from 'structured-headers'
 import { describe, expect, it } from 'vitest'
-import type { HeaderField } from '../src/exchange.ts'
-import { keyFromHeaders } from '../src/key-header.ts'
+import type { HeaderField } from '../src/protocol/exchange.ts'
+import { keyFromHeaders } from '../src/protocol/key-header.ts'
 
 const sent = (...values: string[]): HeaderField[] => values.map((value) => ['Idempotency-Key', value])
 

@@ -1,8 +1,8 @@
 import { InvalidOptionError } from '@retryproof/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseHttpDate, parseTags } from '../src/entity-tags.ts'
 import { type CurrentVersion, PreconditionError, precondition, preconditionFailed } from '../src/index.ts'
+import { parseHttpDate, parseTags } from '../src/protocol/entity-tags.ts'
 
 type Headers = Record<string, string>
 

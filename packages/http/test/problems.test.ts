@@ -16,10 +16,10 @@ import {
   UndecodableError,
 } from '@retryproof/core'
 import { describe, expect, it } from 'vitest'
-import { headerValues } from '../src/exchange.ts'
-import { advice } from '../src/problem-advice.ts'
-import { type ProblemType, problemFor, problems } from '../src/problems.ts'
-import { Refusal } from '../src/refusal.ts'
+import { headerValues } from '../src/protocol/exchange.ts'
+import { type ProblemType, problemFor, problems } from '../src/protocol/problems.ts'
+import { Refusal } from '../src/protocol/refusal.ts'
+import { advice } from '../src/resources/describe/problem-advice.ts'
 
 const options = { docs: 'https://api.example.com/docs/idempotency', maxRetryAfterMs: 2000 }
 

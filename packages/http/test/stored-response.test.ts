@@ -1,8 +1,8 @@
 import { UndecodableError } from '@retryproof/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { HeaderField, HttpResponse } from '../src/exchange.ts'
-import { replayOf, responseSerializer, storable } from '../src/stored-response.ts'
+import { replayOf, responseSerializer, storable } from '../src/guard/answer/stored-response.ts'
+import type { HeaderField, HttpResponse } from '../src/protocol/exchange.ts'
 
 const { serialize, deserialize } = responseSerializer
 const record = (head: unknown, body = '') => new TextEncoder().encode(`${JSON.stringify(head)}\n${body}`)

@@ -2,7 +2,7 @@
 import { createIdempotency, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { expect, it } from 'vitest'
-import { responseSerializer } from '../src/stored-response.ts'
+import { responseSerializer } from '../src/guard/answer/stored-response.ts'
 
 it('is completed, and a replay can tell its status and where the result is', async () => {
   const store = memoryStore()

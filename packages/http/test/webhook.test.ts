@@ -3,8 +3,8 @@ import { text } from 'node:stream/consumers'
 import { InvalidOptionError } from '@retryproof/core'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type WebhookOptions, webhook } from '../src/webhook.ts'
-import { AddressRefusedError, post } from '../src/webhook-post.ts'
+import { AddressRefusedError, post } from '../src/resources/public-post.ts'
+import { type WebhookOptions, webhook } from '../src/resources/webhook.ts'
 import { listening } from './client.ts'
 
 const secret = `whsec_${Buffer.from('a secret of its own, long enough').toString('base64')}`

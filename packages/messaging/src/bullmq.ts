@@ -1,12 +1,12 @@
 /** BullMQ: a worker whose jobs are delayed, and not failed, when they have to come back. */
 import { InvalidOptionError } from '@retryproof/core'
-import { createConsumer } from './consumer.ts'
-import type { ConsumerOptions, Consuming, MessageHandler } from './consumer-options.ts'
-import { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './dead-letter-headers.ts'
-import { deliveriesNeeded, requireDeliveries } from './delays.ts'
-import type { Delivery } from './delivery.ts'
-import type { Deduplicating } from './message.ts'
-import type { DeadLetter } from './verdict.ts'
+import { createConsumer } from './consumer/consumer.ts'
+import type { ConsumerOptions, Consuming, MessageHandler } from './consumer/consumer-options.ts'
+import { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
+import type { Delivery } from './consumer/delivery.ts'
+import type { Deduplicating } from './once/message.ts'
+import { deliveriesNeeded, requireDeliveries } from './once/redelivery-delay.ts'
+import type { DeadLetter } from './once/verdict.ts'
 
 /** A job, as a worker of BullMQ gives it. */
 export interface BullJob {

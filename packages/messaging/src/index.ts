@@ -1,11 +1,17 @@
-export { type Consumer, createConsumer } from './consumer.ts'
-export type { ConsumerOptions, Consuming, Drained, MessageContext, MessageHandler } from './consumer-options.ts'
-export { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './dead-letter-headers.ts'
-export { deliveriesNeeded, type RedeliveryDelay, requireDeliveries } from './delays.ts'
-export type { Delivery } from './delivery.ts'
-export type { Deduplicating, IncomingMessage, MessageAttempt, MessageTx, MessageWork } from './message.ts'
-export { createOnce, type Once, once } from './once.ts'
-export type { OnceOptions } from './once-options.ts'
+export { type Consumer, createConsumer } from './consumer/consumer.ts'
+export type {
+  ConsumerOptions,
+  Consuming,
+  Drained,
+  MessageContext,
+  MessageHandler,
+} from './consumer/consumer-options.ts'
+export { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
+export type { Delivery } from './consumer/delivery.ts'
+export type { Deduplicating, IncomingMessage, MessageAttempt, MessageTx, MessageWork } from './once/message.ts'
+export { createOnce, type Once, once } from './once/once.ts'
+export type { OnceOptions } from './once/once-options.ts'
+export { deliveriesNeeded, type RedeliveryDelay, requireDeliveries } from './once/redelivery-delay.ts'
 export type {
   DeadLetter,
   DeadLettered,
@@ -14,4 +20,4 @@ export type {
   Handled,
   Redeliver,
   Verdict,
-} from './verdict.ts'
+} from './once/verdict.ts'

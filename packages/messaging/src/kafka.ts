@@ -1,9 +1,9 @@
 /** Kafka: the order of a partition is kept, and its offset committed after its messages are settled. */
 import { InvalidOptionError } from '@retryproof/core'
-import { type Consumer, createConsumer } from './consumer.ts'
-import type { ConsumerOptions, Consuming, MessageHandler } from './consumer-options.ts'
-import { REASON_HEADER } from './dead-letter-headers.ts'
-import type { Delivery } from './delivery.ts'
+import { type Consumer, createConsumer } from './consumer/consumer.ts'
+import type { ConsumerOptions, Consuming, MessageHandler } from './consumer/consumer-options.ts'
+import { REASON_HEADER } from './consumer/dead-letter-headers.ts'
+import type { Delivery } from './consumer/delivery.ts'
 import type {
   HandleKafka,
   KafkaJsConsumer,
@@ -12,13 +12,13 @@ import type {
   KafkaRun,
   KafkaStream,
   KafkaStreamProducer,
-} from './kafka-client.ts'
-import { deadLetterHeadersOf, type HeaderList, headersOf } from './kafka-dead-letter.ts'
-import { runKafkaJs, sendWithKafkaJs } from './kafka-js.ts'
-import { runStream, sendWithStream } from './kafka-stream.ts'
-import type { Deduplicating } from './message.ts'
+} from './consumer/kafka/client.ts'
+import { deadLetterHeadersOf, type HeaderList, headersOf } from './consumer/kafka/dead-letter.ts'
+import { runKafkaJs, sendWithKafkaJs } from './consumer/kafka/kafkajs.ts'
+import { runStream, sendWithStream } from './consumer/kafka/platformatic.ts'
+import type { Deduplicating } from './once/message.ts'
 
-export type { KafkaMessage } from './kafka-client.ts'
+export type { KafkaMessage } from './consumer/kafka/client.ts'
 
 /** The same options for both clients. */
 export interface KafkaCommonOptions<Body, InTransaction extends boolean>

@@ -1,14 +1,14 @@
 /** NATS JetStream: a pull consumer with explicit acknowledgement. */
 import { headers as newHeaders } from '@nats-io/nats-core'
 import { InvalidOptionError } from '@retryproof/core'
-import { createConsumer } from './consumer.ts'
-import type { ConsumerOptions, Consuming, MessageHandler } from './consumer-options.ts'
-import { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './dead-letter-headers.ts'
-import { deliveriesNeeded, growingDelay, requireDeliveries } from './delays.ts'
-import type { Delivery } from './delivery.ts'
-import type { Deduplicating } from './message.ts'
-import { sleep } from './sleep.ts'
-import type { DeadLetter } from './verdict.ts'
+import { sleep } from './base/sleep.ts'
+import { createConsumer } from './consumer/consumer.ts'
+import type { ConsumerOptions, Consuming, MessageHandler } from './consumer/consumer-options.ts'
+import { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
+import type { Delivery } from './consumer/delivery.ts'
+import type { Deduplicating } from './once/message.ts'
+import { deliveriesNeeded, growingDelay, requireDeliveries } from './once/redelivery-delay.ts'
+import type { DeadLetter } from './once/verdict.ts'
 
 /** A message, as `@nats-io/jetstream` gives it. */
 export interface NatsMessage {

@@ -1,13 +1,13 @@
 /** RabbitMQ: a queue, over a confirm channel of amqplib. */
 import { randomUUID } from 'node:crypto'
 import { InvalidOptionError } from '@retryproof/core'
-import { createConsumer } from './consumer.ts'
-import type { ConsumerOptions, Consuming, MessageHandler } from './consumer-options.ts'
-import { deadLetterHeaders, REASON_HEADER } from './dead-letter-headers.ts'
-import type { Delivery } from './delivery.ts'
-import type { Deduplicating } from './message.ts'
-import { sleep } from './sleep.ts'
-import type { DeadLetter } from './verdict.ts'
+import { sleep } from './base/sleep.ts'
+import { createConsumer } from './consumer/consumer.ts'
+import type { ConsumerOptions, Consuming, MessageHandler } from './consumer/consumer-options.ts'
+import { deadLetterHeaders, REASON_HEADER } from './consumer/dead-letter-headers.ts'
+import type { Delivery } from './consumer/delivery.ts'
+import type { Deduplicating } from './once/message.ts'
+import type { DeadLetter } from './once/verdict.ts'
 
 /** A message, as amqplib gives it. */
 export interface RabbitMessage {

@@ -1,16 +1,16 @@
 /** SQS: long polling, each message of a batch settled on its own, the groups of a FIFO queue in order. */
 import { InvalidOptionError, toMs } from '@retryproof/core'
-import { createConsumer } from './consumer.ts'
-import type { ConsumerOptions, Consuming, MessageHandler } from './consumer-options.ts'
-import { ID_HEADER, REASON_HEADER } from './dead-letter-headers.ts'
-import { deliveriesNeeded, growingDelay, requireDeliveries } from './delays.ts'
-import type { Delivery } from './delivery.ts'
-import type { Deduplicating } from './message.ts'
-import { sleep } from './sleep.ts'
-import type { SqsClient, SqsMessage } from './sqs-client.ts'
-import { deadLetterAttributes } from './sqs-dead-letter.ts'
+import { sleep } from './base/sleep.ts'
+import { createConsumer } from './consumer/consumer.ts'
+import type { ConsumerOptions, Consuming, MessageHandler } from './consumer/consumer-options.ts'
+import { ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
+import type { Delivery } from './consumer/delivery.ts'
+import type { SqsClient, SqsMessage } from './consumer/sqs/client.ts'
+import { deadLetterAttributes } from './consumer/sqs/dead-letter.ts'
+import type { Deduplicating } from './once/message.ts'
+import { deliveriesNeeded, growingDelay, requireDeliveries } from './once/redelivery-delay.ts'
 
-export type { SqsClient, SqsMessage } from './sqs-client.ts'
+export type { SqsClient, SqsMessage } from './consumer/sqs/client.ts'
 
 export interface SqsOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<SqsMessage, Body, InTransaction> {

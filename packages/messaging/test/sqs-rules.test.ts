@@ -4,9 +4,9 @@ import { createIdempotency, InvalidOptionError, unscoped } from '@retryproof/cor
 import { memoryStore } from '@retryproof/memory'
 import { afterEach, describe, expect, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
+import type { SqsClient } from '../src/consumer/sqs/client.ts'
 import type { Consuming, Verdict } from '../src/index.ts'
 import { consume, type SqsOptions } from '../src/sqs.ts'
-import type { SqsClient } from '../src/sqs-client.ts'
 import { openSqs } from './drill/sqs-broker.ts'
 import { createQueue } from './sqs-queue.ts'
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
-import { forAll } from '../../property.ts'
-import { settings } from '../../settings.ts'
+import { forAll } from '../../store/tools/property.ts'
+import { settings } from '../../store/tools/settings.ts'
 import type { BindingCheck } from '../check.ts'
 
 /** Two requests each, so that a binding is fuzzed in a second. */

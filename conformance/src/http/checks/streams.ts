@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
+import { HUGE_BYTES, LARGE_BYTES } from '../app/routes/streams.ts'
 import type { BindingCheck } from '../check.ts'
 import { assertProblem } from '../expectations.ts'
-import { HUGE_BYTES, LARGE_BYTES } from '../routes/streams.ts'
 
 const MIB = 1_048_576
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { countsOf } from '../bench.ts'
 import type { ConsumerCheck } from '../check.ts'
+import { countsOf } from '../consumer-harness.ts'
 
 const good = { id: 'good', amount: 1 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { writesOf } from '../../http/business-writes.ts'
-import { countsOf } from '../bench.ts'
+import { writesOf } from '../../http/app/business-writes.ts'
 import type { ConsumerCheck } from '../check.ts'
+import { countsOf } from '../consumer-harness.ts'
 
 const order = { id: 'a', amount: 100 }
 

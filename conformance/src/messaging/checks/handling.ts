@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { InvalidOptionError } from '@retryproof/core'
-import { countsOf, gate } from '../bench.ts'
 import type { ConsumerCheck } from '../check.ts'
+import { countsOf, gate } from '../consumer-harness.ts'
 
 const order = (id: string, amount = 100) => ({ id, amount })
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type IdempotencyStore, StoreUnavailableError } from '@retryproof/core'
-import { countsOf, gate } from '../bench.ts'
 import type { ConsumerCheck } from '../check.ts'
+import { countsOf, gate } from '../consumer-harness.ts'
 
 const order = (id: string) => ({ id, amount: 100 })
 

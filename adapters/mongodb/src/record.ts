@@ -1,0 +1,81 @@
+/** Between the contract's values and the documents and variables of MongoDB. */
+import { type Checkpoint, type StoredRecord, StoreMisconfiguredError } from '@retryproof/core'
+import { LAYOUT } from './statements.ts'
+
+type Time = number | Date
+type Bytes = Uint8Array | null | undefined
+
+/** A document as a projection gives it. */
+interface Stored extends Omit<StoredRecord, 'leaseUntil' | 'expiresAt' | 'request' | 'checkpoint' | 'result'> {
+  readonly v: number
+  readonly at: Time
+  /** Not in the answer to a write that the driver sent twice: that is the document as it was stored. */
+  readonly now?: Time
+  readonly leaseUntil?: Time
+  readonly expiresAt: Time
+  readonly request?: Bytes
+  readonly checkpoint?: { readonly seq: number; readonly data?: Bytes } | null
+  readonly result?: Bytes
+}
+
+/** A record, and the server's clock (µs) when it was seen. */
+export interface Seen {
+  readonly record: StoredRecord | null
+  readonly now: number
+}
+
+const us = (time: Time | undefined) => Number(time ?? 0) * 1000
+/** A copy: the driver encodes late, when a caller may have used its buffer again, and decodes into a view of what it received. */
+const copy = (bytes: Bytes) => (bytes ? new Uint8Array(bytes) : null)
+
+/** @throws StoreMisconfiguredError when the document is no record of this layout */
+export function toSeen(found: unknown): Seen {
+  if (found === null) return { record: null, now: 0 }
+  const document = found as Stored
+  if (document.v !== LAYOUT) {
+    throw new StoreMisconfiguredError(
+      `A document is no record of layout ${LAYOUT}: deploy the version that wrote it, or give the store a collection of its own.`,
+    )
+  }
+  const { leaseUntil, expiresAt, request, checkpoint, result } = document
+  const record: StoredRecord = {
+    ...document,
+    leaseUntil: us(leaseUntil),
+    expiresAt: us(expiresAt),
+    request: copy(request),
+    checkpoint: checkpoint ? { seq: checkpoint.seq, data: copy(checkpoint.data) ?? new Uint8Array() } : null,
+    result: copy(result),
+  }
+  return { record, now: us(document.now ?? document.at) }
+}
+
+/** The members of a claim, and of every change. */
+interface Values {
+  readonly owner?: string
+  readonly fingerprint?: string
+  readonly token?: number
+  readonly leaseMs?: number
+  readonly delayMs?: number
+  readonly tombstoneMs?: number
+  readonly retentionMs?: number
+  readonly unresolved?: boolean
+  readonly request?: Uint8Array
+  readonly checkpoint?: Checkpoint
+  readonly result?: Uint8Array
+}
+
+/** The variables of a pipeline: literals, which it never reads as expressions. */
+export function variablesOf({ owner, fingerprint, token, checkpoint, ...values }: Values): object {
+  const variables = {
+    owner,
+    fingerprint,
+    token,
+    lease: values.leaseMs ?? values.delayMs ?? values.tombstoneMs ?? 0,
+    retention: values.retentionMs ?? 0,
+    unresolved: values.unresolved ?? false,
+    request: copy(values.request),
+    checkpoint: checkpoint && { seq: checkpoint.seq, data: copy(checkpoint.data) },
+    result: copy(values.result),
+  }
+  return Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, { $literal: value ?? null }]))
+}

@@ -1,0 +1,161 @@
+/**
+ * The contract as SQL: one statement for each operation. Times are µs since 1970; $1 is the key and $2 an injected clock
+ * or null; the reply is one row of one JSON text, so that no type parser of a driver has a say.
+ */
+import { createHash } from 'node:crypto'
+import { acceptedFrom, type Change } from '@retryproof/core'
+import type { Statement } from './driver.ts'
+import type { TableNames } from './schema.ts'
+
+/** Where processes tell each other that a record may have changed; the payload is its key. */
+export const CHANNEL = 'retryproof'
+
+const NOW = 'coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)'
+/** Synchronous commit is only raised from `off`, so that an acknowledged change survives a crash. */
+const SESSION = `current_setting('transaction_isolation') AS isolation,
+    CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END AS durable`
+
+const TIMES = `CASE WHEN state IN ('in_progress', 'released') THEN greatest(0, ceil((lease_until - now) / 1000.0)) ELSE 0 END AS "leaseRemainingMs",
+    ceil((expires_at - now) / 1000.0) AS "retentionRemainingMs"`
+const LIVE = `state <> 'tombstone' AND expires_at > now`
+
+/** What a reader sees. Bytes leave the database, as base64, only where their condition holds. */
+function view(when: { readonly request?: string; readonly checkpoint?: string; readonly result?: string }): string {
+  const bytes = (column: string) => `encode(${column}, 'base64')`
+  const checkpoint = `checkpoint IS NOT NULL AND ${when.checkpoint ?? 'false'}`
+  return `state, token, fingerprint, attempt, interrupted, ${TIMES}, ${LIVE} AS live,
+    CASE WHEN ${when.request ?? 'false'} THEN ${bytes('request')} END AS request,
+    CASE WHEN ${checkpoint} THEN json_build_object('seq', checkpoint_seq, 'data', ${bytes('checkpoint')}) END AS checkpoint,
+    CASE WHEN ${when.result ?? 'false'} THEN ${bytes('result')} END AS result`
+}
+
+/** One row whatever `rows` holds: a reply without a record says the isolation too. */
+const reply = (columns: string, rows: string) => `
+SELECT row_to_json(reply)::text AS reply FROM (
+  SELECT ${SESSION}, ${columns} FROM (SELECT) one LEFT JOIN ${rows} ON true) reply`
+
+function named(text: string): Statement {
+  return { name: `retryproof_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`, text }
+}
+
+/** The statements of one table. With `notify`, a transition that may end a wait says so on the channel. */
+export function statements({ table, layout }: TableNames, notify: boolean) {
+  /**
+   * The row is locked before the clock is read, and both before anything is decided: a repeat waits for the open
+   * transaction of the first, and then answers for what that one left.
+   */
+  function transition(to: Change['to'], set: string, { target = `'${to}'`, applied = 'true' } = {}): Statement {
+    const from = acceptedFrom[to].map((state) => `'${state}'`)
+    const told =
+      notify && to !== 'renew' ? `, CASE WHEN verdict = 'apply' THEN pg_notify('${CHANNEL}', $1)::text END AS told` : ''
+    return named(`
+WITH held AS MATERIALIZED (SELECT * FROM ${table} WHERE k = $1 FOR NO KEY UPDATE),
+timed AS MATERIALIZED (SELECT *, ${NOW} AS now FROM held),
+judged AS MATERIALIZED (
+  SELECT *, CASE WHEN token <> $3 OR expires_at <= now THEN 'lost' WHEN state = ${target} THEN 'same'
+                 WHEN state IN (${from}) THEN 'apply' ELSE 'lost' END AS verdict FROM timed),
+changed AS (UPDATE ${table} r SET ${set} FROM judged v WHERE r.k = $1 AND v.verdict = 'apply')${reply(
+      `verdict, verdict = 'apply' AND ${applied} AS applied, ${view({ result: "verdict = 'lost'" })}${told}`,
+      'judged v',
+    )}`)
+  }
+  const lease = 'greatest(v.lease_until, v.now + $4::bigint)'
+  const renewal = `lease_until = ${lease}, expires_at = greatest(v.expires_at, ${lease} + $5::bigint)`
+  const newer = '(v.checkpoint_seq IS NULL OR v.checkpoint_seq < $6::bigint)'
+
+  return {
+    /**
+     * $3 owner, $4 fingerprint, $5 lease, $6 retention, $7 request. First it reads, so that replays and conflicts write
+     * nothing. No outcome: a row stands there that this statement could not see yet; the next one can.
+     */
+    begin: named(`
+WITH hit AS MATERIALIZED (
+  SELECT * FROM (
+    SELECT *, CASE WHEN fingerprint <> $4 THEN 'mismatch' WHEN state IN ('completed', 'failed', 'parked') THEN 'settled'
+                   WHEN state = 'in_progress' AND owner = $3 THEN 'acquired' WHEN lease_until > now THEN 'in_progress' END AS outcome
+    FROM (SELECT *, ${NOW} AS now FROM ${table} WHERE k = $1) r
+    WHERE state <> 'tombstone' AND expires_at > now) r
+  WHERE outcome IS NOT NULL),
+taken AS (
+  INSERT INTO ${table} AS r (k, token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request)
+  SELECT $1, now, $3, $4, 'in_progress', 1, false, now + $5::bigint, now + $5 + $6::bigint, $7::bytea
+  FROM (SELECT ${NOW} AS now) n WHERE NOT EXISTS (SELECT FROM hit)
+  ON CONFLICT ON CONSTRAINT ${layout} DO UPDATE
+  SET (token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request, checkpoint_seq, checkpoint, result) = (
+    SELECT greatest(r.token + 1, now), $3, $4, 'in_progress', CASE WHEN fresh THEN 1 ELSE r.attempt + 1 END,
+      NOT fresh AND (r.state = 'in_progress' OR r.interrupted), now + $5,
+      greatest(CASE WHEN NOT fresh THEN r.expires_at END, now + $5 + $6), CASE WHEN fresh THEN $7 ELSE r.request END,
+      CASE WHEN NOT fresh THEN r.checkpoint_seq END, CASE WHEN NOT fresh THEN r.checkpoint END, NULL::bytea
+    FROM (SELECT now, r.state NOT IN ('in_progress', 'released') OR r.fingerprint <> $4 OR r.expires_at <= now AS fresh
+          FROM (SELECT ${NOW} AS now) n) f)
+  WHERE r.state = 'tombstone' OR r.expires_at <= ${NOW} OR (r.fingerprint = $4 AND r.lease_until <= ${NOW}
+    AND (r.state = 'released' OR (r.state = 'in_progress' AND r.owner <> $3)))
+  RETURNING *, lease_until - $5 AS now)${reply(
+    'a.*',
+    `(SELECT 'acquired' AS outcome, ${view({ request: 'attempt > 1', checkpoint: 'true' })} FROM taken UNION ALL
+    SELECT outcome, ${view({
+      request: "outcome = 'acquired' AND attempt > 1",
+      checkpoint: "outcome = 'acquired'",
+      result: "outcome = 'settled'",
+    })} FROM hit) a`,
+  )}`),
+
+    get: named(
+      reply(
+        view({ request: 'true', checkpoint: 'true', result: 'true' }),
+        `(SELECT *, ${NOW} AS now FROM ${table} WHERE k = $1) r`,
+      ),
+    ),
+
+    /** Transitions take $3 token. Renewals: $4 lease, $5 retention; with a checkpoint $6 seq, $7 data. */
+    renew: transition('renew', renewal),
+    checkpoint: transition(
+      'renew',
+      `${renewal}, checkpoint_seq = CASE WHEN ${newer} THEN $6 ELSE v.checkpoint_seq END,
+  checkpoint = CASE WHEN ${newer} THEN $7::bytea ELSE v.checkpoint END`,
+      { applied: newer },
+    ),
+    /** $4 completed or failed, $5 retention, $6 result. */
+    settle: transition(
+      'completed',
+      'state = $4, result = $6::bytea, checkpoint_seq = NULL, checkpoint = NULL, expires_at = v.now + $5::bigint',
+      { target: '$4' },
+    ),
+    /** $4 delay, $5 retention, $6 unresolved. Without a delay the next attempt is due whatever the clock does. */
+    release: transition(
+      'released',
+      `state = 'released', owner = '', interrupted = $6::boolean, expires_at = greatest(v.expires_at, v.now + $4 + $5::bigint),
+  lease_until = CASE WHEN $4::bigint > 0 THEN v.now + $4 ELSE 0 END`,
+    ),
+    /** $4 retention. */
+    park: transition('parked', "state = 'parked', expires_at = v.now + $4::bigint"),
+    /** $4 tombstone. */
+    forget: transition(
+      'forgotten',
+      `state = 'tombstone', owner = '', fingerprint = '', attempt = 0, interrupted = false, lease_until = 0,
+  expires_at = v.now + $4::bigint, request = NULL, checkpoint_seq = NULL, checkpoint = NULL, result = NULL`,
+      { target: "'tombstone'" },
+    ),
+
+    /** $1 limit, $3 grace. The clock stands in sub-selects, so that the index serves. */
+    purge: {
+      text: `
+WITH old AS MATERIALIZED (
+  SELECT k FROM ${table} WHERE expires_at <= (SELECT ${NOW} - $3::bigint) AND token < (SELECT ${NOW})
+  ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED),
+purged AS (DELETE FROM ${table} r USING old WHERE r.k = old.k RETURNING 1)
+SELECT count(*)::text AS reply FROM purged`,
+    },
+
+    /** $1 the last key that was seen, $3 one past the last, $4 operation, $5 state, $6 stuck for, $7 expired too, $8 limit. */
+    list: {
+      text: `
+SELECT row_to_json(r)::text AS reply FROM (
+  SELECT k AS key, state, token, attempt, interrupted, ${TIMES} FROM (SELECT *, (SELECT ${NOW}) AS now FROM ${table}) r
+  WHERE k > $1 AND k < $3 AND state <> 'tombstone' AND (expires_at > now OR $7::boolean)
+    AND ($4::text IS NULL OR split_part(k, '.', 2) = $4) AND ($5::text IS NULL OR state = $5)
+    AND ($6::bigint IS NULL OR state IN ('in_progress', 'released') AND lease_until + $6 <= now)
+  ORDER BY k LIMIT $8) r`,
+    },
+  }
+}

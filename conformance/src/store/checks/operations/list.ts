@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { type ListedRecord, type ListQuery, listed } from '@retryproof/core'
+import type { Check } from '../../check.ts'
+import { type AnyStore, withStore } from '../../harness.ts'
+import { createTwin, manualClock } from '../../model/side-by-side.ts'
+import { freshKey, freshNamespace } from '../../tools/keys.ts'
+import { bring, LEASE_MS, live, RETENTION_MS, type Situation } from '../scenarios.ts'
+
+type Listing = Map<string, ListedRecord>
+
+export const listChecks: readonly Check[] = [
+  {
+    id: 'list',
+    title: 'a listing shows the records that it was asked for, as `get` shows them',
+    clauses: [],
+    needs: ['list'],
+    run: (harness) => {
+      const clock = manualClock()
+      return withStore(harness, clock, async (store) => {
+        const twin = createTwin(store, clock)
+        const namespace = freshNamespace()
+        const keys = new Map<Situation, string>()
+        for (const situation of ['expired', ...live, 'forgotten'] as const) {
+          const key = freshKey(situation.replaceAll(' ', '-'), namespace)
+          await bring(twin, situation, key)
+          keys.set(situation, key)
+        }
+        twin.advance(3 * LEASE_MS)
+
+        const expected = (query: ListQuery): Listing => {
+          const records = new Map<string, ListedRecord>()
+          for (const key of keys.values()) {
+            const record = twin.record(key)
+            const shown = record && listed(key, record, query, clock.nowMs * 1000)
+            if (shown) records.set(key, shown)
+          }
+          return records
+        }
+        for (const query of [
+          {},
+          ...(['in_progress', 'released', 'parked', 'completed', 'failed'] as const).map((state) => ({ state })),
+          ...['completed', 'complete', 'completed.'].map((operation) => ({ operation })),
+          ...[0, LEASE_MS, 2 * LEASE_MS, 2 * LEASE_MS + 1].map((stuckForMs) => ({ stuckForMs })),
+          { state: 'in_progress', stuckForMs: LEASE_MS },
+        ] satisfies ListQuery[]) {
+          const inNamespace = { namespace, ...query }
+          assert.deepEqual(await list(store, inNamespace), expected(inNamespace), JSON.stringify(inNamespace))
+        }
+        const half = { namespace: namespace.slice(0, -1) }
+        assert.deepEqual(await list(store, half), new Map(), 'half the name of a namespace is another namespace')
+        assert.equal(
+          (await list(store, { namespace, limit: 3 })).size,
+          3,
+          'a listing gives no more than `limit` records',
+        )
+
+        const all = expected({ namespace, expired: true })
+        const given = await list(store, { namespace, expired: true })
+        for (const [key, record] of given)
+          assert.deepEqual(record, all.get(key), 'an expired record, for who asks for it')
+        for (const key of expected({ namespace }).keys())
+          assert.ok(given.has(key), 'those that are live are listed as well')
+        clock.nowMs += 20 * RETENTION_MS
+        assert.deepEqual(await list(store, { namespace }), new Map(), 'nobody asked for what has expired')
+      })
+    },
+  },
+]
+
+async function list(store: AnyStore, query: ListQuery): Promise<Listing> {
+  const found: Listing = new Map()
+  for await (const record of store.list?.(query) ?? []) {
+    assert.ok(!found.has(record.key), `${record.key} is listed twice`)
+    const { key, state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = record
+    found.set(key, { key, state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs })
+  }
+  return found
+}

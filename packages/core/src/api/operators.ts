@@ -1,0 +1,90 @@
+/** Types of what operators call: inspect, list, purge, recover, drain. */
+
+import type { Duration } from '../base/durations.ts'
+import type { RecordState } from '../store/store.ts'
+import type { Handler, Work } from './attempt.ts'
+import type { Call } from './call.ts'
+
+/** A record as `inspect` shows it. */
+export interface Inspection {
+  readonly state: RecordState
+  readonly token: number
+  readonly attempt: number
+  readonly interrupted: boolean
+  readonly leaseRemainingMs: number
+  readonly retentionRemainingMs: number
+  /** The recorded value of a completed record. */
+  readonly value?: unknown
+  /** The recorded failure of a failed record, or why a completed one has no value. */
+  readonly error?: unknown
+  /** Why what is recorded cannot be read here, where it cannot. */
+  readonly unreadable?: Error
+}
+
+/** What `drain` left. */
+export interface Drained {
+  /** How many attempts were still running at the end of the time; each is left to its lease. */
+  readonly unfinished: number
+}
+
+/** Which records to list. Without a member, all of the namespace. */
+export interface RecordFilter {
+  readonly operation?: string
+  readonly state?: RecordState
+  /** Only records whose lease, or delay, has been over for at least this long: nobody works on them. */
+  readonly stuckFor?: Duration
+  /** Also what has expired and was not purged yet. @default false */
+  readonly expired?: boolean
+  readonly limit?: number
+}
+
+export interface PurgeOptions {
+  /** How often the fleet purges: all processes that run this together, not each. @default '1m' */
+  readonly every?: Duration
+  /** How many records are removed at once. @default 1000 */
+  readonly batch?: number
+  /** Told after each purge of this process. */
+  readonly onPurged?: (removed: number) => void
+}
+
+/** A purge runner. */
+export interface Purging {
+  /** Purges no more; resolves when a purge that runs is over. */
+  stop(): Promise<void>
+}
+
+/** A call as it was kept; its payload is its `request`, where it had one. */
+export type KeptCall = Pick<Call, 'operation' | 'scope' | 'key' | 'payload'>
+
+interface Recovering {
+  /** Whether whoever asked may still do this. What is refused is parked, for a person to look at. */
+  readonly authorize: (call: KeptCall) => boolean | Promise<boolean>
+  /** How many records are taken up at most. @default 1000 */
+  readonly limit?: number
+}
+
+/** `handler` for calls that are made with `run`, `work` for those that are made with `transaction`. */
+export type RecoverOptions<Tx = unknown> = Recovering &
+  (
+    | {
+        /** Does what the call asked, as the handler of the call would have. */
+        readonly handler: (call: KeptCall, attempt: Parameters<Handler<unknown, Tx>>[0]) => ReturnType<Handler<unknown>>
+        readonly work?: never
+      }
+    | {
+        /** The same in a transaction that also settles the key (mode `'fenced'`). */
+        readonly work: (call: KeptCall, ...given: Parameters<Work<unknown, Tx>>) => ReturnType<Work<unknown, Tx>>
+        readonly handler?: never
+      }
+  )
+
+/** What became of the records that were taken up. */
+export interface Recovery {
+  readonly finished: number
+  /** The handler failed; its failure policy says what comes next. */
+  readonly failed: number
+  /** Parked: by its takeover policy, or because `authorize` said no. */
+  readonly parked: number
+  /** Another call was faster, nothing was kept, or what was kept is not a call of this operation. */
+  readonly skipped: number
+}

@@ -1,0 +1,51 @@
+/** Durations as people write them. */
+import { InvalidOptionError } from '../errors.ts'
+
+/** A number of milliseconds, or a number with a unit: `'250ms'`, `'30s'`, `'15m'`, `'24h'`, `'7d'`. */
+export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+
+const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** The longest duration of the contract: 100 years, in milliseconds. */
+export const MAX_DURATION_MS = 100 * 365.25 * units.d
+
+/** How long settled records are replayed, by kind of write. */
+export const retention = {
+  chat: '15m',
+  upload: '1h',
+  payment: '24h',
+  business: '48h',
+  queue: '7d',
+  financial: '30d',
+} as const satisfies Record<string, Duration>
+
+/**
+ * A duration in whole milliseconds, rounded up.
+ *
+ * @throws InvalidOptionError naming `option` when it cannot be read, or is outside `min` to `max` (ms).
+ */
+export function toMs(option: string, duration: Duration, { min = 0, max = MAX_DURATION_MS } = {}): number {
+  const ms = parse(option, duration)
+  if (ms < min || ms > max) {
+    throw new InvalidOptionError(option, `must be between ${describe(min)} and ${describe(max)}, got ${describe(ms)}`)
+  }
+  return Math.ceil(ms)
+}
+
+function parse(option: string, duration: Duration): number {
+  if (typeof duration === 'number' && Number.isFinite(duration)) return duration
+  const match = typeof duration === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(duration) : null
+  if (!match) {
+    throw new InvalidOptionError(
+      option,
+      `must be a number of milliseconds or a text like '250ms', '30s', '15m', '24h' or '7d', got ${String(duration)}`,
+    )
+  }
+  return Number(match[1]) * units[match[2] as keyof typeof units]
+}
+
+function describe(ms: number): string {
+  for (const unit of ['d', 'h', 'm', 's'] as const)
+    if (ms >= units[unit] && ms % units[unit] === 0) return `${ms / units[unit]}${unit}`
+  return `${ms}ms`
+}

@@ -1,0 +1,67 @@
+/** Compression of what is stored. */
+
+import type { Codec } from '../api/serialization.ts'
+import { concat } from '../base/bytes.ts'
+import { InvalidOptionError } from '../errors.ts'
+
+export interface CompressionOptions {
+  /** Smaller values are kept as they are. @default 1024 */
+  readonly minBytes?: number
+  /** The largest value that is unpacked again, in bytes, so that no record can fill the memory. @default 64 MiB */
+  readonly maxBytes?: number
+}
+
+const AS_IT_IS = 0
+const GZIP = 1
+
+/** Gzip, where it makes a value smaller. Put it before `encrypted()`: what is encrypted does not shrink. */
+export function compressed({ minBytes = 1024, maxBytes = 64 * 2 ** 20 }: CompressionOptions = {}): Codec {
+  if (!(minBytes >= 0)) throw new InvalidOptionError('minBytes', `must be a number of bytes, got ${minBytes}`)
+  if (!(maxBytes >= 1)) throw new InvalidOptionError('maxBytes', `must be a number of bytes, got ${maxBytes}`)
+  return {
+    id: 'gzip',
+    encode(bytes) {
+      const plain = () => concat([Uint8Array.of(AS_IT_IS), bytes])
+      if (bytes.length < minBytes) return plain()
+      const pack = async () => {
+        const packed = await pipe(bytes, new CompressionStream('gzip'), Number.POSITIVE_INFINITY)
+        return packed.length < bytes.length ? concat([Uint8Array.of(GZIP), packed]) : plain()
+      }
+      return pack()
+    },
+    decode(bytes) {
+      const rest = bytes.subarray(1)
+      if (bytes[0] === AS_IT_IS) return rest
+      if (bytes[0] === GZIP) return pipe(rest, new DecompressionStream('gzip'), maxBytes)
+      throw new TypeError('it is not packed by this codec')
+    },
+  }
+}
+
+async function pipe(
+  bytes: Uint8Array,
+  through: { readonly readable: ReadableStream<Uint8Array>; readonly writable: WritableStream },
+  limit: number,
+): Promise<Uint8Array> {
+  const writer = through.writable.getWriter()
+  // what goes wrong here goes wrong at the reading end too, where it is told
+  const written = writer
+    .write(bytes.slice())
+    .then(() => writer.close())
+    .catch(() => undefined)
+  const chunks: Uint8Array[] = []
+  let length = 0
+  const reader = through.readable.getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    length += value.length
+    if (length > limit) {
+      await reader.cancel().catch(() => undefined)
+      throw new RangeError(`it unpacks to more than ${limit} bytes`)
+    }
+    chunks.push(value)
+  }
+  await written
+  return concat(chunks)
+}

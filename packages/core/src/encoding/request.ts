@@ -1,0 +1,77 @@
+/** What was asked, kept with the record, so that it can be finished without its client. */
+
+import { type Call, unscoped } from '../api/call.ts'
+import type { KeptCall } from '../api/operators.ts'
+import { chain, type MaybePromise } from '../base/maybe-promise.ts'
+import { InvalidCallError, UndecodableError } from '../errors.ts'
+import type { Pipeline } from './envelope.ts'
+
+interface KeptPayload {
+  readonly type: 'none' | 'json' | 'text' | 'base64'
+  readonly text: string
+}
+
+/** A call as it stands in a record. */
+export interface KeptRequest {
+  readonly operation: string
+  /** Null: unscoped. */
+  readonly scope: readonly string[] | null
+  readonly key: string
+  readonly payload: KeptPayload
+}
+
+interface Where {
+  readonly pipeline: Pipeline
+  readonly key: string
+  readonly fingerprint: string
+}
+
+/** What is kept of a call: a copy, so that the caller may go on with its payload. */
+export function keepRequest({ operation, scope, key, payload, request = payload }: Call): KeptRequest {
+  return { operation, scope: scope === unscoped ? null : [scope].flat(), key, payload: keepPayload(request) }
+}
+
+/** @throws InvalidCallError where the store has no room for it */
+export function encodeRequest(where: Where, kept: KeptRequest, maxValueBytes: number): MaybePromise<Uint8Array> {
+  return chain(where.pipeline.encodeJson('request', kept, where), (bytes) => {
+    if (bytes.length <= maxValueBytes) return bytes
+    throw new InvalidCallError(
+      'payload',
+      `payload: ${bytes.length} bytes to keep, and the store takes ${maxValueBytes}`,
+    )
+  })
+}
+
+/** @throws UndecodableError */
+export async function decodeRequest({ pipeline, key, fingerprint }: Where, bytes: Uint8Array): Promise<KeptCall> {
+  const { kind, value } = await pipeline.decode(bytes, { key, fingerprint })
+  if (kind !== 'request') throw new UndecodableError(`A record keeps a ${kind} where its request should be.`)
+  const kept = value as KeptRequest
+  return { operation: kept.operation, scope: kept.scope ?? unscoped, key: kept.key, payload: payloadOf(kept.payload) }
+}
+
+function keepPayload(payload: unknown): KeptPayload {
+  if (payload === undefined) return { type: 'none', text: '' }
+  if (typeof payload === 'string') return { type: 'text', text: payload }
+  if (payload instanceof ArrayBuffer) return { type: 'base64', text: toBase64(new Uint8Array(payload)) }
+  if (!ArrayBuffer.isView(payload)) return { type: 'json', text: JSON.stringify(payload) }
+  return { type: 'base64', text: toBase64(new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength)) }
+}
+
+function payloadOf({ type, text }: KeptPayload): unknown {
+  if (type === 'none') return undefined
+  if (type === 'json') return JSON.parse(text)
+  return type === 'base64' ? fromBase64(text) : text
+}
+
+const CHUNK = 0x8000
+
+function toBase64(bytes: Uint8Array): string {
+  let binary = ''
+  for (let at = 0; at < bytes.length; at += CHUNK) binary += String.fromCharCode(...bytes.subarray(at, at + CHUNK))
+  return btoa(binary)
+}
+
+function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+}

@@ -1,0 +1,34 @@
+/** One instance: its store, codecs, clocks and listeners. */
+
+import type { ErrorType, Serializer } from '../../api/serialization.ts'
+import { createPipeline, type Pipeline } from '../../encoding/envelope.ts'
+import type { Digest } from '../../keys/digest.ts'
+import type { RecordStore } from '../../store/store.ts'
+import type { Emitter } from '../mechanisms/emitter.ts'
+import type { StoreCalls } from '../mechanisms/store-calls.ts'
+import type { Waiters } from '../mechanisms/waiters.ts'
+
+export interface Engine {
+  readonly namespace: string
+  readonly store: RecordStore
+  readonly calls: StoreCalls
+  readonly waiters: Waiters
+  readonly digest: Digest
+  readonly pipelineFor: (serializer: Serializer) => Pipeline
+  readonly errorTypes: readonly ErrorType[]
+  /** One of the codecs encrypts. */
+  readonly encrypts: boolean
+  readonly storeTimeoutMs: number
+  readonly settleTimeoutMs: number
+  readonly events: Emitter
+}
+
+/** One pipeline for each serializer, made once. */
+export function pipelines(codecs: Parameters<typeof createPipeline>[1]): Engine['pipelineFor'] {
+  const made = new WeakMap<Serializer, Pipeline>()
+  return (serializer) => {
+    const pipeline = made.get(serializer) ?? createPipeline(serializer, codecs)
+    made.set(serializer, pipeline)
+    return pipeline
+  }
+}

@@ -1,0 +1,123 @@
+/** The options of an instance, checked once. */
+
+import type { IdempotencyOptions } from '../../api/idempotency.ts'
+import type { Policies } from '../../api/policies.ts'
+import type { Codec, ErrorType } from '../../api/serialization.ts'
+import { toMs } from '../../base/durations.ts'
+import { ownErrorTypes } from '../../encoding/failure.ts'
+import { InvalidOptionError } from '../../errors.ts'
+import { createDigest } from '../../keys/digest.ts'
+import { Emitter } from '../mechanisms/emitter.ts'
+import { createStoreCalls } from '../mechanisms/store-calls.ts'
+import { createWaiters } from '../mechanisms/waiters.ts'
+import { type Engine, pipelines } from './instance.ts'
+import {
+  defaultPolicies,
+  policyNames,
+  type ResolvedPolicies,
+  readCoder,
+  resolvePolicies,
+  unknownOption,
+} from './policies.ts'
+
+const engineOptions = ['store', 'namespace', 'secret', 'codecs', 'errors', 'storeTimeout', 'settleTimeout']
+
+/** @throws InvalidOptionError naming the option and what it must be */
+export function readOptions(options: IdempotencyOptions<unknown>): { engine: Engine; policies: ResolvedPolicies } {
+  if (typeof options !== 'object') throw new InvalidOptionError('options', 'must be { store, namespace, … }')
+  for (const name of Object.keys(options)) {
+    if (!engineOptions.includes(name) && !policyNames.includes(name)) {
+      throw unknownOption(name, [...engineOptions, ...policyNames])
+    }
+  }
+  const policies = Object.fromEntries(Object.entries(options).filter(([name]) => policyNames.includes(name)))
+  const engine = createEngine(options)
+  return { engine, policies: requireEncryption(engine, resolvePolicies(defaultPolicies, policies as Policies)) }
+}
+
+/** @throws InvalidOptionError where requests are to be kept encrypted, and nothing encrypts */
+export function requireEncryption({ encrypts }: Engine, policies: ResolvedPolicies): ResolvedPolicies {
+  if (policies.storeRequest !== 'encrypted' || encrypts) return policies
+  throw new InvalidOptionError('storeRequest', "needs a codec that encrypts, or 'plaintext' to say that none is wanted")
+}
+
+function createEngine(options: IdempotencyOptions<unknown>): Engine {
+  const { namespace, secret } = options
+  const codecs = readCodecs(options.codecs)
+  const store = readStore(options.store)
+  const storeTimeoutMs = toMs('storeTimeout', options.storeTimeout ?? '5s', { min: 1 })
+  const events = new Emitter()
+  requireNamespace(namespace)
+  if (secret === undefined && codecs.some((codec) => codec.encrypts)) {
+    throw new InvalidOptionError(
+      'secret',
+      'is needed with a codec that encrypts: else keys and fingerprints can be guessed',
+    )
+  }
+  const calls = createStoreCalls(store, storeTimeoutMs, (call, key, error) =>
+    events.emit('storeUnavailable', { namespace, key, call, error }),
+  )
+  return {
+    namespace,
+    store,
+    calls,
+    events,
+    storeTimeoutMs,
+    waiters: createWaiters(calls),
+    digest: createDigest(secret),
+    pipelineFor: pipelines(codecs),
+    encrypts: codecs.some((codec) => codec.encrypts),
+    errorTypes: readErrorTypes(options.errors),
+    settleTimeoutMs: toMs('settleTimeout', options.settleTimeout ?? '15s', { min: 1 }),
+  }
+}
+
+function readStore(store: IdempotencyOptions['store']): IdempotencyOptions['store'] {
+  const methods = ['begin', 'transition', 'get'] as const
+  const missing = methods.filter((method) => typeof store?.[method] !== 'function')
+  if (missing.length === 0 && store.capabilities) return store
+  throw new InvalidOptionError('store', 'must be a store, such as memoryStore() or sqliteStore({ database })')
+}
+
+/** The header of an envelope has room for so many ids. */
+const MAX_CODECS = 8
+
+function readCodecs(codecs: IdempotencyOptions['codecs'] = []): readonly Codec[] {
+  requireList('codecs', codecs)
+  for (const codec of codecs) readCoder('codecs', codec, ['encode', 'decode'])
+  if (codecs.length > MAX_CODECS) throw new InvalidOptionError('codecs', `must be at most ${MAX_CODECS}`)
+  requireDistinct('codecs', codecs, ({ id }) => id)
+  return [...codecs]
+}
+
+function readErrorTypes(errors: IdempotencyOptions['errors'] = []): readonly ErrorType[] {
+  requireList('errors', errors)
+  const methods = ['matches', 'toData', 'fromData'] as const
+  for (const type of errors) {
+    if (type?.name && methods.every((method) => typeof type[method] === 'function')) continue
+    throw new InvalidOptionError('errors', 'must be made with errorType(name, class, { toData, fromData })')
+  }
+  const all = [...ownErrorTypes, ...errors]
+  requireDistinct('errors', all, ({ name }) => name)
+  return all
+}
+
+function requireList(option: string, list: readonly unknown[]): void {
+  if (!Array.isArray(list)) throw new InvalidOptionError(option, 'must be a list')
+}
+
+/** A record finds by name what wrote it. */
+function requireDistinct<T>(option: string, list: readonly T[], nameOf: (each: T) => string): void {
+  const names = list.map(nameOf)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new InvalidOptionError(option, `must have different names, got '${twice}' twice`)
+}
+
+function requireNamespace(namespace: unknown): void {
+  if (typeof namespace === 'string' && namespace.length >= 1 && namespace.length <= 255 && namespace.isWellFormed())
+    return
+  throw new InvalidOptionError(
+    'namespace',
+    'must be a text of 1 to 255 characters: whose records these are in the store',
+  )
+}

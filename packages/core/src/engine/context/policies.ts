@@ -1,0 +1,138 @@
+/** Policies as the engine uses them: checked, in milliseconds, the nearest one decided. */
+
+import type { FailureDecision, Policies } from '../../api/policies.ts'
+import type { Serializer } from '../../api/serialization.ts'
+import { type Duration, toMs } from '../../base/durations.ts'
+import { json } from '../../encoding/json.ts'
+import { InvalidOptionError } from '../../errors.ts'
+
+export interface ResolvedPolicies {
+  readonly leaseMs: number
+  readonly retentionMs: number
+  readonly maxRunMs: number
+  readonly onFailure: (error: unknown) => FailureDecision
+  /** 0: do not wait. */
+  readonly waitMs: number
+  readonly onTakeover: NonNullable<Policies['onTakeover']>
+  /** Infinity: as often as it takes. */
+  readonly maxAttempts: number
+  readonly guarantee: NonNullable<Policies['guarantee']>
+  readonly storeRequest: NonNullable<Policies['storeRequest']>
+  readonly onStoreUnavailable: NonNullable<Policies['onStoreUnavailable']>
+  readonly serializer: Serializer
+}
+
+const MIN_LEASE_MS = 10
+const MIN_RETENTION_MS = 1000
+
+export const defaultPolicies: ResolvedPolicies = {
+  leaseMs: 30_000,
+  retentionMs: 86_400_000,
+  maxRunMs: 900_000,
+  onFailure: () => 'retry',
+  waitMs: 0,
+  onTakeover: 'rerun',
+  maxAttempts: Number.POSITIVE_INFINITY,
+  guarantee: 'strict',
+  storeRequest: 'no',
+  onStoreUnavailable: 'reject',
+  serializer: json(),
+}
+
+type Readers = { [Name in keyof Required<Policies>]: (value: NonNullable<Policies[Name]>) => Partial<ResolvedPolicies> }
+
+const readers: Readers = {
+  lease: (value) => ({ leaseMs: toMs('lease', value, { min: MIN_LEASE_MS }) }),
+  retention: (value) => ({ retentionMs: toMs('retention', value, { min: MIN_RETENTION_MS }) }),
+  maxRun: (value) => ({ maxRunMs: toMs('maxRun', value, { min: MIN_LEASE_MS }) }),
+  onFailure: (value) => ({ onFailure: readOnFailure(value) }),
+  onInProgress: (value) => ({ waitMs: readOnInProgress(value) }),
+  onTakeover: (value) => ({ onTakeover: readOnTakeover(value) }),
+  maxAttempts: (value) => ({ maxAttempts: readMaxAttempts(value) }),
+  guarantee: (value) => ({ guarantee: readGuarantee(value) }),
+  storeRequest: (value) => ({ storeRequest: oneOf('storeRequest', value, ['no', 'encrypted', 'plaintext']) }),
+  onStoreUnavailable: (value) => ({ onStoreUnavailable: oneOf('onStoreUnavailable', value, ['reject', 'proceed']) }),
+  serializer: (value) => ({ serializer: readCoder('serializer', value, ['serialize', 'deserialize']) }),
+}
+
+export const policyNames = Object.keys(readers)
+
+/**
+ * `policies` over what they are nearer than.
+ *
+ * @throws InvalidOptionError for an unknown name or a value out of range
+ */
+export function resolvePolicies(base: ResolvedPolicies, policies: Policies | undefined): ResolvedPolicies {
+  if (!policies) return base
+  let resolved = base
+  for (const [name, value] of Object.entries(policies)) {
+    if (value === undefined) continue
+    if (!Object.hasOwn(readers, name)) throw unknownOption(name, policyNames)
+    const read = readers[name as keyof Policies] as (value: unknown) => Partial<ResolvedPolicies>
+    resolved = { ...resolved, ...read(value) }
+  }
+  return resolved
+}
+
+export function unknownOption(name: string, known: readonly string[]): InvalidOptionError {
+  return new InvalidOptionError(name, `is not an option here; there are ${known.join(', ')}`)
+}
+
+/** @throws InvalidOptionError unless `coder` has a proper id and the methods */
+export function readCoder<T extends { readonly id: string }>(
+  option: string,
+  coder: T,
+  methods: (keyof T & string)[],
+): T {
+  const missing = methods.filter((method) => typeof coder?.[method] !== 'function')
+  if (missing.length > 0) throw new InvalidOptionError(option, `must have ${missing.join(' and ')}`)
+  if (typeof coder.id !== 'string' || !/^[a-z0-9-]{1,16}$/.test(coder.id)) {
+    throw new InvalidOptionError(option, `must have an id of 1 to 16 of a-z 0-9 -, got '${coder.id}'`)
+  }
+  return coder
+}
+
+function readOnFailure(value: NonNullable<Policies['onFailure']>): ResolvedPolicies['onFailure'] {
+  const check = (decision: FailureDecision): FailureDecision => {
+    if (decision === 'retry' || decision === 'store') return decision
+    if (typeof decision === 'object') return { retry: toMs('onFailure.retry', decision?.retry) }
+    throw new InvalidOptionError(
+      'onFailure',
+      `must be 'retry', 'store', { retry: delay } or a function that gives one of them`,
+    )
+  }
+  if (typeof value === 'function') return (error) => check(value(error))
+  const decision = check(value)
+  return () => decision
+}
+
+function readOnInProgress(value: NonNullable<Policies['onInProgress']>): number {
+  if (value === 'reject') return 0
+  const wait: Duration | undefined = typeof value === 'object' ? value?.wait : undefined
+  if (wait === undefined) throw new InvalidOptionError('onInProgress', `must be 'reject' or { wait: duration }`)
+  return toMs('onInProgress.wait', wait, { min: 1 })
+}
+
+function readOnTakeover(value: NonNullable<Policies['onTakeover']>): ResolvedPolicies['onTakeover'] {
+  if (value === 'rerun' || value === 'park' || typeof value === 'function') return value
+  throw new InvalidOptionError('onTakeover', `must be 'rerun', 'park' or a function that says what happened`)
+}
+
+function readMaxAttempts(value: number): number {
+  if (value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= 1)) return value
+  throw new InvalidOptionError('maxAttempts', `must be a whole number from 1, got ${value}`)
+}
+
+function readGuarantee(value: NonNullable<Policies['guarantee']>): ResolvedPolicies['guarantee'] {
+  if (value === 'strict' || value === 'semantic') return value
+  if (typeof value?.reference === 'function' && typeof value.rebuild === 'function') return value
+  throw new InvalidOptionError('guarantee', `must be 'strict', 'semantic' or { reference, rebuild }`)
+}
+
+function oneOf<T extends string>(option: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value
+  throw new InvalidOptionError(
+    option,
+    `must be one of ${allowed.map((each) => `'${each}'`).join(', ')}, got '${value}'`,
+  )
+}

@@ -1,0 +1,181 @@
+/** The front door: `createIdempotency`. */
+
+import type { Handler, Work } from '../api/attempt.ts'
+import type { Call, Outcome, Reference } from '../api/call.ts'
+import type { Idempotency, IdempotencyOptions } from '../api/idempotency.ts'
+import type { RecoverOptions } from '../api/operators.ts'
+import type { Policies, Resolution, TransactionPolicies } from '../api/policies.ts'
+import { toMs } from '../base/durations.ts'
+import { encodeRequest, keepRequest } from '../encoding/request.ts'
+import { InvalidOptionError, InvalidTokenError } from '../errors.ts'
+import { fingerprintOf } from '../keys/fingerprint.ts'
+import { issueToken, type TokenPurpose, verifyToken } from '../keys/one-time-token.ts'
+import { requireText, storageKey } from '../keys/storage-key.ts'
+import { requireTransactional } from '../store/transactional-store.ts'
+import { execute } from './call/execute.ts'
+import { run } from './call/run.ts'
+import { runUnprotected } from './call/unprotected.ts'
+import { readOptions, requireEncryption } from './context/options.ts'
+import { type ResolvedPolicies, resolvePolicies } from './context/policies.ts'
+import type { Task } from './context/prepared-call.ts'
+import { createRunningCalls } from './mechanisms/running-calls.ts'
+import { forget } from './operators/forget.ts'
+import { inspect, list } from './operators/inspect.ts'
+import { startPurge } from './operators/purge.ts'
+import { recover } from './operators/recover.ts'
+import { resolve } from './operators/resolve.ts'
+import { transact } from './transaction/transact.ts'
+
+const NO_TRANSACTION = 'is undefined: give the transaction that you opened, or leave the option out'
+
+/** By how much the clocks of those who issue and redeem tokens, and of the store, may differ. */
+const CLOCK_TOLERANCE_MS = 60_000
+
+/**
+ * Makes writes safe to retry.
+ *
+ * ```ts
+ * import { createIdempotency } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'payments' })
+ * const { value, replayed } = await idempotency.run(
+ *   { operation: 'charge', scope: 'user_42', key: 'k1', payload: { amount: 100 } },
+ *   async (attempt) => provider.charge(100, { idempotencyKey: attempt.keyFor('charge') }),
+ * )
+ * ```
+ *
+ * @throws InvalidOptionError naming the option and what it must be
+ */
+export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>): Idempotency<Tx> {
+  const { engine, policies: instancePolicies } = readOptions(options)
+  const running = createRunningCalls()
+  let draining = false
+
+  function nearest(own: ResolvedPolicies, policies: Policies | undefined): ResolvedPolicies {
+    return policies ? requireEncryption(engine, resolvePolicies(own, policies)) : own
+  }
+
+  async function toTask(call: Call, policies: ResolvedPolicies): Promise<Task> {
+    const { operation, payload, signal } = call
+    // all is taken before anything is awaited, so that the caller may go on with its payload
+    const kept = policies.storeRequest === 'no' ? undefined : keepRequest(call)
+    const [key, fingerprint] = await Promise.all([
+      storageKey(engine.digest, engine.namespace, call),
+      fingerprintOf(engine.digest, payload),
+    ])
+    const pipeline = engine.pipelineFor(policies.serializer)
+    const { maxValueBytes } = engine.store.capabilities
+    const request = kept && (await encodeRequest({ pipeline, key, fingerprint }, kept, maxValueBytes))
+    return { operation, key, fingerprint, policies, pipeline, signal, request }
+  }
+
+  async function runCall<T>(call: Call, handler: Handler<T, Tx>, policies: ResolvedPolicies): Promise<Outcome<T>> {
+    requireFunction('handler', handler)
+    const task = await toTask(call, policies)
+    return running.serve((served) =>
+      run<T>(
+        engine,
+        task,
+        (acquired) => execute(engine, task, acquired, handler as Handler<T>, served),
+        () => draining,
+        policies.onStoreUnavailable === 'proceed'
+          ? () => runUnprotected(engine, task, handler as Handler<T>, served)
+          : undefined,
+      ),
+    )
+  }
+
+  async function runTransaction<T>(
+    call: Call,
+    work: Work<T, Tx>,
+    own: ResolvedPolicies,
+    given: TransactionPolicies<Tx>,
+  ): Promise<Outcome<T>> {
+    requireFunction('work', work)
+    const { mode, tx, ...policies } = given
+    // whoever means to join a transaction must not be given one of its own
+    if ('tx' in given && tx === undefined) throw new InvalidOptionError('tx', NO_TRANSACTION)
+    const store = requireTransactional(options.store)
+    const unit = { engine, store, work, task: await toTask(call, nearest(own, policies)) }
+    return running.serve((served) => transact<Tx, T>(unit, { mode, tx }, served, () => draining))
+  }
+
+  /** The methods of an instance and of an operation: alike but for where the operation's name comes from. */
+  function methods<Named extends Omit<Reference, 'operation'>>(
+    own: ResolvedPolicies,
+    named: <R extends Named>(reference: R) => R & Reference,
+  ) {
+    return {
+      run: async <T>(call: Named & Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies) =>
+        runCall(named(call), handler, nearest(own, policies)),
+      transaction: async <T>(
+        call: Named & Omit<Call, 'operation'>,
+        work: Work<T, Tx>,
+        policies: TransactionPolicies<Tx> = {},
+      ) => runTransaction(named(call), work, own, policies),
+      wrap<Args extends unknown[], T>(
+        fn: (...args: Args) => T | Promise<T>,
+        describe: (...args: Args) => Named & Omit<Call, 'operation'>,
+        policies?: Policies,
+      ) {
+        requireFunction('fn', fn)
+        requireFunction('describe', describe)
+        const resolved = nearest(own, policies)
+        return async (...args: Args): Promise<T> =>
+          (await runCall(named(describe(...args)), () => fn(...args), resolved)).value
+      },
+      inspect: async (reference: Named) => inspect(engine, named(reference), own),
+      resolve: async (reference: Named, resolution: Resolution) => resolve(engine, named(reference), resolution, own),
+      forget: async (reference: Named) => forget(engine, named(reference)),
+    }
+  }
+
+  return {
+    namespace: engine.namespace,
+    capabilities: engine.store.capabilities,
+    ...methods<Reference>(instancePolicies, (reference) => reference),
+    operation(name, policies) {
+      requireText('operation', name)
+      const own = nearest(instancePolicies, policies)
+      return {
+        ...methods(own, (reference) => ({ ...reference, operation: name })),
+        waitMs: own.waitMs,
+        recover: (recovery) => recover(engine, name, own, recovery as RecoverOptions, running, () => draining),
+        issueToken: async ({ scope, expiresIn }) => {
+          requireSecret(options.secret)
+          const expiresInMs = toMs('expiresIn', expiresIn, { min: 1 })
+          return issueToken(engine.digest, engine.namespace, { operation: name, scope }, expiresInMs)
+        },
+        redeem: async (token, call, handler, policies) => {
+          requireSecret(options.secret)
+          const purpose: TokenPurpose = { operation: name, scope: call.scope }
+          const { key, remainingMs } = await verifyToken(engine.digest, engine.namespace, purpose, token)
+          const resolved = nearest(own, policies)
+          const reference = { ...call, operation: name, key }
+          if (remainingMs <= 0 && !(await inspect(engine, reference, resolved))) throw new InvalidTokenError('expired')
+          // a token that is still good must not find its record gone
+          const retentionMs = Math.max(resolved.retentionMs, remainingMs + CLOCK_TOLERANCE_MS)
+          return runCall(reference, handler, { ...resolved, retentionMs })
+        },
+      }
+    },
+    list: (filter = {}) => list(engine, filter),
+    startPurge: (options = {}) => startPurge(engine, options),
+    on: (type, listener) => engine.events.on(type, listener),
+    async drain({ timeout = '30s' } = {}) {
+      const timeoutMs = toMs('timeout', timeout)
+      draining = true
+      await running.idle(timeoutMs)
+      return { unfinished: running.abandonAll('The process is shutting down.') }
+    },
+  }
+}
+
+function requireFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw new InvalidOptionError(name, `must be a function, got ${String(value)}`)
+}
+
+function requireSecret(secret: unknown): void {
+  if (secret === undefined) throw new InvalidOptionError('secret', 'is needed for tokens: it is what signs them')
+}

@@ -1,0 +1,32 @@
+/** The typed event emitter of an instance. */
+
+import type { EventType, IdempotencyEvents } from '../../api/events.ts'
+import { warn } from '../../base/warn.ts'
+
+type Listener<Type extends EventType> = (event: IdempotencyEvents[Type]) => void
+
+/** A typed emitter. A listener that throws, or rejects, harms neither the write nor the other listeners. */
+export class Emitter {
+  readonly #listeners = new Map<EventType, Set<(event: never) => void>>()
+
+  on<Type extends EventType>(type: Type, listener: Listener<Type>): () => void {
+    const listeners = this.#listeners.get(type) ?? new Set()
+    this.#listeners.set(type, listeners.add(listener))
+    return () => {
+      listeners.delete(listener)
+    }
+  }
+
+  emit<Type extends EventType>(type: Type, event: IdempotencyEvents[Type]): void {
+    const failed = (error: unknown) => warn(`A listener of '${type}' threw`, error)
+    for (const listener of this.#listeners.get(type) ?? []) {
+      const listen = listener as (event: IdempotencyEvents[Type]) => unknown
+      try {
+        const answer = listen(event)
+        if (answer instanceof Promise) answer.catch(failed)
+      } catch (error) {
+        failed(error)
+      }
+    }
+  }
+}

@@ -1,0 +1,143 @@
+/** Every call of a store goes through here: bounded in time, repeated where that is safe, its errors typed and told. */
+
+import type { IdempotencyEvents } from '../../api/events.ts'
+import { backOff, type Instant, instant, later, msUntil, sleep, startTimer } from '../../base/timers.ts'
+import { IdempotencyError, StoreUnavailableError } from '../../errors.ts'
+import type { BeginReply, Change, Claim, RecordStore, RecordView, TransitionReply } from '../../store/store.ts'
+
+type CallName = IdempotencyEvents['storeUnavailable']['call']
+
+export interface StoreCalls {
+  /**
+   * Begins, and repeats with the same owner after an error, within the store's time-out. A begin that was given up and
+   * acquires all the same is released in the background, so that it does not hold the key for a whole lease.
+   */
+  begin(key: string, claim: Claim): Promise<{ readonly reply: BeginReply; readonly sentAt: Instant }>
+  /** One try, for at most `withinMs`. */
+  transition(key: string, token: number, change: Change, withinMs?: number): Promise<TransitionReply>
+  /** Repeats until the store answers, or `until` is over: then it throws the last error. */
+  transitionUntil(until: Instant, key: string, token: number, change: Change): Promise<TransitionReply>
+  /**
+   * For an attempt that was acquired and never ran: releases it, as interrupted as it was found. Repeats for one lease,
+   * after which the key is free without it, and never rejects.
+   */
+  giveBack(key: string, acquired: BeginReply, terms: Pick<Claim, 'leaseMs' | 'retentionMs'>): Promise<void>
+  get(key: string): Promise<RecordView | null>
+  /** Whether the store now tells of changes, until `signal` aborts. False where it cannot, or failed. */
+  watch(key: string, onChange: () => void, signal: AbortSignal): Promise<boolean>
+}
+
+const BEGIN_PAUSES = { firstMs: 20, maxMs: 500 }
+const SETTLE_PAUSES = { firstMs: 50, maxMs: 2000 }
+const MAX_BEGINS = 4
+
+export function createStoreCalls(
+  store: RecordStore,
+  timeoutMs: number,
+  onError: (call: CallName, key: string, error: unknown) => void,
+): StoreCalls {
+  async function bounded<T>(name: CallName, key: string, start: () => Promise<T>, withinMs: number): Promise<T> {
+    try {
+      return await withTimeout(start, withinMs)
+    } catch (error) {
+      const typed = typeError(name, error)
+      onError(name, key, typed)
+      throw typed
+    }
+  }
+
+  const transition: StoreCalls['transition'] = (key, token, change, withinMs = timeoutMs) =>
+    bounded('transition', key, () => store.transition(key, token, change), Math.min(withinMs, timeoutMs))
+
+  const transitionUntil: StoreCalls['transitionUntil'] = async (until, key, token, change) => {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await transition(key, token, change)
+      } catch (error) {
+        const pause = backOff(tries, SETTLE_PAUSES)
+        if (!canRepeat(error) || msUntil(until) < pause) throw error
+        await sleep(pause)
+      }
+    }
+  }
+
+  const giveBack: StoreCalls['giveBack'] = async (key, { token, interrupted }, { leaseMs, retentionMs }) => {
+    const change = { to: 'released', delayMs: 0, retentionMs, unresolved: interrupted } as const
+    await transitionUntil(later(instant(), leaseMs), key, token, change).catch(() => undefined)
+  }
+
+  async function giveBackAcquired(key: string, reply: BeginReply, claim: Claim): Promise<void> {
+    if (reply.outcome === 'acquired') await giveBack(key, reply, claim)
+  }
+
+  return {
+    transition,
+    transitionUntil,
+    giveBack,
+
+    async begin(key, claim) {
+      const until = later(instant(), timeoutMs)
+      for (let tries = 1; ; tries++) {
+        const sentAt = instant()
+        let pending: Promise<BeginReply> | undefined
+        try {
+          const start = () => {
+            pending = store.begin(key, claim)
+            return pending
+          }
+          return { reply: await bounded('begin', key, start, msUntil(until)), sentAt }
+        } catch (error) {
+          const pause = backOff(tries, BEGIN_PAUSES)
+          if (tries < MAX_BEGINS && canRepeat(error) && msUntil(until) > pause) {
+            await sleep(pause)
+            continue
+          }
+          // what fails late was told already
+          pending?.then((late) => giveBackAcquired(key, late, claim)).catch(() => undefined)
+          throw error
+        }
+      }
+    },
+
+    get: (key) => bounded('get', key, () => store.get(key), timeoutMs),
+
+    async watch(key, onChange, signal) {
+      if (!store.watch) return false
+      const arm = async () => store.watch?.(key, onChange, signal)
+      return bounded('watch', key, arm, timeoutMs).then(
+        () => true,
+        () => false,
+      )
+    },
+  }
+}
+
+function canRepeat(error: unknown): boolean {
+  return error instanceof StoreUnavailableError
+}
+
+/** What is not an error of ours came from a driver: whether the call took effect is then unknown. */
+function typeError(name: CallName, error: unknown): IdempotencyError {
+  if (error instanceof IdempotencyError) return error
+  return new StoreUnavailableError(`The store failed in ${name}: ${String(error)}`, {
+    applied: 'unknown',
+    cause: error,
+  })
+}
+
+function withTimeout<T>(start: () => Promise<T>, ms: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = startTimer(ms, () =>
+      reject(new StoreUnavailableError(`The store did not answer within ${Math.ceil(ms)} ms.`, { applied: 'unknown' })),
+    )
+    // an async function, so that a store that throws at once rejects too, and leaves no timer
+    const call = async () => start()
+    call().then(resolve, reject).finally(stop)
+  })
+}
+
+/** A `begin` that gave the right to run, and when it was sent. */
+export interface Acquired {
+  readonly reply: BeginReply
+  readonly sentAt: Instant
+}

@@ -1,0 +1,27 @@
+/** Keys for clients that send none: what is asked is the key. */
+
+import { type Duration, toMs } from '../base/durations.ts'
+import { canonicalize } from './canonical-json.ts'
+import { createDigest } from './digest.ts'
+
+/** A key made of content, and the retention that makes it dedupe for as long as was asked. */
+export interface ContentKey {
+  readonly key: string
+  /** Milliseconds. */
+  readonly retention: number
+}
+
+const MIN_WINDOW_MS = 1000
+const digest = createDigest(undefined)
+
+/**
+ * The same fields give the same key, in whatever order: a second write within `window` is a duplicate of the first. The
+ * window is the retention, counted from the settling; there is no time in the key, so no boundary to slip through.
+ *
+ * @param fields a JSON value: who, what, how much
+ * @throws InvalidOptionError for a window under a second, InvalidCallError for fields that JSON cannot hold
+ */
+export async function contentKey(fields: unknown, { window }: { readonly window: Duration }): Promise<ContentKey> {
+  const retention = toMs('window', window, { min: MIN_WINDOW_MS })
+  return { key: await digest('retryproof/content', [canonicalize(fields)]), retention }
+}

@@ -1,0 +1,21 @@
+/** Fingerprints of payloads. */
+
+import { InvalidCallError } from '../errors.ts'
+import { canonicalize } from './canonical-json.ts'
+import type { Digest } from './digest.ts'
+
+/** The digest of a payload: bytes and text as they are, anything else as canonical JSON. */
+export function fingerprintOf(digest: Digest, payload: unknown): string | Promise<string> {
+  return digest('retryproof/fingerprint', describePayload(payload))
+}
+
+function describePayload(payload: unknown): readonly (string | Uint8Array)[] {
+  if (payload === undefined) return ['none']
+  if (ArrayBuffer.isView(payload)) {
+    return ['bytes', new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength)]
+  }
+  if (payload instanceof ArrayBuffer) return ['bytes', new Uint8Array(payload)]
+  if (typeof payload !== 'string') return ['json', canonicalize(payload)]
+  if (!payload.isWellFormed()) throw new InvalidCallError('payload', 'payload: a lone surrogate has no UTF-8 form')
+  return ['text', payload]
+}

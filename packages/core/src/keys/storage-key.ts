@@ -1,0 +1,71 @@
+/** From what a caller says to what a store sees: storage keys, fingerprints and derived keys. */
+
+import { type Reference, unscoped } from '../api/call.ts'
+import { InvalidCallError } from '../errors.ts'
+import type { Digest } from './digest.ts'
+
+const MAX_CHARACTERS = 255
+const MAX_SCOPE_PARTS = 16
+
+/**
+ * `<namespace slug>.<operation slug>.<digest>`: at most 131 characters of `[a-z0-9.-]`. The slugs are for eyes and for
+ * listings; the digest covers namespace, operation, scope and key.
+ *
+ * @throws InvalidCallError when a part is missing, empty, too long or no well-formed text
+ */
+export function storageKey(
+  digest: Digest,
+  namespace: string,
+  { operation, scope, key }: Reference,
+): string | Promise<string> {
+  requireText('operation', operation)
+  requireText('key', key)
+  const hashed = digest('retryproof/key', [namespace, operation, ...scopeParts(scope), key])
+  const name = (hex: string) => `${namespaceSlug(namespace)}.${operationSlug(operation)}.${hex}`
+  return typeof hashed === 'string' ? name(hashed) : hashed.then(name)
+}
+
+/** @throws InvalidCallError unless it is one name, several, or `unscoped` */
+export function scopeParts(scope: Reference['scope']): readonly string[] {
+  if (scope === unscoped) return []
+  const parts = typeof scope === 'string' ? [scope] : scope
+  if (!Array.isArray(parts) || parts.length === 0) {
+    throw new InvalidCallError(
+      'scope',
+      'scope: say whose key this is (a tenant, a user, or both), or say `unscoped` if it is nobody’s in particular',
+    )
+  }
+  if (parts.length > MAX_SCOPE_PARTS) throw new InvalidCallError('scope', `scope: at most ${MAX_SCOPE_PARTS} parts`)
+  for (const part of parts) requireText('scope', part)
+  return parts
+}
+
+/** @throws InvalidCallError unless `value` is a well-formed text of 1 to 255 characters */
+export function requireText(field: InvalidCallError['field'], value: unknown): void {
+  const problem =
+    typeof value !== 'string'
+      ? `must be a text, got ${value === null ? 'null' : typeof value}`
+      : value.length === 0
+        ? 'must not be empty'
+        : value.length > MAX_CHARACTERS
+          ? `must have at most ${MAX_CHARACTERS} characters, got ${value.length}`
+          : value.isWellFormed()
+            ? null
+            : 'has a lone surrogate, which has no UTF-8 form'
+  if (problem) throw new InvalidCallError(field, `${field}: ${problem}`)
+}
+
+/** How a namespace reads in a storage key. */
+export function namespaceSlug(namespace: string): string {
+  return slug(namespace, 24)
+}
+
+/** How an operation reads in a storage key. Two operations may read alike; their digests differ. */
+export function operationSlug(operation: string): string {
+  return slug(operation, 40)
+}
+
+function slug(text: string, limit: number): string {
+  const words = text.toLowerCase().match(/[a-z0-9]+/g) ?? ['x']
+  return words.join('-').slice(0, limit).replace(/-$/, '')
+}

@@ -1,0 +1,146 @@
+/** Any storage with compare-and-set on one entry as a full store: read, let `reduce` decide, swap. */
+
+import { backOff, sleep } from '../base/timers.ts'
+import { IdempotencyError, StoreUnavailableError } from '../errors.ts'
+import { decodeRecord, encodeRecord } from './cas-record.ts'
+import { listed } from './listing.ts'
+import { isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
+import type { ListedRecord, ListQuery, RecordStore, StoreCapabilities } from './store.ts'
+import { requireRoom } from './value-limit.ts'
+
+/** What stands under a key: its bytes, and whatever the storage tells two versions of them apart by. */
+export interface CasEntry<Revision> {
+  readonly value: Uint8Array
+  readonly revision: Revision
+}
+
+/** A storage of bytes. Each member answers, or throws; what it throws becomes a `StoreUnavailableError`. */
+export interface CasStorage<Revision> {
+  /** The newest entry of a key (never a replica's or a cache's), or null. */
+  read(key: string): Promise<CasEntry<Revision> | null>
+  /**
+   * Writes `value` if the entry still has `revision` (null: if there still is no entry), in one atomic step.
+   * `false` says that nothing was written; where that is not known, it throws.
+   */
+  swap(key: string, value: Uint8Array, revision: Revision | null): Promise<boolean>
+  /** The clock that decides expiry, in milliseconds. @default Date.now */
+  now?(): number | Promise<number>
+  /** Every entry of the storage, in any order; some may be older than what `read` would give. With it the store can list. */
+  entries?(): AsyncIterable<CasEntry<Revision> & { readonly key: string }>
+  /**
+   * Removes the entry if it still has `revision`, and says whether it did. With it and `entries` the store can purge.
+   * An entry that is made again must get a revision that no earlier one of its key had.
+   */
+  remove?(key: string, revision: Revision): Promise<boolean>
+  /**
+   * What the storage promises. An entry holds two values at most (the request, and a checkpoint or a result), so
+   * `maxValueBytes` is less than half of what an entry may have.
+   *
+   * @default { clock: 'host', durable: false, shared: 'process', maxValueBytes: 1 MiB }
+   */
+  readonly capabilities?: Partial<Omit<StoreCapabilities, 'transactional'>>
+}
+
+const MAX_TRIES = 20
+const DEFAULT_GRACE_MS = 60_000
+
+/**
+ * A full store on a compare-and-set storage. A call reads once, and swaps once where it changes something; only when
+ * another writer came first it does so again, a bounded number of times.
+ */
+export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordStore {
+  const clock = async () => Math.round((await guard('no', async () => storage.now?.() ?? Date.now())) * 1000)
+
+  async function apply<Reply>(
+    key: string,
+    decide: (record: StoredRecord | null, now: number) => Reduced<Reply>,
+  ): Promise<Reply> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if (tries > 0) await sleep(backOff(tries, { firstMs: 1, maxMs: 250 }))
+      // before the read: taken after it, a record that was renewed meanwhile would look expired
+      const before = await clock()
+      const entry = await guard('no', () => storage.read(key))
+      const stored = entry && decodeRecord(key, entry.value)
+      // where there is nothing to misjudge, after the read: a purge in between may have removed a token as high as `before`
+      const at = stored ? Math.max(before, stored.at) : await clock()
+      const { record, reply } = decide(stored?.record ?? null, at)
+      if (record === null || record === stored?.record) return reply
+      const value = encodeRecord({ at, record })
+      if (await guard('unknown', () => storage.swap(key, value, entry?.revision ?? null))) return reply
+    }
+    throw new StoreUnavailableError(`Other writers of '${key}' came first in ${MAX_TRIES} tries. Try again.`, {
+      applied: 'no',
+    })
+  }
+
+  /** Every record, by a clock that is read once, before all of them. */
+  async function* scan(): AsyncGenerator<{ key: string; record: StoredRecord; revision: Revision; now: number }> {
+    const before = await clock()
+    try {
+      for await (const { key, value, revision } of storage.entries?.() ?? []) {
+        const { at, record } = decodeRecord(key, value)
+        yield { key, record, revision, now: Math.max(before, at) }
+      }
+    } catch (cause) {
+      throw unavailable('no', cause)
+    }
+  }
+
+  async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery): AsyncGenerator<ListedRecord> {
+    let count = 0
+    for await (const { key, record, now } of scan()) {
+      if (count >= limit) return
+      const found = listed(key, record, query, now)
+      if (!found) continue
+      count++
+      yield found
+    }
+  }
+
+  async function purge({ limit, graceMs = DEFAULT_GRACE_MS }: { limit: number; graceMs?: number }): Promise<number> {
+    let count = 0
+    for await (const { key, record, revision, now } of scan()) {
+      if (count >= limit) break
+      if (!isPurgeable(record, now, graceMs)) continue
+      if (await guard('unknown', async () => storage.remove?.(key, revision))) count++
+    }
+    return count
+  }
+
+  const capabilities: StoreCapabilities = {
+    clock: 'host',
+    durable: false,
+    shared: 'process',
+    maxValueBytes: 2 ** 20,
+    ...storage.capabilities,
+    transactional: false,
+  }
+
+  return {
+    capabilities,
+    async begin(key, claim) {
+      requireRoom(capabilities.maxValueBytes, claim)
+      return apply(key, (record, now) => reduce(record, { op: 'begin', claim }, now))
+    },
+    async transition(key, token, change) {
+      requireRoom(capabilities.maxValueBytes, change)
+      return apply(key, (record, now) => reduce(record, { op: 'transition', token, change }, now))
+    },
+    get: (key) => apply(key, (record, now) => reduce(record, { op: 'get' }, now)),
+    ...(storage.entries && { list }),
+    ...(storage.entries && storage.remove && { purge }),
+  }
+}
+
+async function guard<T>(applied: 'no' | 'unknown', call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (cause) {
+    throw unavailable(applied, cause)
+  }
+}
+
+function unavailable(applied: 'no' | 'unknown', cause: unknown): Error {
+  if (cause instanceof IdempotencyError) return cause
+  return new StoreUnavailableError(`The storage failed: ${String(cause)}`, { applied, cause })
+}

@@ -1,0 +1,31 @@
+/** A store behind a circuit breaker, a bulkhead, or whatever else a resilience library has. */
+import { StoreUnavailableError } from '../errors.ts'
+import type { RecordStore } from './store.ts'
+
+/**
+ * `execute` runs a call of the store, or refuses: `guardStore(store, (call) => breaker.execute(call))` with cockatiel or
+ * opossum. A refused call counts as not applied. Every call can be repeated, so that a policy may also retry.
+ */
+export function guardStore<Store extends RecordStore>(
+  store: Store,
+  execute: <T>(call: () => Promise<T>) => Promise<T>,
+): Store {
+  async function guarded<T>(call: () => Promise<T>): Promise<T> {
+    let sent = false
+    try {
+      return await execute(() => {
+        sent = true
+        return call()
+      })
+    } catch (cause) {
+      if (sent) throw cause
+      throw new StoreUnavailableError('The call was not sent: too many before it failed.', { applied: 'no', cause })
+    }
+  }
+  return {
+    ...store,
+    begin: (key, claim) => guarded(() => store.begin(key, claim)),
+    transition: (key, token, change) => guarded(() => store.transition(key, token, change)),
+    get: (key) => guarded(() => store.get(key)),
+  }
+}

@@ -1,0 +1,149 @@
+/** From a request to its answer: key, scope, fingerprint, then one run of the handler or a replay. */
+import { type Attempt, InProgressError, InvalidOptionError, type Outcome, rollBack } from '@retryproof/core'
+import type { Exchange, HandlerAnswer, HeaderField, HttpResponse } from '../protocol/exchange.ts'
+import { problemFor } from '../protocol/problems.ts'
+import { pendingResponse } from './answer/pending-response.ts'
+import { toResult } from './answer/recorded-answer.ts'
+import { replayOf } from './answer/stored-response.ts'
+import { type WatchedCalls, watchCalls } from './handler-calls.ts'
+import type { Guarding, HttpOptions } from './options.ts'
+import type { HandlerAttempt, HandlerCalls } from './ports.ts'
+import { type Asked, ask } from './prepare-call.ts'
+import { type ResolvedOptions, readHttpOptions } from './read-options.ts'
+
+/**
+ * What a binding does next. `pass`: run the handler without protection. `own`: let the answer go that the handler gave,
+ * with these headers more. `send`: send this response, and nothing that the handler may have written. `sent`: nothing,
+ * since the client was answered before the handler ran.
+ */
+export type Decision =
+  | { readonly kind: 'pass' | 'sent' }
+  | { readonly kind: 'own'; readonly headers: readonly HeaderField[] }
+  | { readonly kind: 'send'; readonly response: HttpResponse }
+
+/** Guards the requests of one `idempotent()`. */
+export interface Guard<Native, Tx = unknown> {
+  readonly limits: { readonly maxResponseBytes: number; readonly stream: boolean; readonly whole: boolean }
+  /** Whether requests of this method are guarded at all. */
+  covers(method: string): boolean
+  /**
+   * Runs the handler once for the request's key.
+   *
+   * @throws what `execute` throws, and what only the application can mend: InvalidOptionError, InvalidCallError (scope,
+   * operation), StoreMisconfiguredError
+   */
+  handle(exchange: Exchange<Native>, calls: HandlerCalls<Tx>): Promise<Decision>
+}
+
+/**
+ * @param hasHandler whether the binding was given the handler, rather than standing before it
+ * @throws InvalidOptionError naming the option and what it must be
+ */
+export function createGuard<Native extends object, Tx = unknown>(
+  idempotency: Guarding<Tx>,
+  httpOptions: HttpOptions<Native>,
+  { hasHandler = false }: { readonly hasHandler?: boolean } = {},
+): Guard<Native, Tx> {
+  const options = readHttpOptions(idempotency, httpOptions, hasHandler)
+  const { maxResponseBytes, stream, transaction } = options
+  return {
+    limits: { maxResponseBytes, stream: stream && !transaction, whole: transaction },
+    covers: (method) => options.methods.has(method),
+    async handle(exchange, calls) {
+      const watched = watchCalls(calls)
+      try {
+        const asked = await ask(exchange, options)
+        return asked ? await decide(exchange.native, asked, watched, options) : { kind: 'pass' }
+      } catch (error) {
+        const problem = watched.threw(error) ? undefined : problemFor(error, options)
+        if (!problem) throw error
+        return watched.wasAnswered() ? { kind: 'sent' } : { kind: 'send', response: problem }
+      }
+    },
+  }
+}
+
+async function decide<Native extends object, Tx>(
+  native: Native,
+  asked: Asked<Tx>,
+  calls: WatchedCalls<Tx>,
+  options: ResolvedOptions<Native, Tx>,
+): Promise<Decision> {
+  const { name, callback } = asked
+  const locate = () => locationOf(options, name, asked.call.key)
+
+  async function execute(attempt: Attempt, tx: Tx | undefined): Promise<HandlerAnswer> {
+    Object.assign(native, { [ATTEMPT]: attempt })
+    if (options.respondsEarly && !calls.wasAnswered()) {
+      await calls.answerEarly(pendingResponse(await locate(), options.maxRetryAfterMs))
+    }
+    return calls.execute(attempt as HandlerAttempt, tx)
+  }
+
+  try {
+    const { value, replayed, recorded, retentionRemainingMs } = await run(asked, execute, options)
+    const expiry = expiryOf(recorded ? retentionRemainingMs : 0, options)
+    if (replayed) return sendUnlessAnswered(calls, withHeaders(replayOf(value), expiry))
+    if (!calls.wasAnswered()) return { kind: 'own', headers: expiry }
+    if (callback && recorded && value)
+      await options.webhook?.deliver(callback, { location: await locate(), response: value })
+    return { kind: 'sent' }
+  } catch (error) {
+    if (!options.accepts || !(error instanceof InProgressError) || calls.threw(error)) throw error
+    const retryAfterMs = Math.min(error.retryAfterMs, options.maxRetryAfterMs)
+    return { kind: 'send', response: pendingResponse(await locate(), retryAfterMs) }
+  }
+}
+
+/** The value is undefined where the core replays no more than that it is done. */
+function run<Native, Tx>(
+  { operation, call, policies }: Asked<Tx>,
+  execute: (attempt: Attempt, tx: Tx | undefined) => Promise<HandlerAnswer>,
+  options: ResolvedOptions<Native, Tx>,
+): Promise<Outcome<HttpResponse | undefined>> {
+  if (!options.transaction) {
+    return operation.run(
+      call,
+      async (attempt) => toResult(await execute(attempt, undefined), options.records),
+      policies,
+    )
+  }
+  return operation.transaction(
+    call,
+    async (tx, attempt) => {
+      const answer = await execute(attempt, tx)
+      const result = toResult(answer, options.records)
+      return options.commitWhen(answer.response.status) ? result : rollBack(result)
+    },
+    policies,
+  )
+}
+
+/** On the request itself, since a WeakMap of all requests would cost each garbage collection more. */
+const ATTEMPT = Symbol('retryproof.attempt')
+
+/** The attempt that handles a request; `undefined` where the request passed without protection. */
+export function attemptFor(request: object): HandlerAttempt | undefined {
+  return (request as { [ATTEMPT]?: HandlerAttempt })[ATTEMPT]
+}
+
+function sendUnlessAnswered<Tx>(calls: WatchedCalls<Tx>, response: HttpResponse): Decision {
+  return calls.wasAnswered() ? { kind: 'sent' } : { kind: 'send', response }
+}
+
+function withHeaders(response: HttpResponse, headers: readonly HeaderField[]): HttpResponse {
+  return { ...response, headers: [...response.headers, ...headers] }
+}
+
+function expiryOf<Native, Tx>(remainingMs: number, { expiryHeader }: ResolvedOptions<Native, Tx>): HeaderField[] {
+  return expiryHeader && remainingMs > 0 ? [[expiryHeader, String(Math.floor(remainingMs / 1000))]] : []
+}
+
+async function locationOf<Native, Tx>(
+  { statusResource }: ResolvedOptions<Native, Tx>,
+  operation: string,
+  key: string,
+): Promise<string> {
+  if (statusResource) return statusResource.locate(operation, key)
+  throw new InvalidOptionError('statusResource', 'is needed to answer with 202')
+}

@@ -1,0 +1,81 @@
+/** What a binding takes. */
+import type { ContentKey, Duration, Idempotency, Policies, unscoped } from '@retryproof/core'
+import type { KeySyntax } from '../protocol/key-header.ts'
+import type { RecordPolicy } from './answer/record-policy.ts'
+import type { Notifier, StatusResource } from './ports.ts'
+import type { FingerprintOptions } from './request/fingerprint.ts'
+
+/** Options of a binding, and any policy of the core for what it guards. `Native` is the framework's request. */
+export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onInProgress'> {
+  /**
+   * Whose key it is: tenant and/or user, as your authentication knows them. Part of every key, so that nobody is
+   * given another's answer. `unscoped` says aloud that there is nobody to tell apart.
+   */
+  readonly scope:
+    | ((request: Native) => string | readonly string[] | Promise<string | readonly string[]>)
+    | typeof unscoped
+  /** What kind of write it is. @default method and full route pattern, where the framework knows it; else required */
+  readonly operation?: string | ((request: Native) => string)
+  /**
+   * Where the key comes from instead of the `Idempotency-Key` header: another header, a field of the body, or
+   * `contentKey(…)` for clients that send none. `undefined`: there is none.
+   */
+  readonly key?: (request: Native) => RequestKey | Promise<RequestKey>
+  /** Whether a bare header value is taken, as the same key as its quoted form. @default 'lenient' */
+  readonly syntax?: KeySyntax
+  /** Methods that are guarded besides POST and PATCH. The others pass. @default [] */
+  readonly methods?: readonly string[]
+  /** Whether a request without a key is refused (400). If not, it runs without protection. @default true */
+  readonly required?: boolean
+  /** Whether a request that names no version of the resource is refused (428). See `precondition`. @default false */
+  readonly requirePrecondition?: boolean
+  /** Which members of the body must be the same when a key is sent again. @default the whole body */
+  readonly fingerprint?: FingerprintOptions
+  /** The largest body that is read for its fingerprint where no parser ran before, in bytes. @default 1_048_576 */
+  readonly maxRequestBytes?: number
+  /**
+   * Which headers are kept with the request by `storeRequest`, besides method, target and body.
+   * @default ['content-type']
+   */
+  readonly storeHeaders?: readonly string[]
+  /** Which answers are recorded and replayed; the others release the key. @default 'final' */
+  readonly record?: RecordPolicy
+  /** The largest body that is kept, in bytes. A larger one goes out as a stream, and its replay is 410. @default 1_048_576 */
+  readonly maxResponseBytes?: number
+  /** Lets every answer go out as it is written, so that none can be replayed (410). @default false */
+  readonly stream?: boolean
+  /**
+   * What a duplicate is told while the first is in progress: 409, or the answer if it comes in time, or 202 and where
+   * the answer will be (`'accept'`, which takes a `statusResource`). @default 'reject'
+   */
+  readonly onInProgress?: NonNullable<Policies['onInProgress']> | 'accept'
+  /**
+   * Whether the first caller waits for its answer, or gets 202 at once (which takes a `statusResource`). `'async'` keeps
+   * the request, so that `recover` finishes what a crash left; `'async-in-process'` says aloud that nobody does.
+   * @default 'sync'
+   */
+  readonly respond?: 'sync' | 'async' | 'async-in-process'
+  /** Where the answer is to be found that is not there yet. */
+  readonly statusResource?: StatusResource<Native>
+  /** Who is told the answer of a request that was answered with 202. */
+  readonly webhook?: Notifier<Native>
+  /**
+   * The handler, which has to be given to the binding, gets a transaction of the store's database: what it writes there
+   * and its answer commit together, or not at all. @default false
+   */
+  readonly transaction?: boolean
+  /** Which answers commit the transaction; the others undo what it wrote. @default (status) => status < 400 */
+  readonly commitWhen?: (status: number) => boolean
+  /** The longest `Retry-After` that a duplicate is given while the first is in progress. @default '2s' */
+  readonly maxRetryAfter?: Duration
+  /** The name of a header that tells for how many seconds an answer goes on being replayed. @default none */
+  readonly expiryHeader?: string
+  /** Where clients read what this resource promises: `type` and `Link` of every problem. @default this package's README */
+  readonly docs?: string
+}
+
+/** A key, or one that was made of content and brings its own retention. */
+export type RequestKey = string | ContentKey | undefined
+
+/** What of an instance a binding needs. */
+export type Guarding<Tx> = Pick<Idempotency<Tx>, 'operation' | 'capabilities'>

@@ -1,0 +1,208 @@
+/** Options of a binding, checked once when it is made. */
+import { InvalidOptionError, type NamedOperation, type Policies, toMs, unscoped } from '@retryproof/core'
+import type { KeySyntax } from '../protocol/key-header.ts'
+import { DOCS } from '../protocol/problems.ts'
+import { type AnswerHead, readRecordPolicy } from './answer/record-policy.ts'
+import { responseSerializer } from './answer/stored-response.ts'
+import type { Guarding, HttpOptions } from './options.ts'
+import type { FingerprintOptions } from './request/fingerprint.ts'
+
+/** Options as they are used. */
+export interface ResolvedOptions<Native, Tx = unknown> {
+  readonly scope: HttpOptions<Native>['scope']
+  readonly key: HttpOptions<Native>['key'] | undefined
+  readonly fingerprint: FingerprintOptions | undefined
+  readonly statusResource: HttpOptions<Native>['statusResource'] | undefined
+  readonly webhook: HttpOptions<Native>['webhook'] | undefined
+  readonly expiryHeader: string | undefined
+  readonly operation: ((request: Native) => string) | undefined
+  readonly syntax: KeySyntax
+  readonly methods: ReadonlySet<string>
+  readonly required: boolean
+  readonly requirePrecondition: boolean
+  readonly maxRequestBytes: number
+  /** Undefined where requests are not kept. */
+  readonly storeHeaders: readonly string[] | undefined
+  readonly records: (answer: AnswerHead) => boolean
+  readonly maxResponseBytes: number
+  readonly stream: boolean
+  readonly accepts: boolean
+  readonly respondsEarly: boolean
+  readonly transaction: boolean
+  readonly commitWhen: (status: number) => boolean
+  readonly maxRetryAfterMs: number
+  readonly docs: string
+  /** The core's operation of that name, under the policies of these options. */
+  readonly operationNamed: (name: string) => NamedOperation<Tx>
+}
+
+const MIB = 1_048_576
+const TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/
+
+/**
+ * @param hasHandler whether the binding was given the handler, rather than standing before it
+ * @throws InvalidOptionError naming the option and what it must be
+ */
+export function readHttpOptions<Native, Tx>(
+  idempotency: Guarding<Tx>,
+  options: HttpOptions<Native>,
+  hasHandler: boolean,
+): ResolvedOptions<Native, Tx> {
+  if (typeof idempotency?.operation !== 'function') {
+    throw new InvalidOptionError('idempotency', 'must be what createIdempotency() gives')
+  }
+  const { scope, operation, key, syntax, methods, required, requirePrecondition, fingerprint, record, ...more } =
+    options
+  const { maxRequestBytes, maxResponseBytes, stream, respond, statusResource, webhook, docs, ...others } = more
+  const { transaction, commitWhen, maxRetryAfter, expiryHeader, onInProgress, storeHeaders, ...policies } = others
+  const how = readChoice('respond', respond, ['sync', 'async', 'async-in-process'])
+  const accepts = onInProgress === 'accept'
+  const keepsRequests = (policies.storeRequest ?? 'no') !== 'no'
+  if (transaction) requireTransactions(idempotency, hasHandler)
+  if ((accepts || how !== 'sync') && !statusResource) {
+    throw new InvalidOptionError('statusResource', 'is needed to answer with 202: statusResource(idempotency, { … })')
+  }
+  if (how === 'async' && !keepsRequests) {
+    throw new InvalidOptionError(
+      'respond',
+      `'async' keeps the request for recover(): set storeRequest, or say 'async-in-process' if a crash may lose the work`,
+    )
+  }
+  if (webhook && how === 'sync') {
+    throw new InvalidOptionError('webhook', `tells an answer that nobody waits for: it goes with respond: 'async'`)
+  }
+  return {
+    scope: readScope(scope),
+    operation: readOperation(operation),
+    key: readFunction('key', key),
+    syntax: readChoice('syntax', syntax, ['lenient', 'strict']),
+    methods: new Set(['POST', 'PATCH', ...readMethods(methods)]),
+    required: readFlag('required', required, true),
+    requirePrecondition: readFlag('requirePrecondition', requirePrecondition, false),
+    fingerprint: readFingerprint(fingerprint),
+    maxRequestBytes: readSize('maxRequestBytes', maxRequestBytes),
+    storeHeaders: keepsRequests ? readNames('storeHeaders', storeHeaders ?? ['content-type']) : undefined,
+    records: readRecordPolicy(record ?? 'final'),
+    maxResponseBytes: Math.min(readSize('maxResponseBytes', maxResponseBytes), roomFor(idempotency)),
+    stream: readFlag('stream', stream, false),
+    accepts,
+    respondsEarly: how !== 'sync',
+    statusResource,
+    webhook,
+    transaction: readFlag('transaction', transaction, false),
+    commitWhen: readFunction('commitWhen', commitWhen) ?? ((status) => status < 400),
+    maxRetryAfterMs: toMs('maxRetryAfter', maxRetryAfter ?? '2s', { min: 1000 }),
+    expiryHeader: readHeaderName('expiryHeader', expiryHeader),
+    docs: readDocs(docs),
+    operationNamed: operations(idempotency, {
+      ...policies,
+      ...(onInProgress !== undefined && onInProgress !== 'accept' && { onInProgress }),
+      serializer: responseSerializer,
+    }),
+  }
+}
+
+/** What a store takes, less what stands around a body: headers, envelope, encryption. */
+function roomFor<Tx>({ capabilities }: Guarding<Tx>): number {
+  return Math.max(0, capabilities.maxValueBytes - 65_536)
+}
+
+function requireTransactions<Tx>({ capabilities }: Guarding<Tx>, hasHandler: boolean): void {
+  if (capabilities.transactional !== 'async') {
+    throw new InvalidOptionError(
+      'transaction',
+      capabilities.transactional === 'sync'
+        ? 'cannot be held open while a handler awaits: the transactions of this store are synchronous'
+        : 'needs a store in a database with transactions',
+    )
+  }
+  if (!hasHandler) {
+    throw new InvalidOptionError('transaction', 'needs the handler: idempotent(idempotency, options, handler)')
+  }
+}
+
+/** Names that a function makes up may be without end. */
+const MAX_OPERATIONS = 1000
+
+function operations<Tx>(idempotency: Guarding<Tx>, policies: Policies): (name: string) => NamedOperation<Tx> {
+  // so that a policy out of range is told here, and not by the first request
+  idempotency.operation('checked', policies)
+  const made = new Map<string, NamedOperation<Tx>>()
+  return (name) => {
+    const operation = made.get(name) ?? idempotency.operation(name, policies)
+    if (made.size < MAX_OPERATIONS) made.set(name, operation)
+    return operation
+  }
+}
+
+function readScope<Native>(scope: HttpOptions<Native>['scope']): HttpOptions<Native>['scope'] {
+  if (typeof scope === 'function' || scope === unscoped) return scope
+  throw new InvalidOptionError(
+    'scope',
+    'say whose keys these are, (request) => [tenant, user], or say `unscoped` if whoever sends a key may have its result',
+  )
+}
+
+function readOperation<Native>(operation: HttpOptions<Native>['operation']): ResolvedOptions<Native>['operation'] {
+  if (typeof operation !== 'string') return readFunction('operation', operation)
+  if (operation.length >= 1 && operation.length <= 255) return () => operation
+  throw new InvalidOptionError('operation', 'must be a name of 1 to 255 characters, or a function that gives one')
+}
+
+function readFunction<F extends (request: never) => unknown>(option: string, value: F | undefined): F | undefined {
+  if (value === undefined || typeof value === 'function') return value
+  throw new InvalidOptionError(option, 'must be a function')
+}
+
+function readChoice<Choice extends string>(
+  option: string,
+  value: Choice | undefined,
+  choices: readonly [Choice, ...Choice[]],
+): Choice {
+  if (value === undefined) return choices[0]
+  if (choices.includes(value)) return value
+  throw new InvalidOptionError(option, `must be one of ${choices.join(', ')}, got ${String(value)}`)
+}
+
+function readMethods(methods: readonly string[] = []): string[] {
+  if (Array.isArray(methods) && methods.every((each) => /^[A-Za-z]+$/.test(each))) {
+    return methods.map((method: string) => method.toUpperCase())
+  }
+  throw new InvalidOptionError('methods', `must be a list of method names, such as ['DELETE']`)
+}
+
+function readFlag(option: string, value: boolean | undefined, otherwise: boolean): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? otherwise
+  throw new InvalidOptionError(option, 'must be true or false')
+}
+
+function readFingerprint(fingerprint: FingerprintOptions | undefined): FingerprintOptions | undefined {
+  if (fingerprint === undefined) return undefined
+  const { pick, omit } = fingerprint
+  const names: unknown = pick ?? omit
+  const fits = Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === 'string' && name)
+  if (fits && (pick === undefined) !== (omit === undefined)) return fingerprint
+  throw new InvalidOptionError('fingerprint', `must be { pick: ['amount'] } or { omit: ['trace'] }`)
+}
+
+function readSize(option: string, bytes: number = MIB): number {
+  if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes
+  throw new InvalidOptionError(option, `must be a whole number of bytes, got ${String(bytes)}`)
+}
+
+function readNames(option: string, names: readonly string[]): string[] {
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string' && TOKEN.test(name))) {
+    return names.map((name: string) => name.toLowerCase())
+  }
+  throw new InvalidOptionError(option, 'must list the names of headers')
+}
+
+function readHeaderName(option: string, name: string | undefined): string | undefined {
+  if (name === undefined || (typeof name === 'string' && TOKEN.test(name))) return name
+  throw new InvalidOptionError(option, 'must be the name of a header')
+}
+
+function readDocs(docs: string = DOCS): string {
+  if (typeof docs === 'string' && URL.canParse(docs)) return docs
+  throw new InvalidOptionError('docs', 'must be an absolute URL')
+}

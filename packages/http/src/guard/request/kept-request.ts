@@ -1,0 +1,36 @@
+/** Requests that `storeRequest` keeps with their records, and finishing them without their clients. */
+import { InvalidOptionError, type KeptCall, type Scope } from '@retryproof/core'
+import { joinLine, splitLine } from '../../protocol/bytes.ts'
+import { type Exchange, type HeaderField, headerValues } from '../../protocol/exchange.ts'
+import type { ReadBody } from './read-body.ts'
+
+/** A request as it was kept. */
+export interface KeptRequest {
+  readonly scope: Scope
+  readonly key: string
+  readonly method: string
+  readonly target: string
+  /** Those that `storeHeaders` names. */
+  readonly headers: readonly HeaderField[]
+  readonly body: Uint8Array
+}
+
+/** What is kept of a request: a line of JSON, then the body as it is. */
+export function keepRequest<Native>(
+  { method, target, headers }: Exchange<Native>,
+  { bytes }: ReadBody,
+  names: readonly string[],
+): Uint8Array {
+  const kept = names.flatMap((name) => headerValues(headers, name).map((value) => [name, value] as const))
+  return joinLine(JSON.stringify({ method, target, headers: kept }), bytes)
+}
+
+export function readKept({ scope, key, payload }: KeptCall): KeptRequest {
+  try {
+    const [line, body] = splitLine(payload as Uint8Array)
+    const { method, target, headers } = JSON.parse(line) as Omit<KeptRequest, 'body'>
+    return { scope, key, method, target, headers, body }
+  } catch {
+    throw new InvalidOptionError('storeRequest', 'no request was kept: set it as an option of idempotent')
+  }
+}

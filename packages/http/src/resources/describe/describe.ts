@@ -1,0 +1,52 @@
+/** What a resource owes its clients by §2.5.2 of the draft: a published description of its idempotency. */
+import { toMs } from '@retryproof/core'
+import { DOCS } from '../../protocol/problems.ts'
+import type { DescribedOptions, Facts } from './facts.ts'
+import { markdownOf } from './markdown.ts'
+import { type OpenApiFragment, openApiOf } from './openapi.ts'
+
+export interface IdempotencyDescription {
+  /** For OpenAPI 3.1: merge `components` into the document, and `operation` into each operation that is guarded. */
+  readonly openapi: OpenApiFragment
+  /** A page for people. Its headings are the fragments of problem types: publish it, and give its URL as `docs`. */
+  readonly markdown: string
+}
+
+/** @throws InvalidOptionError */
+export function describeIdempotency<Native>(options: DescribedOptions<Native>): IdempotencyDescription {
+  const { docs = DOCS, record = 'final', required = true, requirePrecondition = false } = options
+  const { respond = 'sync', fingerprint } = options
+  const accepts = options.onInProgress === 'accept' || respond !== 'sync'
+  const facts: Facts = {
+    docs,
+    hasHeader: !options.key,
+    isRequired: required,
+    isStrict: options.syntax === 'strict',
+    methods: ['POST', 'PATCH', ...(options.methods ?? []).map((method) => method.toUpperCase())],
+    retentionMs: toMs('retention', options.retention, { min: 1000 }),
+    accepts,
+    expiryHeader: options.expiryHeader,
+    fingerprint,
+    record: typeof record === 'string' ? record : 'some',
+    problems: [
+      ...(required ? (['key-missing'] as const) : []),
+      'key-invalid',
+      ...(options.webhook ? (['callback-refused'] as const) : []),
+      'body-invalid',
+      'in-progress',
+      'lease-lost',
+      ...(options.transaction ? (['conflict'] as const) : []),
+      'outcome-unknown',
+      'not-replayable',
+      'body-too-large',
+      ...(fingerprint?.pick ? [] : (['body-unsupported'] as const)),
+      'key-reused',
+      ...(requirePrecondition ? (['precondition-required'] as const) : []),
+      'failed',
+      'undecodable',
+      'unavailable',
+      'draining',
+    ],
+  }
+  return { openapi: openApiOf(facts), markdown: markdownOf(facts) }
+}
