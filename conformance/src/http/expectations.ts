@@ -38,11 +38,21 @@ export function assertProblem(answer: Received, status: number, type: string): v
   assert.equal(answer.status, status, describeAnswer(answer))
   assert.equal(answer.header('content-type'), 'application/problem+json')
   assert.match(answer.header('link') ?? 'no Link', /^<https?:.*>; rel="describedby"$/)
-  const problem = answer.json() as { type: string; status: number; retryable: boolean; instance: string }
+  const problem = answer.json() as Problem
   assert.match(problem.type, new RegExp(`#${type}$`))
   assert.equal(problem.status, status)
   assert.match(problem.instance, /^urn:uuid:/)
-  if (problem.retryable) assert.match(answer.header('retry-after') ?? 'no Retry-After', /^[1-9]\d*$/)
+  if (!problem.retryable) return
+  assert.match(answer.header('retry-after') ?? 'no Retry-After', /^[1-9]\d*$/)
+  assert.equal(problem.retryAfter, Number(answer.header('retry-after')), 'the body says when, too')
+}
+
+interface Problem {
+  readonly type: string
+  readonly status: number
+  readonly retryable: boolean
+  readonly instance: string
+  readonly retryAfter?: number
 }
 
 /** Sends a request twice, and checks that the second answer is a replay of the first, and that one handler ran. */

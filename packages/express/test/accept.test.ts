@@ -95,7 +95,7 @@ describe.each(versions)('an answer that comes later, on %s', (_, express) => {
     expect([first.status, first.headers.get('idempotency-status'), await first.json()]).toEqual([
       202,
       'pending',
-      { status: 'pending' },
+      { status: 'pending', idempotencyStatus: 'pending', location: first.headers.get('location'), retryAfter: 2 },
     ])
     const location = first.headers.get('location')
     expect((await poll(location)).status).toBe(202)

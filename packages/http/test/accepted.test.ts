@@ -25,7 +25,9 @@ const pending = {
     'retry-after': '2',
     location: expect.stringMatching(/^\/operations\/[\w-]+$/),
   },
-  body: '{"status":"pending"}',
+  body: expect.stringMatching(
+    /^{"status":"pending","idempotencyStatus":"pending","location":"\/operations\/[\w-]+","retryAfter":2}$/,
+  ),
 }
 
 describe('a duplicate that is accepted', () => {

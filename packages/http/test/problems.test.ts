@@ -65,6 +65,9 @@ describe('problems', () => {
       status,
       retryable,
     })
+    // CORS hides the header from a page of another origin
+    const [retryAfter] = headerValues(headers, 'retry-after').map(Number)
+    expect((bodyOf(error) as { retryAfter?: number }).retryAfter).toBe(retryAfter)
   })
 
   it('has one for each type', () => {

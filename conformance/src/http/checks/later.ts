@@ -9,8 +9,11 @@ const asAnn = { headers: { 'X-User': 'ann' } }
 function locationOf(answer: Received): string {
   assert.deepEqual([answer.status, answer.header('idempotency-status')], [202, 'pending'], describeAnswer(answer))
   assert.match(answer.header('retry-after') ?? 'no Retry-After', /^[1-9]\d*$/)
+  const retryAfter = Number(answer.header('retry-after'))
   const location = answer.header('location')
   assert.ok(location, 'a pending answer tells where to look')
+  const { idempotencyStatus, ...told } = answer.json() as Record<string, unknown>
+  assert.deepEqual([idempotencyStatus, told.location, told.retryAfter], ['pending', location, retryAfter])
   return location
 }
 

@@ -92,9 +92,12 @@ export function problemFor(error: unknown, { docs, maxRetryAfterMs }: ProblemOpt
   const type = typeOf(error)
   if (!type) return undefined
   const detail = details[type] ?? (error as Error).message
+  if (problems[type].retryable) {
+    const retryAfter = retryAfterSeconds(error, maxRetryAfterMs)
+    return problemResponse(type, detail, docs, [['Retry-After', String(retryAfter)]], { retryAfter })
+  }
+  if (!(error instanceof NotReplayableError)) return problemResponse(type, detail, docs)
   const headers: HeaderField[] = []
-  if (problems[type].retryable) headers.push(['Retry-After', retryAfter(error, maxRetryAfterMs)])
-  if (!(error instanceof NotReplayableError)) return problemResponse(type, detail, docs, headers)
   const original = originalOf(error)
   if (original?.location !== undefined) headers.push(['Location', original.location])
   return problemResponse(type, detail, docs, headers, { original })
@@ -125,9 +128,9 @@ function typeOf(error: unknown): ProblemType | undefined {
 }
 
 /** Whole seconds, at least one. */
-function retryAfter(error: unknown, maxMs: number): string {
+function retryAfterSeconds(error: unknown, maxMs: number): number {
   const ms = error instanceof InProgressError ? Math.min(error.retryAfterMs, maxMs) : maxMs
-  return String(Math.max(1, Math.ceil(ms / 1000)))
+  return Math.max(1, Math.ceil(ms / 1000))
 }
 
 /** What is known of an answer that was not kept. */

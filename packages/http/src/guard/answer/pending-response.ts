@@ -1,16 +1,18 @@
 /** The 202 response of a request that is still in progress. */
 import type { HeaderField, HttpResponse } from '../../protocol/exchange.ts'
 
-const body = new TextEncoder().encode(JSON.stringify({ status: 'pending' }))
+const utf8 = new TextEncoder()
 
-/** Accepted, and not done yet: the answer will be at `location`. */
+/** Says that the answer will be at `location`. Its body repeats the headers, since CORS hides them from a page of another origin. */
 export function pendingResponse(location: string, retryAfterMs: number): HttpResponse {
+  const retryAfter = Math.ceil(retryAfterMs / 1000)
   const headers: HeaderField[] = [
     ['Content-Type', 'application/json'],
     ['Cache-Control', 'no-store'],
     ['Idempotency-Status', 'pending'],
     ['Location', location],
-    ['Retry-After', String(Math.ceil(retryAfterMs / 1000))],
+    ['Retry-After', String(retryAfter)],
   ]
-  return { status: 202, headers, body }
+  const body = { status: 'pending', idempotencyStatus: 'pending', location, retryAfter }
+  return { status: 202, headers, body: utf8.encode(JSON.stringify(body)) }
 }

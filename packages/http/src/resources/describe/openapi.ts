@@ -74,7 +74,20 @@ function pendingOf(): Json {
       'Retry-After': { required: true, schema: { type: 'integer', minimum: 1 } },
       'Idempotency-Status': ref('headers', 'IdempotencyStatus'),
     },
-    content: { 'application/json': { schema: { type: 'object', properties: { status: { const: 'pending' } } } } },
+    content: {
+      'application/json': {
+        schema: {
+          type: 'object',
+          description: 'Repeats the headers, which CORS may hide from a page of another origin.',
+          properties: {
+            status: { const: 'pending' },
+            idempotencyStatus: { const: 'pending' },
+            location: { type: 'string', format: 'uri-reference' },
+            retryAfter: { type: 'integer', minimum: 1 },
+          },
+        },
+      },
+    },
   }
 }
 
@@ -103,6 +116,7 @@ function schemaOf({ docs, problems: types }: Facts): Json {
       detail: { type: 'string' },
       instance: { type: 'string', format: 'uri' },
       retryable: { type: 'boolean', description: 'Whether the same request with the same key may succeed later.' },
+      retryAfter: { type: 'integer', minimum: 1, description: 'The seconds of `Retry-After`, where it is retryable.' },
       original: {
         type: 'object',
         description: 'Of an answer that was not kept.',
