@@ -5,11 +5,11 @@ export {
   StorageError,
   UnreachableError,
   UnsendableError,
-} from './errors.ts'
-export { createIdempotentFetch, type IdempotentFetch, type IdempotentInit } from './idempotent-fetch.ts'
-export type { FetchOptions, RetryOptions } from './options.ts'
-export type { IntentStorage } from './storage.ts'
+} from './base/errors.ts'
+export { createIdempotentFetch, type IdempotentFetch, type IdempotentInit } from './fetch/idempotent-fetch.ts'
+export type { FetchOptions, RetryOptions } from './fetch/options.ts'
 export { cookieStorage } from './storages/cookie-storage.ts'
 export { memoryStorage } from './storages/memory-storage.ts'
+export type { IntentStorage } from './storages/storage.ts'
 export { urlStorage } from './storages/url-storage.ts'
 export { webStorage } from './storages/web-storage.ts'

@@ -1,8 +1,8 @@
 /** Keys in IndexedDB: all tabs and workers of an origin, also where there are no Web Locks. */
 import { createStore } from 'idb-keyval'
-import { StorageError } from './errors.ts'
-import { inTransaction } from './exclusively.ts'
-import type { IntentStorage } from './storage.ts'
+import { StorageError } from './base/errors.ts'
+import type { IntentStorage } from './storages/storage.ts'
+import { inTransaction } from './storages/with-lock.ts'
 
 /** Each change is one transaction of the database. */
 export function indexedDbStorage(database = 'retryproof'): IntentStorage {

@@ -1,6 +1,6 @@
 /** The same for React: what a component shows while an intent is under way. */
 import { useCallback, useEffect, useRef, useState } from 'react'
-import type { IdempotentFetch } from './idempotent-fetch.ts'
+import type { IdempotentFetch } from './fetch/idempotent-fetch.ts'
 
 export interface IntentState {
   /** Sends, or sends again, and tells what came of it. Never rejects: what went wrong is in `error`. */

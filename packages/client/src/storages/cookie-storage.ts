@@ -1,5 +1,5 @@
-import { lifted } from '../plain-storage.ts'
-import type { IntentStorage } from '../storage.ts'
+import type { IntentStorage } from './storage.ts'
+import { storageAdapter } from './storage-adapter.ts'
 
 const DAY_S = 86_400
 
@@ -12,7 +12,7 @@ export function cookieStorage(options: { readonly domain?: string; readonly path
     // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API has no synchronous form, and not every browser has it
     document.cookie = `${encodeURIComponent(name)}=${encodeURIComponent(value)}; Max-Age=${seconds}${where}${secure}`
   }
-  return lifted(() => ({
+  return storageAdapter(() => ({
     get(name) {
       const start = `${encodeURIComponent(name)}=`
       const found = document.cookie.split('; ').find((cookie) => cookie.startsWith(start))

@@ -1,4 +1,4 @@
-import type { IntentStorage } from '../storage.ts'
+import type { IntentStorage } from './storage.ts'
 
 /** Keeps keys for as long as the page or process lives: retries are safe, a reload is not. */
 export function memoryStorage(): IntentStorage {

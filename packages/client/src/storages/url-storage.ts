@@ -1,5 +1,5 @@
-import { lifted } from '../plain-storage.ts'
-import type { IntentStorage } from '../storage.ts'
+import type { IntentStorage } from './storage.ts'
+import { storageAdapter } from './storage-adapter.ts'
 
 /** Keeps keys in the address of the page: over reloads, and in a copy of the address. No storage is needed for it. */
 export function urlStorage(): IntentStorage {
@@ -8,7 +8,7 @@ export function urlStorage(): IntentStorage {
     edit(url.searchParams)
     history.replaceState(history.state, '', url)
   }
-  return lifted(() => ({
+  return storageAdapter(() => ({
     get: (name) => new URL(location.href).searchParams.get(name),
     set: (name, value) => change((parameters) => parameters.set(name, value)),
     remove: (name) => change((parameters) => parameters.delete(name)),

@@ -1,7 +1,7 @@
-import { agreed } from '../agreed.ts'
-import { exclusively } from '../exclusively.ts'
-import { lifted } from '../plain-storage.ts'
-import type { IntentStorage } from '../storage.ts'
+import { sharedIntent } from './shared-intent.ts'
+import type { IntentStorage } from './storage.ts'
+import { storageAdapter } from './storage-adapter.ts'
+import { withLock } from './with-lock.ts'
 
 /**
  * Keeps keys in `localStorage` (all tabs, over reloads and restarts) or `sessionStorage` (this tab, over reloads).
@@ -17,5 +17,5 @@ export function webStorage(storage: () => Storage = () => localStorage): IntentS
     }
   }
   // a tab's own needs no agreement, and must not be given that of others
-  return lifted(open, () => (storage() === globalThis.localStorage ? agreed : exclusively))
+  return storageAdapter(open, () => (storage() === globalThis.localStorage ? sharedIntent : withLock))
 }

@@ -1,12 +1,12 @@
-import { UnreachableError } from './errors.ts'
+import { UnreachableError } from '../base/errors.ts'
+import { memoryStorage } from '../storages/memory-storage.ts'
+import type { IntentStorage } from '../storages/storage.ts'
+import { webStorage } from '../storages/web-storage.ts'
 import { createIntents, type Intents } from './intents.ts'
-import { judge } from './judge.ts'
 import { type FetchOptions, type ReadOptions, readOptions } from './options.ts'
 import { backOffMs, pause, retryAfterMs } from './pause.ts'
-import { type Sendable, sendable } from './sendable.ts'
-import type { IntentStorage } from './storage.ts'
-import { memoryStorage } from './storages/memory-storage.ts'
-import { webStorage } from './storages/web-storage.ts'
+import { type Sendable, sendable } from './request-body.ts'
+import { judge } from './response-verdict.ts'
 
 /** What `fetch` takes, and what the request is for. */
 export interface IdempotentInit extends RequestInit {

@@ -1,4 +1,4 @@
-import type { IntentStorage } from './storage.ts'
+import type { IntentStorage } from '../storages/storage.ts'
 
 /** How often, and how long. Times are milliseconds. */
 export interface RetryOptions {

@@ -1,5 +1,5 @@
 /** The key of an intent, from its first request until its time is over. */
-import { IntentChangedError, IntentExpiredError, StorageError } from './errors.ts'
+import { IntentChangedError, IntentExpiredError, StorageError } from '../base/errors.ts'
 import type { ReadOptions } from './options.ts'
 
 /** What stands in a storage: `<key>.<digest>.<when minted, ms>.<open or done>`. */

@@ -1,5 +1,5 @@
 /** A request that can be sent any number of times, and what tells it from another. */
-import { UnsendableError } from './errors.ts'
+import { UnsendableError } from '../base/errors.ts'
 
 export interface Sendable {
   readonly url: string

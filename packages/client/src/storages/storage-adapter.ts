@@ -1,12 +1,12 @@
-import { StorageError } from './errors.ts'
-import { exclusively } from './exclusively.ts'
+import { StorageError } from '../base/errors.ts'
 import type { IntentStorage, PlainStorage } from './storage.ts'
+import { withLock } from './with-lock.ts'
 
 /** Runs `work` when it is its turn, with what all tabs agree on where a storage may be behind. */
 type Turns = (name: string, work: (last?: string | null) => string | null) => Promise<string | null>
 
 /** An `IntentStorage` of one that answers at once. What was written is read again: some browsers drop it without a word. */
-export function lifted(open: () => PlainStorage, turnsOf: () => Turns = () => exclusively): IntentStorage {
+export function storageAdapter(open: () => PlainStorage, turnsOf: () => Turns = () => withLock): IntentStorage {
   return {
     async update(name, change) {
       try {

@@ -7,7 +7,7 @@ const store = /* @__PURE__ */ createStore('retryproof-turns', 'turns')
  * Runs `work` while no other tab of this origin runs any under the same name: by a Web Lock, else in a transaction of
  * IndexedDB, which is as exclusive, since `work` does not wait. Without either there are no tabs.
  */
-export async function exclusively<T>(name: string, work: () => T): Promise<T> {
+export async function withLock<T>(name: string, work: () => T): Promise<T> {
   const { navigator, indexedDB } = globalThis
   if (navigator?.locks) return navigator.locks.request(name, async () => work())
   return indexedDB ? inTransaction(store, '', () => work()) : work()
