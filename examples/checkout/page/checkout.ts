@@ -2,7 +2,7 @@
 import { createIdempotentFetch, webStorage } from '@retryproof/client'
 
 // this network is worse than one that users have, and its tests have no time to lose
-const client = createIdempotentFetch({ storage: webStorage(), retry: { baseMs: 40, maxMs: 400, tries: 60 } })
+const client = createIdempotentFetch({ storage: webStorage(), retry: { backoff: { first: 40, max: 400 }, tries: 60 } })
 
 const order = new URLSearchParams(location.search).get('order') ?? '1'
 const amount = 100 + (Number(order) % 50)

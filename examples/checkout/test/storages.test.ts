@@ -87,7 +87,7 @@ describe.skipIf(lacks !== '')(`in Chromium${lacks}`, { timeout: 60_000 }, () => 
         }
       }
     })
-    expect(await send(page, 'local', 'full')).toEqual({ code: 'STORAGE_UNAVAILABLE', sent: 0 })
+    expect(await send(page, 'local', 'full')).toEqual({ code: 'INTENT_STORAGE', sent: 0 })
     // what was kept before is still found
     await page.evaluate(() => localStorage.clear())
     expect(await send(page, 'local', 'full')).toMatchObject({ sent: 1 })
@@ -107,7 +107,7 @@ describe.skipIf(lacks !== '')(`in Chromium${lacks}`, { timeout: 60_000 }, () => 
     await frame?.waitForFunction(() => 'lab' in globalThis)
     for (const name of ['local', 'session', 'indexedDb', 'cookie'] as const) {
       const told = await frame?.evaluate((storage) => lab.send(storage, 'i'), name)
-      expect(told).toEqual({ code: 'STORAGE_UNAVAILABLE', sent: 0 })
+      expect(told).toEqual({ code: 'INTENT_STORAGE', sent: 0 })
     }
     await page.close()
   })
@@ -118,7 +118,7 @@ describe.skipIf(lacks !== '')(`in Chromium${lacks}`, { timeout: 60_000 }, () => 
       // biome-ignore lint/suspicious/noDocumentCookie: as other code would
       document.cookie = `${encodeURIComponent('retryproof:torn')}=half; Path=/`
     })
-    expect(await send(page, 'cookie', 'torn')).toEqual({ code: 'STORAGE_UNAVAILABLE', sent: 0 })
+    expect(await send(page, 'cookie', 'torn')).toEqual({ code: 'INTENT_STORAGE', sent: 0 })
     await page.evaluate(() => lab.clear('cookie', 'torn'))
     expect(await send(page, 'cookie', 'torn')).toMatchObject({ sent: 1 })
     await page.close()

@@ -9,7 +9,7 @@ export interface Receipt {
 }
 
 // more and faster tries than an application needs: this network is worse, and nobody wants to wait
-const client = createIdempotentFetch({ retry: { baseMs: 80, maxMs: 500, tries: 300 } })
+const client = createIdempotentFetch({ retry: { backoff: { first: 80, max: 500 }, tries: 300 } })
 
 export async function pay({ id, amount }: Order): Promise<Receipt> {
   const response = await client.fetch('/charges', {

@@ -1,10 +1,13 @@
+export type { Duration } from './base/duration.ts'
 export {
-  ClientError,
   IntentChangedError,
+  IntentError,
+  type IntentErrorCode,
   IntentExpiredError,
-  StorageError,
-  UnreachableError,
-  UnsendableError,
+  IntentStorageError,
+  IntentUnreachableError,
+  IntentUnsendableError,
+  isIntentError,
 } from './base/errors.ts'
 export { createIdempotentFetch, type IdempotentFetch, type IdempotentInit } from './fetch/idempotent-fetch.ts'
 export type { FetchOptions, RetryOptions } from './fetch/options.ts'

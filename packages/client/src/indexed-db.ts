@@ -1,6 +1,6 @@
 /** Keys in IndexedDB: all tabs and workers of an origin, also where there are no Web Locks. */
 import { createStore } from 'idb-keyval'
-import { StorageError } from './base/errors.ts'
+import { IntentStorageError, isIntentError } from './base/errors.ts'
 import type { IntentStorage } from './storages/storage.ts'
 import { inTransaction } from './storages/with-lock.ts'
 
@@ -12,8 +12,8 @@ export function indexedDbStorage(database = 'retryproof'): IntentStorage {
       try {
         return await inTransaction<string | null>(store, name, (current) => change(current ?? null))
       } catch (cause) {
-        if (cause instanceof StorageError) throw cause
-        throw new StorageError('IndexedDB cannot be used: it is full, blocked or absent.', { cause })
+        if (isIntentError(cause)) throw cause
+        throw new IntentStorageError('IndexedDB cannot be used: it is full, blocked or absent.', { cause })
       }
     },
   }

@@ -6,10 +6,11 @@ import {
   IntentChangedError,
   IntentExpiredError,
   type IntentStorage,
+  IntentStorageError,
+  IntentUnreachableError,
+  IntentUnsendableError,
+  isIntentError,
   memoryStorage,
-  StorageError,
-  UnreachableError,
-  UnsendableError,
   webStorage,
 } from '../src/index.ts'
 import { problem } from './server.ts'
@@ -22,7 +23,7 @@ function setUp(answers: readonly (Response | undefined)[], options: FetchOptions
   const sent: { key: string | null; url: string; method: string; body: string; authorization: string | null }[] = []
   const client = createIdempotentFetch({
     storage: memoryStorage(),
-    retry: { baseMs: 1, maxMs: 1 },
+    retry: { backoff: { first: 1, max: 1 } },
     ...options,
     async fetch(request) {
       const { url, method, headers } = request as Request
@@ -135,22 +136,24 @@ test('an address of a 202 that is not known any more: the request itself is sent
 })
 
 test('tries are bounded: what cannot be reached is an error with its cause, and keeps the key', async () => {
-  const { send, sent, keys } = setUp([undefined], { retry: { baseMs: 1, maxMs: 1, tries: 3 } })
+  const { send, sent, keys } = setUp([undefined], { retry: { backoff: { first: 1, max: 1 }, tries: 3 } })
   const error = await send().catch((error) => error)
-  expect(error).toBeInstanceOf(UnreachableError)
-  expect(error).toMatchObject({ code: 'UNREACHABLE', tries: 3, cause: expect.any(TypeError) })
-  await expect(send()).rejects.toThrow(UnreachableError)
+  expect(error).toBeInstanceOf(IntentUnreachableError)
+  expect(error).toMatchObject({ code: 'INTENT_UNREACHABLE', tries: 3, cause: expect.any(TypeError) })
+  await expect(send()).rejects.toThrow(IntentUnreachableError)
   expect([sent.length, keys().size]).toEqual([6, 1])
 })
 
 test('the last answer is returned when the time is over, and Retry-After is not undercut', async () => {
-  const { send, sent } = setUp([answer(503, { 'Retry-After': '60' })], { retry: { baseMs: 1, withinMs: 1000 } })
+  const { send, sent } = setUp([answer(503, { 'Retry-After': '60' })], {
+    retry: { backoff: { first: 1 }, within: 1000 },
+  })
   expect((await send()).status).toBe(503)
   expect(sent).toHaveLength(1)
 })
 
 test('a caller who gives up gets the reason; the key is kept', async () => {
-  const { send, keys } = setUp([undefined, ok], { retry: { baseMs: 60_000 } })
+  const { send, keys } = setUp([undefined, ok], { retry: { backoff: { first: 60_000 } } })
   const caller = new AbortController()
   const sending = send('a', { signal: caller.signal })
   setTimeout(() => caller.abort(new Error('gone')), 20)
@@ -163,7 +166,7 @@ test('an answer that does not come in time is asked for again', async () => {
   let sent = 0
   const client = createIdempotentFetch({
     storage: memoryStorage(),
-    retry: { baseMs: 1, timeoutMs: 20 },
+    retry: { backoff: { first: 1 }, timeout: 20 },
     fetch: (request) => {
       if (++sent > 1) return Promise.resolve(ok.clone())
       return new Promise((_, reject) => {
@@ -203,7 +206,7 @@ test('a form is the same form, although its bytes differ each time', async () =>
 
 test('a stream is refused before anything is sent, with what to do', async () => {
   const { send, sent } = setUp([ok])
-  await expect(send(new Blob(['a']).stream())).rejects.toThrow(UnsendableError)
+  await expect(send(new Blob(['a']).stream())).rejects.toThrow(IntentUnsendableError)
   await expect(send(new Blob(['a']).stream())).rejects.toThrow(/blob\(\)/)
   expect(sent).toHaveLength(0)
 })
@@ -211,7 +214,7 @@ test('a stream is refused before anything is sent, with what to do', async () =>
 test('the time of a key: open, it is not sent any more; done, the intent is new', async () => {
   const storage = memoryStorage()
   const open = setUp([undefined], { storage, retry: { tries: 1 } })
-  await expect(open.send()).rejects.toThrow(UnreachableError)
+  await expect(open.send()).rejects.toThrow(IntentUnreachableError)
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 24 * HOUR_MS })
   try {
     await expect(open.send()).rejects.toThrow(IntentExpiredError)
@@ -230,7 +233,7 @@ test('the time of a key: open, it is not sent any more; done, the intent is new'
 
 test('a clock that was set back by hours cannot say how old a key is: an open one is not sent', async () => {
   const { send, sent } = setUp([undefined], { retry: { tries: 1 } })
-  await expect(send()).rejects.toThrow(UnreachableError)
+  await expect(send()).rejects.toThrow(IntentUnreachableError)
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - HOUR_MS })
   try {
     await expect(send()).rejects.toThrow(IntentExpiredError)
@@ -284,7 +287,7 @@ test.each<[string, IntentStorage]>([
   ],
 ])('a storage that is %s: a typed error, and nothing is sent', async (_, storage) => {
   const { send, sent } = setUp([ok], { storage })
-  await expect(send()).rejects.toThrow(StorageError)
+  await expect(send()).rejects.toThrow(IntentStorageError)
   expect(sent).toHaveLength(0)
 })
 
@@ -294,18 +297,13 @@ test('an answer that cannot be noted is returned all the same, and asked for wit
   const storage: IntentStorage = {
     update(name, change) {
       const isNote = ++updates % 2 === 0
-      return isNote ? Promise.reject(new StorageError('full')) : inner.update(name, change)
+      return isNote ? Promise.reject(new IntentStorageError('full')) : inner.update(name, change)
     },
   }
   const { send, keys, sent } = setUp([ok], { storage })
   expect((await send()).status).toBe(201)
   await send()
   expect([updates, sent.length, keys().size]).toEqual([4, 2, 1])
-})
-
-test('bad options are refused at once', () => {
-  expect(() => createIdempotentFetch({ keepForMs: 0 })).toThrow(RangeError)
-  expect(() => createIdempotentFetch({ retry: { tries: Number.NaN } })).toThrow(RangeError)
 })
 
 test('a clock that was set back by hours: a key that is done is not sent either, which the server may have forgotten', async () => {
@@ -321,15 +319,15 @@ test('a clock that was set back by hours: a key that is done is not sent either,
 })
 
 test('no try begins after the time of its key', async () => {
-  const { send, sent } = setUp([undefined], { keepForMs: 40, retry: { tries: 1000, baseMs: 1, maxMs: 1 } })
+  const { send, sent } = setUp([undefined], { keepFor: 40, retry: { tries: 1000, backoff: { first: 1, max: 1 } } })
   const startedAt = performance.now()
-  await expect(send()).rejects.toThrow(UnreachableError)
+  await expect(send()).rejects.toThrow(IntentUnreachableError)
   expect(sent.length).toBeLessThan(1000)
   expect(performance.now() - startedAt).toBeLessThan(5000)
 })
 
 test('cancel ends what is under way, and the next request has another key', async () => {
-  const { client, send, sent, keys } = setUp([undefined, ok], { retry: { baseMs: 60_000, maxMs: 60_000 } })
+  const { client, send, sent, keys } = setUp([undefined, ok], { retry: { backoff: { first: 60_000, max: 60_000 } } })
   const sending = send()
   await vi.waitFor(() => expect(sent).toHaveLength(1))
   await Promise.all([expect(sending).rejects.toThrow(DOMException), client.cancel('i')])
@@ -347,7 +345,7 @@ test('an answer that is cut off is asked for again with the same key', async () 
   const keys = new Set<string | null>()
   const client = createIdempotentFetch({
     storage: memoryStorage(),
-    retry: { baseMs: 1 },
+    retry: { backoff: { first: 1 } },
     async fetch(request) {
       keys.add((request as Request).headers.get('Idempotency-Key'))
       return answers.shift() ?? new Response('none')
@@ -355,4 +353,30 @@ test('an answer that is cut off is asked for again with the same key', async () 
   })
   expect(await (await client.fetch(URL, { intent: 'i' })).text()).toBe('whole')
   expect(keys.size).toBe(1)
+})
+
+test('an error is known by its code in every copy of the package, and names the page that explains it', async () => {
+  const { send } = setUp([undefined], { retry: { tries: 1 } })
+  const error = await send().catch((error: unknown) => error)
+  expect([isIntentError(error), isIntentError(error, 'INTENT_UNREACHABLE')]).toEqual([true, true])
+  expect([isIntentError(error, 'INTENT_EXPIRED'), isIntentError(new Error('other')), isIntentError(null)]).toEqual(
+    Array(3).fill(false),
+  )
+  expect(error).toMatchObject({ help: expect.stringMatching(/\/docs\/errors\.md#intent_unreachable$/) })
+  vi.resetModules()
+  const copy = await import('../src/index.ts')
+  expect(copy.isIntentError).not.toBe(isIntentError)
+  expect(copy.isIntentError(error, 'INTENT_UNREACHABLE')).toBe(true)
+})
+
+test.each<[FetchOptions, string]>([
+  [{ keepFor: 0 }, 'keepFor'],
+  [{ keepFor: '24 hours' as '24h' }, 'keepFor'],
+  [{ retry: { timeout: '25d' } }, 'retry.timeout'],
+  [{ retry: { backoff: { first: Number.NaN } } }, 'retry.backoff.first'],
+  [{ retry: { within: Number.POSITIVE_INFINITY } }, 'retry.within'],
+  [{ retry: { tries: Number.NaN } }, 'retry.tries'],
+])('%j is refused at once, by its name', (options, name) => {
+  expect(() => createIdempotentFetch(options)).toThrow(RangeError)
+  expect(() => createIdempotentFetch(options)).toThrow(name)
 })

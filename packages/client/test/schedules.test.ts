@@ -1,7 +1,7 @@
 /** One intent has one effect, whatever is lost, late or sent twice, in two tabs and over reloads. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createIdempotentFetch, type IdempotentFetch, memoryStorage, UnreachableError } from '../src/index.ts'
+import { createIdempotentFetch, type IdempotentFetch, IntentUnreachableError, memoryStorage } from '../src/index.ts'
 import { lossyFetch } from '../src/lossy.ts'
 import { createServer } from './server.ts'
 
@@ -41,7 +41,7 @@ test(`${RUNS} schedules of loss, delay, duplication, reload and clearing`, { tim
       /** Which tab gave which intent up: the clicks that are under way there end. */
       const gaveUp = new Set<string>()
       const open = () => ({
-        client: createIdempotentFetch({ storage, fetch: lossy, retry: { baseMs: 1, maxMs: 2, tries: 6 } }),
+        client: createIdempotentFetch({ storage, fetch: lossy, retry: { backoff: { first: 1, max: 2 }, tries: 6 } }),
         unload: new AbortController(),
       })
       const tabs = [open(), open()]
@@ -54,7 +54,7 @@ test(`${RUNS} schedules of loss, delay, duplication, reload and clearing`, { tim
           return response.status === 201 ? ((await response.json()) as { id: number }).id : undefined
         } catch (error) {
           // no answer, the page is gone, or its user gave up: what may end a click
-          if (error instanceof UnreachableError || signal?.aborted) return undefined
+          if (error instanceof IntentUnreachableError || signal?.aborted) return undefined
           if (error instanceof DOMException && gaveUp.has(`${tab} ${intent}`)) return undefined
           throw error
         }

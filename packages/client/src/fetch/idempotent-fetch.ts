@@ -1,4 +1,4 @@
-import { UnreachableError } from '../base/errors.ts'
+import { IntentUnreachableError } from '../base/errors.ts'
 import { memoryStorage } from '../storages/memory-storage.ts'
 import type { IntentStorage } from '../storages/storage.ts'
 import { webStorage } from '../storages/web-storage.ts'
@@ -19,8 +19,8 @@ export interface IdempotentFetch {
    * Sends until the server has decided, always with the key of the intent. The answer is that of the server, whatever its
    * status; the same intent may be sent again, and gets the same answer, until `done` or `cancel`.
    *
-   * @throws IntentChangedError, IntentExpiredError, StorageError, UnsendableError: nothing was sent
-   * @throws UnreachableError: no answer came; and the reason of `signal`. The key is kept
+   * @throws IntentChangedError, IntentExpiredError, IntentStorageError, IntentUnsendableError: nothing was sent
+   * @throws IntentUnreachableError: no answer came; and the reason of `signal`. The key is kept
    */
   fetch(input: string | URL, init: IdempotentInit): Promise<Response>
   /** The same intent is something new from now on, in all tabs: not before nobody can mean the old one any more. */
@@ -49,7 +49,7 @@ export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFet
       signal.throwIfAborted()
       const toSend = await sendable(input, { method: 'POST', ...init })
       const { key, leftMs } = await intents.keyFor(intent, toSend.digest)
-      const deadlineMs = performance.now() + Math.min(read.retry.withinMs, leftMs)
+      const deadlineMs = performance.now() + Math.min(read.withinMs, leftMs)
       return sendUntilDecided(read, intents, { intent, key, toSend, signal, deadlineMs })
     },
     async done(intent) {
@@ -80,7 +80,7 @@ interface Sending {
 }
 
 async function sendUntilDecided(options: ReadOptions, intents: Intents, sending: Sending): Promise<Response> {
-  const { tries, baseMs, maxMs } = options.retry
+  const { tries, firstPauseMs, maxPauseMs } = options
   const { intent, key, signal, deadlineMs } = sending
   for (let tried = 1; ; tried++) {
     const { response, error } = await sendAndFollow(options, sending)
@@ -91,10 +91,10 @@ async function sendUntilDecided(options: ReadOptions, intents: Intents, sending:
       if (verdict === 'drop') await intents.drop(intent, key).catch(() => {})
       return response
     }
-    const waitMs = Math.max(backOffMs(tried, baseMs, maxMs), retryAfterMs(response?.headers))
+    const waitMs = Math.max(backOffMs(tried, firstPauseMs, maxPauseMs), retryAfterMs(response?.headers))
     if (tried >= tries || performance.now() + waitMs > deadlineMs) {
       if (response) return response
-      throw new UnreachableError(tried, error)
+      throw new IntentUnreachableError(tried, error)
     }
     await pause(waitMs, deadlineMs, signal)
   }
@@ -111,7 +111,7 @@ async function sendAndFollow(options: ReadOptions, sending: Sending): Promise<An
   while (answer.response && (await judge(answer.response)) === 'follow') {
     const { headers, url } = answer.response
     const where = new URL(headers.get('Location') ?? '', url || toSend.url)
-    const waitMs = Math.max(retryAfterMs(headers), options.retry.baseMs)
+    const waitMs = Math.max(retryAfterMs(headers), options.firstPauseMs)
     // credentials go to nobody else
     if (where.origin !== new URL(toSend.url).origin || performance.now() + waitMs > deadlineMs) return answer
     await pause(waitMs, deadlineMs, signal)
@@ -122,13 +122,13 @@ async function sendAndFollow(options: ReadOptions, sending: Sending): Promise<An
 
 /** @throws the reason of `signal`, when it is the caller who gave up */
 async function answerTo(
-  { send, retry }: ReadOptions,
+  { send, timeoutMs }: ReadOptions,
   signal: AbortSignal,
   request: (ended: AbortSignal) => Request,
 ): Promise<Answer> {
   signal.throwIfAborted()
   try {
-    const response = await send(request(AbortSignal.any([signal, AbortSignal.timeout(retry.timeoutMs)])))
+    const response = await send(request(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])))
     // an answer that is cut off is none; one that is written while it is read is the caller's
     if (!STREAMED.test(response.headers.get('Content-Type') ?? '')) await response.clone().arrayBuffer()
     return { response }

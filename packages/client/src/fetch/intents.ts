@@ -1,5 +1,5 @@
 /** The key of an intent, from its first request until its time is over. */
-import { IntentChangedError, IntentExpiredError, StorageError } from '../base/errors.ts'
+import { IntentChangedError, IntentExpiredError, IntentStorageError } from '../base/errors.ts'
 import type { ReadOptions } from './options.ts'
 
 /** What stands in a storage: `<key>.<digest>.<when minted, ms>.<open or done>`. */
@@ -14,7 +14,7 @@ export interface Intents {
   /**
    * The key to send, kept before anything is sent, and for how many milliseconds more it may be sent.
    *
-   * @throws IntentChangedError, IntentExpiredError, StorageError
+   * @throws IntentChangedError, IntentExpiredError, IntentStorageError
    */
   keyFor(intent: string, digest: string): Promise<{ readonly key: string; readonly leftMs: number }>
   /** The server has decided, and goes on saying so: the key stays, so that nobody sends it as something new. */
@@ -62,9 +62,10 @@ function write({ key, digest, mintedAt, done }: Entry): string {
   return `${key}.${digest}.${mintedAt}.${done ? 'done' : 'open'}`
 }
 
-/** @throws StorageError: it may be a key that was sent, so that a new one would be a second request */
+/** @throws IntentStorageError: it may be a key that was sent, so that a new one would be a second request */
 function read(intent: string, text: string): Entry {
   const [, key, digest, mintedAt, state] = text.match(FORM) ?? []
-  if (!key || !digest) throw new StorageError(`What is kept for '${intent}' is not ours. Look it up, then cancel it.`)
+  if (!key || !digest)
+    throw new IntentStorageError(`What is kept for '${intent}' is not ours. Look it up, then cancel it.`)
   return { key, digest, mintedAt: Number(mintedAt), done: state === 'done' }
 }

@@ -1,17 +1,19 @@
+import { type Duration, toMs } from '../base/duration.ts'
 import type { IntentStorage } from '../storages/storage.ts'
 
-/** How often, and how long. Times are milliseconds. */
+/** How often, and how long, a request is sent again. */
 export interface RetryOptions {
   /** How often a request is sent at most. @default 8 */
   readonly tries?: number
-  /** The first pause is random up to this, each next one up to twice as much. @default 250 */
-  readonly baseMs?: number
-  /** The longest pause, unless the server asks for more (`Retry-After`). @default 10_000 */
-  readonly maxMs?: number
-  /** How long an answer is waited for before the request is sent again. @default 30_000 */
-  readonly timeoutMs?: number
-  /** When to stop trying, counted from the call. Time without a network counts. @default 120_000 */
-  readonly withinMs?: number
+  /**
+   * The pauses between tries. Each is random, the first up to `first`, each next one up to twice as much, at most `max`,
+   * and never shorter than `Retry-After`. @default { first: '250ms', max: '10s' }
+   */
+  readonly backoff?: { readonly first?: Duration; readonly max?: Duration }
+  /** How long a try waits for its answer. @default '30s' */
+  readonly timeout?: Duration
+  /** When tries end, counted from the call. Time without a network counts. @default '2m' */
+  readonly within?: Duration
 }
 
 export interface FetchOptions {
@@ -20,33 +22,44 @@ export interface FetchOptions {
   readonly retry?: RetryOptions
   /**
    * How long a key may be used. It must be shorter than the server's retention, so that a key that the server has
-   * forgotten is never sent again. @default 23 hours, for servers that keep 24
+   * forgotten is never sent again. @default '23h', for servers that keep 24
    */
-  readonly keepForMs?: number
+  readonly keepFor?: Duration
   /** Stands before each name in the storage. @default 'retryproof:' */
   readonly prefix?: string
-  /** What sends. @default the global `fetch` */
+  /** Sends each request. @default the global `fetch` */
   readonly fetch?: typeof fetch
 }
 
-/** As `FetchOptions`, each with its default. */
+/** Options as the client uses them: complete, and in milliseconds. */
 export interface ReadOptions {
   readonly storage: IntentStorage
-  readonly retry: Required<RetryOptions>
+  readonly tries: number
+  readonly firstPauseMs: number
+  readonly maxPauseMs: number
+  readonly timeoutMs: number
+  readonly withinMs: number
   readonly keepForMs: number
   readonly prefix: string
   readonly send: typeof fetch
 }
 
-const HOUR_MS = 3_600_000
-const RETRY = { tries: 8, baseMs: 250, maxMs: 10_000, timeoutMs: 30_000, withinMs: 120_000 }
+const CENTURY_MS = 100 * 365.25 * 86_400_000
 
-/** @throws RangeError */
-export function readOptions(options: FetchOptions, byDefault: () => IntentStorage): ReadOptions {
-  const { storage = byDefault(), keepForMs = 23 * HOUR_MS, prefix = 'retryproof:', fetch: send = fetch } = options
-  const retry = { ...RETRY, ...options.retry }
-  for (const [name, value] of Object.entries({ keepForMs, ...retry })) {
-    if (!(value > 0 && value < 2 ** 31)) throw new RangeError(`${name} must be above 0 and below 2^31, got ${value}`)
+/** @throws {@link RangeError} when an option is out of range */
+export function readOptions(options: FetchOptions, defaultStorage: () => IntentStorage): ReadOptions {
+  const { retry = {}, prefix = 'retryproof:', fetch: send = fetch } = options
+  const { tries = 8, backoff = {} } = retry
+  if (!(tries >= 1)) throw new RangeError(`retry.tries must be at least 1, got ${tries}`)
+  return {
+    storage: options.storage ?? defaultStorage(),
+    tries,
+    firstPauseMs: toMs('retry.backoff.first', backoff.first ?? '250ms'),
+    maxPauseMs: toMs('retry.backoff.max', backoff.max ?? '10s'),
+    timeoutMs: toMs('retry.timeout', retry.timeout ?? '30s'),
+    withinMs: toMs('retry.within', retry.within ?? '2m'),
+    keepForMs: toMs('keepFor', options.keepFor ?? '23h', CENTURY_MS),
+    prefix,
+    send: (...request) => send(...request),
   }
-  return { storage, retry, keepForMs, prefix, send: (...request) => send(...request) }
 }

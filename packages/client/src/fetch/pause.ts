@@ -1,6 +1,6 @@
 /** Random up to the whole of an exponential back-off, so that clients that failed together do not come back together. */
-export function backOffMs(tries: number, baseMs: number, maxMs: number): number {
-  return Math.random() * Math.min(maxMs, baseMs * 2 ** (tries - 1))
+export function backOffMs(tries: number, firstMs: number, maxMs: number): number {
+  return Math.random() * Math.min(maxMs, firstMs * 2 ** (tries - 1))
 }
 
 /** What `Retry-After` asks for, in milliseconds: seconds or a date (RFC 9110, 10.2.3). 0 where it says nothing. */

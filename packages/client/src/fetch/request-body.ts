@@ -1,5 +1,5 @@
 /** A request that can be sent any number of times, and what tells it from another. */
-import { UnsendableError } from '../base/errors.ts'
+import { IntentUnsendableError } from '../base/errors.ts'
 
 export interface Sendable {
   readonly url: string
@@ -13,13 +13,16 @@ export interface Sendable {
 
 type Input = string | URL
 
-/** @throws UnsendableError */
+/** @throws IntentUnsendableError */
 export async function sendable(input: Input, init: RequestInit): Promise<Sendable> {
   const { body } = init
   if (body instanceof ReadableStream) {
-    throw new UnsendableError('A stream can be sent once only. Read it first: `await new Response(stream).blob()`.')
+    throw new IntentUnsendableError(
+      'A stream can be sent once only. Read it first: `await new Response(stream).blob()`.',
+    )
   }
-  if (!crypto.subtle) throw new UnsendableError('Web Crypto is missing: serve the page over https (or from localhost).')
+  if (!crypto.subtle)
+    throw new IntentUnsendableError('Web Crypto is missing: serve the page over https (or from localhost).')
   const { signal: _, ...rest } = init
   // as fetch resolves it: a page may have a <base>
   const url = new URL(input, globalThis.document?.baseURI ?? globalThis.location?.href)

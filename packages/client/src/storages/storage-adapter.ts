@@ -1,4 +1,4 @@
-import { StorageError } from '../base/errors.ts'
+import { IntentStorageError, isIntentError } from '../base/errors.ts'
 import type { IntentStorage, PlainStorage } from './storage.ts'
 import { withLock } from './with-lock.ts'
 
@@ -20,8 +20,10 @@ export function storageAdapter(open: () => PlainStorage, turnsOf: () => Turns = 
           return next
         })
       } catch (cause) {
-        if (cause instanceof StorageError) throw cause
-        throw new StorageError('The storage of this browser cannot be used: it is full, blocked or absent.', { cause })
+        if (isIntentError(cause)) throw cause
+        throw new IntentStorageError('The storage of this browser cannot be used: it is full, blocked or absent.', {
+          cause,
+        })
       }
     },
   }

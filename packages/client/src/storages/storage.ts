@@ -4,7 +4,7 @@ export interface IntentStorage {
    * Reads what stands under a name, and writes what `change` makes of it (`null`: nothing), as one step that no other tab
    * comes between. Resolves, with what stands there now, once it is kept. `change` may be called more than once.
    *
-   * @throws StorageError when it cannot be kept
+   * @throws IntentStorageError when it cannot be kept
    */
   update(name: string, change: (current: string | null) => string | null): Promise<string | null>
 }
