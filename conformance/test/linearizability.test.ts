@@ -1,4 +1,4 @@
-import type { Command, StoredRecord } from '@retryproof/core'
+import type { Command, StoredRecord } from '@retryproof/core/store'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkHistory, faulty, type HistoryEntry, recordHistory } from '../src/index.ts'

@@ -1,6 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { type Command, type IdempotencyStore, type StoredRecord, StoreUnavailableError } from '@retryproof/core'
+import { type IdempotencyStore, StoreUnavailableError } from '@retryproof/core'
+import type { Command, StoredRecord } from '@retryproof/core/store'
 import type { OpenOptions } from '../src/store/harness.ts'
 import { type Reply, send } from '../src/store/model/command.ts'
 import type { Address } from '../src/store/tools/proxy.ts'

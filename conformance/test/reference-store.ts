@@ -1,15 +1,13 @@
+import { IdempotencyInvalidOptionError, type IdempotencyStore, type StoreCapabilities } from '@retryproof/core'
 import {
+  assertValueFits,
   type BoundStore,
   type Command,
-  type IdempotencyStore,
-  InvalidOptionError,
   isPurgeable,
-  listed,
   reduce,
-  requireRoom,
-  type StoreCapabilities,
   type StoredRecord,
-} from '@retryproof/core'
+  toListedRecord,
+} from '@retryproof/core/store'
 import type { Reply } from '../src/store/model/command.ts'
 
 /** What a command does to a record, and answers. */
@@ -46,8 +44,8 @@ export function referenceStore({
   const maxValueBytes = capabilities.maxValueBytes ?? 4 * 1024 * 1024
 
   function apply(target: Map<string, StoredRecord>, key: string, command: Command): Reply {
-    if (command.op === 'begin') requireRoom(maxValueBytes, command.claim)
-    if (command.op === 'transition') requireRoom(maxValueBytes, command.change)
+    if (command.op === 'begin') assertValueFits(maxValueBytes, command.claim)
+    if (command.op === 'transition') assertValueFits(maxValueBytes, command.change)
     const { record, reply } = decide(target.get(key) ?? null, structuredClone(command), us())
     if (record) target.set(key, record)
     return structuredClone(reply)
@@ -88,7 +86,7 @@ export function referenceStore({
       const now = us()
       let left = query.limit ?? Number.POSITIVE_INFINITY
       for (const [key, record] of records) {
-        const shown = listed(key, record, query, now)
+        const shown = toListedRecord(key, record, query, now)
         if (shown && left-- > 0) yield shown
       }
     },
@@ -102,7 +100,7 @@ export function referenceStore({
       const draft = new Map(records)
       // nobody else's call comes between: else two transactions could both begin a key that was free
       const value = work(draft)
-      if (value instanceof Promise) throw new InvalidOptionError('work', 'must not be async')
+      if (value instanceof Promise) throw new IdempotencyInvalidOptionError('work', 'must not be async')
       for (const [key, record] of draft) records.set(key, record)
       return value
     },

@@ -1,12 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import {
-  type BoundStore,
-  type Command,
-  type IdempotencyStore,
-  requireRoom,
-  type StoredRecord,
-  TransactionConflictError,
-} from '@retryproof/core'
+import { type IdempotencyStore, TransactionConflictError } from '@retryproof/core'
+import { assertValueFits, type BoundStore, type Command, type StoredRecord } from '@retryproof/core/store'
 import type { OpenOptions } from '../src/store/harness.ts'
 import type { Reply } from '../src/store/model/command.ts'
 import { contract, referenceStore } from './reference-store.ts'
@@ -64,7 +58,7 @@ export function transactionalStore(
         })
         const isLate = await Promise.race([holder.then(() => false), late])
         clearTimeout(timer)
-        if (isLate) throw new TransactionConflictError('held by another', { reason: 'lock timeout', cause: undefined })
+        if (isLate) throw new TransactionConflictError('held by another', { reason: 'lock-timeout', cause: undefined })
       }
     }
   }
@@ -78,8 +72,8 @@ export function transactionalStore(
 
   function bind(tx: Transaction): BoundStore {
     async function apply(key: string, command: Command): Promise<Reply> {
-      if (command.op === 'begin') requireRoom(alone.capabilities.maxValueBytes, command.claim)
-      if (command.op === 'transition') requireRoom(alone.capabilities.maxValueBytes, command.change)
+      if (command.op === 'begin') assertValueFits(alone.capabilities.maxValueBytes, command.claim)
+      if (command.op === 'transition') assertValueFits(alone.capabilities.maxValueBytes, command.change)
       const before = records.get(key) ?? null
       await hold(key, tx)
       const seen = tx.written.get(key) ?? see(records.get(key) ?? null, before, tx, key)

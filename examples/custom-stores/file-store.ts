@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CasStorage, createCasStore, type RecordStore } from '@retryproof/core'
+import { type CasStorage, createCasStore, type RecordStore } from '@retryproof/core/store'
 
 export interface FileStoreOptions {
   /** A directory of its own, on a local file system. */

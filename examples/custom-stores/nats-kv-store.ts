@@ -2,7 +2,7 @@
 import { jetstream } from '@nats-io/jetstream'
 import { Kvm, type KvOptions } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/transport-node'
-import { type CasStorage, createCasStore, type RecordStore } from '@retryproof/core'
+import { type CasStorage, createCasStore, type RecordStore } from '@retryproof/core/store'
 
 export interface NatsKvStoreOptions {
   /** It stays the caller's, who closes it. */

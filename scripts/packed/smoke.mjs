@@ -1,5 +1,6 @@
 // What the core must do on every runtime, with nothing but what the language and the web platform have.
-import { createIdempotency, handBack, reduce, unscoped } from '@retryproof/core'
+import { createIdempotency, release, unscoped } from '@retryproof/core'
+import { reduce } from '@retryproof/core/store'
 
 /** The smallest store there is: a Map and `reduce`. */
 function mapStore() {
@@ -55,11 +56,11 @@ export async function smoke() {
   ])
   const replay = await idempotency.run({ ...call, payload: { currency: 'EUR', amount: 1 } }, charge)
   equal(runs, 1, 'executions')
-  equal(conflict, 'IN_PROGRESS', 'a duplicate at the same time')
+  equal(conflict, 'IDEMPOTENCY_IN_PROGRESS', 'a duplicate at the same time')
   equal([first.replayed, waited.replayed, replay.replayed], [false, true, true], 'replayed')
   equal(replay.value, first.value, 'the value of a replay')
-  equal(await codeOf(idempotency.run({ ...call, payload: {} }, charge)), 'MISMATCH', 'another payload')
-  equal(await codeOf(idempotency.run({ ...call, scope: '' }, charge)), 'INVALID_CALL', 'an empty scope')
+  equal(await codeOf(idempotency.run({ ...call, payload: {} }, charge)), 'IDEMPOTENCY_KEY_REUSED', 'another payload')
+  equal(await codeOf(idempotency.run({ ...call, scope: '' }, charge)), 'IDEMPOTENCY_INVALID_CALL', 'an empty scope')
   equal(
     store.keys(),
     ['smoke.post-charges.b8d07efea8944535b81c1df71fed88b7db07c8104920c31c807bd7a306e0dd93'],
@@ -68,7 +69,7 @@ export async function smoke() {
   const failing = () => Promise.reject(new Error('declined'))
   const other = { ...call, scope: unscoped }
   equal(await codeOf(idempotency.run(other, failing)), 'declined', 'a failure')
-  equal((await idempotency.run(other, () => handBack('later'))).value, 'later', 'handed back')
+  equal((await idempotency.run(other, () => release('later'))).value, 'later', 'handed back')
   equal(
     (await idempotency.run(other, (attempt) => attempt.number)).value,
     3,

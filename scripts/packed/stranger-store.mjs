@@ -1,5 +1,6 @@
 // A store of somebody else: a few lines over a Map.
-import { reduce, requireRoom } from '@retryproof/core'
+import { requireRoom } from '@retryproof/core'
+import { reduce } from '@retryproof/core/store'
 
 const MAX_VALUE_BYTES = 2 ** 22
 

@@ -1,17 +1,17 @@
 import {
+  assertValueFits,
+  IdempotencyInvalidOptionError,
   type IdempotencyStore,
-  InvalidOptionError,
   isPurgeable,
   type ListedRecord,
   type ListQuery,
-  listed,
   type RecordView,
   type Reduced,
   reduce,
-  requireRoom,
   type StoredRecord,
   StoreUnavailableError,
-} from '@retryproof/core'
+  toListedRecord,
+} from '@retryproof/core/store'
 
 export interface MemoryStoreOptions {
   /** How many records there is room for; a new key beyond them is refused. @default 100_000 */
@@ -31,12 +31,15 @@ const SMALL = 1024
 /**
  * Records in the memory of this process: for tests, and for a service that is one process and may forget at a restart.
  *
- * @throws InvalidOptionError when `maxRecords` is no whole number of at least 1
+ * @throws IdempotencyInvalidOptionError when `maxRecords` is no whole number of at least 1
  */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   const { maxRecords = 100_000, now = monotonicMs } = options
   if (!Number.isSafeInteger(maxRecords) || maxRecords < 1) {
-    throw new InvalidOptionError('maxRecords', `must be a whole number of at least 1, got ${String(maxRecords)}`)
+    throw new IdempotencyInvalidOptionError(
+      'maxRecords',
+      `must be a whole number of at least 1, got ${String(maxRecords)}`,
+    )
   }
   const records = new Map<string, StoredRecord>()
   const watchers = new Map<string, Set<() => void>>()
@@ -86,7 +89,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     let count = 0
     for (const [key, record] of records) {
       if (count >= limit) return
-      const found = listed(key, record, query, clock())
+      const found = toListedRecord(key, record, query, clock())
       if (!found) continue
       count++
       yield found
@@ -102,11 +105,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       maxValueBytes: MAX_VALUE_BYTES,
     },
     async begin(key, claim) {
-      requireRoom(MAX_VALUE_BYTES, claim)
+      assertValueFits(MAX_VALUE_BYTES, claim)
       return copyOut(apply(key, (record, at) => reduce(record, { op: 'begin', claim }, at)))
     },
     async transition(key, token, change) {
-      requireRoom(MAX_VALUE_BYTES, change)
+      assertValueFits(MAX_VALUE_BYTES, change)
       const reply = apply(key, (record, at) => reduce(record, { op: 'transition', token, change }, at))
       return reply.outcome === 'lost' && reply.current ? { ...reply, current: copyOut(reply.current) } : reply
     },

@@ -1,4 +1,5 @@
-import { type Claim, InvalidOptionError, StoreUnavailableError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, StoreUnavailableError } from '@retryproof/core'
+import type { Claim } from '@retryproof/core/store'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type MemoryStoreOptions, memoryStore } from '../src/index.ts'
@@ -24,7 +25,7 @@ async function keysOf(store: ReturnType<typeof memoryStore>, query = {}): Promis
 
 describe('maxRecords', () => {
   test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('%s is refused', (maxRecords) => {
-    expect(() => memoryStore({ maxRecords })).toThrow(InvalidOptionError)
+    expect(() => memoryStore({ maxRecords })).toThrow(IdempotencyInvalidOptionError)
   })
 
   test('a new key beyond it is refused, and every live record stays', async () => {

@@ -1,5 +1,5 @@
 /** Defects of other libraries, by the ids under which they were catalogued: each was reproduced there, and must not be here. */
-import type { Claim } from '@retryproof/core'
+import type { Claim } from '@retryproof/core/store'
 import { expect, test } from 'vitest'
 import { memoryStore } from '../src/index.ts'
 

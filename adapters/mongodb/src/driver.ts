@@ -1,7 +1,7 @@
 /** Types of the MongoDB driver, as far as the store uses it. */
 
 /** What the store uses of a collection of the driver. */
-export interface MongoCollection<Session = unknown> {
+export interface MongodbCollection<Session = unknown> {
   readonly collectionName: string
   readonly db: {
     readonly client: { startSession(): Session }
@@ -22,7 +22,7 @@ export interface IndexSpecification {
 }
 
 /** What the store uses of a session of the driver. */
-export interface MongoSession {
+export interface MongodbSession {
   inTransaction(): boolean
   withTransaction<T>(work: () => Promise<T>, options: object): Promise<T>
   endSession(): Promise<void>

@@ -1,5 +1,6 @@
 /** Every error of the driver, the server or the network becomes one of the two that a store may throw. */
-import { IdempotencyError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
+import type { IdempotencyError } from '@retryproof/core'
+import { isIdempotencyError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
 
 /** What stays wrong until somebody changes it, by the server's code. */
 const ADVICE: Readonly<Record<number, string>> = {
@@ -12,8 +13,8 @@ const ADVICE: Readonly<Record<number, string>> = {
 }
 
 /** What `cause` means to the caller of a store. Errors of this library stay what they are. */
-export function explain(cause: unknown, applied: 'no' | 'unknown'): IdempotencyError {
-  if (cause instanceof IdempotencyError) return cause
+export function toStoreError(cause: unknown, applied: 'no' | 'unknown'): IdempotencyError {
+  if (isIdempotencyError(cause)) return cause
   const advice = ADVICE[codeOf(cause)]
   // named and not quoted: a refusal of the server may repeat the whole command, with the values that were to be stored
   if (advice) return new StoreMisconfiguredError(`MongoDB refused: ${nameOf(cause)}. ${advice}`)

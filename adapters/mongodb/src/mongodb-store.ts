@@ -1,24 +1,24 @@
 import {
+  assertValueFits,
   type Change,
   type Claim,
+  IdempotencyInvalidOptionError,
   type IdempotencyStore,
-  InvalidOptionError,
   type ListQuery,
-  listed,
   reduce,
-  requireRoom,
   TransactionConflictError,
+  toListedRecord,
   toMs,
-} from '@retryproof/core'
-import type { MongoCollection, MongoSession } from './driver.ts'
-import { codeOf, explain, isRolledBack } from './errors.ts'
+} from '@retryproof/core/store'
+import type { MongodbCollection, MongodbSession } from './driver.ts'
+import { codeOf, isRolledBack, toStoreError } from './errors.ts'
 import { type Seen, toSeen, variablesOf } from './record.ts'
 import { READABLE, requireCollection } from './schema.ts'
 import { begin, fields, listable, purgeable, touch, transition } from './statements.ts'
 
 export interface MongodbStoreOptions<Session> {
   /** Where the records are; make it with `migrate`. Its client stays the caller's. */
-  readonly collection: MongoCollection<Session>
+  readonly collection: MongodbCollection<Session>
   /**
    * For how long `transaction` runs work again that meets a write of another transaction, in milliseconds; then it is a
    * conflict. @default 5_000
@@ -47,7 +47,7 @@ const IN_TRANSACTION = {
 }
 
 /** Keeps records in a collection of MongoDB; each operation is one command, by the server's clock. */
-export function mongodbStore<Session extends MongoSession>({
+export function mongodbStore<Session extends MongodbSession>({
   collection,
   now,
   lockTimeoutMs: lockTimeout = 5_000,
@@ -60,7 +60,7 @@ export function mongodbStore<Session extends MongoSession>({
   function check(): Promise<void> {
     checked ??= requireCollection(collection).catch((error) => {
       checked = undefined
-      throw explain(error, 'no')
+      throw toStoreError(error, 'no')
     })
     return checked
   }
@@ -71,7 +71,7 @@ export function mongodbStore<Session extends MongoSession>({
       const found = collection.find(filter, { ...COMMITTED, ...options, let: { now: clock(), ...variables } })
       for await (const document of found) yield { key: (document as { _id: string })._id, ...toSeen(document) }
     } catch (error) {
-      throw explain(error, 'no')
+      throw toStoreError(error, 'no')
     }
   }
 
@@ -89,22 +89,22 @@ export function mongodbStore<Session extends MongoSession>({
         // as it is, so that whoever runs the transaction sees that it may run again
         if (tx && isRolledBack(error)) throw error
         const collided = codeOf(error) === DUPLICATE_KEY
-        if (!collided || tx || tries === MAX_TRIES) throw explain(error, collided ? 'no' : 'unknown')
+        if (!collided || tx || tries === MAX_TRIES) throw toStoreError(error, collided ? 'no' : 'unknown')
       }
     }
   }
 
-  /** @throws InvalidOptionError */
+  /** @throws IdempotencyInvalidOptionError */
   function requireTransaction(tx: Session): void {
     const { client = collection.db.client } = tx as { client?: unknown }
-    if (client !== collection.db.client) throw new InvalidOptionError('tx', 'is a session of another client')
-    if (!tx.inTransaction()) throw new InvalidOptionError('tx', 'no transaction is open on this session')
+    if (client !== collection.db.client) throw new IdempotencyInvalidOptionError('tx', 'is a session of another client')
+    if (!tx.inTransaction()) throw new IdempotencyInvalidOptionError('tx', 'no transaction is open on this session')
   }
 
   /** The pipelines decide as `reduce` does: of what they saw, or of what a begin left, it says what to answer. */
   const operations = (tx?: Session) => ({
     async begin(key: string, claim: Claim) {
-      requireRoom(MAX_VALUE_BYTES, claim)
+      assertValueFits(MAX_VALUE_BYTES, claim)
       const options = { projection: fields.begin, returnDocument: 'after', upsert: true }
       const after = await update(key, begin, claim, options, tx)
       const { reply } = reduce(after.record, { op: 'begin', claim }, after.now)
@@ -112,7 +112,7 @@ export function mongodbStore<Session extends MongoSession>({
       return { ...reply, token: after.record?.token ?? reply.token }
     },
     async transition(key: string, token: number, change: Change) {
-      requireRoom(MAX_VALUE_BYTES, change)
+      assertValueFits(MAX_VALUE_BYTES, change)
       const options = { projection: fields.transition(change.to), returnDocument: 'before' }
       const before = await update(key, transition[change.to], { token, ...change }, options, tx)
       return reduce(before.record, { op: 'transition', token, change }, before.now).reply
@@ -136,8 +136,8 @@ export function mongodbStore<Session extends MongoSession>({
         return value
       }, IN_TRANSACTION)
     } catch (error) {
-      if (isRolledBack(error)) throw explain(error, 'no')
-      throw committing ? explain(error, 'unknown') : error
+      if (isRolledBack(error)) throw toStoreError(error, 'no')
+      throw committing ? toStoreError(error, 'unknown') : error
     } finally {
       await session.endSession()
     }
@@ -151,7 +151,7 @@ export function mongodbStore<Session extends MongoSession>({
       const filter = { ...purgeable, _id: { $in: keys } }
       return (await collection.deleteMany(filter, { ...DURABLY, let: { now: clock(), grace } })).deletedCount
     } catch (error) {
-      throw explain(error, 'unknown')
+      throw toStoreError(error, 'unknown')
     }
   }
 
@@ -159,7 +159,7 @@ export function mongodbStore<Session extends MongoSession>({
     let count = 0
     for await (const { key, record, now } of find(listable(query), { projection: fields.facts })) {
       if (count >= limit) return
-      const found = record && listed(key, record, query, now)
+      const found = record && toListedRecord(key, record, query, now)
       if (!found) continue
       count++
       yield found
@@ -192,7 +192,7 @@ function patience(lockTimeoutMs: number): (error: unknown) => never {
     until ??= now + lockTimeoutMs
     if (now <= until) throw error
     throw new TransactionConflictError('MongoDB: another transaction holds what this one writes. It was rolled back.', {
-      reason: 'lock timeout',
+      reason: 'lock-timeout',
       cause: error,
     })
   }

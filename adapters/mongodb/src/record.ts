@@ -1,5 +1,5 @@
 /** Between the contract's values and the documents and variables of MongoDB. */
-import { type Checkpoint, type StoredRecord, StoreMisconfiguredError } from '@retryproof/core'
+import { type Checkpoint, type StoredRecord, StoreMisconfiguredError } from '@retryproof/core/store'
 import { LAYOUT } from './statements.ts'
 
 type Time = number | Date

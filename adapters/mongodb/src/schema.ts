@@ -1,7 +1,7 @@
 /** The collection: what it is made of, how it is made, and whether the one that is there can hold records. */
-import { StoreMisconfiguredError } from '@retryproof/core'
-import type { IndexSpecification, MongoCollection } from './driver.ts'
-import { codeOf, explain } from './errors.ts'
+import { StoreMisconfiguredError } from '@retryproof/core/store'
+import type { IndexSpecification, MongodbCollection } from './driver.ts'
+import { codeOf, toStoreError } from './errors.ts'
 
 /** Said with each call, whatever the client's own defaults are. */
 export const READABLE = {
@@ -23,7 +23,7 @@ export function schema(): IndexSpecification[] {
  *
  * @throws StoreMisconfiguredError when the collection that is there cannot hold records
  */
-export async function migrate({ collection }: { readonly collection: MongoCollection }): Promise<void> {
+export async function migrate({ collection }: { readonly collection: MongodbCollection }): Promise<void> {
   try {
     await collection.db.createCollection(collection.collectionName).catch((error) => {
       if (codeOf(error) !== NAMESPACE_EXISTS) throw error
@@ -31,12 +31,12 @@ export async function migrate({ collection }: { readonly collection: MongoCollec
     await requireCollection(collection)
     await collection.createIndexes(schema())
   } catch (error) {
-    throw explain(error, 'unknown')
+    throw toStoreError(error, 'unknown')
   }
 }
 
 /** @throws StoreMisconfiguredError when the collection is missing, or could merge keys or lose records */
-export async function requireCollection({ collectionName: name, db }: MongoCollection): Promise<void> {
+export async function requireCollection({ collectionName: name, db }: MongodbCollection): Promise<void> {
   const [found] = await db.listCollections({ name }, READABLE).toArray()
   const problem = problemOf(found as Found | undefined)
   if (problem) throw new StoreMisconfiguredError(`The collection '${name}' ${problem}.`)

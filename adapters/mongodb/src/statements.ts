@@ -5,7 +5,7 @@
  * `$$now` is `$$NOW`, or the injected milliseconds. The server fixes it when a command starts, before it waits for the
  * record: a record therefore keeps the clock of its last change (`at`), and time never runs backwards for it.
  */
-import { acceptedFrom, type Change, type ListQuery } from '@retryproof/core'
+import { acceptedFrom, type Change, type ListQuery } from '@retryproof/core/store'
 
 /** The layout of a document. One of another layout is left as it is, and the call throws. */
 export const LAYOUT = 1

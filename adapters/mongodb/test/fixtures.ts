@@ -1,7 +1,7 @@
 /** Stores on real servers, each on a collection of its own. */
 import { randomBytes } from 'node:crypto'
 import type { StoreHarness } from '@retryproof/conformance'
-import type { Claim } from '@retryproof/core'
+import type { Claim } from '@retryproof/core/store'
 import {
   type ClientSession,
   type Collection,

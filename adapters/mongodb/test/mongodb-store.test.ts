@@ -212,7 +212,7 @@ for (const { title, url } of await services('mongodb')) {
       await store.begin(freshKey(), claimOf('a'))
       const before = proxy.commands
       await expect(store.begin(freshKey(), claimOf('b'))).rejects.toMatchObject({
-        code: 'STORE_UNAVAILABLE',
+        code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
         applied: 'no',
       })
       expect(proxy.commands - before).toBe(5)

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createIdempotency, InvalidOptionError, StoreUnavailableError, unscoped } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidOptionError, StoreUnavailableError, unscoped } from '@retryproof/core'
 import { type ClientSession, type Collection, type Document, type MongoClient, MongoServerError } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
@@ -107,7 +107,7 @@ for (const { title, url } of await services('mongodb')) {
       })
       await hasWritten
       const duplicate = idempotency.transaction(call, () => 'paid twice')
-      await expect(duplicate).rejects.toMatchObject({ code: 'IN_PROGRESS' })
+      await expect(duplicate).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' })
       expect(await slow).toMatchObject({ value: 'paid', recorded: true, attempt: 1 })
       expect([bodies, await effects.countDocuments({ key: call.key })]).toEqual([1, 1])
     })
@@ -163,11 +163,11 @@ for (const { title, url } of await services('mongodb')) {
     test('a session whose transaction has ended, or has not begun, is refused', async () => {
       const session = client.startSession()
       const key = freshKey()
-      await expect(store.bind(session).begin(key, claimOf('a'))).rejects.toThrow(InvalidOptionError)
+      await expect(store.bind(session).begin(key, claimOf('a'))).rejects.toThrow(IdempotencyInvalidOptionError)
       session.startTransaction()
       await store.bind(session).begin(key, claimOf('a'))
       await session.commitTransaction()
-      await expect(store.bind(session).get(key)).rejects.toThrow(InvalidOptionError)
+      await expect(store.bind(session).get(key)).rejects.toThrow(IdempotencyInvalidOptionError)
       await session.endSession()
     })
 

@@ -1,7 +1,7 @@
 /** What is used of mysql2, typed by use, and how a statement is sent: alone, or in a transaction of the caller. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
-import { explain, explainInTransaction, isConflict } from './errors.ts'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
+import { isConflict, toStoreError, toTransactionError } from './errors.ts'
 import { type Sql, sql } from './statements.ts'
 
 /** A connection of mysql2/promise, or a transaction of a wrapper that takes the same. */
@@ -75,7 +75,7 @@ export async function connect<Connection extends MysqlPoolConnection>(
       (connection) => connection.release(),
       () => {},
     )
-    throw explain(error, 'no')
+    throw toStoreError(error, 'no')
   }
 }
 
@@ -87,7 +87,7 @@ export function ownSession(connection: MysqlPoolConnection, timeoutMs: number): 
         return await send(connection, statement, timeoutMs)
       } catch (error) {
         if (isConflict(error) && tries < MAX_TRIES) await backOff(tries)
-        else throw close(explain(error, applied))
+        else throw close(toStoreError(error, applied))
       }
     }
   }
@@ -134,7 +134,7 @@ export async function sendInTransaction(
   try {
     return await send(connection, statement, timeoutMs)
   } catch (error) {
-    throw explain(explainInTransaction(error), applied)
+    throw toStoreError(toTransactionError(error), applied)
   }
 }
 
@@ -148,11 +148,14 @@ async function send(connection: MysqlConnection, { text }: Sql, timeoutMs?: numb
  * A deadlock ends a transaction on the server, and what follows commits by itself, statement by statement: who has caught
  * that error must learn it before the record is written.
  *
- * @throws InvalidOptionError when no transaction is open on the connection
+ * @throws IdempotencyInvalidOptionError when no transaction is open on the connection
  */
 export async function requireTransaction({ write }: Session): Promise<void> {
   if (!isAlone(await write(sql`DO 0`))) return
-  throw new InvalidOptionError('tx', 'no transaction is open on it: none was begun, or a deadlock has ended it')
+  throw new IdempotencyInvalidOptionError(
+    'tx',
+    'no transaction is open on it: none was begun, or a deadlock has ended it',
+  )
 }
 
 const IN_TRANSACTION = 1

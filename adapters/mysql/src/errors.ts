@@ -1,10 +1,11 @@
 /** Every error of the driver, the server or the network becomes one of those that a store may throw. */
+import type { IdempotencyError } from '@retryproof/core'
 import {
-  IdempotencyError,
+  isIdempotencyError,
   StoreMisconfiguredError,
   StoreUnavailableError,
   TransactionConflictError,
-} from '@retryproof/core'
+} from '@retryproof/core/store'
 
 /** What to do, by the server's error numbers. */
 const ADVICE: readonly (readonly [readonly number[], string])[] = [
@@ -31,8 +32,8 @@ const CONFLICTS = [1213, 1020]
 const REFUSED = [LOCK_TIMEOUT, 3572, 1040, 1203, 1226, ...CONFLICTS]
 
 /** What `error` means to the caller of a store; `applied` where the error itself does not say. */
-export function explain(error: unknown, applied: 'no' | 'unknown'): IdempotencyError {
-  if (error instanceof IdempotencyError) return error
+export function toStoreError(error: unknown, applied: 'no' | 'unknown'): IdempotencyError {
+  if (isIdempotencyError(error)) return error
   const cause = withoutStatement(error)
   const message = `MySQL: ${cause instanceof Error ? cause.message : String(cause)}.`
   const number = errorNumber(error)
@@ -45,9 +46,9 @@ export function explain(error: unknown, applied: 'no' | 'unknown'): IdempotencyE
 export const isConflict = (error: unknown): boolean => CONFLICTS.includes(errorNumber(error))
 
 /** What `error`, or one that it wraps, means to a transaction: all else stays what it is. */
-export function explainInTransaction(error: unknown): unknown {
+export function toTransactionError(error: unknown): unknown {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
-    const reason = isConflict(cause) ? 'conflict' : errorNumber(cause) === LOCK_TIMEOUT ? 'lock timeout' : undefined
+    const reason = isConflict(cause) ? 'conflict' : errorNumber(cause) === LOCK_TIMEOUT ? 'lock-timeout' : undefined
     if (reason)
       return new TransactionConflictError(`MySQL: ${cause.message}.`, { reason, cause: withoutStatement(error) })
   }

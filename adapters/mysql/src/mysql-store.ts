@@ -1,15 +1,15 @@
 import {
+  assertValueFits,
   type BeginReply,
+  IdempotencyInvalidOptionError,
   type IdempotencyStore,
-  InvalidOptionError,
   type ListedRecord,
   type ListQuery,
-  listed,
   reduce,
-  requireRoom,
   type StoredRecord,
   StoreUnavailableError,
-} from '@retryproof/core'
+  toListedRecord,
+} from '@retryproof/core/store'
 import {
   backOff,
   boundSession,
@@ -62,7 +62,7 @@ const BATCH = 500
 /**
  * Keeps records in a table of MySQL or MariaDB, by the server's clock. It opens no connection and makes no table.
  *
- * @throws InvalidOptionError
+ * @throws IdempotencyInvalidOptionError
  */
 export function mysqlStore<Connection extends MysqlPoolConnection>(
   options: MysqlStoreOptions<Connection>,
@@ -98,7 +98,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     return {
       async begin(key, claim) {
         requireShort(key, claim.owner, claim.fingerprint)
-        requireRoom(maxValueBytes, claim)
+        assertValueFits(maxValueBytes, claim)
         return untilAnswered(async () => {
           let sentMs = clockMs()
           const acquired = (reply: BeginReply, token: number): BeginReply => ({
@@ -121,7 +121,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
 
       async transition(key, token, change) {
         requireShort(key)
-        requireRoom(maxValueBytes, change)
+        assertValueFits(maxValueBytes, change)
         return untilAnswered(async () => {
           const met = Number((await write(statement.transition(key, token, change))).insertId)
           if (met > 0) return { outcome: 'ok', applied: met === APPLIED }
@@ -158,7 +158,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
       const page = await onConnection(({ read }) => read(statement.page(after, query, BATCH)))
       for (const row of page) {
         if (count >= limit) return
-        const found = listed(String(row.k), toRecord(row), query, Number(row.started))
+        const found = toListedRecord(String(row.k), toRecord(row), query, Number(row.started))
         if (!found) continue
         count++
         yield found
@@ -234,5 +234,5 @@ async function untilAnswered<T>(attempt: () => Promise<T | undefined>): Promise<
 
 function requirePositive(option: string, value: number): void {
   if (Number.isInteger(value) && value > 0 && value < 2 ** 31) return
-  throw new InvalidOptionError(option, `must be a whole number above 0 and below 2^31, got ${String(value)}`)
+  throw new IdempotencyInvalidOptionError(option, `must be a whole number above 0 and below 2^31, got ${String(value)}`)
 }

@@ -1,4 +1,4 @@
-import { type StoredRecord, StoreMisconfiguredError } from '@retryproof/core'
+import { type StoredRecord, StoreMisconfiguredError } from '@retryproof/core/store'
 import type { Row } from './driver.ts'
 
 /** The record that a row of the table holds. */

@@ -1,5 +1,5 @@
 /** The table: its definition, its creation, and the check that server and table are what the statements expect. */
-import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
 import { connect, type MysqlPool, ownSession, promised, type Row, type Session, type WithPromise } from './driver.ts'
 import { type Sql, sql } from './statements.ts'
 
@@ -117,10 +117,10 @@ function refuse(problem: boolean, message: string): void {
   if (problem) throw new StoreMisconfiguredError(message)
 }
 
-/** The name, quoted. @throws InvalidOptionError when `table` is not one plain name, or two with a dot between */
+/** The name, quoted. @throws IdempotencyInvalidOptionError when `table` is not one plain name, or two with a dot between */
 export function tableName(table = 'retryproof'): Sql {
   if (/^([A-Za-z0-9_]{1,64}\.)?[A-Za-z0-9_]{1,64}$/.test(table)) return { text: `\`${table.replace('.', '`.`')}\`` }
-  throw new InvalidOptionError(
+  throw new IdempotencyInvalidOptionError(
     'table',
     `must be a name of at most 64 letters, digits and _, perhaps with its database, got ${JSON.stringify(table)}`,
   )

@@ -2,7 +2,7 @@
  * The contract as SQL that MySQL 8 and MariaDB 10.5 both take. Values stand in the text as whole numbers and hex, so that
  * neither a driver's formatting nor a session's charset, time zone or sql_mode has a say. Times are µs since 1970.
  */
-import type { Change, Claim, ListQuery, StoredRecord } from '@retryproof/core'
+import type { Change, Claim, ListQuery, StoredRecord } from '@retryproof/core/store'
 
 /** A piece of SQL. */
 export interface Sql {

@@ -1,6 +1,6 @@
 /** A transaction on a connection of the pool, whose end is known, or said to be unknown. */
 import { type MysqlPoolConnection, sendInTransaction } from './driver.ts'
-import { explainInTransaction } from './errors.ts'
+import { toTransactionError } from './errors.ts'
 import { type Sql, sql } from './statements.ts'
 
 /** In milliseconds: for the answer to a statement of the transaction itself, and for the locks that others hold. */
@@ -31,7 +31,7 @@ export async function inTransaction<T>(
     await send(sql`ROLLBACK`, 'no')
       .then(restore)
       .catch(() => {})
-    throw explainInTransaction(error)
+    throw toTransactionError(error)
   }
   await send(sql`COMMIT`, 'unknown')
   await restore()

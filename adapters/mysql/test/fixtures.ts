@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoreHarness } from '@retryproof/conformance'
-import type { Change, Claim } from '@retryproof/core'
+import type { Change, Claim } from '@retryproof/core/store'
 import mysql from 'mysql2/promise'
 import { test } from 'vitest'
 import { type Service, services } from '../../../scripts/services.mjs'

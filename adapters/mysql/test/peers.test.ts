@@ -1,6 +1,6 @@
 /** Defects of other libraries, by the ids under which they were catalogued: each was reproduced there, and must not be here. */
 import { randomBytes } from 'node:crypto'
-import type { BeginReply } from '@retryproof/core'
+import type { BeginReply } from '@retryproof/core/store'
 import type mysql from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { migrate, mysqlStore } from '../src/index.ts'

@@ -131,7 +131,7 @@ await onEachServer(({ title, url }) =>
         await fixture.store.transaction(async (tx) => {
           await fixture.store.bind(tx).get('secret')
           const error = await store.begin('secret', claim({ request: secret })).catch((reason: unknown) => reason)
-          expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'no', cause: { errno: 1205 } })
+          expect(error).toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'no', cause: { errno: 1205 } })
           expect(inspect(error, { depth: null, showHidden: true })).not.toContain(secret.toString('hex'))
         })
       })
@@ -201,7 +201,10 @@ await onEachServer(({ title, url }) =>
         [{ code: 'PROTOCOL_CONNECTION_LOST' }, 'unknown'],
       ] as const)('%o, every time, leaves applied: %s', async (error, applied) => {
         const store = failing(times(Number.POSITIVE_INFINITY, error))
-        await expect(store.begin('never', claim())).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', applied })
+        await expect(store.begin('never', claim())).rejects.toMatchObject({
+          code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
+          applied,
+        })
         await expect(store.transition('never', 1, completed('x'))).rejects.toMatchObject({ applied })
         expect(await fixture.store.get('never')).toBeNull()
       })
@@ -211,16 +214,16 @@ await onEachServer(({ title, url }) =>
         async (errno) => {
           const store = failing(times(Number.POSITIVE_INFINITY, { errno }))
           await expect(store.begin('never', claim())).rejects.toMatchObject({
-            code: 'STORE_MISCONFIGURED',
+            code: 'IDEMPOTENCY_STORE_MISCONFIGURED',
             cause: { errno },
           })
         },
       )
 
       test.each([
-        [{ errno: 1213 }, { code: 'TRANSACTION_CONFLICT', reason: 'conflict' }],
-        [{ errno: 1180 }, { code: 'STORE_UNAVAILABLE', applied: 'unknown' }],
-        [{ code: 'ECONNRESET' }, { code: 'STORE_UNAVAILABLE', applied: 'unknown' }],
+        [{ errno: 1213 }, { code: 'IDEMPOTENCY_TRANSACTION_CONFLICT', reason: 'conflict' }],
+        [{ errno: 1180 }, { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'unknown' }],
+        [{ code: 'ECONNRESET' }, { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'unknown' }],
       ])('a COMMIT that is answered with %o is not sent again', async (error, expected) => {
         let commits = 0
         const store = failing((statement) => {

@@ -1,5 +1,5 @@
 /** A table that is missing, or another one; a server, user or session that cannot carry a store. */
-import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
 import fc from 'fast-check'
 import type mysql from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -111,8 +111,8 @@ await onEachServer(({ title, url, version }) => {
       const named = fc.constantFrom('', '.', 'a.b.c', 'a`b', 'a b', "a'--", 'x'.repeat(65), 'é', 'a\n')
       fc.assert(
         fc.property(fc.oneof(named, anything), (table) => {
-          expect(() => mysqlStore({ pool, table })).toThrow(InvalidOptionError)
-          expect(() => schema({ table })).toThrow(InvalidOptionError)
+          expect(() => mysqlStore({ pool, table })).toThrow(IdempotencyInvalidOptionError)
+          expect(() => schema({ table })).toThrow(IdempotencyInvalidOptionError)
         }),
       )
       for (const wrong of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {

@@ -1,12 +1,13 @@
 /** Records and business writes that commit together, on an open transaction of the store or of the caller. */
-import type { BeginReply } from '@retryproof/core'
+
 import {
   createIdempotency,
-  InvalidOptionError,
+  IdempotencyInvalidOptionError,
   StoreUnavailableError,
   TransactionConflictError,
   unscoped,
 } from '@retryproof/core'
+import type { BeginReply } from '@retryproof/core/store'
 import fc from 'fast-check'
 import callbacks from 'mysql2'
 import type mysql from 'mysql2/promise'
@@ -118,7 +119,7 @@ await onEachServer(({ title, url, version }) =>
         await tx.query(`SELECT * FROM ${fixture.table} WHERE k = 'nothing'`)
         await fixture.store.transition(key, token, release)
         await expect(fixture.store.bind(tx).transition(key, token, completed('x'))).rejects.toMatchObject({
-          code: 'TRANSACTION_CONFLICT',
+          code: 'IDEMPOTENCY_TRANSACTION_CONFLICT',
           reason: 'conflict',
         })
         await tx.rollback()
@@ -151,7 +152,7 @@ await onEachServer(({ title, url, version }) =>
     test('a connection on which no transaction is open is refused before anything is written', async () => {
       const connection = await fixture.pool.getConnection()
       const bound = fixture.store.bind(connection)
-      await expect(bound.begin(key, claim())).rejects.toThrow(InvalidOptionError)
+      await expect(bound.begin(key, claim())).rejects.toThrow(IdempotencyInvalidOptionError)
       await expect(bound.transition(key, 1, release)).rejects.toThrow(/tx: no transaction is open/)
       connection.release()
       expect(await fixture.store.get(key)).toBeNull()
@@ -218,7 +219,10 @@ await onEachServer(({ title, url, version }) =>
           await effect(tx)
           await store.bind(tx).begin(key, claim({ owner: 'two' }))
         })
-        await expect(blocked).rejects.toMatchObject({ code: 'TRANSACTION_CONFLICT', reason: 'lock timeout' })
+        await expect(blocked).rejects.toMatchObject({
+          code: 'IDEMPOTENCY_TRANSACTION_CONFLICT',
+          reason: 'lock-timeout',
+        })
         expect(performance.now() - startedAt).toBeLessThan(6_000)
       })
       expect(await countEffects()).toBe(0)
@@ -241,7 +245,7 @@ await onEachServer(({ title, url, version }) =>
         async (tx) => {
           await effect(tx)
           const duplicate = idempotency.transaction(call, (other) => effect(other), { mode: 'single' })
-          await expect(duplicate).rejects.toMatchObject({ code: 'IN_PROGRESS' })
+          await expect(duplicate).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' })
         },
         { mode: 'single' },
       )
@@ -257,8 +261,8 @@ await onEachServer(({ title, url, version }) =>
         await tx.beginTransaction()
         await effect(tx)
         await expect(store.bind(tx).begin(key, claim({ owner: 'two' }))).rejects.toMatchObject({
-          code: 'TRANSACTION_CONFLICT',
-          reason: 'lock timeout',
+          code: 'IDEMPOTENCY_TRANSACTION_CONFLICT',
+          reason: 'lock-timeout',
         })
         await tx.rollback()
         tx.release()

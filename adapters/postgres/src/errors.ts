@@ -1,14 +1,15 @@
 /** Every error of the driver, the server or the network becomes one of the two that a store may throw. */
+import type { IdempotencyError } from '@retryproof/core'
 import {
-  IdempotencyError,
+  isIdempotencyError,
   StoreMisconfiguredError,
   StoreUnavailableError,
   UnsupportedIsolationError,
-} from '@retryproof/core'
+} from '@retryproof/core/store'
 
 /** What `error` means to the caller of a store. Errors of this library stay what they are. */
-export function explain(error: unknown, table: string): IdempotencyError {
-  if (error instanceof IdempotencyError) return error
+export function toStoreError(error: unknown, table: string): IdempotencyError {
+  if (isIdempotencyError(error)) return error
   const { code, message } = describe(error)
   const advice = ADVICE.find(([codes]) => codes.test(code))?.[1]
   if (advice)
@@ -18,10 +19,10 @@ export function explain(error: unknown, table: string): IdempotencyError {
 }
 
 /** What another transaction did to this one: the same again may succeed. */
-const RACES: Readonly<Record<string, 'conflict' | 'lock timeout'>> = {
+const RACES: Readonly<Record<string, 'conflict' | 'lock-timeout'>> = {
   '40001': 'conflict',
   '40P01': 'conflict',
-  '55P03': 'lock timeout',
+  '55P03': 'lock-timeout',
 }
 
 /** Whether the server rolled back because another transaction came between. */
@@ -31,7 +32,7 @@ export const isConflict = (error: unknown): boolean => RACES[describe(error).cod
 export const isStale = (error: unknown): boolean => describe(error).code === '40001'
 
 /** What a transaction failed of, whoever's statement it was and whatever wrapped its error. */
-export function raceIn(error: unknown, depth = 5): 'conflict' | 'lock timeout' | undefined {
+export function raceIn(error: unknown, depth = 5): 'conflict' | 'lock-timeout' | undefined {
   if (!(error instanceof Error) || error instanceof UnsupportedIsolationError || depth === 0) return undefined
   return RACES[describe(error).code] ?? raceIn(error.cause, depth - 1)
 }

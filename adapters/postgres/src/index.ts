@@ -1,4 +1,10 @@
-export type { Database, Embedded, Pool, PoolClient, Queryable } from './driver.ts'
+export type {
+  PostgresDatabase,
+  PostgresEmbedded,
+  PostgresPool,
+  PostgresPoolClient,
+  PostgresQueryable,
+} from './driver.ts'
 export {
   type PostgresRecordStore,
   type PostgresStore,

@@ -13,20 +13,20 @@ import {
   type TransitionReply,
   toMs,
   UnsupportedIsolationError,
-} from '@retryproof/core'
+} from '@retryproof/core/store'
 import {
   ask,
-  type Database,
-  type Embedded,
   isEmbedded,
   isPool,
-  type Pool,
-  type PoolClient,
-  type Queryable,
+  type PostgresDatabase,
+  type PostgresEmbedded,
+  type PostgresPool,
+  type PostgresPoolClient,
+  type PostgresQueryable,
   requireTransaction,
   type Statement,
 } from './driver.ts'
-import { explain, isConflict, isStale } from './errors.ts'
+import { isConflict, isStale, toStoreError } from './errors.ts'
 import { type Reply, toLiveView, toView } from './record.ts'
 import { tableNames } from './schema.ts'
 import { statements } from './statements.ts'
@@ -35,7 +35,7 @@ import { createWatch } from './watch.ts'
 
 export interface PostgresStoreOptions<Tx> {
   /** A pg.Pool, a connected pg.Client or a PGlite. It stays the caller's, who closes it. */
-  readonly pool: Database<Tx>
+  readonly pool: PostgresDatabase<Tx>
   /** The table, perhaps with its schema. `migrate` makes it. @default 'retryproof' */
   readonly table?: string
   /** Prepares each statement once per connection. `false` behind PgBouncer in transaction mode. @default true */
@@ -44,7 +44,7 @@ export interface PostgresStoreOptions<Tx> {
    * Wakes who waits for a record by NOTIFY, on a client taken from this pool for as long as somebody waits. It may be
    * `pool`, unless that goes through a pooler. Every process that shares the table needs it. Without it waiters poll.
    */
-  readonly watch?: Pool<PoolClient>
+  readonly watch?: PostgresPool<PostgresPoolClient>
   /** How long a statement in `transaction` waits for other transactions, in milliseconds. @default 5_000 */
   readonly lockTimeoutMs?: number
   /** Replaces the server's clock (ms). For tests only. */
@@ -66,13 +66,13 @@ const LIST_BATCH = 500
  * Keeps records in a table of PostgreSQL: each operation is one statement, one round trip, by the server's clock.
  * Opens no connection of its own, and makes no table.
  *
- * @throws InvalidOptionError when `table` cannot be the name of one
+ * @throws IdempotencyInvalidOptionError when `table` cannot be the name of one
  */
-export function postgresStore<Tx extends Queryable>(
-  options: PostgresStoreOptions<Tx> & { readonly pool: Pool<Tx> | Embedded<Tx> },
+export function postgresStore<Tx extends PostgresQueryable>(
+  options: PostgresStoreOptions<Tx> & { readonly pool: PostgresPool<Tx> | PostgresEmbedded<Tx> },
 ): PostgresStore<Tx>
-export function postgresStore(options: PostgresStoreOptions<Queryable>): PostgresRecordStore
-export function postgresStore<Tx extends Queryable>(options: PostgresStoreOptions<Tx>): PostgresRecordStore {
+export function postgresStore(options: PostgresStoreOptions<PostgresQueryable>): PostgresRecordStore
+export function postgresStore<Tx extends PostgresQueryable>(options: PostgresStoreOptions<Tx>): PostgresRecordStore {
   const { pool, prepare = true, watch, now } = options
   const names = tableNames(options.table)
   const lockTimeoutMs = Math.ceil(toMs('lockTimeoutMs', options.lockTimeoutMs ?? 5_000))
@@ -80,7 +80,7 @@ export function postgresStore<Tx extends Queryable>(options: PostgresStoreOption
   const clock = () => (now ? Math.round(now() * 1000) : null)
 
   /** Sends again what lost a race against another transaction: it changed nothing. */
-  async function run<T>(db: Queryable, statement: Statement, values: unknown[]): Promise<T[]> {
+  async function run<T>(db: PostgresQueryable, statement: Statement, values: unknown[]): Promise<T[]> {
     const bound = db !== pool
     let cause: unknown
     requireRoom(values)
@@ -93,7 +93,7 @@ export function postgresStore<Tx extends Queryable>(options: PostgresStoreOption
         if (first?.outcome !== null) return replies
       } catch (error) {
         if (bound && isStale(error)) throw new UnsupportedIsolationError(SNAPSHOT, { cause: error })
-        if (bound || !isConflict(error)) throw explain(error, names.table)
+        if (bound || !isConflict(error)) throw toStoreError(error, names.table)
         cause = error
       }
       await sleep(Math.random() * Math.min(2 ** tries, 50))
@@ -101,7 +101,7 @@ export function postgresStore<Tx extends Queryable>(options: PostgresStoreOption
     throw new StoreUnavailableError(`Other transactions came between ${MAX_TRIES} times.`, { applied: 'no', cause })
   }
 
-  function operations(db: Queryable) {
+  function operations(db: PostgresQueryable) {
     async function decide(statement: Statement, key: string, ...values: unknown[]): Promise<Reply> {
       const [reply] = await run<Reply>(db, statement, [key, clock(), ...values])
       return reply as Reply

@@ -1,5 +1,5 @@
 /** Converts replies of the statements to record views. */
-import type { BeginReply, RecordView } from '@retryproof/core'
+import type { BeginReply, RecordView } from '@retryproof/core/store'
 
 /** What a statement answers: a record as its reader sees it, bytes as base64, and what was decided about it. */
 export interface Reply extends Omit<RecordView, 'request' | 'checkpoint' | 'result'> {

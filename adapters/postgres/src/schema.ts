@@ -1,7 +1,7 @@
 /** The table: what it is called, how it is made, and whether the one that is there is ours. */
-import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
-import { ask, type Database, isEmbedded } from './driver.ts'
-import { explain } from './errors.ts'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
+import { ask, isEmbedded, type PostgresDatabase } from './driver.ts'
+import { toStoreError } from './errors.ts'
 
 export interface SchemaOptions {
   /** The table, perhaps with its schema: `idempotency.records`. @default 'retryproof' */
@@ -12,7 +12,7 @@ export interface SchemaOptions {
 
 export interface MigrateOptions extends SchemaOptions {
   /** A pool, a client or a PGlite whose role may create tables. */
-  readonly pool: Database<never>
+  readonly pool: PostgresDatabase<never>
 }
 
 /** Quoted names. `layout` names the primary key, so that statements for another layout fail before they write. */
@@ -42,10 +42,10 @@ const COLUMNS: Record<string, string> = {
 }
 const NULLABLE = ['checkpoint_seq', 'request', 'checkpoint', 'result']
 
-/** @throws InvalidOptionError when `table` is not one name, or two with a dot between */
+/** @throws IdempotencyInvalidOptionError when `table` is not one name, or two with a dot between */
 export function tableNames(table = 'retryproof'): TableNames {
   if (!/^([a-z_][a-z0-9_]{0,62}\.)?[a-z_][a-z0-9_]{0,47}$/i.test(table)) {
-    throw new InvalidOptionError(
+    throw new IdempotencyInvalidOptionError(
       'table',
       `must be a name of at most 48 letters, digits and _, perhaps with its schema, got ${JSON.stringify(table)}`,
     )
@@ -64,7 +64,7 @@ export function tableNames(table = 'retryproof'): TableNames {
 /** The statements that make the table and its index, for migrations of your own; run again, they change nothing. */
 export function schema({ table, partitions = 0 }: SchemaOptions = {}): string[] {
   if (partitions !== 0 && !(Number.isInteger(partitions) && partitions >= 2 && partitions <= 1024)) {
-    throw new InvalidOptionError('partitions', `must be a whole number from 2 to 1024, got ${partitions}`)
+    throw new IdempotencyInvalidOptionError('partitions', `must be a whole number from 2 to 1024, got ${partitions}`)
   }
   const names = tableNames(table)
   const columns = Object.entries(COLUMNS).map(([name, type]) => {
@@ -98,7 +98,7 @@ export async function migrate({ pool, ...options }: MigrateOptions): Promise<voi
     const problem = found && problemOf(found, names)
     if (problem) throw new StoreMisconfiguredError(`The table ${names.table} ${problem}`)
   } catch (error) {
-    throw explain(error, names.table)
+    throw toStoreError(error, names.table)
   }
 }
 

@@ -3,7 +3,7 @@
  * or null; the reply is one row of one JSON text, so that no type parser of a driver has a say.
  */
 import { createHash } from 'node:crypto'
-import { acceptedFrom, type Change } from '@retryproof/core'
+import { acceptedFrom, type Change } from '@retryproof/core/store'
 import type { Statement } from './driver.ts'
 import type { TableNames } from './schema.ts'
 

@@ -1,7 +1,13 @@
 /** A transaction whose end is known, or said to be unknown. */
-import { StoreUnavailableError, TransactionConflictError } from '@retryproof/core'
-import { type Embedded, isEmbedded, type Pool, type PoolClient, type Queryable } from './driver.ts'
-import { explain, isOfTheCaller, raceIn } from './errors.ts'
+import { isIdempotencyError, StoreUnavailableError, TransactionConflictError } from '@retryproof/core/store'
+import {
+  isEmbedded,
+  type PostgresEmbedded,
+  type PostgresPool,
+  type PostgresPoolClient,
+  type PostgresQueryable,
+} from './driver.ts'
+import { isOfTheCaller, raceIn, toStoreError } from './errors.ts'
 
 type Work<Tx, T> = (tx: Tx) => T | Promise<T>
 type Explained = (error: unknown) => never
@@ -15,14 +21,14 @@ const READ_COMMITTED = 'ISOLATION LEVEL READ COMMITTED'
  * @throws TransactionConflictError when another transaction came between; StoreUnavailableError with `applied: 'unknown'`
  * when the answer to COMMIT was lost; and what `work` throws
  */
-export async function inTransaction<Tx extends Queryable, T>(
-  database: Pool<Tx> | Embedded<Tx>,
+export async function inTransaction<Tx extends PostgresQueryable, T>(
+  database: PostgresPool<Tx> | PostgresEmbedded<Tx>,
   table: string,
   lockTimeoutMs: number,
   work: Work<Tx, T>,
 ): Promise<T> {
   const explained: Explained = (error) => {
-    throw isOfTheCaller(error) ? error : explain(error, table)
+    throw isOfTheCaller(error) ? error : toStoreError(error, table)
   }
   try {
     if (isEmbedded(database)) return await inEmbedded(database, work, explained)
@@ -38,8 +44,8 @@ export async function inTransaction<Tx extends Queryable, T>(
 }
 
 /** Nobody else can hold a lock: there is one connection. */
-function inEmbedded<Tx extends Queryable, T>(
-  database: Embedded<Tx>,
+function inEmbedded<Tx extends PostgresQueryable, T>(
+  database: PostgresEmbedded<Tx>,
   work: Work<Tx, T>,
   explained: Explained,
 ): Promise<T> {
@@ -52,13 +58,13 @@ function inEmbedded<Tx extends Queryable, T>(
   })
 }
 
-async function onClient<Tx extends Queryable, T>(
-  pool: Pool<Tx>,
+async function onClient<Tx extends PostgresQueryable, T>(
+  pool: PostgresPool<Tx>,
   lockTimeoutMs: number,
   work: Work<Tx, T>,
   explained: Explained,
 ): Promise<T> {
-  const client = (await pool.connect().catch(explained)) as Tx & PoolClient
+  const client = (await pool.connect().catch(explained)) as Tx & PostgresPoolClient
   // a connection that breaks while `work` does something else says so in the next statement
   const ignore = () => {}
   client.on('error', ignore)
@@ -83,10 +89,11 @@ async function onClient<Tx extends Queryable, T>(
   }
 }
 
-const hangs = (error: unknown): boolean => error instanceof StoreUnavailableError && error.applied === 'unknown'
+const hangs = (error: unknown): boolean =>
+  isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error.applied === 'unknown'
 
 /** False where the connection is broken, and the server rolls back by itself. */
-function rollBack(client: Queryable): Promise<boolean> {
+function rollBack(client: PostgresQueryable): Promise<boolean> {
   const [usable, broken] = [() => true, () => false]
   return client.query('ROLLBACK').then(usable, broken)
 }

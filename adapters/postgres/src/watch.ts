@@ -1,11 +1,11 @@
 /** One connection that listens, for as long as somebody in this process waits for a record. */
-import type { Pool, PoolClient } from './driver.ts'
-import { explain } from './errors.ts'
+import type { PostgresPool, PostgresPoolClient } from './driver.ts'
+import { toStoreError } from './errors.ts'
 import { CHANNEL } from './statements.ts'
 
 type Watch = (key: string, onChange: () => void, signal: AbortSignal) => Promise<void>
 
-export function createWatch(pool: Pool<PoolClient>, table: string): Watch {
+export function createWatch(pool: PostgresPool<PostgresPoolClient>, table: string): Watch {
   const watchers = new Set<{ readonly key: string; readonly onChange: () => void }>()
   let listening: Promise<() => void> | undefined
 
@@ -52,7 +52,7 @@ export function createWatch(pool: Pool<PoolClient>, table: string): Watch {
     } catch (error) {
       if (listening === mine) listening = undefined
       leave()
-      throw explain(error, table)
+      throw toStoreError(error, table)
     }
   }
 }

@@ -214,7 +214,7 @@ test('PGlite, with parsers of its own', { timeout: 60_000 }, async () => {
     await store.bind(tx).begin('swallowed', claim())
     await tx.query('SELECT 1 / 0').catch(() => {})
   })
-  await expect(swallowed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'no' })
+  await expect(swallowed).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'no' })
   expect(await store.get('swallowed')).toBeNull()
   await pool.query("SET default_transaction_isolation = 'serializable'")
   expect(await store.transaction((tx) => store.bind(tx).begin('bound', claim()))).toMatchObject({ outcome: 'acquired' })

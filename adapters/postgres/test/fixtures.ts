@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { PGlite, type Transaction } from '@electric-sql/pglite'
 import type { StoreHarness } from '@retryproof/conformance'
-import type { Change, Claim } from '@retryproof/core'
+import type { Change, Claim } from '@retryproof/core/store'
 import pg from 'pg'
 import { afterAll } from 'vitest'
 import { migrate, postgresStore } from '../src/index.ts'

@@ -1,5 +1,5 @@
 /** Defects of other libraries, by the ids under which they were catalogued: each was reproduced there, and must not be here. */
-import type { BeginReply } from '@retryproof/core'
+import type { BeginReply } from '@retryproof/core/store'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { migrate, postgresStore } from '../src/index.ts'
@@ -22,13 +22,13 @@ for (const { title, url: server } of await services('postgres')) {
       const table = freshTable()
       const store = postgresStore({ pool, table })
       const exists = async () => (await pool.query('SELECT to_regclass($1) AS oid', [table])).rows[0].oid !== null
-      await expect(store.begin('k', claim())).rejects.toMatchObject({ code: 'STORE_MISCONFIGURED' })
+      await expect(store.begin('k', claim())).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_MISCONFIGURED' })
       expect(await exists()).toBe(false)
       await migrate({ pool, table })
       expect(await exists()).toBe(true)
       expect(await store.begin('k', claim())).toMatchObject({ outcome: 'acquired' })
       await expect(migrate({ pool, table: `no_such_schema.${table}` })).rejects.toMatchObject({
-        code: 'STORE_MISCONFIGURED',
+        code: 'IDEMPOTENCY_STORE_MISCONFIGURED',
       })
     })
 

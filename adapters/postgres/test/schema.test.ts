@@ -1,6 +1,6 @@
 /** The table: made by many at once, and refused with a reason where it is not ours. */
 import { randomBytes } from 'node:crypto'
-import { InvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
@@ -9,12 +9,12 @@ import { claim, completed, connect, freshDatabase, freshTable } from './fixtures
 
 test.each(['', 'a-b', 'a.b.c', '"a"', 'drop table x;', '1st', 'x'.repeat(49)])('%j cannot be a table', (table) => {
   const pool = new pg.Pool()
-  expect(() => schema({ table })).toThrow(InvalidOptionError)
+  expect(() => schema({ table })).toThrow(IdempotencyInvalidOptionError)
   expect(() => postgresStore({ pool, table })).toThrow(/table: must be a name of at most 48/)
 })
 
 test.each([1, 1.5, -2, 1025, Number.NaN])('%d partitions are no number of partitions', (partitions) => {
-  expect(() => schema({ partitions })).toThrow(InvalidOptionError)
+  expect(() => schema({ partitions })).toThrow(IdempotencyInvalidOptionError)
 })
 
 for (const { title, url: server } of await services('postgres')) {

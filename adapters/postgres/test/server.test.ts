@@ -116,7 +116,7 @@ describe('one server', { timeout: 60_000 }, () => {
       result: Buffer.concat([result, result]),
       retentionMs: 1,
     })
-    await expect(tooLarge).rejects.toMatchObject({ code: 'STORE_MISCONFIGURED' })
+    await expect(tooLarge).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_MISCONFIGURED' })
     await store.transition('large', token, { to: 'completed', result, retentionMs: HOUR_MS })
     const replay = await store.begin('large', claim())
     expect(result.equals(replay.result ?? Buffer.alloc(0))).toBe(true)

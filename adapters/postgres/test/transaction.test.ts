@@ -102,7 +102,7 @@ for (const { title, url: server } of await services('postgres')) {
       const client = await pool.connect()
       const bound = store.bind(client)
       await expect(bound.begin('not in a transaction', claim())).rejects.toMatchObject({
-        code: 'STORE_UNAVAILABLE',
+        code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
         applied: 'no',
       })
       client.release()
@@ -128,7 +128,7 @@ for (const { title, url: server } of await services('postgres')) {
       const ends = await Promise.allSettled([settleBoth(keys, hasA, hasB), settleBoth(keys.toReversed(), hasB, hasA)])
       expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
       const failed = ends.find((end) => end.status === 'rejected')
-      expect(failed?.reason).toMatchObject({ code: 'TRANSACTION_CONFLICT', reason: 'conflict' })
+      expect(failed?.reason).toMatchObject({ code: 'IDEMPOTENCY_TRANSACTION_CONFLICT', reason: 'conflict' })
     })
 
     test('a conflict of the caller’s own statements is one of the transaction', async () => {
@@ -139,14 +139,20 @@ for (const { title, url: server } of await services('postgres')) {
       await store.transaction(async (tx) => {
         await tx.query(update)
         const blocked = hasty.transaction((other) => other.query(update))
-        await expect(blocked).rejects.toMatchObject({ code: 'TRANSACTION_CONFLICT', reason: 'lock timeout' })
+        await expect(blocked).rejects.toMatchObject({
+          code: 'IDEMPOTENCY_TRANSACTION_CONFLICT',
+          reason: 'lock-timeout',
+        })
         // an error that something of the caller’s has wrapped
         const wrapped = hasty.transaction((other) =>
           other.query(update).catch((cause: unknown) => {
             throw new Error('no luck', { cause })
           }),
         )
-        await expect(wrapped).rejects.toMatchObject({ code: 'TRANSACTION_CONFLICT', reason: 'lock timeout' })
+        await expect(wrapped).rejects.toMatchObject({
+          code: 'IDEMPOTENCY_TRANSACTION_CONFLICT',
+          reason: 'lock-timeout',
+        })
       })
     })
 
@@ -156,7 +162,10 @@ for (const { title, url: server } of await services('postgres')) {
       await store.transaction(async (tx) => {
         await store.bind(tx).begin('single', claim())
         const duplicate = hasty.transaction((other) => hasty.bind(other).begin('single', claim({ owner: 'two' })))
-        await expect(duplicate).rejects.toMatchObject({ code: 'TRANSACTION_CONFLICT', reason: 'lock timeout' })
+        await expect(duplicate).rejects.toMatchObject({
+          code: 'IDEMPOTENCY_TRANSACTION_CONFLICT',
+          reason: 'lock-timeout',
+        })
       })
       expect(await store.begin('single', claim({ owner: 'two' }))).toMatchObject({ outcome: 'in_progress' })
     })
@@ -169,7 +178,7 @@ for (const { title, url: server } of await services('postgres')) {
         await tx.query('SELECT 1 / 0').catch(() => {})
         return 'done'
       })
-      await expect(outcome).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'no' })
+      await expect(outcome).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'no' })
       expect(await store.get('swallowed')).toMatchObject({ state: 'in_progress', token })
     })
 
@@ -195,7 +204,7 @@ for (const { title, url: server } of await services('postgres')) {
         await died
       })
       // the COMMIT never left
-      await expect(outcome).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'no' })
+      await expect(outcome).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'no' })
       expect(await store.get('killed')).toMatchObject({ state: 'in_progress', token })
     })
 

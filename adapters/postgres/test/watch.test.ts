@@ -81,7 +81,7 @@ for (const { title, url: server } of await services('postgres')) {
       const lost = postgresStore({ pool, table, watch: dead })
       const never = new AbortController()
       const armed = lost.watch?.('k', () => {}, never.signal)
-      await expect(armed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'no' })
+      await expect(armed).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'no' })
       never.abort()
       await dead.end()
     })

@@ -1,5 +1,5 @@
 /** The driver as this store uses it: which clients can carry it, what may go wrong with them, and what that means. */
-import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
 import { refusals } from './errors.ts'
 
 /** A client of ioredis 5 or 6: of one server, by Sentinels, or of a Cluster. It stays the caller's, who closes it. */
@@ -39,11 +39,14 @@ interface Binary {
   readonly evalBuffer: RedisClient['eval']
 }
 
-/** @throws InvalidOptionError saying what `client` is, where it cannot carry the store */
+/** @throws IdempotencyInvalidOptionError saying what `client` is, where it cannot carry the store */
 export function requireUsable(client: RedisClient): RedisClient & Binary {
   const problem = problemOf(Object(client))
   if (!problem) return client as RedisClient & Binary
-  throw new InvalidOptionError('client', `must be an ioredis client (new Redis or new Cluster), got ${problem}`)
+  throw new IdempotencyInvalidOptionError(
+    'client',
+    `must be an ioredis client (new Redis or new Cluster), got ${problem}`,
+  )
 }
 
 function problemOf(client: Partial<RedisClient & Binary> & Record<string, unknown>): string | undefined {

@@ -1,5 +1,6 @@
 /** Maps errors of Redis and its client to errors of the store port. */
-import { type IdempotencyError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
+import type { IdempotencyError } from '@retryproof/core'
+import { isIdempotencyError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
 
 /** What Redis refuses before anything has changed. */
 export const refusals: Record<string, string> = {
@@ -23,7 +24,7 @@ const misuses: Record<string, string> = {
 
 /** Every error of the driver. What a reply refuses stands in its first word. */
 export function toStoreError(cause: unknown, resends: boolean): IdempotencyError {
-  if (cause instanceof StoreUnavailableError || cause instanceof StoreMisconfiguredError) return cause
+  if (isIdempotencyError(cause, 'IDEMPOTENCY_STORE_UNAVAILABLE', 'IDEMPOTENCY_STORE_MISCONFIGURED')) return cause
   const said = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '')
   const code = /^[A-Z]+\b/.exec(said)?.[0] ?? ''
   const misuse = /subscriber mode|monitoring mode/.test(said) ? 'Give the store a client of its own.' : misuses[code]

@@ -1,5 +1,5 @@
 /** Converts replies of the script to record views. */
-import { type ListedRecord, type ListQuery, listed, type RecordView } from '@retryproof/core'
+import { type ListedRecord, type ListQuery, type RecordView, toListedRecord } from '@retryproof/core/store'
 import type { Field } from './statements.ts'
 
 export const text = (field: Field | undefined): string => String(field ?? '')
@@ -42,5 +42,5 @@ export function toListed(key: string, reply: Field[], query: ListQuery): ListedR
     leaseUntil: number(lease),
     expiresAt: number(expires),
   }
-  return listed(key, record, query, number(now))
+  return toListedRecord(key, record, query, number(now))
 }

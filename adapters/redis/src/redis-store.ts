@@ -1,13 +1,13 @@
 import {
+  assertValueFits,
   type BeginReply,
+  IdempotencyInvalidOptionError,
   type IdempotencyStore,
-  InvalidOptionError,
   type ListedRecord,
   type ListQuery,
-  requireRoom,
   type StoreCapabilities,
   StoreUnavailableError,
-} from '@retryproof/core'
+} from '@retryproof/core/store'
 import { mayResend, type RedisClient, requireKeeper, requireUsable, untilClosed } from './driver.ts'
 import { toStoreError } from './errors.ts'
 import { number, text, toListed, toView } from './record.ts'
@@ -60,7 +60,7 @@ const PAGE = 200
 export function redisStore(options: RedisStoreOptions): RedisStore {
   const { prefix = 'retryproof:', durability, allowEviction = false, now } = options
   const client = requireUsable(options.client)
-  if (!prefix) throw new InvalidOptionError('prefix', 'must not be empty: a listing finds its records by it')
+  if (!prefix) throw new IdempotencyInvalidOptionError('prefix', 'must not be empty: a listing finds its records by it')
   const resends = mayResend(client)
   if (durability) requireWait(client, durability, resends)
   const answered = resends ? <T>(reply: Promise<T>) => reply : untilClosed(client)
@@ -132,13 +132,13 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     check,
 
     async begin(key, claim) {
-      requireRoom(capabilities.maxValueBytes, claim)
+      assertValueFits(capabilities.maxValueBytes, claim)
       const reply = await call('begin', key, claimArguments(claim))
       return { outcome: text(reply[0]) as BeginReply['outcome'], ...toView(reply) }
     },
 
     async transition(key, token, change) {
-      requireRoom(capabilities.maxValueBytes, change)
+      assertValueFits(capabilities.maxValueBytes, change)
       const command = change.to === 'forgotten' ? 'tombstone' : change.to
       const reply = await call(command, key, [token, ...changeArguments(change)])
       if (text(reply[0]) === 'ok') return { outcome: 'ok', applied: number(reply[1]) === 1 }
@@ -168,14 +168,14 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
   }
 }
 
-/** @throws InvalidOptionError where WAIT could be about another connection than the one that wrote */
+/** @throws IdempotencyInvalidOptionError where WAIT could be about another connection than the one that wrote */
 function requireWait(client: RedisClient, { replicas, timeoutMs }: Durability, resends: boolean): void {
   const problem = client.isCluster
     ? 'is not for a Cluster, where WAIT may reach another server than the record: set min-replicas-to-write on them'
     : resends || client.options.enableAutoPipelining
       ? 'needs a client with autoResendUnfulfilledCommands: false and without enableAutoPipelining'
       : [replicas, timeoutMs].some((n) => !Number.isSafeInteger(n) || n < 1) && 'takes whole numbers from 1'
-  if (problem) throw new InvalidOptionError('durability', problem)
+  if (problem) throw new IdempotencyInvalidOptionError('durability', problem)
 }
 
 /** A copy, because ioredis may write later; and it writes a Uint8Array that is no Buffer as text. */

@@ -1,6 +1,6 @@
 /** The contract of the core (`reduce`) in Lua, and how calls and replies stand in its arguments and answers. */
 import { createHash } from 'node:crypto'
-import type { Change, Claim } from '@retryproof/core'
+import type { Change, Claim } from '@retryproof/core/store'
 
 /**
  * KEYS[1] the record; ARGV[1] the command; ARGV[2] an injected now in µs, or '' for the server's clock; ARGV[3] '1' to

@@ -1,4 +1,4 @@
-import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -22,7 +22,7 @@ describe('a client that cannot carry the store is refused at construction', () =
   ]
   test.each(refused)('%s', (_, client, why) => {
     const construct = () => redisStore({ client: client as RedisClient })
-    expect(construct).toThrow(InvalidOptionError)
+    expect(construct).toThrow(IdempotencyInvalidOptionError)
     expect(construct).toThrow(why)
   })
 
@@ -39,7 +39,7 @@ describe('a client that cannot carry the store is refused at construction', () =
     ['no end', ioredis6(address, lazy), { replicas: 1, timeoutMs: 0 }, /whole numbers/],
   ])('durability with %s', (_, client, asked, why) => {
     const construct = () => redisStore({ client, durability: asked })
-    expect(construct).toThrow(InvalidOptionError)
+    expect(construct).toThrow(IdempotencyInvalidOptionError)
     expect(construct).toThrow(why)
   })
 })

@@ -1,5 +1,5 @@
 /** Defects that other libraries have in this place. The ids are theirs: IDJ idempot-js, HI hono-idempotency, PT Powertools, IR idempotency-redis. */
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { Redis as Upstash } from '@upstash/redis'
 import { createClient, createCluster } from 'redis'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -23,7 +23,7 @@ describe.skipIf(redis.missing)('what peers get wrong on Redis', () => {
       ['a client of which only get and set are known', { get: async () => null, set: async () => 'OK' }, /got none/],
     ])('%s is refused at construction', (_, client, why) => {
       const construct = () => redisStore({ client: client as unknown as RedisClient })
-      expect(construct).toThrow(InvalidOptionError)
+      expect(construct).toThrow(IdempotencyInvalidOptionError)
       expect(construct).toThrow(why)
     })
 

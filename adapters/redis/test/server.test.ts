@@ -1,5 +1,10 @@
 import { checks } from '@retryproof/conformance'
-import { createIdempotency, InProgressError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
+import {
+  createIdempotency,
+  IdempotencyInProgressError,
+  StoreMisconfiguredError,
+  StoreUnavailableError,
+} from '@retryproof/core'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -173,7 +178,10 @@ describe.skipIf(missing)('a server in trouble', () => {
     await early.check()
     await admin.replicaof(nobody.host, nobody.port)
     await expect(storeFor(ioredis6(address)).get('key')).rejects.toThrow(/connect to the primary/)
-    await expect(early.begin('key', claim)).rejects.toMatchObject({ applied: 'no', code: 'STORE_UNAVAILABLE' })
+    await expect(early.begin('key', claim)).rejects.toMatchObject({
+      applied: 'no',
+      code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
+    })
     await admin.replicaof('NO', 'ONE')
     expect(await early.begin('key', claim)).toMatchObject({ outcome: 'acquired' })
   })
@@ -307,7 +315,9 @@ describe.skipIf(missing)('a server in trouble', () => {
     let conflict = 0
     const fresh = await tripsOf(() =>
       idempotency.run(call, async () => {
-        conflict = await tripsOf(() => expect(idempotency.run(call, async () => 2)).rejects.toThrow(InProgressError))
+        conflict = await tripsOf(() =>
+          expect(idempotency.run(call, async () => 2)).rejects.toThrow(IdempotencyInProgressError),
+        )
         return 1
       }),
     )

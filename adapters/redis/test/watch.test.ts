@@ -96,7 +96,7 @@ describe.skipIf(missing)('watch', () => {
   test('where the server cannot be reached it says so', async () => {
     const store = storeFor(ioredis6(nobody))
     const watching = store.watch('key', () => {}, new AbortController().signal)
-    await expect(watching).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await expect(watching).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE' })
   })
 
   test('on a Cluster, whichever server has the record', async (context) => {

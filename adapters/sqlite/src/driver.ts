@@ -1,5 +1,5 @@
 /** The driver as this store uses it: better-sqlite3, node:sqlite and bun:sqlite all fit. Its errors become the port's. */
-import { StoreUnavailableError } from '@retryproof/core'
+import { isIdempotencyError, StoreUnavailableError } from '@retryproof/core/store'
 import { guard, isLocked } from './errors.ts'
 
 export interface SqliteStatement {
@@ -74,7 +74,7 @@ export async function whenFree<T>(database: SqliteDatabase, timeoutMs: number, w
       const message = 'A transaction is open on the connection of the store: use bind() in it, or another connection.'
       refusal = new StoreUnavailableError(message, { applied: 'no' })
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError && isLocked(error.cause))) throw error
+      if (!(isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && isLocked(error.cause))) throw error
       refusal = error
     }
     if (performance.now() >= until) throw refusal

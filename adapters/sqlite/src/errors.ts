@@ -1,5 +1,6 @@
 /** Maps errors of SQLite to errors of the store port. */
-import { type IdempotencyError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
+import type { IdempotencyError } from '@retryproof/core'
+import { StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
 
 export function guard<T>(call: () => T, applied: 'no' | 'unknown' = 'no'): T {
   try {

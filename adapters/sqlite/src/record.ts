@@ -1,5 +1,5 @@
 /** Converts between rows and records. */
-import type { StoredRecord } from '@retryproof/core'
+import type { StoredRecord } from '@retryproof/core/store'
 import type { columns } from './schema.ts'
 
 /** A row; integers are BigInts on a connection that was opened so. */

@@ -1,5 +1,5 @@
 /** The table: its definition, its creation, and the check that it is the one that the statements expect. */
-import { InvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
 import { exclusively, pragma, type SqliteDatabase, statement, whenFree } from './driver.ts'
 
 export interface SchemaOptions {
@@ -105,8 +105,11 @@ export function isFile(database: SqliteDatabase): boolean {
   return databases.some(({ name, file }) => name === 'main' && Boolean(file))
 }
 
-/** @throws InvalidOptionError when `table` is no plain name */
+/** @throws IdempotencyInvalidOptionError when `table` is no plain name */
 export function quoted(table: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(table)) return `"${table}"`
-  throw new InvalidOptionError('table', `must be 1 to 63 letters, digits and _, got ${JSON.stringify(table)}`)
+  throw new IdempotencyInvalidOptionError(
+    'table',
+    `must be 1 to 63 letters, digits and _, got ${JSON.stringify(table)}`,
+  )
 }

@@ -1,18 +1,18 @@
 import {
+  assertValueFits,
   type BoundStore,
   type Change,
   type Claim,
+  IdempotencyInvalidOptionError,
   type IdempotencyStore,
-  InvalidOptionError,
   type ListedRecord,
   type ListQuery,
-  listed,
   type Reduced,
   reduce,
-  requireRoom,
   type StoredRecord,
+  toListedRecord,
   toMs,
-} from '@retryproof/core'
+} from '@retryproof/core/store'
 import { exclusively, isInTransaction, type SqliteDatabase, whenFree } from './driver.ts'
 import { type Row, toRecord } from './record.ts'
 import { isFile, quoted } from './schema.ts'
@@ -42,7 +42,7 @@ const PAGE_ROWS = 500
 /**
  * Records in a table of a SQLite file, for every process on this machine that opens it. `migrate` creates the table.
  *
- * @throws InvalidOptionError when an option cannot be used
+ * @throws IdempotencyInvalidOptionError when an option cannot be used
  */
 export function sqliteStore<Database extends SqliteDatabase>(
   options: SqliteStoreOptions<Database>,
@@ -88,7 +88,8 @@ export function sqliteStore<Database extends SqliteDatabase>(
   function bind(tx: Database): BoundStore {
     const sql = statementsOf(tx)
     const applyBound = <Reply>(key: string, decide: Decide<Reply>): Reply => {
-      if (!isInTransaction(tx)) throw new InvalidOptionError('tx', 'no transaction is open on this connection')
+      if (!isInTransaction(tx))
+        throw new IdempotencyInvalidOptionError('tx', 'no transaction is open on this connection')
       sql.lock.run()
       return applyHeld(sql, key, decide)
     }
@@ -107,7 +108,7 @@ export function sqliteStore<Database extends SqliteDatabase>(
       for (const row of rows) {
         if (count >= limit) return
         after = row.k
-        const found = listed(row.k, toRecord(row), query, clock())
+        const found = toListedRecord(row.k, toRecord(row), query, clock())
         if (!found) continue
         count++
         yield found
@@ -135,12 +136,12 @@ export function sqliteStore<Database extends SqliteDatabase>(
 }
 
 function begin(claim: Claim) {
-  requireRoom(MAX_VALUE_BYTES, claim)
+  assertValueFits(MAX_VALUE_BYTES, claim)
   return (record: StoredRecord | null, at: number) => reduce(record, { op: 'begin', claim }, at)
 }
 
 function transition(token: number, change: Change) {
-  requireRoom(MAX_VALUE_BYTES, change)
+  assertValueFits(MAX_VALUE_BYTES, change)
   return (record: StoredRecord | null, at: number) => reduce(record, { op: 'transition', token, change }, at)
 }
 
@@ -149,7 +150,7 @@ const get = (record: StoredRecord | null, at: number) => reduce(record, { op: 'g
 function requireDriver(database: SqliteDatabase): void {
   const isConnection = typeof database?.prepare === 'function' && typeof database.exec === 'function'
   if (isConnection && ('inTransaction' in database || 'isTransaction' in database)) return
-  throw new InvalidOptionError(
+  throw new IdempotencyInvalidOptionError(
     'database',
     'must be an open connection of better-sqlite3, bun:sqlite, or node:sqlite of Node 22.16 or later',
   )
@@ -160,5 +161,8 @@ function refusePromise<T>(value: T | Promise<T>): T {
   if (typeof Object(value).then !== 'function') return value as T
   // it is refused whatever becomes of it, and must not end the process as an unhandled rejection
   Promise.resolve(value).catch(() => undefined)
-  throw new InvalidOptionError('work', 'must not be async: SQLite transactions are synchronous. It was rolled back.')
+  throw new IdempotencyInvalidOptionError(
+    'work',
+    'must not be async: SQLite transactions are synchronous. It was rolled back.',
+  )
 }

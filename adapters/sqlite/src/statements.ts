@@ -1,5 +1,5 @@
 /** The statements of the store, and how a record stands in a row. */
-import { type StoredRecord, StoreMisconfiguredError } from '@retryproof/core'
+import { type StoredRecord, StoreMisconfiguredError } from '@retryproof/core/store'
 import { isInTransaction, pragma, type SqliteDatabase, statement } from './driver.ts'
 import { type Row, toRecord } from './record.ts'
 import { columns, quoted, verifyJournal, verifyTable } from './schema.ts'

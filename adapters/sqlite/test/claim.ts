@@ -1,4 +1,4 @@
-import type { Claim } from '@retryproof/core'
+import type { Claim } from '@retryproof/core/store'
 
 export const HOUR_MS = 3_600_000
 

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
-import type { ListedRecord, ListQuery } from '@retryproof/core'
+import type { ListedRecord } from '@retryproof/core'
+import type { ListQuery } from '@retryproof/core/store'
 import { describe, expect, test } from 'vitest'
 import { migrate, type SqliteStore, schema, sqliteStore } from '../src/index.ts'
 import { bytes, claim, HOUR_MS } from './claim.ts'

@@ -1,5 +1,5 @@
 /** The record and a business write in one transaction of the caller's connection. */
-import { InvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
 import { describe, expect, test } from 'vitest'
 import { sqliteStore } from '../src/index.ts'
 import { bytes, claim, HOUR_MS } from './claim.ts'
@@ -57,7 +57,7 @@ describe('transaction', () => {
         throw new Error('this must not end the process')
       }),
     )
-    expect(thrown).toBeInstanceOf(InvalidOptionError)
+    expect(thrown).toBeInstanceOf(IdempotencyInvalidOptionError)
     expect(String(thrown)).toContain('must not be async')
     expect(charges()).toEqual([])
   })

@@ -25,14 +25,14 @@ export function lruCache({ maxBytes = 32 * 2 ** 20 }: LruCacheOptions = {}): Set
 }
 
 /** What is used of a client of ioredis. */
-export interface RedisClient {
+export interface RedisCacheClient {
   getBuffer(key: string): Promise<Uint8Array | null>
   set(key: string, value: Buffer, px: 'PX', ttlMs: number): Promise<unknown>
   del(key: string): Promise<unknown>
 }
 
 /** @param prefix stands before each key. @default 'retryproof:settled:' */
-export function redisCache(client: RedisClient, prefix = 'retryproof:settled:'): SettledCache {
+export function redisCache(client: RedisCacheClient, prefix = 'retryproof:settled:'): SettledCache {
   return {
     get: (key) => client.getBuffer(prefix + key),
     set: (key, value, ttlMs) => client.set(prefix + key, Buffer.from(value), 'PX', ttlMs),

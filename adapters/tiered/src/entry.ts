@@ -1,5 +1,5 @@
 /** What stands in a cache: a settled record, and until when it may be believed. */
-import type { RecordView } from '@retryproof/core'
+import type { RecordView } from '@retryproof/core/store'
 
 /** Times are milliseconds since 1970, by the clock of whoever wrote the entry. */
 export interface Entry {

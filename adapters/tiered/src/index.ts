@@ -3,7 +3,7 @@ export {
   lruCache,
   type MemcachedClient,
   memcachedCache,
-  type RedisClient,
+  type RedisCacheClient,
   redisCache,
 } from './caches.ts'
 export { type SettledCache, type TieredStoreOptions, tieredStore } from './tiered-store.ts'

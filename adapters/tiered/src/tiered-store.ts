@@ -2,10 +2,10 @@ import {
   type BeginReply,
   type Claim,
   type Duration,
+  IdempotencyInvalidOptionError,
   type IdempotencyStore,
-  InvalidOptionError,
   toMs,
-} from '@retryproof/core'
+} from '@retryproof/core/store'
 import { decodeEntry, encodeEntry, toEntry, toRecord } from './entry.ts'
 
 /** A cache of bytes. It may forget, refuse, answer late or answer something old: no outcome depends on it. */
@@ -32,7 +32,7 @@ export interface TieredStoreOptions<Tx> {
  * Replays settled records from a cache; everything else is the durable store's. What is in progress, released or parked
  * is never cached, nor that a key is absent, and nothing is written before the durable store has settled it.
  *
- * @throws InvalidOptionError
+ * @throws IdempotencyInvalidOptionError
  */
 export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): IdempotencyStore<Tx> {
   const { durable, now = Date.now } = options
@@ -40,7 +40,7 @@ export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): Idempo
   const cacheForMs = toMs('cacheFor', options.cacheFor ?? '30s', { min: 1, max: 3_600_000 })
   const cacheTimeoutMs = toMs('cacheTimeout', options.cacheTimeout ?? 100, { min: 1 })
   const flights = new Map<string, Flight>()
-  if (caches.length === 0) throw new InvalidOptionError('cache', 'must be a cache, or several')
+  if (caches.length === 0) throw new IdempotencyInvalidOptionError('cache', 'must be a cache, or several')
 
   /** A settled reply, if one of the caches has it for this payload. What it finds goes into the nearer ones. */
   async function lookUp(key: string, fingerprint: string): Promise<BeginReply | null> {

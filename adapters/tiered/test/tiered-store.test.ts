@@ -1,4 +1,5 @@
-import { type Claim, createIdempotency, unscoped } from '@retryproof/core'
+import { createIdempotency, unscoped } from '@retryproof/core'
+import type { Claim } from '@retryproof/core/store'
 import { memoryStore } from '@retryproof/memory'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
@@ -142,7 +143,9 @@ describe('a replay', () => {
 
   test('of another payload is never answered from a cache', async () => {
     const { idempotency, call, begin } = await settle(lruCache())
-    await expect(idempotency.run({ ...call, payload: 2 }, () => 1)).rejects.toMatchObject({ code: 'MISMATCH' })
+    await expect(idempotency.run({ ...call, payload: 2 }, () => 1)).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_KEY_REUSED',
+    })
     expect(begin).toHaveBeenCalledOnce()
   })
 
@@ -202,6 +205,6 @@ test.each([{ cache: [] }, { cache: lruCache(), cacheFor: 0 }, { cache: lruCache(
   '%o is refused',
   (options) => {
     const open = () => tieredStore({ durable: memoryStore(), ...(options as { cache: SettledCache }) })
-    expect(open).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+    expect(open).toThrow(expect.objectContaining({ code: 'IDEMPOTENCY_INVALID_OPTION' }))
   },
 )

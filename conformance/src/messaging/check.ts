@@ -1,5 +1,5 @@
 import type { Idempotency, IdempotencyStore } from '@retryproof/core'
-import type { ConsumerOptions, Consuming, MessageContext, MessageHandler, Verdict } from '@retryproof/messaging'
+import type { ConsumerHandle, ConsumerOptions, MessageContext, MessageHandler, Verdict } from '@retryproof/messaging'
 
 /** What not every broker has, and without which a check has nothing to test. */
 export type ConsumerNeed =
@@ -39,7 +39,7 @@ export interface TestQueue {
     idempotency: Idempotency<unknown>,
     options: SuiteOptions,
     handler: MessageHandler<unknown, unknown, unknown, boolean>,
-  ): Promise<Consuming>
+  ): Promise<ConsumerHandle>
   /** Closes the channel or the connection of the consumer that was opened last, without asking it. */
   cut?(): Promise<void>
   /** Every dead letter until now, in any order. */
@@ -95,7 +95,7 @@ export interface ConsumerBench {
   readonly verdicts: readonly Verdict[]
   publish(...orders: readonly Order[]): Promise<void>
   /** Opens a consumer. */
-  start(options?: Partial<SuiteOptions> & StartOptions): Promise<Consuming>
+  start(options?: Partial<SuiteOptions> & StartOptions): Promise<ConsumerHandle>
   /** What `act` decides is done for each message from then on; nothing by default. */
   handle(act: (order: Order, context: OrderContext) => unknown): void
   /** An instance on the store as `change` makes it. */

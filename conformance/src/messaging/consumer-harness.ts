@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createIdempotency, type IdempotencyStore } from '@retryproof/core'
-import type { Consuming, Verdict } from '@retryproof/messaging'
+import type { ConsumerHandle, Verdict } from '@retryproof/messaging'
 import type { ConsumerBench, ConsumerHarness, Order, OrderContext } from './check.ts'
 
 /** Ample for brokers that count their delays in seconds, on any machine. */
@@ -19,7 +19,7 @@ export async function openBench(harness: ConsumerHarness): Promise<ConsumerBench
   const idempotency = instance(harness.store)
   const runs: (Order & { attempt: number })[] = []
   const verdicts: Verdict[] = []
-  const consumers: Consuming[] = []
+  const consumers: ConsumerHandle[] = []
   let act: (order: Order, context: OrderContext) => unknown = () => undefined
 
   async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {

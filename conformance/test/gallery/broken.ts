@@ -1,4 +1,5 @@
-import type { BeginReply, Change, Claim, IdempotencyStore, StoredRecord } from '@retryproof/core'
+import type { IdempotencyStore } from '@retryproof/core'
+import type { BeginReply, Change, Claim, StoredRecord } from '@retryproof/core/store'
 import type { OpenOptions, StoreHarness } from '../../src/store/harness.ts'
 import type { Reply } from '../../src/store/model/command.ts'
 import { contract, type Decide, type ReferenceOptions, referenceStore } from '../reference-store.ts'

@@ -1,4 +1,4 @@
-import type { StoredRecord } from '@retryproof/core'
+import type { StoredRecord } from '@retryproof/core/store'
 import { contract, referenceStore } from '../reference-store.ts'
 import { decides, onTransition, opens, outcome, transition, wraps } from './broken.ts'
 

@@ -1,4 +1,5 @@
-import { isPurgeable, type StoredRecord, StoreUnavailableError } from '@retryproof/core'
+import { StoreUnavailableError } from '@retryproof/core'
+import { isPurgeable, type StoredRecord } from '@retryproof/core/store'
 import type { StoreHarness } from '../../src/store/harness.ts'
 import { type ReferenceOptions, referenceStore } from '../reference-store.ts'
 import { type BrokenStore, opens, wraps } from './broken.ts'

@@ -1,4 +1,4 @@
-import type { Command, StoredRecord } from '@retryproof/core'
+import type { Command, StoredRecord } from '@retryproof/core/store'
 import { send } from '../../src/store/model/command.ts'
 import { contract, type Decide, referenceStore } from '../reference-store.ts'
 import { acquired, type BrokenStore, decides, goesOn, isLive, opens, outcome, wraps } from './broken.ts'

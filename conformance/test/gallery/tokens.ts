@@ -1,4 +1,4 @@
-import { isPurgeable } from '@retryproof/core'
+import { isPurgeable } from '@retryproof/core/store'
 import { contract } from '../reference-store.ts'
 import { acquired, begin, decides, goesOn, isLive, keeping, onBegin, onTransition, transition } from './broken.ts'
 

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { type IdempotencyStore, type StoredRecord, TransactionConflictError } from '@retryproof/core'
+import { type IdempotencyStore, TransactionConflictError } from '@retryproof/core'
+import type { StoredRecord } from '@retryproof/core/store'
 import { type Mistakes, newDatabase, type Transaction, transactionalStore } from '../transactional-store.ts'
 import type { BrokenStore } from './broken.ts'
 

@@ -83,7 +83,7 @@ describe.skipIf(missing)('C-08 a Redis that is killed', { timeout: 60_000 }, () 
     await expect(guarded.begin('n.charge.0', claim)).rejects.toMatchObject({ applied: 'no' })
     const handler = vi.fn()
     await expect(idempotency.run(call('during'), handler)).rejects.toMatchObject({
-      code: 'STORE_UNAVAILABLE',
+      code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
       applied: 'no',
     })
     expect(handler).not.toHaveBeenCalled()

@@ -13,7 +13,12 @@ const { charge } = openCharging(backend, downstream, job.leaseMs)
 
 const LINGER_MS = 10_000
 /** A client sends these again; anything else is news. */
-const passing = ['IN_PROGRESS', 'LEASE_LOST', 'STORE_UNAVAILABLE', 'TRANSACTION_CONFLICT']
+const passing = [
+  'IDEMPOTENCY_IN_PROGRESS',
+  'IDEMPOTENCY_LEASE_LOST',
+  'IDEMPOTENCY_STORE_UNAVAILABLE',
+  'IDEMPOTENCY_TRANSACTION_CONFLICT',
+]
 
 const lingering = new Map<number, () => void>()
 
@@ -59,7 +64,7 @@ async function serve({ id, mode, key, linger }: Request): Promise<void> {
 
 function replyTo(id: number, error: unknown): Reply {
   const code = error instanceof IdempotencyError ? error.code : ''
-  if (code === 'OUTCOME_UNKNOWN') return { kind: 'unknown', id }
+  if (code === 'IDEMPOTENCY_OUTCOME_UNKNOWN') return { kind: 'unknown', id }
   if (passing.includes(code)) return { kind: 'again', id, code }
   return {
     kind: 'problem',

@@ -151,7 +151,7 @@ for (const target of targets) {
         expect(await open({ old, fresh }).run(call(key), never)).toMatchObject({ value: said.value, replayed: true })
       }
       expect(await open({ fresh }).run(call('late'), never)).toMatchObject({ value: said.value, replayed: true })
-      await expect(open({ fresh }).run(call('early'), never)).rejects.toMatchObject({ code: 'UNDECODABLE' })
+      await expect(open({ fresh }).run(call('early'), never)).rejects.toMatchObject({ code: 'IDEMPOTENCY_UNDECODABLE' })
 
       const moved = open({ old })
       await expect(moved.run(call('failed'), () => Promise.reject(new Error('no')))).rejects.toThrow('no')
@@ -159,12 +159,12 @@ for (const target of targets) {
       const relabelled = Buffer.from(failed.toString('latin1').replace('failure:', 'value:'), 'latin1')
       for (const planted of [failed, relabelled]) {
         await replaceResult(call('failed'), () => planted)
-        await expect(moved.run(call('failed'), never)).rejects.toMatchObject({ code: 'UNDECODABLE' })
+        await expect(moved.run(call('failed'), never)).rejects.toMatchObject({ code: 'IDEMPOTENCY_UNDECODABLE' })
       }
       const early = await replaceResult(call('early'), (bytes) => bytes)
       await moved.run(call('other'), () => 'its own')
       await replaceResult(call('other'), () => early)
-      await expect(moved.run(call('other'), never)).rejects.toMatchObject({ code: 'UNDECODABLE' })
+      await expect(moved.run(call('other'), never)).rejects.toMatchObject({ code: 'IDEMPOTENCY_UNDECODABLE' })
 
       /** As whoever can write to the store, but has no key: settles the record anew, as completed. */
       async function replaceResult(

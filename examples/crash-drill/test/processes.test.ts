@@ -89,12 +89,18 @@ for (const target of targets) {
         start(LONG_MS, ['--import', `data:text/javascript,${encodeURIComponent(inAnHour)}`]),
       ])
       await standStill(holder, 'external', 'clock', 'after the effect')
-      expect(await ahead.call('external', 'clock').answer).toMatchObject({ kind: 'again', code: 'IN_PROGRESS' })
+      expect(await ahead.call('external', 'clock').answer).toMatchObject({
+        kind: 'again',
+        code: 'IDEMPOTENCY_IN_PROGRESS',
+      })
       await holder.kill()
       // and what it holds itself is as long as that of anybody else
       await standStill(ahead, 'external', 'other', 'after the effect')
       const next = await start(LONG_MS)
-      expect(await next.call('external', 'other').answer).toMatchObject({ kind: 'again', code: 'IN_PROGRESS' })
+      expect(await next.call('external', 'other').answer).toMatchObject({
+        kind: 'again',
+        code: 'IDEMPOTENCY_IN_PROGRESS',
+      })
     })
   })
 }

@@ -1,5 +1,5 @@
 /** A small edition of the drill; `npm run drills -- recover` has 500 calls in each mode. */
-import { createIdempotency, InvalidStepError, unscoped } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidStepError, unscoped } from '@retryproof/core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openBackend } from '../src/backends.ts'
 import { recoveredModesOf } from '../src/modes.ts'
@@ -56,7 +56,7 @@ for (const target of targets) {
       const next = createIdempotency({ store: backend.store, namespace: 'steps', ...policies })
       const work = (tx: unknown) => backend.insert(tx, effect)?.then(() => 'again') ?? 'again'
       for (const mode of ['fenced', 'single'] as const) {
-        await expect(next.transaction(call, work, { mode })).rejects.toThrow(InvalidStepError)
+        await expect(next.transaction(call, work, { mode })).rejects.toThrow(IdempotencyInvalidStepError)
       }
       const { failed } = await next.operation('o').recover({ authorize: () => true, work: (_, tx) => work(tx) })
       expect(failed).toBe(1)

@@ -1,5 +1,5 @@
 /** A form that may be sent twice, by a double click or by going back: it makes one transfer. No JavaScript in the page. */
-import { createIdempotency, InvalidTokenError, MismatchError } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidTokenError, IdempotencyKeyReusedError } from '@retryproof/core'
 import { sqliteStore } from '@retryproof/sqlite'
 import type { Database } from 'better-sqlite3'
 import express, { type ErrorRequestHandler, type Express, type Request } from 'express'
@@ -38,8 +38,9 @@ export function createApp(database: Database, secret: string): Express {
   })
 
   const answerMisuse: ErrorRequestHandler = (error, _req, res, next) => {
-    if (error instanceof InvalidTokenError) res.status(403).send('This form is too old. Open it again.')
-    else if (error instanceof MismatchError) res.status(422).send('This form was sent before, with other values.')
+    if (error instanceof IdempotencyInvalidTokenError) res.status(403).send('This form is too old. Open it again.')
+    else if (error instanceof IdempotencyKeyReusedError)
+      res.status(422).send('This form was sent before, with other values.')
     else next(error)
   }
   return app.use(answerMisuse)

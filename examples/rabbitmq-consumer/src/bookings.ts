@@ -1,6 +1,6 @@
 /** Orders come in on a queue; each is booked once, in the transaction that also remembers its message. */
 import { createIdempotency, unscoped } from '@retryproof/core'
-import type { Consuming } from '@retryproof/messaging'
+import type { ConsumerHandle } from '@retryproof/messaging'
 import { consume } from '@retryproof/messaging/rabbitmq'
 import { migrate, postgresStore } from '@retryproof/postgres'
 import { type ChannelModel, connect } from 'amqplib'
@@ -44,7 +44,7 @@ function readOrder(bytes: Uint8Array): Order {
 }
 
 /** One connection with its consumer. `closed` rejects when either of them ends. */
-export async function startBookings(pool: pg.Pool, broker: Broker): Promise<Consuming & { end(): Promise<void> }> {
+export async function startBookings(pool: pg.Pool, broker: Broker): Promise<ConsumerHandle & { end(): Promise<void> }> {
   const idempotency = createIdempotency({ store: postgresStore({ pool }), namespace: 'shop' })
   const connection = await connect(broker.url)
   // what ends a connection is told by `closed`, too

@@ -1,5 +1,10 @@
 /** What a caller gets wrong is a typed error: nothing is lost, and nothing is committed by half. */
-import { createIdempotency, InvalidOptionError, InvalidStepError, unscoped } from '@retryproof/core'
+import {
+  createIdempotency,
+  IdempotencyInvalidOptionError,
+  IdempotencyInvalidStepError,
+  unscoped,
+} from '@retryproof/core'
 import { describe, expect, test } from 'vitest'
 import { type Backend, targets } from './backends.ts'
 
@@ -38,10 +43,14 @@ for (const { name, title, missing, use } of targets) {
   describe.skipIf(missing)(`on ${title}`, { timeout: 60_000 }, () => {
     test('a transaction that has ended is refused as `tx`', () =>
       // PostgreSQL says so at the first statement
-      use((backend) => refuseTransactionOf(backend, 'here', ['INVALID_OPTION', 'STORE_UNAVAILABLE'])))
+      use((backend) =>
+        refuseTransactionOf(backend, 'here', ['IDEMPOTENCY_INVALID_OPTION', 'IDEMPOTENCY_STORE_UNAVAILABLE']),
+      ))
 
     test('a transaction of another database or client is refused as `tx`', () =>
-      use((backend) => refuseTransactionOf(backend, 'elsewhere', ['INVALID_OPTION', 'STORE_MISCONFIGURED'])))
+      use((backend) =>
+        refuseTransactionOf(backend, 'elsewhere', ['IDEMPOTENCY_INVALID_OPTION', 'IDEMPOTENCY_STORE_MISCONFIGURED']),
+      ))
 
     test('a name that two steps have is refused at the second one, and a corrected handler goes on from the first', () =>
       use(async (backend) => {
@@ -50,7 +59,7 @@ for (const { name, title, missing, use } of targets) {
           await transaction('write', write('first', 1)),
           await transaction('write', write('second', 2)),
         ])
-        await expect(twice).rejects.toBeInstanceOf(InvalidStepError)
+        await expect(twice).rejects.toBeInstanceOf(IdempotencyInvalidStepError)
         expect(await effects()).toEqual(['first'])
         const corrected = await idempotency.run(call, async ({ transaction }) => [
           await transaction('write', write('first again', 1)),
@@ -70,7 +79,7 @@ for (const { name, title, missing, use } of targets) {
           ])
         const tooLarge = 'x'.repeat(store.capabilities.maxValueBytes)
         await expect(order(tooLarge)).rejects.toThrow(/the store takes \d+/)
-        await expect(order(tooLarge)).rejects.toBeInstanceOf(InvalidStepError)
+        await expect(order(tooLarge)).rejects.toBeInstanceOf(IdempotencyInvalidStepError)
         expect(await effects()).toEqual(['small'])
         // with a little less than the limit it fits
         const fits = store.capabilities.maxValueBytes - 1000
@@ -88,9 +97,11 @@ for (const { name, title, missing, use } of targets) {
           return value
         }
         for (const mode of ['fenced', 'single'] as const)
-          await expect(idempotency.transaction(call, awaiting, { mode })).rejects.toBeInstanceOf(InvalidOptionError)
+          await expect(idempotency.transaction(call, awaiting, { mode })).rejects.toBeInstanceOf(
+            IdempotencyInvalidOptionError,
+          )
         const inStep = idempotency.run(call, ({ transaction }) => transaction('write', awaiting))
-        await expect(inStep).rejects.toBeInstanceOf(InvalidOptionError)
+        await expect(inStep).rejects.toBeInstanceOf(IdempotencyInvalidOptionError)
         expect(await effects()).toEqual([])
         // and the key waits for nobody
         expect(await idempotency.transaction(call, write('paid', 'paid'))).toMatchObject({ value: 'paid' })

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { migrate, type Pool, postgresStore, type Queryable } from '@retryproof/postgres'
+import { migrate, type PostgresPool, type PostgresQueryable, postgresStore } from '@retryproof/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
@@ -51,7 +51,7 @@ describe.skipIf(postgres.missing)(`Prisma on ${postgres.title}`, { timeout: 60_0
   })
 
   test('in a transaction that `$transaction` opened: both commit, or neither', async () => {
-    const shared: Pool<Queryable> = pool
+    const shared: PostgresPool<PostgresQueryable> = pool
     const shop = {
       store: postgresStore({ pool: shared, table }),
       paid: async (key: string) =>

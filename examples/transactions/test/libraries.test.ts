@@ -1,7 +1,7 @@
 /** A payment through a query library commits with its key, in whichever way the library lets a transaction be shared. */
 import { randomUUID } from 'node:crypto'
 import { createIdempotency } from '@retryproof/core'
-import { migrate, type Pool, postgresStore, type Queryable } from '@retryproof/postgres'
+import { migrate, type PostgresPool, type PostgresQueryable, postgresStore } from '@retryproof/postgres'
 import * as sqlite from '@retryproof/sqlite'
 import Sqlite from 'better-sqlite3'
 import { drizzle as drizzleSqlite } from 'drizzle-orm/better-sqlite3'
@@ -63,7 +63,10 @@ describe.skipIf(postgres.missing)(`on ${postgres.title}`, { timeout: 30_000 }, (
   }
 
   /** In a transaction that the library opened: the store is given what runs a statement in it. */
-  type Opened = (key: string, use: (tx: Queryable, write: () => Promise<unknown>) => Promise<void>) => Promise<void>
+  type Opened = (
+    key: string,
+    use: (tx: PostgresQueryable, write: () => Promise<unknown>) => Promise<void>,
+  ) => Promise<void>
   const openedBy: Record<string, Opened> = {
     async Drizzle(key, use) {
       const client = await pool.connect()
@@ -75,7 +78,7 @@ describe.skipIf(postgres.missing)(`on ${postgres.title}`, { timeout: 30_000 }, (
     },
     Kysely(key, use) {
       const database = new Kysely<Record<string, Shop['payments']>>({ dialect: new PostgresDialect({ pool }) })
-      const queryable = (tx: Transaction<Record<string, Shop['payments']>>): Queryable => ({
+      const queryable = (tx: Transaction<Record<string, Shop['payments']>>): PostgresQueryable => ({
         query: (statement, values = []) => tx.executeQuery(CompiledQuery.raw(statement, values)),
       })
       return database
@@ -97,7 +100,7 @@ describe.skipIf(postgres.missing)(`on ${postgres.title}`, { timeout: 30_000 }, (
 
   for (const [library, transact] of Object.entries(openedBy)) {
     test(`in a transaction that ${library} opened: both commit, or neither`, async () => {
-      const shared: Pool<Queryable> = pool
+      const shared: PostgresPool<PostgresQueryable> = pool
       const key = `joined ${library}`
       await proveJoined({ store: postgresStore({ pool: shared, table }), paid }, key, (use) => transact(key, use))
     })

@@ -20,7 +20,7 @@ async function meetHeldKey<Tx>(backend: Backend<Tx>): Promise<void> {
   const startedAt = performance.now()
   // where there is one lock for all, nobody knows which key is held
   await expect(single()).rejects.toMatchObject(
-    isSync ? { code: 'STORE_UNAVAILABLE', applied: 'no' } : { code: 'IN_PROGRESS' },
+    isSync ? { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'no' } : { code: 'IDEMPOTENCY_IN_PROGRESS' },
   )
   expect(performance.now() - startedAt).toBeGreaterThan(LOCK_TIMEOUT_MS / 2)
   expect(performance.now() - startedAt).toBeLessThan(BOUND_MS)

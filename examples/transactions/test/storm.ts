@@ -66,7 +66,12 @@ class DeclinedError extends Error {}
 
 /** An answer on which a client sends its request again. */
 function isAnswer(error: unknown): boolean {
-  const codes = ['IN_PROGRESS', 'STORE_UNAVAILABLE', 'TRANSACTION_CONFLICT', 'LEASE_LOST']
+  const codes = [
+    'IDEMPOTENCY_IN_PROGRESS',
+    'IDEMPOTENCY_STORE_UNAVAILABLE',
+    'IDEMPOTENCY_TRANSACTION_CONFLICT',
+    'IDEMPOTENCY_LEASE_LOST',
+  ]
   return error instanceof DeclinedError || codes.includes((error as IdempotencyError).code)
 }
 

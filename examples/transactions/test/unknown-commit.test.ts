@@ -93,7 +93,7 @@ describe.skipIf(postgres?.missing)(`an unknown COMMIT on ${postgres?.title}`, { 
         const seen = await answered
         // it waited for the transaction that was first, or was told that the key is held
         if (typeof seen === 'object') expect(seen.value).toBe('first 1')
-        else expect(seen).toBe('IN_PROGRESS')
+        else expect(seen).toBe('IDEMPOTENCY_IN_PROGRESS')
         expect(await backend.values(call.key)).toEqual(['first 1'])
       }))
   })

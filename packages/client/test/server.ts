@@ -1,5 +1,5 @@
 /** A server of the project's own core behind a `fetch`: payments, each made once for its key. */
-import { createIdempotency, InProgressError, MismatchError, unscoped } from '@retryproof/core'
+import { createIdempotency, IdempotencyInProgressError, IdempotencyKeyReusedError, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 
 export interface Payment {
@@ -33,8 +33,8 @@ export function createServer(failures: readonly boolean[] = []): Server {
       })
       return Response.json({ id: value }, { status: 201 })
     } catch (error) {
-      if (error instanceof InProgressError) return problem(409, 'in-progress', true, { 'Retry-After': '0' })
-      if (error instanceof MismatchError) return problem(422, 'key-reused', false)
+      if (error instanceof IdempotencyInProgressError) return problem(409, 'in-progress', true, { 'Retry-After': '0' })
+      if (error instanceof IdempotencyKeyReusedError) return problem(422, 'key-reused', false)
       return new Response('failed', { status: 500 })
     }
   }

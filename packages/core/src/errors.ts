@@ -1,117 +1,159 @@
 /**
- * Everything that can go wrong, one class for each outcome that a caller handles differently.
- * Match on `code`: it survives bundling and two copies of the package. docs/errors.md has a heading for each.
+ * Errors of the library: one class for each outcome that a caller handles differently.
+ * Recognize one with `isIdempotencyError(error, code)`: it works across copies of the package, where `instanceof` fails.
+ * Imports nothing. docs/errors.md has one heading for each code.
  */
-import { describeState } from './engine/call/describe-state.ts'
-import type { RecordView } from './store/store.ts'
 
-export type IdempotencyErrorCode =
-  | 'INVALID_CALL'
-  | 'INVALID_OPTION'
-  | 'MISMATCH'
-  | 'IN_PROGRESS'
-  | 'LEASE_LOST'
-  | 'OUTCOME_UNKNOWN'
-  | 'NOT_REPLAYABLE'
-  | 'REPLAYED_FAILURE'
-  | 'UNDECODABLE'
-  | 'DRAINING'
-  | 'STORE_UNAVAILABLE'
-  | 'STORE_MISCONFIGURED'
-  | 'UNSUPPORTED_ISOLATION'
-  | 'TRANSACTION_CONFLICT'
-  | 'POISONED'
-  | 'NOT_PARKED'
-  | 'INVALID_STEP'
-  | 'INVALID_TOKEN'
+/** Marks errors of this library, whichever copy of the package made them. */
+const BRAND = Symbol.for('retryproof.error')
+
+const DOCS = 'https://github.com/retryproof/retryproof/blob/main/docs/errors.md'
 
 /** The base of every error of this library. */
 export class IdempotencyError extends Error {
+  readonly [BRAND] = true
   readonly code: IdempotencyErrorCode
+  /** The address of the section of docs/errors.md about this code. */
+  readonly help: string
 
   constructor(code: IdempotencyErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = new.target.name
     this.code = code
+    this.help = `${DOCS}#${code.toLowerCase()}`
   }
 }
 
+/** The class that stands for each code. */
+export interface IdempotencyErrors {
+  IDEMPOTENCY_INVALID_CALL: IdempotencyInvalidCallError
+  IDEMPOTENCY_INVALID_OPTION: IdempotencyInvalidOptionError
+  IDEMPOTENCY_KEY_REUSED: IdempotencyKeyReusedError
+  IDEMPOTENCY_IN_PROGRESS: IdempotencyInProgressError
+  IDEMPOTENCY_LEASE_LOST: IdempotencyLeaseLostError
+  IDEMPOTENCY_OUTCOME_UNKNOWN: IdempotencyOutcomeUnknownError
+  IDEMPOTENCY_NOT_REPLAYABLE: IdempotencyNotReplayableError
+  IDEMPOTENCY_REPLAYED_FAILURE: IdempotencyReplayedFailureError
+  IDEMPOTENCY_MAX_ATTEMPTS: IdempotencyMaxAttemptsError
+  IDEMPOTENCY_INVALID_STEP: IdempotencyInvalidStepError
+  IDEMPOTENCY_INVALID_TOKEN: IdempotencyInvalidTokenError
+  IDEMPOTENCY_NOT_PARKED: IdempotencyNotParkedError
+  IDEMPOTENCY_UNDECODABLE: IdempotencyUndecodableError
+  IDEMPOTENCY_DRAINING: IdempotencyDrainingError
+  IDEMPOTENCY_STORE_UNAVAILABLE: StoreUnavailableError
+  IDEMPOTENCY_STORE_MISCONFIGURED: StoreMisconfiguredError
+  IDEMPOTENCY_UNSUPPORTED_ISOLATION: UnsupportedIsolationError
+  IDEMPOTENCY_TRANSACTION_CONFLICT: TransactionConflictError
+}
+
+export type IdempotencyErrorCode = keyof IdempotencyErrors
+
+/**
+ * Tells whether a value is an error of this library, and of that code where one is given.
+ * Recognizes errors of another copy of the package too.
+ *
+ * @example
+ * import { isIdempotencyError } from '@retryproof/core'
+ *
+ * try {
+ *   await charge()
+ * } catch (error) {
+ *   if (!isIdempotencyError(error, 'IDEMPOTENCY_IN_PROGRESS')) throw error
+ *   console.log(`Retry in ${error.retryAfterMs} ms.`)
+ * }
+ */
+export function isIdempotencyError(error: unknown): error is IdempotencyError
+export function isIdempotencyError<Code extends IdempotencyErrorCode>(
+  error: unknown,
+  ...codes: readonly Code[]
+): error is IdempotencyErrors[Code]
+export function isIdempotencyError(error: unknown, ...codes: readonly IdempotencyErrorCode[]): boolean {
+  if (typeof error !== 'object' || error === null || !(BRAND in error)) return false
+  return codes.length === 0 || codes.includes((error as IdempotencyError).code)
+}
+
 /** A part of a call (operation, scope, key or payload) cannot be used. Nothing was run, nothing was stored. */
-export class InvalidCallError extends IdempotencyError {
+export class IdempotencyInvalidCallError extends IdempotencyError {
   readonly field: 'operation' | 'scope' | 'key' | 'payload'
 
-  constructor(field: InvalidCallError['field'], message: string) {
-    super('INVALID_CALL', message)
+  constructor(field: IdempotencyInvalidCallError['field'], message: string) {
+    super('IDEMPOTENCY_INVALID_CALL', message)
     this.field = field
   }
 }
 
 /** An option is missing, out of range or contradicts another. Thrown at construction wherever that is possible. */
-export class InvalidOptionError extends IdempotencyError {
+export class IdempotencyInvalidOptionError extends IdempotencyError {
   readonly option: string
 
   constructor(option: string, message: string) {
-    super('INVALID_OPTION', `${option}: ${message}`)
+    super('IDEMPOTENCY_INVALID_OPTION', `${option}: ${message}`)
     this.option = option
   }
 }
 
 /** The key was used before with another payload. Nothing changed; send a new key for a new request. */
-export class MismatchError extends IdempotencyError {
+export class IdempotencyKeyReusedError extends IdempotencyError {
   constructor(message = 'This idempotency key was used before with a different payload. Use a new key.') {
-    super('MISMATCH', message)
+    super('IDEMPOTENCY_KEY_REUSED', message)
   }
 }
 
 /** Another attempt holds the key. Try again after `retryAfterMs`. */
-export class InProgressError extends IdempotencyError {
+export class IdempotencyInProgressError extends IdempotencyError {
   /** What is left of the lease (or of a release delay), in milliseconds. */
   readonly retryAfterMs: number
 
   constructor(retryAfterMs: number) {
-    super('IN_PROGRESS', `Another attempt with this idempotency key is in progress. Retry in ${retryAfterMs} ms.`)
+    super(
+      'IDEMPOTENCY_IN_PROGRESS',
+      `Another attempt with this idempotency key is in progress. Retry in ${retryAfterMs} ms.`,
+    )
     this.retryAfterMs = retryAfterMs
   }
 }
 
 /** This attempt fell silent, another took over, and its result is not known yet. Retry with the same key. */
-export class LeaseLostError extends IdempotencyError {
+export class IdempotencyLeaseLostError extends IdempotencyError {
   constructor(message: string, options?: ErrorOptions) {
-    super('LEASE_LOST', message, options)
+    super('IDEMPOTENCY_LEASE_LOST', message, options)
   }
 }
 
 /** Nobody knows whether the effect happened. The key answers this until a person or a resolver decides. */
-export class OutcomeUnknownError extends IdempotencyError {
+export class IdempotencyOutcomeUnknownError extends IdempotencyError {
   constructor(
     message = 'An earlier attempt was interrupted, and its outcome is unknown until it is resolved.',
     options?: ErrorOptions,
   ) {
-    super('OUTCOME_UNKNOWN', message, options)
+    super('IDEMPOTENCY_OUTCOME_UNKNOWN', message, options)
   }
 }
 
 /** The operation completed, but its value was not kept: it was too large, not serialisable, or marked `unreplayable`. */
-export class NotReplayableError extends IdempotencyError {
-  /** Why there is no value: `'unreplayable'`, `'too large'`, `'not serialisable'`, or `'not encodable'` where a codec failed. */
+export class IdempotencyNotReplayableError extends IdempotencyError {
+  /** Why there is no value: `'unreplayable'`, `'too-large'`, `'not-serializable'`, or `'not-encodable'` where a codec failed. */
   readonly reason: string
   /** What was kept instead of the value, if anything. */
   readonly summary: unknown
 
   constructor(reason: string, summary?: unknown) {
-    super('NOT_REPLAYABLE', `The operation completed earlier, but its result cannot be replayed (${reason}).`)
+    super(
+      'IDEMPOTENCY_NOT_REPLAYABLE',
+      `The operation completed earlier, but its result cannot be replayed (${reason}).`,
+    )
     this.reason = reason
     this.summary = summary
   }
 }
 
 /** A stored failure of a class that is not registered, or could not be made again (`cause`). */
-export class ReplayedFailureError extends IdempotencyError {
+export class IdempotencyReplayedFailureError extends IdempotencyError {
   /** Name, message and code of the original error. */
   readonly failure: StoredFailure
 
   constructor(failure: StoredFailure, options?: ErrorOptions) {
-    super('REPLAYED_FAILURE', failure.message, options)
+    super('IDEMPOTENCY_REPLAYED_FAILURE', failure.message, options)
     this.failure = failure
   }
 }
@@ -126,50 +168,54 @@ export interface StoredFailure {
 }
 
 /** The operation was attempted `attempts` times and never came to an end. It is not attempted again. */
-export class PoisonedError extends IdempotencyError {
+export class IdempotencyMaxAttemptsError extends IdempotencyError {
   readonly attempts: number
 
   constructor(attempts: number) {
-    super('POISONED', `This operation failed ${attempts} times, and is not attempted again under this key.`)
+    super(
+      'IDEMPOTENCY_MAX_ATTEMPTS',
+      `This operation failed ${attempts} times, and is not attempted again under this key.`,
+    )
     this.attempts = attempts
   }
 }
 
 /** The steps of an attempt do not fit: those of an earlier attempt, one another, or into a checkpoint. */
-export class InvalidStepError extends IdempotencyError {
+export class IdempotencyInvalidStepError extends IdempotencyError {
   constructor(message: string, options?: ErrorOptions) {
-    super('INVALID_STEP', message, options)
+    super('IDEMPOTENCY_INVALID_STEP', message, options)
   }
 }
 
 /** A one-time token that cannot be redeemed: no token of ours, one for another purpose or scope, or one whose time is over. */
-export class InvalidTokenError extends IdempotencyError {
+export class IdempotencyInvalidTokenError extends IdempotencyError {
   readonly reason: 'malformed' | 'forged' | 'expired'
 
-  constructor(reason: InvalidTokenError['reason']) {
-    super('INVALID_TOKEN', `This token is ${reason}: ask for a new one.`)
+  constructor(reason: IdempotencyInvalidTokenError['reason']) {
+    super('IDEMPOTENCY_INVALID_TOKEN', `This token is ${reason}: ask for a new one.`)
     this.reason = reason
   }
 }
 
 /** `resolve` found nothing that waits for a resolution. */
-export class NotParkedError extends IdempotencyError {
-  constructor(current: RecordView | null) {
-    super('NOT_PARKED', `Only a parked record can be resolved; this one is ${describeState(current)}.`)
+export class IdempotencyNotParkedError extends IdempotencyError {
+  /** @param current describes the state in which the record is */
+  constructor(current: string) {
+    super('IDEMPOTENCY_NOT_PARKED', `Only a parked record can be resolved; this one is ${current}.`)
   }
 }
 
 /** A record exists, but what it holds cannot be read. The operation is not run again. */
-export class UndecodableError extends IdempotencyError {
+export class IdempotencyUndecodableError extends IdempotencyError {
   constructor(message: string, options?: ErrorOptions) {
-    super('UNDECODABLE', message, options)
+    super('IDEMPOTENCY_UNDECODABLE', message, options)
   }
 }
 
 /** The instance is shutting down: it replays, and takes no new work. */
-export class DrainingError extends IdempotencyError {
+export class IdempotencyDrainingError extends IdempotencyError {
   constructor() {
-    super('DRAINING', 'This process is shutting down and takes no new work. Retry with the same key.')
+    super('IDEMPOTENCY_DRAINING', 'This process is shutting down and takes no new work. Retry with the same key.')
   }
 }
 
@@ -179,7 +225,7 @@ export class StoreUnavailableError extends IdempotencyError {
   readonly applied: 'no' | 'unknown'
 
   constructor(message: string, options: { applied: 'no' | 'unknown'; cause?: unknown }) {
-    super('STORE_UNAVAILABLE', message, 'cause' in options ? { cause: options.cause } : undefined)
+    super('IDEMPOTENCY_STORE_UNAVAILABLE', message, 'cause' in options ? { cause: options.cause } : undefined)
     this.applied = options.applied
   }
 }
@@ -187,7 +233,7 @@ export class StoreUnavailableError extends IdempotencyError {
 /** The store will not work until somebody changes something: a missing table, another layout, a client in the wrong mode. */
 export class StoreMisconfiguredError extends IdempotencyError {
   constructor(message: string, options?: ErrorOptions) {
-    super('STORE_MISCONFIGURED', message, options)
+    super('IDEMPOTENCY_STORE_MISCONFIGURED', message, options)
   }
 }
 
@@ -197,19 +243,19 @@ export class StoreMisconfiguredError extends IdempotencyError {
  */
 export class UnsupportedIsolationError extends IdempotencyError {
   constructor(message: string, options?: ErrorOptions) {
-    super('UNSUPPORTED_ISOLATION', message, options)
+    super('IDEMPOTENCY_UNSUPPORTED_ISOLATION', message, options)
   }
 }
 
 /**
  * A store's `transaction` was rolled back because another one came between. `'conflict'` (a deadlock, a serialisation
- * failure, a write conflict): the same again may succeed. `'lock timeout'`: another transaction holds the record.
+ * failure, a write conflict): the same again may succeed. `'lock-timeout'`: another transaction holds the record.
  */
 export class TransactionConflictError extends IdempotencyError {
-  readonly reason: 'conflict' | 'lock timeout'
+  readonly reason: 'conflict' | 'lock-timeout'
 
-  constructor(message: string, options: { reason: 'conflict' | 'lock timeout'; cause?: unknown }) {
-    super('TRANSACTION_CONFLICT', message, 'cause' in options ? { cause: options.cause } : undefined)
+  constructor(message: string, options: { reason: 'conflict' | 'lock-timeout'; cause?: unknown }) {
+    super('IDEMPOTENCY_TRANSACTION_CONFLICT', message, 'cause' in options ? { cause: options.cause } : undefined)
     this.reason = options.reason
   }
 }

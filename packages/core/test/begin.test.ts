@@ -35,7 +35,10 @@ test.each(['reply lost', 'driver error', 'thrown at once', 'refused'] as const)(
 test('a store that throws at once leaves no timer', async () => {
   const { idempotency, store } = testbed()
   store.next('get', 'thrown at once')
-  await expect(idempotency.inspect(charge)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'unknown' })
+  await expect(idempotency.inspect(charge)).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
+    applied: 'unknown',
+  })
   expect(vi.getTimerCount()).toBe(0)
 })
 
@@ -62,7 +65,7 @@ test('a store that never answers is given up after `storeTimeout`', async () => 
   store.fate = () => 'never done'
   const outcome = idempotency.run(charge, vi.fn())
   const rejected = expect(outcome).rejects.toMatchObject({
-    code: 'STORE_UNAVAILABLE',
+    code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
     applied: 'unknown',
     message: 'The store did not answer within 2000 ms.',
   })
@@ -85,7 +88,7 @@ test('what a driver throws is the cause', async () => {
   const { idempotency, store } = testbed()
   store.fate = () => 'driver error'
   await expect(inTime(idempotency.run(charge, vi.fn()))).rejects.toMatchObject({
-    code: 'STORE_UNAVAILABLE',
+    code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
     applied: 'unknown',
     cause: { message: 'connection terminated unexpectedly' },
   })
@@ -202,7 +205,7 @@ describe('an acquired key with less than half its lease left', () => {
       name === 'released' ? 'done' : { after: new Promise((resolve) => setTimeout(resolve, 600)) }
     const handler = vi.fn()
     await expect(inTime(idempotency.run(charge, handler))).rejects.toMatchObject({
-      code: 'STORE_UNAVAILABLE',
+      code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
       message: 'The store takes longer than half of the lease (1000 ms) to answer. Use a longer lease.',
     })
     expect(handler).not.toHaveBeenCalled()
@@ -247,7 +250,7 @@ describe('an acquired key with less than half its lease left', () => {
       return transition(key, token, change)
     })
     const handler = vi.fn()
-    await expect(inTime(idempotency.run(charge, handler))).rejects.toMatchObject({ code: 'LEASE_LOST' })
+    await expect(inTime(idempotency.run(charge, handler))).rejects.toMatchObject({ code: 'IDEMPOTENCY_LEASE_LOST' })
     expect(handler).not.toHaveBeenCalled()
     expect(store.names.filter((name) => name === 'begin')).toHaveLength(5)
   })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { InvalidCallError } from '../src/errors.ts'
+import { IdempotencyInvalidCallError } from '../src/errors.ts'
 import { canonicalize } from '../src/keys/canonical-json.ts'
 
 const utf8 = new TextEncoder()
@@ -73,7 +73,7 @@ describe('the published examples of RFC 8785', () => {
   })
 
   test.each(['7fffffffffffffff', '7ff0000000000000', 'fff0000000000000'])('Appendix B: %s is refused', (ieee754) => {
-    expect(() => canonicalize(fromIeee754(ieee754))).toThrow(InvalidCallError)
+    expect(() => canonicalize(fromIeee754(ieee754))).toThrow(IdempotencyInvalidCallError)
   })
 })
 
@@ -181,7 +181,7 @@ describe('what is not plain JSON', () => {
     ],
     ['what has no end', endless(), /more than 1000 levels/],
   ])('%s is refused', (_, value, message) => {
-    expect(() => canonicalize(value)).toThrow(InvalidCallError)
+    expect(() => canonicalize(value)).toThrow(IdempotencyInvalidCallError)
     expect(() => canonicalize(value)).toThrow(message)
   })
 

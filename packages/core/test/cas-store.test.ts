@@ -167,7 +167,10 @@ test('an entry that never holds still ends in a bounded number of tries, and not
   const { storage } = casMap()
   let swaps = 0
   const store = createCasStore({ ...storage, swap: async () => ++swaps < 0 })
-  await expect(store.begin('k', claim('a'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'no' })
+  await expect(store.begin('k', claim('a'))).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
+    applied: 'no',
+  })
   expect(swaps).toBe(20)
 })
 

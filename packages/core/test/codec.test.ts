@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Codec, CodecContext, Serializer } from '../src/api/serialization.ts'
 import { createPipeline } from '../src/encoding/envelope.ts'
 import { json } from '../src/encoding/json.ts'
-import { UndecodableError } from '../src/errors.ts'
+import { IdempotencyUndecodableError } from '../src/errors.ts'
 
 const where = { key: 'n.charge.0f', fingerprint: 'fp' }
 const bytesOf = (text: string) => new TextEncoder().encode(text)
@@ -132,7 +132,7 @@ describe('the envelope', () => {
   })
 })
 
-describe('what cannot be read is an UndecodableError that says why', () => {
+describe('what cannot be read is an IdempotencyUndecodableError that says why', () => {
   test.each<[string, string, RegExp]>([
     ['nothing', '', /version undefined; this version of the library reads 1/],
     ['a later version', '\u0002value:json\n1', /version 2/],
@@ -150,28 +150,30 @@ describe('what cannot be read is an UndecodableError that says why', () => {
     ['a value that is cut off', '\u0001value:json\n{"ok":tr', /A record \(value:json\) cannot be read: SyntaxError/],
   ])('%s', async (_, envelope, message) => {
     const decoding = plainPipeline.decode(bytesOf(envelope), where)
-    await expect(decoding).rejects.toThrow(UndecodableError)
+    await expect(decoding).rejects.toThrow(IdempotencyUndecodableError)
     await expect(decoding).rejects.toThrow(message)
   })
 
   test('a codec that refuses is the cause', async () => {
     const decoding = fullPipeline.decode(await encoded(fullPipeline), { ...where, key: 'another record' })
-    await expect(decoding).rejects.toThrow(UndecodableError)
+    await expect(decoding).rejects.toThrow(IdempotencyUndecodableError)
     await expect(decoding).rejects.toMatchObject({ cause: { message: 'not for this place' } })
   })
 
   test.each(['another key', 'another fingerprint'])('a record that was moved under %s', async (moved) => {
     const elsewhere = moved === 'another key' ? { ...where, key: 'other' } : { ...where, fingerprint: 'other' }
-    await expect(fullPipeline.decode(await encoded(fullPipeline), elsewhere)).rejects.toThrow(UndecodableError)
+    await expect(fullPipeline.decode(await encoded(fullPipeline), elsewhere)).rejects.toThrow(
+      IdempotencyUndecodableError,
+    )
   })
 
   test.each(['unreplayable', 'failure'])('a value that was relabelled as %s', async (kind) => {
     const pipeline = createPipeline(json(), [bound])
     const relabelled = bytesOf(textOf(await encoded(pipeline)).replace('value:', `${kind}:`))
-    await expect(pipeline.decode(relabelled, where)).rejects.toThrow(UndecodableError)
+    await expect(pipeline.decode(relabelled, where)).rejects.toThrow(IdempotencyUndecodableError)
   })
 
-  test('damaged bytes are read as something or refused as UndecodableError, and nothing else is thrown', async () => {
+  test('damaged bytes are read as something or refused as IdempotencyUndecodableError, and nothing else is thrown', async () => {
     const damage = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 3 })
     const bound = await encoded(fullPipeline, { text: 'some value', list: [1, 2, 3] })
     await fc.assert(
@@ -182,7 +184,7 @@ describe('what cannot be read is an UndecodableError that says why', () => {
           damaged[index] = (damaged[index] ?? 0) ^ change
         }
         const outcome = await fullPipeline.decode(damaged, where).catch((error) => error)
-        if (outcome instanceof Error) expect(outcome).toBeInstanceOf(UndecodableError)
+        if (outcome instanceof Error) expect(outcome).toBeInstanceOf(IdempotencyUndecodableError)
       }),
     )
   })
@@ -191,7 +193,7 @@ describe('what cannot be read is an UndecodableError that says why', () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 2000 }), async (bytes) => {
         bytes[0] = 1
-        await expect(plainPipeline.decode(bytes, where)).rejects.toThrow(UndecodableError)
+        await expect(plainPipeline.decode(bytes, where)).rejects.toThrow(IdempotencyUndecodableError)
       }),
     )
   })

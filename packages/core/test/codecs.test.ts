@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { memoryStore } from '@retryproof/memory'
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
-import { type Codec, compressed, createIdempotency, encrypted, type RecordStore, unscoped } from '../src/index.ts'
+import { type Codec, compressed, createIdempotency, encrypted, unscoped } from '../src/index.ts'
+import type { RecordStore } from '../src/store.ts'
 
 const call = { operation: 'charge', scope: unscoped, key: 'k', payload: { card: '4242-4242' } } as const
 const context = { key: 'n.charge.00', kind: 'value', fingerprint: 'f', header: 'value:json' } as const
@@ -79,7 +80,7 @@ test.each([
   { keys: { a: key() }, current: 'b' },
   { keys: { '': key() } },
 ])('encrypted(%o) is refused', (options) => {
-  expect(() => encrypted(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+  expect(() => encrypted(options)).toThrow(expect.objectContaining({ code: 'IDEMPOTENCY_INVALID_OPTION' }))
 })
 
 /** Everything that a store is given, as text. */
@@ -136,8 +137,8 @@ test('a wrong key is a typed error, and never a second execution', async () => {
     createIdempotency({ store, namespace: 'n', secret: 'sixteen bytes of secret', codecs: [encrypted({ keys })] })
   await open({ a: key() }).run(call, () => 1)
   const handler = vi.fn()
-  await expect(open({ a: key() }).run(call, handler)).rejects.toMatchObject({ code: 'UNDECODABLE' })
-  await expect(open({ b: key() }).run(call, handler)).rejects.toMatchObject({ code: 'UNDECODABLE' })
+  await expect(open({ a: key() }).run(call, handler)).rejects.toMatchObject({ code: 'IDEMPOTENCY_UNDECODABLE' })
+  await expect(open({ b: key() }).run(call, handler)).rejects.toMatchObject({ code: 'IDEMPOTENCY_UNDECODABLE' })
   expect(handler).not.toHaveBeenCalled()
 })
 

@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { InvalidOptionError } from '../src/errors.ts'
+import { IdempotencyInvalidOptionError } from '../src/errors.ts'
 import { createDigest } from '../src/keys/digest.ts'
 
 const secret = 'a secret of more than 16 bytes'
@@ -102,7 +102,7 @@ describe('the secret', () => {
     ['a number', 1234567890123456],
     ['a list', Array(16).fill(1)],
   ])('%s is refused', (_, bad) => {
-    expect(() => createDigest(bad as string)).toThrow(InvalidOptionError)
+    expect(() => createDigest(bad as string)).toThrow(IdempotencyInvalidOptionError)
     expect(() => createDigest(bad as string)).toThrow(/^secret: must /)
   })
 

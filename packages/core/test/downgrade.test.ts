@@ -36,7 +36,7 @@ function setUp() {
   }
 }
 
-const undecodable = { code: 'UNDECODABLE', message: expect.stringMatching(/acceptPlaintext: true/) }
+const undecodable = { code: 'IDEMPOTENCY_UNDECODABLE', message: expect.stringMatching(/acceptPlaintext: true/) }
 
 describe('what nobody encrypted', () => {
   test.each([
@@ -121,7 +121,7 @@ test('a header that names no codec does not open what a codec sealed', async () 
     await store.transition(key, token, { to: 'completed', result: relabelled, retentionMs: 100_000 })
   }
   for (const codecs of [strict, migrating]) {
-    await expect(open(codecs).run(call, vi.fn())).rejects.toMatchObject({ code: 'UNDECODABLE' })
+    await expect(open(codecs).run(call, vi.fn())).rejects.toMatchObject({ code: 'IDEMPOTENCY_UNDECODABLE' })
   }
 })
 
@@ -131,10 +131,12 @@ test('what a failing codec left says so, and no more, to an instance that encryp
   const value = await open([compressed(), failing]).run(call, () => 'done')
   expect(value).toMatchObject({ value: 'done', recorded: true })
   await expect(open(strict).run(call, vi.fn())).rejects.toMatchObject({
-    code: 'NOT_REPLAYABLE',
-    reason: 'not encodable',
+    code: 'IDEMPOTENCY_NOT_REPLAYABLE',
+    reason: 'not-encodable',
   })
   const store = open([failing], { onFailure: 'store' })
   await expect(store.run({ ...call, key: 'f' }, () => Promise.reject(new Error('secret')))).rejects.toThrow('secret')
-  await expect(open(strict).run({ ...call, key: 'f' }, vi.fn())).rejects.toMatchObject({ code: 'REPLAYED_FAILURE' })
+  await expect(open(strict).run({ ...call, key: 'f' }, vi.fn())).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_REPLAYED_FAILURE',
+  })
 })

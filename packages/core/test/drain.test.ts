@@ -1,6 +1,6 @@
 /** Shutting down: no new work, replays go on, what is unfinished is left to its lease. */
 import { expect, test, vi } from 'vitest'
-import { DrainingError, InvalidOptionError, MismatchError } from '../src/errors.ts'
+import { IdempotencyDrainingError, IdempotencyInvalidOptionError, IdempotencyKeyReusedError } from '../src/errors.ts'
 import { gate } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
@@ -19,8 +19,8 @@ test('new work is refused, and says to retry', async () => {
   await idempotency.drain()
   const handler = vi.fn()
   const call = idempotency.run(charge, handler)
-  await expect(call).rejects.toThrow(DrainingError)
-  await expect(call).rejects.toMatchObject({ code: 'DRAINING' })
+  await expect(call).rejects.toThrow(IdempotencyDrainingError)
+  await expect(call).rejects.toMatchObject({ code: 'IDEMPOTENCY_DRAINING' })
   expect(handler).not.toHaveBeenCalled()
   expect(store.names).toEqual(['get'])
 })
@@ -31,7 +31,7 @@ test('replays and mismatches go on, and cost one call', async () => {
   await idempotency.drain()
   store.names.length = 0
   expect(await idempotency.run(charge, vi.fn())).toMatchObject({ value: 'paid', replayed: true })
-  await expect(idempotency.run({ ...charge, payload: 1 }, vi.fn())).rejects.toThrow(MismatchError)
+  await expect(idempotency.run({ ...charge, payload: 1 }, vi.fn())).rejects.toThrow(IdempotencyKeyReusedError)
   expect(store.names).toEqual(['get', 'get'])
 })
 
@@ -59,7 +59,7 @@ test('what is unfinished when the time is over is left to its lease: told to sto
   held.fail(held.attempt.signal.reason)
   await expect(held.outcome).rejects.toMatchObject({ message: 'The process is shutting down.' })
   expect(leaving.store.names).not.toContain('released')
-  await expect(staying.idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IN_PROGRESS' })
+  await expect(staying.idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' })
   await advance(3000)
   const next = await staying.idempotency.run(charge, ({ interrupted }) => interrupted)
   expect(next).toMatchObject({ value: true, attempt: 2 })
@@ -109,7 +109,7 @@ test('a begin that is under way when it starts does not run its handler, and han
   answered.open()
 
   expect(await drained).toEqual({ unfinished: 0 })
-  await expect(call).rejects.toThrow(DrainingError)
+  await expect(call).rejects.toThrow(IdempotencyDrainingError)
   expect(handler).not.toHaveBeenCalled()
   expect(leaving.store.names).toEqual(['begin', 'released'])
   expect(await staying.idempotency.run(charge, ({ interrupted }) => interrupted)).toMatchObject({ value: false })
@@ -143,7 +143,7 @@ test('calls that come while it waits do not prolong it', async () => {
   held.finish('paid')
   expect(await drained).toEqual({ unfinished: 0 })
   slow.open()
-  await expect(late).rejects.toThrow(DrainingError)
+  await expect(late).rejects.toThrow(IdempotencyDrainingError)
 })
 
 test('may be asked for twice: both wait for the same', async () => {
@@ -158,7 +158,7 @@ test('may be asked for twice: both wait for the same', async () => {
 
 test('a time that cannot be read is refused, and nothing is drained', async () => {
   const { idempotency } = testbed()
-  await expect(idempotency.drain({ timeout: 'soon' as never })).rejects.toThrow(InvalidOptionError)
+  await expect(idempotency.drain({ timeout: 'soon' as never })).rejects.toThrow(IdempotencyInvalidOptionError)
   expect(await idempotency.run(charge, () => 'paid')).toMatchObject({ value: 'paid' })
 })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Duration, MAX_DURATION_MS, retention, toMs } from '../src/base/durations.ts'
-import { InvalidOptionError } from '../src/errors.ts'
+import { IdempotencyInvalidOptionError } from '../src/errors.ts'
 
 const unitsInMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const anyUnit = fc.constantFrom('ms', 's', 'm', 'h', 'd')
@@ -46,7 +46,7 @@ test('a number is rounded up to whole milliseconds, or refused with its bounds',
     fc.property(fc.double(), fc.nat(), fc.nat(), (duration, min, more) => {
       const max = min + more
       if (duration >= min && duration <= max) expect(toMs('lease', duration, { min, max })).toBe(Math.ceil(duration))
-      else expect(() => toMs('lease', duration, { min, max })).toThrow(InvalidOptionError)
+      else expect(() => toMs('lease', duration, { min, max })).toThrow(IdempotencyInvalidOptionError)
     }),
   )
 })
@@ -80,7 +80,7 @@ describe('what is no duration is refused by the name of its option', () => {
   test.each(notDurations)('%s', (duration) => {
     expect(() => toMs('retention', duration as Duration)).toThrow(
       expect.objectContaining({
-        code: 'INVALID_OPTION',
+        code: 'IDEMPOTENCY_INVALID_OPTION',
         option: 'retention',
         message: expect.stringMatching(/^retention: must be /),
       }),

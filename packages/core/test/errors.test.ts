@@ -10,7 +10,7 @@ const classes = Object.values(core).filter(
 
 test('docs/errors.md has one heading for each code, and names its class', () => {
   const source = readFileSync(new URL('../src/errors.ts', import.meta.url), 'utf8')
-  const codes = [...source.matchAll(/^ {2}\| '([A-Z_]+)'$/gm)].map(([, code]) => code)
+  const codes = [...source.matchAll(/^ {2}(IDEMPOTENCY_[A-Z_]+): \w+$/gm)].map(([, code]) => code)
   const sections = page.split(/^## /m).slice(1)
   expect(codes.length).toBeGreaterThan(15)
   expect(sections.map((section) => section.split('\n')[0]).toSorted()).toEqual(codes.toSorted())

@@ -14,14 +14,14 @@ afterEach(() => {
 test('each listener of a type is told, in order, until it stops listening', () => {
   const emitter = new Emitter()
   const told: string[] = []
-  const stop = emitter.on('mismatch', () => told.push('first'))
-  emitter.on('mismatch', () => told.push('second'))
+  const stop = emitter.on('keyReused', () => told.push('first'))
+  emitter.on('keyReused', () => told.push('second'))
   emitter.on('parked', () => told.push('another type'))
 
-  emitter.emit('mismatch', event)
+  emitter.emit('keyReused', event)
   stop()
   stop()
-  emitter.emit('mismatch', event)
+  emitter.emit('keyReused', event)
 
   expect(told).toEqual(['first', 'second', 'second'])
 })
@@ -29,16 +29,16 @@ test('each listener of a type is told, in order, until it stops listening', () =
 test('a listener that throws harms nobody: the others are told, and the process is warned', () => {
   const emitter = new Emitter()
   const told = vi.fn()
-  emitter.on('mismatch', () => {
+  emitter.on('keyReused', () => {
     throw new Error('broken listener')
   })
-  emitter.on('mismatch', told)
+  emitter.on('keyReused', told)
 
-  expect(() => emitter.emit('mismatch', event)).not.toThrow()
+  expect(() => emitter.emit('keyReused', event)).not.toThrow()
 
   expect(told).toHaveBeenCalledExactlyOnceWith(event)
   expect(warned).toHaveBeenCalledExactlyOnceWith(
-    `A listener of 'mismatch' threw`,
+    `A listener of 'keyReused' threw`,
     expect.objectContaining({ type: 'RetryproofWarning', detail: expect.stringContaining('broken listener') }),
   )
 })
@@ -46,16 +46,16 @@ test('a listener that throws harms nobody: the others are told, and the process 
 test('a listener that rejects is no unhandled rejection', async () => {
   const emitter = new Emitter()
   // biome-ignore lint/nursery/noMisusedPromises: it is what is tested
-  emitter.on('mismatch', () => Promise.reject(new Error('broken listener')))
-  emitter.emit('mismatch', event)
+  emitter.on('keyReused', () => Promise.reject(new Error('broken listener')))
+  emitter.emit('keyReused', event)
   await vi.waitFor(() => expect(warned).toHaveBeenCalledOnce())
 })
 
 test('where there is no process to warn, a broken listener harms nobody either', () => {
   vi.stubGlobal('process', undefined)
   const emitter = new Emitter()
-  emitter.on('mismatch', () => {
+  emitter.on('keyReused', () => {
     throw new Error('broken listener')
   })
-  expect(() => emitter.emit('mismatch', event)).not.toThrow()
+  expect(() => emitter.emit('keyReused', event)).not.toThrow()
 })

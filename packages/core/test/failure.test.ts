@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { FailureDecision } from '../src/api/policies.ts'
 import { errorType } from '../src/encoding/failure.ts'
-import { ReplayedFailureError } from '../src/errors.ts'
+import { IdempotencyReplayedFailureError } from '../src/errors.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
 class CardDeclined extends Error {
@@ -52,7 +52,10 @@ describe("onFailure 'retry', which is the default", () => {
   test('with a delay, the key is not free before it is over', async () => {
     const { idempotency } = testbed({ onFailure: { retry: '10s' } })
     await expect(idempotency.run(charge, failing(new Error('busy')))).rejects.toThrow('busy')
-    await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IN_PROGRESS', retryAfterMs: 10_000 })
+    await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_IN_PROGRESS',
+      retryAfterMs: 10_000,
+    })
     await advance(9999)
     await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({ retryAfterMs: 1 })
     await advance(1)
@@ -88,14 +91,14 @@ describe("onFailure 'store'", () => {
     expect(told).toEqual(['started', 'failed', 'replayed'])
   })
 
-  test('any other is a ReplayedFailureError with its name, message and code', async () => {
+  test('any other is a IdempotencyReplayedFailureError with its name, message and code', async () => {
     const { idempotency } = testbed(stored)
     const error = Object.assign(new RangeError('over the limit'), { code: 'LIMIT' })
     await expect(idempotency.run(charge, failing(error))).rejects.toBe(error)
     const replayed = idempotency.run(charge, vi.fn())
-    await expect(replayed).rejects.toThrow(ReplayedFailureError)
+    await expect(replayed).rejects.toThrow(IdempotencyReplayedFailureError)
     await expect(replayed).rejects.toMatchObject({
-      code: 'REPLAYED_FAILURE',
+      code: 'IDEMPOTENCY_REPLAYED_FAILURE',
       message: 'over the limit',
       failure: { name: 'RangeError', message: 'over the limit', code: 'LIMIT' },
     })
@@ -110,7 +113,7 @@ describe("onFailure 'store'", () => {
     const error = new CardDeclined('expired')
     await expect(idempotency.run(charge, failing(error))).rejects.toBe(error)
     await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({
-      code: 'REPLAYED_FAILURE',
+      code: 'IDEMPOTENCY_REPLAYED_FAILURE',
       message: 'The card was declined: expired',
     })
   })
@@ -121,7 +124,7 @@ describe("onFailure 'store'", () => {
     await expect(idempotency.run(charge, failing(error))).rejects.toBe(error)
     expect(store.names).toEqual(['begin', 'failed'])
     const replayed = await idempotency.run(charge, vi.fn()).catch((thrown: unknown) => thrown)
-    expect(replayed).toMatchObject({ code: 'REPLAYED_FAILURE', failure: { name: 'Error' } })
+    expect(replayed).toMatchObject({ code: 'IDEMPOTENCY_REPLAYED_FAILURE', failure: { name: 'Error' } })
     expect((replayed as Error).message.length).toBeLessThan(2000)
   })
 
@@ -137,7 +140,7 @@ describe("onFailure 'store'", () => {
     const error = new CardDeclined('expired')
     await expect(idempotency.run(charge, failing(error))).rejects.toBe(error)
     expect(store.names).toEqual(['begin', 'failed'])
-    await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'REPLAYED_FAILURE' })
+    await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IDEMPOTENCY_REPLAYED_FAILURE' })
   })
 
   test('a failure after the signal aborted is never stored', async () => {

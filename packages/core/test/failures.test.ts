@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { errorType, fromStoredFailure, toStoredFailure } from '../src/encoding/failure.ts'
-import { ReplayedFailureError } from '../src/errors.ts'
+import { IdempotencyReplayedFailureError } from '../src/errors.ts'
 
 class CardDeclined extends Error {
   override readonly name = 'CardDeclined'
@@ -58,30 +58,30 @@ describe('a failure of a registered class', () => {
       },
     })
     const error = fromStoredFailure(stored(new CardDeclined('expired')), [broken])
-    expect(error).toBeInstanceOf(ReplayedFailureError)
+    expect(error).toBeInstanceOf(IdempotencyReplayedFailureError)
     expect(error).toMatchObject({ failure: { name: 'card-declined' }, cause: { message: 'reason is missing' } })
   })
 })
 
 describe('a failure of no registered class', () => {
-  test('is a ReplayedFailureError with name, message and code', () => {
+  test('is a IdempotencyReplayedFailureError with name, message and code', () => {
     const failure = stored(Object.assign(new RangeError('too far'), { code: 'E_FAR', secret: 'not kept' }))
     expect(failure).toEqual({ name: 'RangeError', message: 'too far', code: 'E_FAR' })
     const error = fromStoredFailure(failure, types)
-    expect(error).toBeInstanceOf(ReplayedFailureError)
-    expect(error).toMatchObject({ message: 'too far', code: 'REPLAYED_FAILURE', failure })
+    expect(error).toBeInstanceOf(IdempotencyReplayedFailureError)
+    expect(error).toMatchObject({ message: 'too far', code: 'IDEMPOTENCY_REPLAYED_FAILURE', failure })
   })
 
   test('is not taken for a registered class that has its name', () => {
     class Impostor extends Error {
       override readonly name = 'card-declined'
     }
-    expect(fromStoredFailure(stored(new Impostor('no')), types)).toBeInstanceOf(ReplayedFailureError)
+    expect(fromStoredFailure(stored(new Impostor('no')), types)).toBeInstanceOf(IdempotencyReplayedFailureError)
   })
 
   test('was of a class that is registered no more', () => {
     expect(fromStoredFailure(stored(new CardDeclined('expired')), [])).toMatchObject({
-      code: 'REPLAYED_FAILURE',
+      code: 'IDEMPOTENCY_REPLAYED_FAILURE',
       failure: { name: 'card-declined', data: { reason: 'expired' } },
     })
   })

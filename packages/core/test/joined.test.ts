@@ -16,7 +16,7 @@ test('`tx: undefined` is refused, and nothing runs: whoever means to join a tran
   const work = vi.fn()
   const [options, call] = [{ tx: undefined } as object, { operation: 'o', scope: unscoped, key: 'k' } as const]
   await expect(idempotency.transaction(call, work, options)).rejects.toMatchObject({
-    code: 'INVALID_OPTION',
+    code: 'IDEMPOTENCY_INVALID_OPTION',
     option: 'tx',
   })
   await expect(idempotency.operation('o').transaction(call, work, options)).rejects.toMatchObject({ option: 'tx' })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { type Reference, unscoped } from '../src/api/call.ts'
-import { InvalidCallError, InvalidOptionError } from '../src/errors.ts'
+import { IdempotencyInvalidCallError, IdempotencyInvalidOptionError } from '../src/errors.ts'
 import { derivedKeys } from '../src/keys/derived-keys.ts'
 import { createDigest } from '../src/keys/digest.ts'
 import { fingerprintOf } from '../src/keys/fingerprint.ts'
@@ -107,7 +107,7 @@ describe('storage keys', () => {
     ['an object as the scope', { scope: { tenant: 't' } }, 'scope: say whose key this is'],
   ])('%s is refused', (_, part, message) => {
     const make = () => storageKey(digest, 'n', { ...charge, ...part })
-    expect(make).toThrow(InvalidCallError)
+    expect(make).toThrow(IdempotencyInvalidCallError)
     expect(make).toThrow(message)
     expect(make).toThrow(expect.objectContaining({ field: Object.keys(part)[0] }))
   })
@@ -164,7 +164,7 @@ describe('fingerprints', () => {
     ],
   ])('%s is refused as a payload', (_, payload) => {
     expect(() => fingerprintOf(digest, payload)).toThrow(
-      expect.objectContaining({ code: 'INVALID_CALL', field: 'payload' }),
+      expect.objectContaining({ code: 'IDEMPOTENCY_INVALID_CALL', field: 'payload' }),
     )
   })
 })
@@ -193,7 +193,7 @@ describe('derived keys', () => {
     '%s is no step',
     async (step) => {
       const keyFor = await derivedKeys(digest, 'storage key', 'fingerprint')
-      expect(() => keyFor(step as string)).toThrow(InvalidOptionError)
+      expect(() => keyFor(step as string)).toThrow(IdempotencyInvalidOptionError)
       expect(() => keyFor(step as string)).toThrow(/^step: must be 1 to 64 of/)
     },
   )

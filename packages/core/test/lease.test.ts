@@ -1,7 +1,7 @@
 /** The lease while a handler runs: renewed, watched on both clocks, and given up in time. */
 import { memoryStore } from '@retryproof/memory'
 import { describe, expect, test, vi } from 'vitest'
-import { LeaseLostError } from '../src/errors.ts'
+import { IdempotencyLeaseLostError } from '../src/errors.ts'
 import { gate } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
@@ -32,7 +32,7 @@ describe('the heartbeat', () => {
     const held = await hold(holder)
     for (let second = 0; second < 60; second++) {
       await advance(1000)
-      await expect(other.idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IN_PROGRESS' })
+      await expect(other.idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' })
     }
     held.finish('paid')
     expect(await held.outcome).toMatchObject({ value: 'paid', attempt: 1 })
@@ -127,9 +127,9 @@ describe('the deadline', () => {
     expect(held.attempt.signal.aborted).toBe(false)
     await advance(1)
     expect(held.attempt.signal.aborted).toBe(true)
-    expect(held.attempt.signal.reason).toBeInstanceOf(LeaseLostError)
+    expect(held.attempt.signal.reason).toBeInstanceOf(IdempotencyLeaseLostError)
     expect(held.attempt.signal.reason).toMatchObject({
-      code: 'LEASE_LOST',
+      code: 'IDEMPOTENCY_LEASE_LOST',
       message: 'The lease is over, and could not be renewed in time.',
     })
     expect(bed.events('leaseLost')).toHaveLength(1)
@@ -266,7 +266,10 @@ describe('maxRun', () => {
     expect(held.attempt.signal.aborted).toBe(false)
     await advance(1)
     expect(held.attempt.signal.aborted).toBe(true)
-    expect(held.attempt.signal.reason).toMatchObject({ code: 'LEASE_LOST', message: expect.stringContaining('maxRun') })
+    expect(held.attempt.signal.reason).toMatchObject({
+      code: 'IDEMPOTENCY_LEASE_LOST',
+      message: expect.stringContaining('maxRun'),
+    })
     const count = renewals(hanging).length
     await advance(30_000)
     expect(renewals(hanging)).toHaveLength(count)

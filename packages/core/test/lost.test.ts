@@ -1,8 +1,8 @@
 /** A holder that finds itself lost never overrides: it gives the winner's result where there is one. */
 import { describe, expect, test, vi } from 'vitest'
 import type { Call } from '../src/api/call.ts'
-import { handBack, unreplayable } from '../src/api/handler-results.ts'
-import { LeaseLostError } from '../src/errors.ts'
+import { release, unreplayable } from '../src/api/handler-results.ts'
+import { IdempotencyLeaseLostError } from '../src/errors.ts'
 import { charge, type Held, hold, onVirtualTime, type Testbed, twoProcesses } from './testbed.ts'
 
 const { advance } = onVirtualTime()
@@ -62,14 +62,17 @@ describe('the winner', () => {
     )
     await expect(failing).rejects.toThrow()
     stale.finish('mine')
-    await expect(stale.outcome).rejects.toMatchObject({ code: 'REPLAYED_FAILURE', message: 'their card was declined' })
+    await expect(stale.outcome).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_REPLAYED_FAILURE',
+      message: 'their card was declined',
+    })
   })
 
   test('completed, but not replayable: so it says', async () => {
     const { other, stale } = await zombie()
     await other.idempotency.run(charge, () => unreplayable('a stream'))
     stale.finish('mine')
-    await expect(stale.outcome).rejects.toMatchObject({ code: 'NOT_REPLAYABLE' })
+    await expect(stale.outcome).rejects.toMatchObject({ code: 'IDEMPOTENCY_NOT_REPLAYABLE' })
   })
 
   test('in progress, and then done: its result', async () => {
@@ -82,17 +85,17 @@ describe('the winner', () => {
     expect(await stale.outcome).toMatchObject({ value: 'theirs', replayed: true, attempt: 2 })
   })
 
-  test('in progress for longer than a lease: LeaseLostError', async () => {
+  test('in progress for longer than a lease: IdempotencyLeaseLostError', async () => {
     const { other, stale } = await zombie()
     await hold(other)
     stale.finish('mine')
-    const rejected = expect(stale.outcome).rejects.toThrow(LeaseLostError)
+    const rejected = expect(stale.outcome).rejects.toThrow(IdempotencyLeaseLostError)
     await advance(2999)
     expect(vi.getTimerCount()).toBeGreaterThan(0)
     await advance(1)
     await rejected
     await expect(stale.outcome).rejects.toMatchObject({
-      code: 'LEASE_LOST',
+      code: 'IDEMPOTENCY_LEASE_LOST',
       message: expect.stringContaining('in_progress (attempt 2)'),
     })
   })
@@ -102,17 +105,17 @@ describe('the winner', () => {
     await hold(other)
     const error = new Error('my connection broke')
     stale.fail(error)
-    const rejected = expect(stale.outcome).rejects.toMatchObject({ code: 'LEASE_LOST', cause: error })
+    const rejected = expect(stale.outcome).rejects.toMatchObject({ code: 'IDEMPOTENCY_LEASE_LOST', cause: error })
     await advance(3000)
     await rejected
   })
 
-  test('fell silent too: LeaseLostError as soon as its lease is over', async () => {
+  test('fell silent too: IdempotencyLeaseLostError as soon as its lease is over', async () => {
     const { other, stale } = await zombie()
     await hold(other)
     other.store.fate = () => 'never done'
     stale.finish('mine')
-    const rejected = expect(stale.outcome).rejects.toThrow(LeaseLostError)
+    const rejected = expect(stale.outcome).rejects.toThrow(IdempotencyLeaseLostError)
     await advance(3001)
     await rejected
   })
@@ -127,7 +130,7 @@ describe('the winner', () => {
     await advance(2900)
     expect(bed.store.names).not.toContain('renew')
     await advance(200)
-    await expect(held.outcome).rejects.toThrow(LeaseLostError)
+    await expect(held.outcome).rejects.toThrow(IdempotencyLeaseLostError)
     expect(bed.events('leaseLost')).toHaveLength(1)
   })
 })
@@ -135,7 +138,7 @@ describe('the winner', () => {
 describe('the key is free: another attempt took it and gave it back', () => {
   test('what this attempt did is recorded without running', async () => {
     const { zombie: bed, other, stale } = await zombie()
-    await other.idempotency.run(charge, () => handBack('busy'))
+    await other.idempotency.run(charge, () => release('busy'))
     stale.finish('mine')
     expect(await stale.outcome).toMatchObject({ value: 'mine', replayed: false, recorded: true, attempt: 3 })
     expect(bed.store.names).toEqual(['completed', 'begin', 'completed'])
@@ -146,7 +149,7 @@ describe('the key is free: another attempt took it and gave it back', () => {
 
   test('a failure of this attempt is its own, and so is what it hands back', async () => {
     const failed = await zombie()
-    await failed.other.idempotency.run(charge, () => handBack('busy'))
+    await failed.other.idempotency.run(charge, () => release('busy'))
     failed.stale.fail(new Error('mine'))
     await expect(failed.stale.outcome).rejects.toThrow('mine')
     expect(failed.zombie.store.names).toEqual(['released'])
@@ -154,7 +157,7 @@ describe('the key is free: another attempt took it and gave it back', () => {
     const [zombieBed, other] = twoProcesses({ lease: '3s' })
     let back: (value: string) => void = () => {}
     const outcome = zombieBed.idempotency.run(charge, async () =>
-      handBack(
+      release(
         await new Promise<string>((r) => {
           back = r
         }),
@@ -164,14 +167,14 @@ describe('the key is free: another attempt took it and gave it back', () => {
     zombieBed.store.fate = () => 'refused'
     await advance(3000)
     zombieBed.store.fate = () => 'done'
-    await other.idempotency.run(charge, () => handBack('busy'))
+    await other.idempotency.run(charge, () => release('busy'))
     back('mine')
     expect(await outcome).toMatchObject({ value: 'mine', recorded: false })
   })
 
   test('and it is taken before this one comes: the winner’s result', async () => {
     const { zombie: bed, other, stale } = await zombie()
-    await other.idempotency.run(charge, () => handBack('busy'))
+    await other.idempotency.run(charge, () => release('busy'))
     const begin = bed.store.begin
     vi.spyOn(bed.store, 'begin').mockImplementation(async (key, claim) => {
       await other.idempotency.run(charge, () => 'theirs')
@@ -183,7 +186,7 @@ describe('the key is free: another attempt took it and gave it back', () => {
 
   test('and it is taken by one that still runs: its result, once it is there', async () => {
     const { zombie: bed, other, stale } = await zombie()
-    await other.idempotency.run(charge, () => handBack('busy'))
+    await other.idempotency.run(charge, () => release('busy'))
     let winner: Held<string> | undefined
     const begin = bed.store.begin
     vi.spyOn(bed.store, 'begin').mockImplementation(async (key, claim) => {
@@ -199,7 +202,7 @@ describe('the key is free: another attempt took it and gave it back', () => {
 
   test('and fails for good before this one comes: that failure', async () => {
     const { zombie: bed, other, stale } = await zombie()
-    await other.idempotency.run(charge, () => handBack('busy'))
+    await other.idempotency.run(charge, () => release('busy'))
     const begin = bed.store.begin
     vi.spyOn(bed.store, 'begin').mockImplementation(async (key, claim) => {
       const failing = other.idempotency.run(charge, () => Promise.reject(new Error('declined')), { onFailure: 'store' })
@@ -207,12 +210,12 @@ describe('the key is free: another attempt took it and gave it back', () => {
       return begin(key, claim)
     })
     stale.finish('mine')
-    await expect(stale.outcome).rejects.toMatchObject({ code: 'REPLAYED_FAILURE', message: 'declined' })
+    await expect(stale.outcome).rejects.toMatchObject({ code: 'IDEMPOTENCY_REPLAYED_FAILURE', message: 'declined' })
   })
 
   test('not before a delay is over: its own value, and it says that no record tells it', async () => {
     const { zombie: bed, other, stale } = await zombie()
-    await other.idempotency.run(charge, () => handBack('busy', { delay: '1h' }))
+    await other.idempotency.run(charge, () => release('busy', { delay: '1h' }))
     stale.finish('mine')
     expect(await stale.outcome).toMatchObject({ value: 'mine', recorded: false, attempt: 1 })
     expect(bed.events('unrecorded')).toMatchObject([{ attempt: 1, token: stale.attempt.token }])
@@ -220,7 +223,7 @@ describe('the key is free: another attempt took it and gave it back', () => {
 
   test.each(['begin', 'completed'] as const)('and the store fails at %s: its own value, not recorded', async (name) => {
     const { zombie: bed, other, stale } = await zombie()
-    await other.idempotency.run(charge, () => handBack('busy'))
+    await other.idempotency.run(charge, () => release('busy'))
     bed.store.next('completed', 'done')
     bed.store.fate = (call) => (call.name === name ? 'refused' : 'done')
     stale.finish('mine')
@@ -242,7 +245,7 @@ describe('the key is free: another attempt took it and gave it back', () => {
     zombieBed.store.fate = () => 'refused'
     await advance(3000)
     zombieBed.store.fate = () => 'done'
-    await other.idempotency.run(charge, () => handBack('busy'))
+    await other.idempotency.run(charge, () => release('busy'))
     finish()
     expect(await outcome).toMatchObject({ value: 'a stream', recorded: true })
     expect(zombieBed.events('completed')).toMatchObject([{ replayable: false }])

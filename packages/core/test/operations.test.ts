@@ -1,9 +1,9 @@
 /** What stands around `run`: operations and their policies, wrapped functions, looking at a record. */
 import { describe, expect, test, vi } from 'vitest'
-import { handBack, unreplayable } from '../src/api/handler-results.ts'
+import { release, unreplayable } from '../src/api/handler-results.ts'
 import type { Serializer } from '../src/api/serialization.ts'
 import { json } from '../src/encoding/json.ts'
-import { InvalidOptionError } from '../src/errors.ts'
+import { IdempotencyInvalidOptionError } from '../src/errors.ts'
 import { charge, hold, onVirtualTime, testbed } from './testbed.ts'
 
 const { advance } = onVirtualTime()
@@ -80,7 +80,7 @@ describe('wrap', () => {
     expect(await safePay(100, 'a')).toBe('paid 100')
     expect(await safePay(100, 'a')).toBe('paid 100')
     expect(await safePay(200, 'b')).toBe('paid 200')
-    await expect(safePay(300, 'a')).rejects.toMatchObject({ code: 'MISMATCH' })
+    await expect(safePay(300, 'a')).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' })
     expect(pay.mock.calls).toEqual([
       [100, 'a'],
       [200, 'b'],
@@ -112,7 +112,7 @@ describe('wrap', () => {
 
   test('what is no function is refused at once', () => {
     const { idempotency } = testbed()
-    expect(() => idempotency.wrap(undefined as never, () => charge)).toThrow(InvalidOptionError)
+    expect(() => idempotency.wrap(undefined as never, () => charge)).toThrow(IdempotencyInvalidOptionError)
     expect(() => idempotency.wrap(vi.fn(), undefined as never)).toThrow(/^describe: must be a function/)
   })
 })
@@ -160,12 +160,15 @@ describe('inspect', () => {
   test('what was done and not kept', async () => {
     const { idempotency } = testbed()
     await idempotency.run(charge, () => unreplayable('a stream'))
-    expect(await idempotency.inspect(charge)).toMatchObject({ state: 'completed', error: { code: 'NOT_REPLAYABLE' } })
+    expect(await idempotency.inspect(charge)).toMatchObject({
+      state: 'completed',
+      error: { code: 'IDEMPOTENCY_NOT_REPLAYABLE' },
+    })
   })
 
   test('a key that was handed back', async () => {
     const { idempotency } = testbed()
-    await idempotency.run(charge, () => handBack('busy', { delay: '10s' }))
+    await idempotency.run(charge, () => release('busy', { delay: '10s' }))
     expect(await idempotency.inspect(charge)).toMatchObject({ state: 'released', leaseRemainingMs: 10_000 })
   })
 
@@ -173,7 +176,10 @@ describe('inspect', () => {
     const foreign: Serializer = { ...json(), id: 'foreign' }
     const { idempotency, store } = testbed()
     await idempotency.run(charge, () => 'paid', { serializer: foreign })
-    expect(await idempotency.inspect(charge)).toMatchObject({ state: 'completed', unreadable: { code: 'UNDECODABLE' } })
+    expect(await idempotency.inspect(charge)).toMatchObject({
+      state: 'completed',
+      unreadable: { code: 'IDEMPOTENCY_UNDECODABLE' },
+    })
     const other = testbed({ records: store, serializer: foreign })
     expect(await other.idempotency.inspect(charge)).toMatchObject({ value: 'paid' })
   })
@@ -181,11 +187,11 @@ describe('inspect', () => {
   test('a bad reference, and a store that cannot be reached', async () => {
     const { idempotency, store } = testbed()
     await expect(idempotency.inspect({ ...charge, key: '' })).rejects.toMatchObject({
-      code: 'INVALID_CALL',
+      code: 'IDEMPOTENCY_INVALID_CALL',
       field: 'key',
     })
     store.fate = () => 'refused'
-    await expect(idempotency.inspect(charge)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await expect(idempotency.inspect(charge)).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE' })
   })
 })
 

@@ -1,6 +1,6 @@
 import { memoryStore } from '@retryproof/memory'
 import { expect, test, vi } from 'vitest'
-import { createIdempotency, InvalidOptionError, unscoped } from '../src/index.ts'
+import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '../src/index.ts'
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
@@ -86,8 +86,8 @@ test('a purge goes on while batches are full, and its failure is told and does n
 test('what a store cannot do is refused at once', () => {
   const { begin, transition, get, capabilities } = memoryStore()
   const idempotency = createIdempotency({ store: { begin, transition, get, capabilities }, namespace: 'n' })
-  expect(() => idempotency.list()).toThrow(InvalidOptionError)
-  expect(() => idempotency.startPurge()).toThrow(InvalidOptionError)
+  expect(() => idempotency.list()).toThrow(IdempotencyInvalidOptionError)
+  expect(() => idempotency.startPurge()).toThrow(IdempotencyInvalidOptionError)
   const purging = createIdempotency({ store: memoryStore(), namespace: 'n' })
   expect(() => purging.startPurge({ every: 5 })).toThrow(/every/)
   expect(() => purging.startPurge({ batch: 0 })).toThrow(/batch/)
@@ -99,5 +99,5 @@ test('inspect shows a record whose value this instance cannot read, and why', as
   const reference = { operation: 'charge', scope: 'a', key: 'k' }
   await createIdempotency({ store, namespace: 'n', serializer: text }).run(reference, () => 'x')
   const inspection = await createIdempotency({ store, namespace: 'n' }).inspect(reference)
-  expect(inspection).toMatchObject({ state: 'completed', attempt: 1, unreadable: { code: 'UNDECODABLE' } })
+  expect(inspection).toMatchObject({ state: 'completed', attempt: 1, unreadable: { code: 'IDEMPOTENCY_UNDECODABLE' } })
 })

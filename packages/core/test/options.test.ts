@@ -5,7 +5,7 @@ import type { IdempotencyOptions } from '../src/api/idempotency.ts'
 import type { Policies } from '../src/api/policies.ts'
 import { errorType } from '../src/encoding/failure.ts'
 import { createIdempotency } from '../src/engine/create-idempotency.ts'
-import { InvalidOptionError } from '../src/errors.ts'
+import { IdempotencyInvalidOptionError } from '../src/errors.ts'
 import { charge, testbed } from './testbed.ts'
 
 const store = memoryStore()
@@ -43,9 +43,9 @@ const badPolicies: [option: string, policies: object][] = [
   ['maxAttempts', { maxAttempts: 1.5 }],
   ['maxAttempts', { maxAttempts: '3' }],
   ['maxAttempts', { maxAttempts: null }],
-  ['guarantee', { guarantee: 'weak' }],
-  ['guarantee', { guarantee: null }],
-  ['guarantee', { guarantee: { reference: () => 1 } }],
+  ['replay', { replay: 'weak' }],
+  ['replay', { replay: null }],
+  ['replay', { replay: { reference: () => 1 } }],
   ['storeRequest', { storeRequest: true }],
   ['onStoreUnavailable', { onStoreUnavailable: 'ignore' }],
   ['serializer', { serializer: null }],
@@ -102,13 +102,13 @@ function refusal(work: () => unknown): unknown {
 describe('of an instance', () => {
   test.each([...badOptions, ...badPolicies])('%s: %o', (option, options) => {
     const error = refusal(() => createIdempotency({ store, namespace: 'n', ...options } as IdempotencyOptions))
-    expect(error).toBeInstanceOf(InvalidOptionError)
-    expect(error).toMatchObject({ code: 'INVALID_OPTION', option })
+    expect(error).toBeInstanceOf(IdempotencyInvalidOptionError)
+    expect(error).toMatchObject({ code: 'IDEMPOTENCY_INVALID_OPTION', option })
     expect((error as Error).message).toMatch(new RegExp(`^${option}: (must|is|needs|has)`))
   })
 
   test('none at all', () => {
-    expect(() => createIdempotency(undefined as never)).toThrow(InvalidOptionError)
+    expect(() => createIdempotency(undefined as never)).toThrow(IdempotencyInvalidOptionError)
   })
 
   test('an option that is undefined is not given', () => {
@@ -138,7 +138,7 @@ describe('of an instance', () => {
       onInProgress: { wait: 1 },
       onTakeover: 'park',
       maxAttempts: 1,
-      guarantee: { reference: () => 1, rebuild: () => 2 },
+      replay: { reference: () => 1, rebuild: () => 2 },
       storeRequest: 'plaintext',
       onStoreUnavailable: 'proceed',
       serializer,
@@ -165,7 +165,7 @@ describe('of an operation and of a call', () => {
   test.each(badPolicies)('%s: %o', async (option, policies) => {
     const { idempotency, store: seen } = testbed()
     expect(refusal(() => idempotency.operation('charge', policies as Policies))).toMatchObject({
-      code: 'INVALID_OPTION',
+      code: 'IDEMPOTENCY_INVALID_OPTION',
       option,
     })
     expect(refusal(() => idempotency.wrap(vi.fn(), () => charge, policies as Policies))).toMatchObject({ option })
@@ -184,7 +184,7 @@ describe('of an operation and of a call', () => {
     const { idempotency } = testbed()
     for (const name of ['', 'o'.repeat(256), undefined]) {
       expect(refusal(() => idempotency.operation(name as string))).toMatchObject({
-        code: 'INVALID_CALL',
+        code: 'IDEMPOTENCY_INVALID_CALL',
         field: 'operation',
       })
     }

@@ -7,7 +7,12 @@ import { expect, test, vi } from 'vitest'
 import { unreplayable } from '../src/api/handler-results.ts'
 import type { Serializer } from '../src/api/serialization.ts'
 import { createIdempotency } from '../src/engine/create-idempotency.ts'
-import { InProgressError, LeaseLostError, MismatchError, StoreUnavailableError } from '../src/errors.ts'
+import {
+  IdempotencyInProgressError,
+  IdempotencyKeyReusedError,
+  IdempotencyLeaseLostError,
+  StoreUnavailableError,
+} from '../src/errors.ts'
 import { interposed } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
@@ -26,7 +31,10 @@ test.each(['IDJ 3', 'NI 7', 'UI 2'])(
   async () => {
     const other = await crashedHolder('30s')
     await advance(29_999)
-    await expect(other.idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IN_PROGRESS', retryAfterMs: 1 })
+    await expect(other.idempotency.run(charge, vi.fn())).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_IN_PROGRESS',
+      retryAfterMs: 1,
+    })
     await advance(1)
     expect(await other.idempotency.run(charge, () => 'paid')).toMatchObject({ value: 'paid', attempt: 2 })
   },
@@ -149,16 +157,19 @@ test.each<[string, object]>([
 ])('PT 7: a %s that is missing is refused: %o', async (field, part) => {
   const { idempotency, store } = testbed()
   const handler = vi.fn()
-  await expect(idempotency.run({ ...charge, ...part }, handler)).rejects.toMatchObject({ code: 'INVALID_CALL', field })
+  await expect(idempotency.run({ ...charge, ...part }, handler)).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_INVALID_CALL',
+    field,
+  })
   expect(handler).not.toHaveBeenCalled()
   expect(store.names).toEqual([])
 })
 
 test.each([
   new StoreUnavailableError('nested', { applied: 'unknown' }),
-  new InProgressError(5),
-  new LeaseLostError('nested'),
-  new MismatchError(),
+  new IdempotencyInProgressError(5),
+  new IdempotencyLeaseLostError('nested'),
+  new IdempotencyKeyReusedError(),
 ])(
   'PT 8: a handler that throws an error of this library ($name), as a nested call does, is not run again for that',
   async (error) => {
@@ -200,7 +211,7 @@ test('NA 1: a lease is short, and a handler that takes longer is renewed rather 
   const handler = vi.fn()
   for (let second = 0; second < 30; second++) {
     await advance(1000)
-    await expect(other.idempotency.run(charge, handler)).rejects.toMatchObject({ code: 'IN_PROGRESS' })
+    await expect(other.idempotency.run(charge, handler)).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' })
   }
   held.finish('paid')
   expect(await held.outcome).toMatchObject({ value: 'paid', attempt: 1 })
@@ -228,7 +239,7 @@ test.each<[string, () => unknown]>([
   const { idempotency } = testbed()
   const handler = vi.fn(result)
   expect(await idempotency.run<unknown>(charge, handler)).toMatchObject({ recorded: true })
-  await expect(idempotency.run<unknown>(charge, handler)).rejects.toMatchObject({ code: 'NOT_REPLAYABLE' })
+  await expect(idempotency.run<unknown>(charge, handler)).rejects.toMatchObject({ code: 'IDEMPOTENCY_NOT_REPLAYABLE' })
   expect(handler).toHaveBeenCalledOnce()
 })
 
@@ -265,7 +276,7 @@ test('IR 4: another payload under a key is noticed', async () => {
   const { idempotency } = testbed()
   await idempotency.run(charge, () => 'paid')
   await expect(idempotency.run({ ...charge, payload: { amount: 999 } }, vi.fn())).rejects.toMatchObject({
-    code: 'MISMATCH',
+    code: 'IDEMPOTENCY_KEY_REUSED',
   })
 })
 
@@ -307,12 +318,12 @@ test('arun0009: a waiter that gives up leaves the claim of the holder alone', as
   const [holder, waiter] = twoProcesses()
   const held = await hold(holder)
   const waiting = waiter.idempotency.run(charge, vi.fn(), { onInProgress: { wait: '2s' } })
-  const rejected = expect(waiting).rejects.toMatchObject({ code: 'IN_PROGRESS' })
+  const rejected = expect(waiting).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' })
   await advance(2000)
   await rejected
   expect(await waiter.idempotency.inspect(charge)).toMatchObject({ state: 'in_progress', token: held.attempt.token })
   const handler = vi.fn()
-  await expect(waiter.idempotency.run(charge, handler)).rejects.toMatchObject({ code: 'IN_PROGRESS' })
+  await expect(waiter.idempotency.run(charge, handler)).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' })
   held.finish('paid')
   expect(await held.outcome).toMatchObject({ value: 'paid', recorded: true })
   expect(handler).not.toHaveBeenCalled()

@@ -10,11 +10,14 @@ const authorize = () => true
 
 test('neither handler nor work is refused', async () => {
   const recovering = charge.recover({ authorize } as unknown as RecoverOptions)
-  await expect(recovering).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'handler' })
+  await expect(recovering).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_OPTION', option: 'handler' })
 })
 
 test('work needs a store with transactions', async () => {
   const work = vi.fn()
-  await expect(charge.recover({ authorize, work })).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'store' })
+  await expect(charge.recover({ authorize, work })).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_INVALID_OPTION',
+    option: 'store',
+  })
   expect(work).not.toHaveBeenCalled()
 })

@@ -122,7 +122,7 @@ test('a request that the store has no room for is refused before anything runs',
   const handler = vi.fn()
   const call = { operation: 'charge', scope: unscoped, key: 'k', payload: 'x'.repeat(200) } as const
   const running = createIdempotency({ store, namespace: 'n', storeRequest: 'plaintext' }).run(call, handler)
-  await expect(running).rejects.toMatchObject({ code: 'INVALID_CALL', field: 'payload' })
+  await expect(running).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_CALL', field: 'payload' })
   expect(handler).not.toHaveBeenCalled()
 })
 

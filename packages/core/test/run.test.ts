@@ -2,7 +2,12 @@
 import { describe, expect, test, vi } from 'vitest'
 import { unscoped } from '../src/api/call.ts'
 import { createIdempotency } from '../src/engine/create-idempotency.ts'
-import { InProgressError, InvalidCallError, InvalidOptionError, MismatchError } from '../src/errors.ts'
+import {
+  IdempotencyInProgressError,
+  IdempotencyInvalidCallError,
+  IdempotencyInvalidOptionError,
+  IdempotencyKeyReusedError,
+} from '../src/errors.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
 const { advance } = onVirtualTime()
@@ -50,8 +55,8 @@ test('a conflict is told how long to wait, and costs one', async () => {
   await advance(4000)
 
   const conflict = other.idempotency.run(charge, vi.fn())
-  await expect(conflict).rejects.toThrow(InProgressError)
-  await expect(conflict).rejects.toMatchObject({ code: 'IN_PROGRESS', retryAfterMs: 26_000 })
+  await expect(conflict).rejects.toThrow(IdempotencyInProgressError)
+  await expect(conflict).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS', retryAfterMs: 26_000 })
 
   expect(other.store.names).toEqual(['begin'])
   expect(other.events('conflict')).toEqual([
@@ -66,13 +71,13 @@ test('a mismatch changes nothing, whatever stands there, and costs one', async (
   const { idempotency, store, told } = bed
   const other = { ...charge, payload: { amount: 999 } }
   const first = await hold(bed)
-  await expect(idempotency.run(other, vi.fn())).rejects.toThrow(MismatchError)
+  await expect(idempotency.run(other, vi.fn())).rejects.toThrow(IdempotencyKeyReusedError)
   first.finish('paid')
   await first.outcome
-  await expect(idempotency.run(other, vi.fn())).rejects.toMatchObject({ code: 'MISMATCH' })
+  await expect(idempotency.run(other, vi.fn())).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' })
 
   expect(store.names).toEqual(['begin', 'begin', 'completed', 'begin'])
-  expect(told).toEqual(['started', 'mismatch', 'completed', 'mismatch'])
+  expect(told).toEqual(['started', 'keyReused', 'completed', 'keyReused'])
   expect(await idempotency.run(charge, vi.fn())).toMatchObject({ value: 'paid', replayed: true })
 })
 
@@ -82,7 +87,9 @@ test('of ten calls at once one runs, and nine are told that it does', async () =
   const calls = await Promise.allSettled(Array.from({ length: 10 }, () => idempotency.run(charge, handler)))
   expect(handler).toHaveBeenCalledOnce()
   expect(calls.filter((call) => call.status === 'fulfilled')).toHaveLength(1)
-  expect(calls.filter((call) => call.status === 'rejected' && call.reason.code === 'IN_PROGRESS')).toHaveLength(9)
+  expect(
+    calls.filter((call) => call.status === 'rejected' && call.reason.code === 'IDEMPOTENCY_IN_PROGRESS'),
+  ).toHaveLength(9)
 })
 
 test('after its retention the key is new', async () => {
@@ -183,7 +190,7 @@ describe('bad calls reject before anything is sent', () => {
     const { idempotency, store } = testbed()
     const handler = vi.fn()
     const call = idempotency.run({ ...charge, ...part }, handler)
-    await expect(call).rejects.toThrow(InvalidCallError)
+    await expect(call).rejects.toThrow(IdempotencyInvalidCallError)
     await expect(call).rejects.toMatchObject({ field })
     expect(handler).not.toHaveBeenCalled()
     expect(store.names).toEqual([])
@@ -192,7 +199,7 @@ describe('bad calls reject before anything is sent', () => {
   test('a policy out of range', async () => {
     const { idempotency, store } = testbed()
     const call = idempotency.run(charge, vi.fn(), { lease: '1ms' })
-    await expect(call).rejects.toThrow(InvalidOptionError)
+    await expect(call).rejects.toThrow(IdempotencyInvalidOptionError)
     await expect(call).rejects.toMatchObject({ option: 'lease' })
     expect(store.names).toEqual([])
   })
@@ -233,8 +240,10 @@ test('events carry digests: neither scope, key nor payload is in them', async ()
   const call = { operation: 'charge', scope: 'S-secret', key: 'K-secret', payload: 'P-secret' }
   await bed.idempotency.run(call, () => 'R-secret')
   await bed.idempotency.run(call, vi.fn())
-  await expect(bed.idempotency.run({ ...call, payload: 'Q-secret' }, vi.fn())).rejects.toThrow(MismatchError)
-  const all = ['started', 'completed', 'replayed', 'mismatch'] as const
+  await expect(bed.idempotency.run({ ...call, payload: 'Q-secret' }, vi.fn())).rejects.toThrow(
+    IdempotencyKeyReusedError,
+  )
+  const all = ['started', 'completed', 'replayed', 'keyReused'] as const
   const text = JSON.stringify(all.map((type) => bed.events(type)))
   expect(text).toContain('"operation":"charge"')
   expect(text).not.toContain('secret')
@@ -245,7 +254,7 @@ test('an unreachable store at the beginning: the handler does not run', async ()
   store.fate = () => 'refused'
   const handler = vi.fn()
   const call = expect(idempotency.run(charge, handler)).rejects.toMatchObject({
-    code: 'STORE_UNAVAILABLE',
+    code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
     applied: 'no',
   })
   await vi.runAllTimersAsync()

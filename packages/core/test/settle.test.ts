@@ -1,17 +1,17 @@
 /** Recording what a handler returned: values, hand-backs, what cannot be kept, and a store that fails meanwhile. */
 import { describe, expect, test, vi } from 'vitest'
-import { handBack, unreplayable } from '../src/api/handler-results.ts'
+import { release, unreplayable } from '../src/api/handler-results.ts'
 import type { Codec } from '../src/api/serialization.ts'
-import { NotReplayableError, StoreMisconfiguredError } from '../src/errors.ts'
+import { IdempotencyNotReplayableError, StoreMisconfiguredError } from '../src/errors.ts'
 import type { Fate } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
 const { advance } = onVirtualTime()
 
-describe('handBack', () => {
+describe('release', () => {
   test('answers this caller, records nothing, and the next call runs again', async () => {
     const { idempotency, store, told } = testbed()
-    expect(await idempotency.run(charge, () => handBack('come back later'))).toEqual({
+    expect(await idempotency.run(charge, () => release('come back later'))).toEqual({
       value: 'come back later',
       replayed: false,
       recorded: false,
@@ -25,8 +25,11 @@ describe('handBack', () => {
 
   test('with a delay, not before it is over', async () => {
     const { idempotency } = testbed()
-    await idempotency.run(charge, () => handBack('busy', { delay: '10s' }))
-    await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IN_PROGRESS', retryAfterMs: 10_000 })
+    await idempotency.run(charge, () => release('busy', { delay: '10s' }))
+    await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_IN_PROGRESS',
+      retryAfterMs: 10_000,
+    })
     await advance(10_000)
     expect(await idempotency.run(charge, ({ interrupted }) => interrupted)).toMatchObject({ value: false })
   })
@@ -36,20 +39,20 @@ describe('handBack', () => {
     await hold(crashed)
     crashed.store.fate = () => 'never done'
     await advance(1000)
-    await other.idempotency.run(charge, () => handBack('the provider cannot be asked now'))
+    await other.idempotency.run(charge, () => release('the provider cannot be asked now'))
     expect(await other.idempotency.run(charge, ({ interrupted }) => interrupted)).toMatchObject({ value: true })
   })
 
   test('a delay that cannot be read fails the handler', async () => {
     const { idempotency } = testbed()
-    const call = idempotency.run(charge, () => handBack('busy', { delay: 'soon' as never }))
-    await expect(call).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'delay' })
+    const call = idempotency.run(charge, () => release('busy', { delay: 'soon' as never }))
+    await expect(call).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_OPTION', option: 'delay' })
   })
 
   test('a store that fails keeps the answer from nobody', async () => {
     const { idempotency, store } = testbed({ storeTimeout: '1s' })
     store.fate = ({ name }) => (name === 'released' ? 'refused' : 'done')
-    const outcome = idempotency.run(charge, () => handBack('busy'))
+    const outcome = idempotency.run(charge, () => release('busy'))
     await advance(1000)
     expect(await outcome).toMatchObject({ value: 'busy', recorded: false })
   })
@@ -59,10 +62,10 @@ describe('C-14 a value that cannot be replayed is done all the same, and never r
   const loop: { self?: unknown } = {}
   loop.self = loop
   test.each<[string, () => unknown, string]>([
-    ['a BigInt', () => ({ amount: 1n }), 'not serialisable'],
-    ['a cycle', () => loop, 'not serialisable'],
-    ['a function', () => () => 1, 'not serialisable'],
-    ['20 MB', () => 'x'.repeat(20_000_000), 'too large'],
+    ['a BigInt', () => ({ amount: 1n }), 'not-serializable'],
+    ['a cycle', () => loop, 'not-serializable'],
+    ['a function', () => () => 1, 'not-serializable'],
+    ['20 MB', () => 'x'.repeat(20_000_000), 'too-large'],
     ['what says so', () => unreplayable('a stream'), 'unreplayable'],
   ])('%s', async (_, make, reason) => {
     const { idempotency, store, events } = testbed()
@@ -74,8 +77,8 @@ describe('C-14 a value that cannot be replayed is done all the same, and never r
 
     const handler = vi.fn()
     const again = idempotency.run(charge, handler)
-    await expect(again).rejects.toThrow(NotReplayableError)
-    await expect(again).rejects.toMatchObject({ code: 'NOT_REPLAYABLE', reason })
+    await expect(again).rejects.toThrow(IdempotencyNotReplayableError)
+    await expect(again).rejects.toMatchObject({ code: 'IDEMPOTENCY_NOT_REPLAYABLE', reason })
     expect(handler).not.toHaveBeenCalled()
     expect(store.names).toEqual(['begin', 'completed', 'begin'])
   })
@@ -114,8 +117,8 @@ describe('C-14 a value that cannot be replayed is done all the same, and never r
     expect(events('completed')).toMatchObject([{ replayable: false }])
     const handler = vi.fn()
     await expect(idempotency.run(charge, handler)).rejects.toMatchObject({
-      code: 'NOT_REPLAYABLE',
-      reason: 'not encodable',
+      code: 'IDEMPOTENCY_NOT_REPLAYABLE',
+      reason: 'not-encodable',
     })
     expect(handler).not.toHaveBeenCalled()
   })
@@ -130,7 +133,7 @@ describe('C-14 a value that cannot be replayed is done all the same, and never r
     }
     const { idempotency } = testbed({ serializer })
     expect(await idempotency.run(charge, () => 'paid')).toMatchObject({ value: 'paid', recorded: true })
-    await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({ reason: 'not serialisable' })
+    await expect(idempotency.run(charge, vi.fn())).rejects.toMatchObject({ reason: 'not-serializable' })
   })
 })
 
@@ -154,14 +157,14 @@ describe('a record that cannot be read', () => {
     ['failed', '\u0001value:json\n"paid"'],
     ['failed', '\u0001failure:json\n"no failure"'],
     ['completed', '\u0001unreplayable:json\n"no reason"'],
-  ])('%s with %j: it is an UndecodableError, and never runs again', async (state, result) => {
+  ])('%s with %j: it is an IdempotencyUndecodableError, and never runs again', async (state, result) => {
     const { idempotency } = await settledWith(state, result)
     const handler = vi.fn()
     for (const _ of [1, 2]) {
-      await expect(idempotency.run(charge, handler)).rejects.toMatchObject({ code: 'UNDECODABLE' })
+      await expect(idempotency.run(charge, handler)).rejects.toMatchObject({ code: 'IDEMPOTENCY_UNDECODABLE' })
     }
     expect(handler).not.toHaveBeenCalled()
-    expect(await idempotency.inspect(charge)).toMatchObject({ state, unreadable: { code: 'UNDECODABLE' } })
+    expect(await idempotency.inspect(charge)).toMatchObject({ state, unreadable: { code: 'IDEMPOTENCY_UNDECODABLE' } })
   })
 })
 
@@ -230,7 +233,7 @@ describe('C-10 a store that fails while a result is recorded', () => {
     expect(await outcome).toMatchObject({ recorded: false })
     for (let i = 0; i < 20; i++) {
       await advance(1000)
-      await expect(other.idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IN_PROGRESS' })
+      await expect(other.idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' })
     }
     holder.store.fate = () => 'done'
     await advance(3000)

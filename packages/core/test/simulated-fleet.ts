@@ -3,11 +3,11 @@ import { type Fault, faulty } from '@retryproof/conformance'
 import { memoryStore } from '@retryproof/memory'
 import { expect, vi } from 'vitest'
 import type { Attempt } from '../src/api/attempt.ts'
-import { handBack } from '../src/api/handler-results.ts'
+import { release } from '../src/api/handler-results.ts'
 import type { Idempotency } from '../src/api/idempotency.ts'
 import { sleep } from '../src/base/timers.ts'
 import { createIdempotency } from '../src/engine/create-idempotency.ts'
-import { ReplayedFailureError } from '../src/errors.ts'
+import { IdempotencyReplayedFailureError } from '../src/errors.ts'
 import { interposed } from './interposed-store.ts'
 import { charge } from './testbed.ts'
 
@@ -25,7 +25,7 @@ export interface Client {
 /** What a run of the handler does: `store` is a failure for good. */
 export interface Execution {
   readonly ms: number
-  readonly end: 'value' | 'throw' | 'store' | 'handBack'
+  readonly end: 'value' | 'throw' | 'store' | 'release'
 }
 
 /** A process that stands still for a while, or for ever. */
@@ -129,7 +129,7 @@ export async function play(scenario: Scenario): Promise<Played> {
     run.over = true
     if (end === 'throw') throw new Error(value)
     if (end === 'store') throw new FinalError(value)
-    return end === 'handBack' ? handBack(value) : value
+    return end === 'release' ? release(value) : value
   }
 
   async function callOnce(process: Process, waitMs: number): Promise<Answer> {
@@ -193,7 +193,7 @@ export async function play(scenario: Scenario): Promise<Played> {
 
 /** A failure on record is a result like any other. */
 function asAnswer(error: unknown): Answer {
-  if (error instanceof ReplayedFailureError) return { kind: 'recorded', value: error.message }
+  if (error instanceof IdempotencyReplayedFailureError) return { kind: 'recorded', value: error.message }
   return { kind: 'failed', error }
 }
 

@@ -30,7 +30,7 @@ const anyClients: fc.Arbitrary<Client[]> = fc.array(
 const anyExecutions: fc.Arbitrary<Execution[]> = fc.array(
   fc.record({
     ms: fc.constantFrom(0, 50, 700, 1500, 4000),
-    end: fc.constantFrom<Execution['end'][]>('value', 'value', 'value', 'throw', 'store', 'handBack'),
+    end: fc.constantFrom<Execution['end'][]>('value', 'value', 'value', 'throw', 'store', 'release'),
   }),
   { maxLength: 6 },
 )

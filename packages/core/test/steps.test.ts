@@ -1,6 +1,6 @@
 import { memoryStore } from '@retryproof/memory'
 import { expect, test, vi } from 'vitest'
-import { type Attempt, createIdempotency, InvalidStepError, type Steps, unscoped } from '../src/index.ts'
+import { type Attempt, createIdempotency, IdempotencyInvalidStepError, type Steps, unscoped } from '../src/index.ts'
 
 const call = { operation: 'order', scope: unscoped, key: 'k' } as const
 type Running = Attempt & Steps<unknown>
@@ -95,7 +95,9 @@ test('a changed list of steps is refused, before anything is done twice', async 
     })
     .catch(() => {})
   const effect = vi.fn()
-  await expect(idempotency.run(call, ({ step }) => step('refund', effect))).rejects.toBeInstanceOf(InvalidStepError)
+  await expect(idempotency.run(call, ({ step }) => step('refund', effect))).rejects.toBeInstanceOf(
+    IdempotencyInvalidStepError,
+  )
   expect(effect).not.toHaveBeenCalled()
 })
 
@@ -105,7 +107,7 @@ test.each<[string, (attempt: Running) => Promise<unknown>]>([
   ['a value that JSON cannot hold', ({ step }) => step('a', () => 1n)],
   ['a function', ({ step }) => step('a', () => () => 1)],
 ])('%s is refused', async (_, handler) => {
-  await expect(open().idempotency.run(call, handler)).rejects.toBeInstanceOf(InvalidStepError)
+  await expect(open().idempotency.run(call, handler)).rejects.toBeInstanceOf(IdempotencyInvalidStepError)
 })
 
 test('a bad name is refused', async () => {

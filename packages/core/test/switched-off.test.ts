@@ -4,14 +4,8 @@
  */
 import { memoryStore } from '@retryproof/memory'
 import { describe, expect, test, vi } from 'vitest'
-import {
-  createIdempotency,
-  guardStore,
-  type Policies,
-  type RecordStore,
-  StoreUnavailableError,
-  unscoped,
-} from '../src/index.ts'
+import { createIdempotency, guardStore, type Policies, StoreUnavailableError, unscoped } from '../src/index.ts'
+import type { RecordStore } from '../src/store.ts'
 
 const call = { operation: 'charge', scope: unscoped, key: 'k' } as const
 const open = (policies: Policies) => createIdempotency({ store: memoryStore(), namespace: 'n', ...policies })
@@ -24,8 +18,8 @@ describe('levels: what a replay gives', () => {
   }
   test.each<[string, Policies, unknown]>([
     ['strict: the value as it was', {}, { id: 'o1', status: 'new' }],
-    ['result: the value as it is now', { guarantee: reference }, { id: 'o1', status: 'shipped' }],
-    ['semantic: that it is done', { guarantee: 'semantic' }, undefined],
+    ['result: the value as it is now', { replay: reference }, { id: 'o1', status: 'shipped' }],
+    ['semantic: that it is done', { replay: 'semantic' }, undefined],
   ])('%s', async (_, policies, replayed) => {
     orders.set('o1', 'new')
     const idempotency = open(policies)
@@ -37,7 +31,7 @@ describe('levels: what a replay gives', () => {
 
 describe('poison: what always fails', () => {
   test.each<[string, Policies, number, string]>([
-    ['with maxAttempts is given up', { maxAttempts: 3 }, 3, 'POISONED'],
+    ['with maxAttempts is given up', { maxAttempts: 3 }, 3, 'IDEMPOTENCY_MAX_ATTEMPTS'],
     ['without is tried for ever', {}, 6, 'broken'],
   ])('%s', async (_, policies, runs, last) => {
     const idempotency = open(policies)

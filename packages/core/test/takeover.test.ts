@@ -3,10 +3,10 @@ import { expect, test, vi } from 'vitest'
 import {
   createIdempotency,
   type Idempotency,
-  NotParkedError,
+  IdempotencyMaxAttemptsError,
+  IdempotencyNotParkedError,
+  IdempotencyOutcomeUnknownError,
   notStarted,
-  OutcomeUnknownError,
-  PoisonedError,
   type Policies,
   unscoped,
 } from '../src/index.ts'
@@ -46,8 +46,8 @@ test('park: an interrupted operation never runs again by itself, until somebody 
   const { idempotency, die } = setUp({ onTakeover: 'park' })
   const handler = vi.fn(() => 'ran')
   await die()
-  expect(await codeOf(idempotency.run(call, handler))).toBe('OUTCOME_UNKNOWN')
-  expect(await codeOf(idempotency.run(call, handler))).toBe('OUTCOME_UNKNOWN')
+  expect(await codeOf(idempotency.run(call, handler))).toBe('IDEMPOTENCY_OUTCOME_UNKNOWN')
+  expect(await codeOf(idempotency.run(call, handler))).toBe('IDEMPOTENCY_OUTCOME_UNKNOWN')
   expect(await idempotency.inspect(call)).toMatchObject({ state: 'parked', attempt: 2 })
   await idempotency.resolve(call, { completed: 'charged, says the provider' })
   expect(await idempotency.run(call, handler)).toMatchObject({ value: 'charged, says the provider', replayed: true })
@@ -57,20 +57,20 @@ test('park: an interrupted operation never runs again by itself, until somebody 
 test('a parked key can be failed, or freed for another attempt', async () => {
   const { idempotency, die } = setUp({ onTakeover: 'park' })
   await die()
-  await expect(idempotency.run(call, () => 'ran')).rejects.toBeInstanceOf(OutcomeUnknownError)
+  await expect(idempotency.run(call, () => 'ran')).rejects.toBeInstanceOf(IdempotencyOutcomeUnknownError)
   await idempotency.resolve(call, 'rerun')
   expect(await idempotency.run(call, ({ interrupted }) => interrupted)).toMatchObject({ value: false, attempt: 3 })
 
   const other = setUp({ onTakeover: 'park' })
   await other.die()
-  await expect(other.idempotency.run(call, () => 'ran')).rejects.toBeInstanceOf(OutcomeUnknownError)
+  await expect(other.idempotency.run(call, () => 'ran')).rejects.toBeInstanceOf(IdempotencyOutcomeUnknownError)
   await other.idempotency.resolve(call, { failed: new Error('declined') })
-  expect(await codeOf(other.idempotency.run(call, () => 'ran'))).toBe('REPLAYED_FAILURE')
+  expect(await codeOf(other.idempotency.run(call, () => 'ran'))).toBe('IDEMPOTENCY_REPLAYED_FAILURE')
 })
 
 test('resolve refuses what nobody waits for', async () => {
   const { idempotency } = setUp()
-  await expect(idempotency.resolve(call, 'rerun')).rejects.toBeInstanceOf(NotParkedError)
+  await expect(idempotency.resolve(call, 'rerun')).rejects.toBeInstanceOf(IdempotencyNotParkedError)
   await idempotency.run(call, () => 1)
   await expect(idempotency.resolve(call, { completed: 2 })).rejects.toThrow(/completed/)
 })
@@ -106,22 +106,22 @@ test('where takeovers are parked, a throw leaves the outcome unknown too, unless
   expect(await codeOf(idempotency.run(call, refused))).toBe('invalid card')
   expect(await idempotency.inspect(call)).toMatchObject({ state: 'released', interrupted: false })
   expect(await codeOf(idempotency.run(call, () => Promise.reject(new Error('timeout'))))).toBe('timeout')
-  expect(await codeOf(idempotency.run(call, () => 'ran'))).toBe('OUTCOME_UNKNOWN')
+  expect(await codeOf(idempotency.run(call, () => 'ran'))).toBe('IDEMPOTENCY_OUTCOME_UNKNOWN')
 })
 
 test('C-16 after maxAttempts an operation that keeps failing is poisoned, for good and for everybody', async () => {
   const { idempotency } = setUp({ maxAttempts: 2 })
   const handler = vi.fn(() => Promise.reject(new Error('no')))
   for (let attempt = 1; attempt <= 2; attempt++) expect(await codeOf(idempotency.run(call, handler))).toBe('no')
-  await expect(idempotency.run(call, handler)).rejects.toBeInstanceOf(PoisonedError)
-  await expect(idempotency.run(call, handler)).rejects.toMatchObject({ code: 'POISONED', attempts: 2 })
+  await expect(idempotency.run(call, handler)).rejects.toBeInstanceOf(IdempotencyMaxAttemptsError)
+  await expect(idempotency.run(call, handler)).rejects.toMatchObject({ code: 'IDEMPOTENCY_MAX_ATTEMPTS', attempts: 2 })
   expect(handler).toHaveBeenCalledTimes(2)
 })
 
 test('C-16 after maxAttempts an operation whose last attempt was interrupted is parked', async () => {
   const { idempotency, die } = setUp({ maxAttempts: 1 })
   await die()
-  expect(await codeOf(idempotency.run(call, () => 'ran'))).toBe('OUTCOME_UNKNOWN')
+  expect(await codeOf(idempotency.run(call, () => 'ran'))).toBe('IDEMPOTENCY_OUTCOME_UNKNOWN')
   expect(await idempotency.inspect(call)).toMatchObject({ state: 'parked' })
 })
 
@@ -132,7 +132,7 @@ test.each([
 ])('%s: %o is refused', (option, policies) => {
   const { idempotency } = setUp()
   const open = (): ReturnType<Idempotency['operation']> => idempotency.operation('x', policies as Policies)
-  expect(open).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', option }))
+  expect(open).toThrow(expect.objectContaining({ code: 'IDEMPOTENCY_INVALID_OPTION', option }))
 })
 
 test('a resolver that says nothing has not answered: the next attempt asks again', async () => {
@@ -141,7 +141,10 @@ test('a resolver that says nothing has not answered: the next attempt asks again
   await die()
   const handler = vi.fn(() => 'ran')
   onTakeover.mockResolvedValueOnce(undefined as never)
-  await expect(idempotency.run(call, handler)).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'onTakeover' })
+  await expect(idempotency.run(call, handler)).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_INVALID_OPTION',
+    option: 'onTakeover',
+  })
   expect(await idempotency.inspect(call)).toMatchObject({ state: 'released', interrupted: true })
   onTakeover.mockResolvedValueOnce('rerun')
   expect(await idempotency.run(call, handler)).toMatchObject({ value: 'ran', attempt: 3 })
@@ -155,7 +158,7 @@ test('a question that takes longer than the attempt may: the handler does not ru
   })
   await die()
   const handler = vi.fn(() => 'ran')
-  expect(await codeOf(idempotency.run(call, handler))).toBe('LEASE_LOST')
+  expect(await codeOf(idempotency.run(call, handler))).toBe('IDEMPOTENCY_LEASE_LOST')
   expect(handler).not.toHaveBeenCalled()
   expect(await idempotency.inspect(call)).toMatchObject({ state: 'released', interrupted: true })
 })

@@ -16,7 +16,7 @@ const eventTypes: readonly EventType[] = [
   'started',
   'replayed',
   'conflict',
-  'mismatch',
+  'keyReused',
   'takeover',
   'renewed',
   'leaseLost',

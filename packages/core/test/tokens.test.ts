@@ -57,7 +57,7 @@ test('expired: not run; but one that was redeemed in time still replays', async 
   vi.setSystemTime(Date.now() + 3_600_000)
   const handler = vi.fn()
   await expect(checkout.redeem(unused, { scope }, handler)).rejects.toMatchObject({
-    code: 'INVALID_TOKEN',
+    code: 'IDEMPOTENCY_INVALID_TOKEN',
     reason: 'expired',
   })
   expect(await checkout.redeem(used, { scope }, handler)).toMatchObject({ value: 1, replayed: true })
@@ -77,14 +77,17 @@ test.each<[string, string, (token: string) => string]>([
   const checkout = open()
   const token = change(await checkout.issueToken({ scope, expiresIn: '1h' }))
   const handler = vi.fn()
-  await expect(checkout.redeem(token, { scope }, handler)).rejects.toMatchObject({ code: 'INVALID_TOKEN', reason })
+  await expect(checkout.redeem(token, { scope }, handler)).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_INVALID_TOKEN',
+    reason,
+  })
   expect(handler).not.toHaveBeenCalled()
 })
 
 test('a token is good for its operation, scope and namespace only', async () => {
   const token = await open().issueToken({ scope, expiresIn: '1h' })
   const elsewhere = createIdempotency({ store: memoryStore(), namespace: 'n', secret }).operation('refund')
-  const forged = { code: 'INVALID_TOKEN', reason: 'forged' }
+  const forged = { code: 'IDEMPOTENCY_INVALID_TOKEN', reason: 'forged' }
   await expect(elsewhere.redeem(token, { scope }, () => 1)).rejects.toMatchObject(forged)
   await expect(open().redeem(token, { scope: ['tenant', 'other'] }, () => 1)).rejects.toMatchObject(forged)
   await expect(open().redeem(token, { scope: unscoped }, () => 1)).rejects.toMatchObject(forged)
@@ -127,7 +130,7 @@ test('guardStore: a call that the breaker refuses was not sent, and its errors s
   const claim = { owner: 'o', fingerprint: 'f', leaseMs: 10, retentionMs: 10 }
   expect((await store.begin('k', claim)).outcome).toBe('acquired')
   isOpen = true
-  await expect(store.begin('k', claim)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', applied: 'no' })
+  await expect(store.begin('k', claim)).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'no' })
   expect(begin).toHaveBeenCalledOnce()
   isOpen = false
   begin.mockRejectedValueOnce(new StoreUnavailableError('cut', { applied: 'unknown' }))

@@ -23,8 +23,8 @@ test.each<[string, Serializer['summarize'], unknown]>([
   expect(await idempotency.run(call, () => large)).toMatchObject({ value: large, recorded: true })
   const handler = vi.fn()
   await expect(idempotency.run(call, handler)).rejects.toMatchObject({
-    code: 'NOT_REPLAYABLE',
-    reason: 'too large',
+    code: 'IDEMPOTENCY_NOT_REPLAYABLE',
+    reason: 'too-large',
     summary,
   })
   expect(handler).not.toHaveBeenCalled()

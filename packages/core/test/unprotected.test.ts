@@ -1,6 +1,6 @@
 import { memoryStore } from '@retryproof/memory'
 import { expect, test, vi } from 'vitest'
-import { createIdempotency, handBack, type Idempotency, StoreUnavailableError, unscoped } from '../src/index.ts'
+import { createIdempotency, type Idempotency, release, StoreUnavailableError, unscoped } from '../src/index.ts'
 
 const call = { operation: 'search', scope: unscoped, key: 'k' } as const
 
@@ -30,7 +30,7 @@ test('proceed: the call runs without protection, and is counted', async () => {
   const unrecorded = vi.fn()
   idempotency.on('unrecorded', unrecorded)
   const outcome = await idempotency.run(call, ({ token, number, keyFor }) => ({ token, number, key: keyFor('a') }))
-  expect(outcome).toMatchObject({ value: { token: null, number: 1 }, replayed: false, recorded: false })
+  expect(outcome).toMatchObject({ value: { token: 0, number: 1 }, replayed: false, recorded: false })
   await vi.waitFor(() => expect(unrecorded).toHaveBeenCalledOnce())
 })
 
@@ -48,7 +48,7 @@ test('its result is recorded afterwards, once the store is back', async () => {
 test('what the handler throws or hands back is its caller’s alone', async () => {
   const { idempotency } = setUp()
   await expect(idempotency.run(call, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
-  expect(await idempotency.run(call, () => handBack(1))).toMatchObject({ value: 1, recorded: false })
+  expect(await idempotency.run(call, () => release(1))).toMatchObject({ value: 1, recorded: false })
 })
 
 test('C-08 reject is the default, and can be said for one operation', async () => {

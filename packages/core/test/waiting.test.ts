@@ -1,9 +1,9 @@
 /** `onInProgress: { wait }`: waiting for another attempt, bounded, and without harming it. */
 import { memoryStore } from '@retryproof/memory'
 import { describe, expect, test, vi } from 'vitest'
-import { handBack } from '../src/api/handler-results.ts'
+import { release } from '../src/api/handler-results.ts'
 import type { Policies } from '../src/api/policies.ts'
-import { InProgressError } from '../src/errors.ts'
+import { IdempotencyInProgressError } from '../src/errors.ts'
 import type { IdempotencyStore } from '../src/store/store.ts'
 import { gate } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
@@ -72,7 +72,7 @@ describe.each<[string, () => IdempotencyStore]>([
     const [holder, other] = [testbed({ records: store }), testbed({ records: store })]
     const held = await hold(holder)
     const waiting = other.idempotency.run(charge, vi.fn(), wait('5s'))
-    const rejected = expect(waiting).rejects.toThrow(InProgressError)
+    const rejected = expect(waiting).rejects.toThrow(IdempotencyInProgressError)
     await advance(4999)
     expect(other.told).not.toContain('conflict')
     await advance(1)
@@ -128,7 +128,10 @@ describe('what the holder leaves', () => {
     const [holder, other] = twoProcesses({ onFailure: 'store' })
     const held = await hold(holder)
     const waiting = other.idempotency.run(charge, vi.fn(), wait('60s'))
-    const rejected = expect(waiting).rejects.toMatchObject({ code: 'REPLAYED_FAILURE', message: 'declined' })
+    const rejected = expect(waiting).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_REPLAYED_FAILURE',
+      message: 'declined',
+    })
     await advance(0)
     held.fail(new Error('declined'))
     await rejected
@@ -150,7 +153,7 @@ describe('what the holder leaves', () => {
 
   test('a release with a delay is waited for too', async () => {
     const [holder, other] = twoProcesses()
-    await holder.idempotency.run(charge, () => handBack('busy', { delay: '10s' }))
+    await holder.idempotency.run(charge, () => release('busy', { delay: '10s' }))
     const waiting = other.idempotency.run(charge, () => Date.now(), wait('60s'))
     const before = Date.now()
     await advance(10_100)
@@ -171,7 +174,7 @@ describe('what the holder leaves', () => {
     const [holder, other] = twoProcesses()
     await hold(holder)
     const waiting = other.idempotency.run(charge, vi.fn(), wait('60s'))
-    const rejected = expect(waiting).rejects.toMatchObject({ code: 'MISMATCH' })
+    const rejected = expect(waiting).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' })
     await advance(0)
     other.store.next('get', { before: new Promise((resolve) => setTimeout(resolve, 100)) })
     await holder.idempotency.forget(charge)
@@ -184,7 +187,7 @@ describe('what the holder leaves', () => {
     const [holder, other] = twoProcesses()
     await hold(holder)
     await expect(other.idempotency.run({ ...charge, payload: 999 }, vi.fn(), wait('60s'))).rejects.toMatchObject({
-      code: 'MISMATCH',
+      code: 'IDEMPOTENCY_KEY_REUSED',
     })
   })
 })
@@ -246,7 +249,7 @@ describe('all waiters of a key in one process', () => {
     const [holder, other] = twoProcesses()
     const held = await hold(holder)
     const short = other.idempotency.run(charge, vi.fn(), wait('1s'))
-    const rejected = expect(short).rejects.toThrow(InProgressError)
+    const rejected = expect(short).rejects.toThrow(IdempotencyInProgressError)
     const long = other.idempotency.run(charge, vi.fn(), wait('60s'))
     await advance(1000)
     await rejected
@@ -266,7 +269,7 @@ describe('all waiters of a key in one process', () => {
     const [holder, other] = [testbed({ records }), testbed({ records })]
     await hold(holder)
     const waiting = [1, 2].map((seconds) =>
-      expect(other.idempotency.run(charge, vi.fn(), wait(`${seconds}s`))).rejects.toThrow(InProgressError),
+      expect(other.idempotency.run(charge, vi.fn(), wait(`${seconds}s`))).rejects.toThrow(IdempotencyInProgressError),
     )
     await advance(1500)
     expect(signals.map((signal) => signal.aborted)).toEqual([false])
@@ -298,7 +301,7 @@ describe('the caller’s signal', () => {
     const held = await hold(holder)
     const gone = new AbortController()
     const waiting = other.idempotency.run({ ...charge, signal: gone.signal }, vi.fn(), wait('60s'))
-    const rejected = expect(waiting).rejects.toThrow(InProgressError)
+    const rejected = expect(waiting).rejects.toThrow(IdempotencyInProgressError)
     await advance(1000)
     gone.abort()
     await rejected
@@ -310,7 +313,7 @@ describe('the caller’s signal', () => {
     const [holder, other] = twoProcesses()
     await hold(holder)
     const call = { ...charge, signal: AbortSignal.abort() }
-    await expect(other.idempotency.run(call, vi.fn(), wait('60s'))).rejects.toThrow(InProgressError)
+    await expect(other.idempotency.run(call, vi.fn(), wait('60s'))).rejects.toThrow(IdempotencyInProgressError)
     expect(other.store.names.filter((name) => name === 'begin')).toHaveLength(1)
   })
 
@@ -351,7 +354,7 @@ test('the wait is bounded as a whole, however often the key is taken and given b
     setTimeout(() => held.fail(new Error('again')), 500)
     return reply
   })
-  const rejected = expect(waiting).rejects.toThrow(InProgressError)
+  const rejected = expect(waiting).rejects.toThrow(IdempotencyInProgressError)
   await advance(5600)
   await rejected
 })
@@ -371,7 +374,9 @@ test('a waiter does not ask more than it has to, where it has to ask', async () 
   const records = unwatchable()
   const [holder, other] = [testbed({ records, lease: '1h' }), testbed({ records })]
   await hold(holder)
-  const rejected = expect(other.idempotency.run(charge, vi.fn(), wait('60s'))).rejects.toThrow(InProgressError)
+  const rejected = expect(other.idempotency.run(charge, vi.fn(), wait('60s'))).rejects.toThrow(
+    IdempotencyInProgressError,
+  )
   await advance(60_000)
   await rejected
   const gets = other.store.names.filter((name) => name === 'get').length

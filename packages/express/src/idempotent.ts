@@ -30,7 +30,7 @@ export function attemptOf(req: Request): HandlerAttempt | undefined {
  *
  * Put it after authentication, which `scope` relies on, and compression before it.
  *
- * @throws InvalidOptionError naming the option and what it must be
+ * @throws IdempotencyInvalidOptionError naming the option and what it must be
  */
 export function idempotent<Tx>(
   idempotency: Guarding<Tx>,

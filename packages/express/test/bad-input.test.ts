@@ -99,7 +99,7 @@ describe.each(versions)('bad input on %s', (_, express) => {
     const answer = await post('/charges')
     expect([answer.status, await answer.json(), runs]).toEqual([
       500,
-      { code: 'INVALID_CALL', message: expect.stringContaining('scope') },
+      { code: 'IDEMPOTENCY_INVALID_CALL', message: expect.stringContaining('scope') },
       0,
     ])
   })
@@ -163,7 +163,7 @@ describe.each(versions)('bad input on %s', (_, express) => {
     const answer = await post('/charges')
     expect([answer.status, await answer.json(), counter.runs]).toEqual([
       500,
-      { code: 'STORE_MISCONFIGURED', message: expect.stringContaining('migrate') },
+      { code: 'IDEMPOTENCY_STORE_MISCONFIGURED', message: expect.stringContaining('migrate') },
       0,
     ])
   })

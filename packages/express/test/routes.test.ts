@@ -1,11 +1,11 @@
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import type { ErrorRequestHandler, Router } from 'express'
 import { describe, expect, it } from 'vitest'
 import { deferred, testApp, versions } from './app.ts'
 
 /** Tells which configuration error a request met. */
 const tellError: ErrorRequestHandler = (error, _req, res, _next) => {
-  const option = error instanceof InvalidOptionError ? error.option : String(error)
+  const option = error instanceof IdempotencyInvalidOptionError ? error.option : String(error)
   res.status(500).json({ option, message: (error as Error).message })
 }
 

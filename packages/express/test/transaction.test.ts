@@ -1,6 +1,6 @@
 /** Answers that commit together with what their handlers wrote, and conditional writes, on PostgreSQL. */
 import { randomBytes } from 'node:crypto'
-import { createIdempotency, InvalidOptionError } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
 import { precondition, preconditionFailed } from '@retryproof/http'
 import { memoryStore } from '@retryproof/memory'
 import { migrate, postgresStore } from '@retryproof/postgres'
@@ -198,7 +198,9 @@ describe('a transaction that cannot be', () => {
 
   it('is refused where the store has none', () => {
     const idempotency = createIdempotency({ store: memoryStore(), namespace: 'test' })
-    expect(() => idempotent(idempotency, { scope: () => 'a', transaction: true }, handler)).toThrow(InvalidOptionError)
+    expect(() => idempotent(idempotency, { scope: () => 'a', transaction: true }, handler)).toThrow(
+      IdempotencyInvalidOptionError,
+    )
   })
 
   it('is refused where the transactions of the store must not be awaited', () => {

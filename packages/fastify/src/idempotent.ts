@@ -29,7 +29,7 @@ const MIB = 1_048_576
  *
  * Let authentication, which `scope` relies on, come in a hook before: `onRequest`, or a `preHandler` of the instance.
  *
- * @throws InvalidOptionError naming the option and what it must be
+ * @throws IdempotencyInvalidOptionError naming the option and what it must be
  */
 export function idempotent<Tx>(
   idempotency: Guarding<Tx>,

@@ -1,5 +1,5 @@
 /** What is Hono's own: its helpers, contexts and routes. */
-import { createIdempotency, InvalidOptionError, unscoped } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import { type HttpOptions, preconditionFailed } from '@retryproof/http'
 import { memoryStore } from '@retryproof/memory'
 import { type Context, Hono } from 'hono'
@@ -204,7 +204,7 @@ describe('a route of Hono', () => {
     app.use('/named/*', guard({ operation: ({ req }) => `charge ${req.path}` }))
     app.post('/*', (c) => c.text(''))
     expect([(await post('/unnamed/a')).status, (await post('/named/a')).status]).toEqual([500, 200])
-    expect(errors).toEqual([expect.any(InvalidOptionError)])
+    expect(errors).toEqual([expect.any(IdempotencyInvalidOptionError)])
     expect(operations).toEqual(['charge /named/a'])
   })
 })

@@ -1,4 +1,4 @@
-import { type IdempotencyStore, InvalidOptionError, StoreUnavailableError, unscoped } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, type IdempotencyStore, StoreUnavailableError, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -194,7 +194,7 @@ describe('a status resource', () => {
     ['scope', { scope: 'everybody' as never }],
   ])('refuses another %s: %j', (option, options) => {
     const all = { path: '/operations', scope: unscoped, secret, ...options } as Parameters<typeof statusResource>[1]
-    expect(() => statusResource(newIdempotency(), all)).toThrow(InvalidOptionError)
+    expect(() => statusResource(newIdempotency(), all)).toThrow(IdempotencyInvalidOptionError)
     expect(() => statusResource(newIdempotency(), all)).toThrow(option)
   })
 })
@@ -212,7 +212,7 @@ describe('options of what is answered later', () => {
     ['expiryHeader', { expiryHeader: 'a b' }],
     ['transaction', { transaction: true }],
   ])('%s is refused: %j', (option, options) => {
-    expect(() => setUp(options)).toThrow(InvalidOptionError)
+    expect(() => setUp(options)).toThrow(IdempotencyInvalidOptionError)
     expect(() => setUp(options)).toThrow(option)
   })
 })

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { describeRequest, type FingerprintOptions, requireCountable } from '../src/guard/request/fingerprint.ts'
@@ -111,7 +111,7 @@ describe('what must be the same when a key is sent again', () => {
   })
 
   it('is an error of configuration when the body was consumed and nothing was left', async () => {
-    await expect(described({})).rejects.toThrow(InvalidOptionError)
+    await expect(described({})).rejects.toThrow(IdempotencyInvalidOptionError)
   })
 })
 

@@ -1,4 +1,10 @@
-import { contentKey, InvalidCallError, InvalidOptionError, MismatchError, unscoped } from '@retryproof/core'
+import {
+  contentKey,
+  IdempotencyInvalidCallError,
+  IdempotencyInvalidOptionError,
+  IdempotencyKeyReusedError,
+  unscoped,
+} from '@retryproof/core'
 import { describe, expect, it } from 'vitest'
 import type { HttpOptions } from '../src/index.ts'
 import { type Asked, setUp, text } from './set-up.ts'
@@ -50,7 +56,7 @@ describe('a guarded request', () => {
   })
 
   it('is not run without a name for the operation', async () => {
-    await expect(setUp().ask({ route: undefined })).rejects.toThrow(InvalidOptionError)
+    await expect(setUp().ask({ route: undefined })).rejects.toThrow(IdempotencyInvalidOptionError)
     expect(await setUp({ operation: 'charge' }).ask({ route: undefined })).toMatchObject({ status: 'own' })
     expect(await setUp({ operation: ({ user }) => `charge by ${user}` }).ask({ route: undefined })).toMatchObject({
       status: 'own',
@@ -65,7 +71,7 @@ describe('a guarded request', () => {
     ['a number', 7],
   ])('is not run for a scope that is %s', async (_, scope) => {
     const { ask } = setUp({ scope: async () => scope as string })
-    await expect(ask()).rejects.toThrow(InvalidCallError)
+    await expect(ask()).rejects.toThrow(IdempotencyInvalidCallError)
     await expect(ask()).rejects.toMatchObject({ field: 'scope' })
   })
 
@@ -76,7 +82,7 @@ describe('a guarded request', () => {
   })
 
   it('is not run when the body cannot be had', async () => {
-    await expect(setUp().ask({ body: undefined })).rejects.toThrow(InvalidOptionError)
+    await expect(setUp().ask({ body: undefined })).rejects.toThrow(IdempotencyInvalidOptionError)
     expect(await setUp().ask({ body: undefined, read: async () => null })).toMatchObject({ status: 413, runs: 0 })
     expect(
       await setUp().ask({
@@ -90,7 +96,7 @@ describe('a guarded request', () => {
 
   it('leaves an error of the handler to the application, even one of this library', async () => {
     const { guard } = setUp()
-    const error = new MismatchError()
+    const error = new IdempotencyKeyReusedError()
     const exchange = {
       method: 'POST',
       target: '/',
@@ -152,7 +158,7 @@ describe('a replay', () => {
   })
 
   it('is 204 where the core keeps no more than that it is done', async () => {
-    const { ask } = setUp({ guarantee: 'semantic' })
+    const { ask } = setUp({ replay: 'semantic' })
     expect(await ask()).toMatchObject({ status: 'own' })
     expect(await ask()).toMatchObject({ status: 204, body: '', runs: 1, headers: { 'idempotency-replayed': 'true' } })
   })

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { expect, it, vi } from 'vitest'
 import { type Exchange, type KeptRequest, recoverRequests } from '../src/index.ts'
@@ -82,5 +82,5 @@ it('needs requests that were kept', async () => {
   const { idempotency } = await crashed({})
   const recovering = async () =>
     recoverRequests(idempotency, { operation, handler: () => answer, authorize: () => true })
-  await expect(recovering()).rejects.toThrow(InvalidOptionError)
+  await expect(recovering()).rejects.toThrow(IdempotencyInvalidOptionError)
 })

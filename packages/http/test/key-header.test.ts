@@ -1,4 +1,4 @@
-import { InvalidCallError } from '@retryproof/core'
+import { IdempotencyInvalidCallError } from '@retryproof/core'
 import fc from 'fast-check'
 import { serializeItem } from 'structured-headers'
 import { describe, expect, it } from 'vitest'
@@ -53,7 +53,7 @@ describe('the key of a request', () => {
     ['two headers', ['k1', 'k1']],
     ['two headers whose quotes would match', ['"a', 'b"']],
   ])('is refused when it is %s', (_, values) => {
-    expect(() => keyFromHeaders(sent(...values), 'lenient')).toThrow(InvalidCallError)
+    expect(() => keyFromHeaders(sent(...values), 'lenient')).toThrow(IdempotencyInvalidCallError)
   })
 
   it('is never told back in an error, which may end in a log', () => {
@@ -67,7 +67,7 @@ describe('the key of a request', () => {
   })
 
   it('must be quoted under strict syntax', () => {
-    expect(() => keyFromHeaders(sent('k1'), 'strict')).toThrow(InvalidCallError)
+    expect(() => keyFromHeaders(sent('k1'), 'strict')).toThrow(IdempotencyInvalidCallError)
     expect(keyFromHeaders(sent('"k1"'), 'strict')).toBe('k1')
   })
 
@@ -91,7 +91,7 @@ describe('the key of a request', () => {
           const key = keyFromHeaders(sent(value), syntax)
           return typeof key === 'string' && key.length >= 1 && key.length <= 255
         } catch (error) {
-          return error instanceof InvalidCallError && error.field === 'key'
+          return error instanceof IdempotencyInvalidCallError && error.field === 'key'
         }
       }),
     )

@@ -1,4 +1,4 @@
-import { createIdempotency, InvalidOptionError, unscoped } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { describe, expect, it } from 'vitest'
 import { createGuard, type HttpOptions } from '../src/index.ts'
@@ -39,13 +39,13 @@ describe('options', () => {
       createGuard(idempotency, options as HttpOptions<object>)
       expect.unreachable()
     } catch (error) {
-      expect(error).toBeInstanceOf(InvalidOptionError)
+      expect(error).toBeInstanceOf(IdempotencyInvalidOptionError)
       expect(error).toMatchObject({ option })
     }
   })
 
   it('asks for what createIdempotency gives', () => {
-    expect(() => createGuard({} as typeof idempotency, { scope })).toThrow(InvalidOptionError)
+    expect(() => createGuard({} as typeof idempotency, { scope })).toThrow(IdempotencyInvalidOptionError)
   })
 
   it('takes every option, and any policy of the core', () => {

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type CurrentVersion, PreconditionError, precondition, preconditionFailed } from '../src/index.ts'
@@ -76,7 +76,7 @@ describe('a precondition', () => {
   })
 
   it('is an error of the application when its own tag is none', () => {
-    expect(() => outcome({ 'if-match': '"7"' }, { etag: '7' })).toThrow(InvalidOptionError)
+    expect(() => outcome({ 'if-match': '"7"' }, { etag: '7' })).toThrow(IdempotencyInvalidOptionError)
   })
 
   it('that fails is a problem, and a status that frameworks know', () => {

@@ -1,19 +1,19 @@
 import { readFile } from 'node:fs/promises'
 import {
-  DrainingError,
-  InProgressError,
-  InvalidCallError,
-  InvalidOptionError,
-  LeaseLostError,
-  MismatchError,
-  NotReplayableError,
-  OutcomeUnknownError,
-  PoisonedError,
-  ReplayedFailureError,
+  IdempotencyDrainingError,
+  IdempotencyInProgressError,
+  IdempotencyInvalidCallError,
+  IdempotencyInvalidOptionError,
+  IdempotencyKeyReusedError,
+  IdempotencyLeaseLostError,
+  IdempotencyMaxAttemptsError,
+  IdempotencyNotReplayableError,
+  IdempotencyOutcomeUnknownError,
+  IdempotencyReplayedFailureError,
+  IdempotencyUndecodableError,
   StoreMisconfiguredError,
   StoreUnavailableError,
   TransactionConflictError,
-  UndecodableError,
 } from '@retryproof/core'
 import { describe, expect, it } from 'vitest'
 import { headerValues } from '../src/protocol/exchange.ts'
@@ -25,26 +25,26 @@ const options = { docs: 'https://api.example.com/docs/idempotency', maxRetryAfte
 
 const cases = [
   ['key-missing', new Refusal('key-missing', 'x'), 400, false],
-  ['key-invalid', new InvalidCallError('key', 'x'), 400, false],
-  ['body-invalid', new InvalidCallError('payload', 'x'), 400, false],
-  ['in-progress', new InProgressError(900), 409, true],
-  ['lease-lost', new LeaseLostError('x'), 409, true],
-  ['outcome-unknown', new OutcomeUnknownError(), 409, false],
-  ['not-replayable', new NotReplayableError('too large'), 410, false],
+  ['key-invalid', new IdempotencyInvalidCallError('key', 'x'), 400, false],
+  ['body-invalid', new IdempotencyInvalidCallError('payload', 'x'), 400, false],
+  ['in-progress', new IdempotencyInProgressError(900), 409, true],
+  ['lease-lost', new IdempotencyLeaseLostError('x'), 409, true],
+  ['outcome-unknown', new IdempotencyOutcomeUnknownError(), 409, false],
+  ['not-replayable', new IdempotencyNotReplayableError('too-large'), 410, false],
   ['body-too-large', new Refusal('body-too-large', 'x'), 413, false],
   ['body-unsupported', new Refusal('body-unsupported', 'x'), 415, false],
-  ['key-reused', new MismatchError(), 422, false],
-  ['failed', new ReplayedFailureError({ name: 'Error', message: 'secret' }), 500, false],
-  ['failed', new PoisonedError(3), 500, false],
+  ['key-reused', new IdempotencyKeyReusedError(), 422, false],
+  ['failed', new IdempotencyReplayedFailureError({ name: 'Error', message: 'secret' }), 500, false],
+  ['failed', new IdempotencyMaxAttemptsError(3), 500, false],
   ['callback-refused', new Refusal('callback-refused', 'x'), 400, false],
   ['unknown-operation', new Refusal('unknown-operation', 'x'), 404, false],
   ['conflict', new TransactionConflictError('secret', { reason: 'conflict' }), 409, true],
   ['precondition-failed', new Refusal('precondition-failed', 'x'), 412, false],
   ['precondition-required', new Refusal('precondition-required', 'x'), 428, false],
   ['not-running', new Refusal('not-running', 'x'), 503, true],
-  ['undecodable', new UndecodableError('secret'), 500, false],
+  ['undecodable', new IdempotencyUndecodableError('secret'), 500, false],
   ['unavailable', new StoreUnavailableError('secret', { applied: 'no' }), 503, true],
-  ['draining', new DrainingError(), 503, true],
+  ['draining', new IdempotencyDrainingError(), 503, true],
 ] as const
 
 const bodyOf = (error: unknown): unknown => JSON.parse(new TextDecoder().decode(problemFor(error, options)?.body))
@@ -93,11 +93,13 @@ describe('problems', () => {
     [1001, '2'],
     [900_000, '2'],
   ])('with %i ms of the lease left asks for another try after %s s', (ms, seconds) => {
-    expect(headerValues(problemFor(new InProgressError(ms), options)?.headers ?? [], 'retry-after')).toEqual([seconds])
+    expect(headerValues(problemFor(new IdempotencyInProgressError(ms), options)?.headers ?? [], 'retry-after')).toEqual(
+      [seconds],
+    )
   })
 
   it('tells what is known of an answer that was not kept', () => {
-    const error = new NotReplayableError('unreplayable', { status: 201, location: '/charges/1' })
+    const error = new IdempotencyNotReplayableError('unreplayable', { status: 201, location: '/charges/1' })
     expect(bodyOf(error)).toMatchObject({ original: { status: 201, location: '/charges/1' } })
     expect(headerValues(problemFor(error, options)?.headers ?? [], 'location')).toEqual(['/charges/1'])
   })
@@ -107,9 +109,9 @@ describe('problems', () => {
   })
 
   it.each([
-    ['a scope that cannot be used', new InvalidCallError('scope', 'x')],
-    ['an operation that cannot be used', new InvalidCallError('operation', 'x')],
-    ['an option', new InvalidOptionError('scope', 'x')],
+    ['a scope that cannot be used', new IdempotencyInvalidCallError('scope', 'x')],
+    ['an operation that cannot be used', new IdempotencyInvalidCallError('operation', 'x')],
+    ['an option', new IdempotencyInvalidOptionError('scope', 'x')],
     ['a store that needs its operator', new StoreMisconfiguredError('x')],
     ['any other error', new Error('x')],
     ['what is no error', 'x'],

@@ -1,4 +1,4 @@
-import { UndecodableError } from '@retryproof/core'
+import { IdempotencyUndecodableError } from '@retryproof/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { replayOf, responseSerializer, storable } from '../src/guard/answer/stored-response.ts'
@@ -49,7 +49,7 @@ describe('a stored response', () => {
 
   it('is not made of what another part of the application recorded', () => {
     for (const value of ['a text', { status: 201 }, 7]) {
-      expect(() => replayOf(value as unknown as HttpResponse)).toThrow(UndecodableError)
+      expect(() => replayOf(value as unknown as HttpResponse)).toThrow(IdempotencyUndecodableError)
     }
   })
 

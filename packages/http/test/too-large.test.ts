@@ -12,7 +12,7 @@ it('is completed, and a replay can tell its status and where the result is', asy
   const headers = [['Location', '/exports/1']] as const
   await idempotency.run(call, () => ({ status: 201, headers, body: new Uint8Array(2000) }))
   await expect(idempotency.run(call, () => null)).rejects.toMatchObject({
-    code: 'NOT_REPLAYABLE',
+    code: 'IDEMPOTENCY_NOT_REPLAYABLE',
     summary: { status: 201, location: '/exports/1' },
   })
 })

@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, describe, expect, it } from 'vitest'
 import { AddressRefusedError, post } from '../src/resources/public-post.ts'
@@ -187,6 +187,6 @@ it.each<[string, Partial<WebhookOptions<string>>]>([
   ['timeout', { timeout: '0ms' }],
   ['pause', { pause: 'soon' as '1s' }],
 ])('%s is refused: %j', (option, options) => {
-  expect(() => sender(options)).toThrow(InvalidOptionError)
+  expect(() => sender(options)).toThrow(IdempotencyInvalidOptionError)
   expect(() => sender(options)).toThrow(option)
 })

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { bodyParser } from '@koa/bodyparser'
 import { Router, type RouterMiddleware } from '@koa/router'
-import { createIdempotency, InvalidOptionError, unscoped } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import { type HttpOptions, preconditionFailed } from '@retryproof/http'
 import { memoryStore } from '@retryproof/memory'
 import type Koa from 'koa'
@@ -213,7 +213,7 @@ describe.each(versions)('on %s', (version, Framework: typeof Koa) => {
     const statuses: number[] = []
     for (const path of ['/named', '/unnamed', '/before/7']) statuses.push((await post(path)).status)
     expect([statuses, operations]).toEqual([[201, 500, 500], ['charge']])
-    expect(errors).toEqual([expect.any(InvalidOptionError), expect.any(InvalidOptionError)])
+    expect(errors).toEqual([expect.any(IdempotencyInvalidOptionError), expect.any(IdempotencyInvalidOptionError)])
   })
 
   it('an event stream that its handler ends by itself is over when it is', async () => {

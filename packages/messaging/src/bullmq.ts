@@ -1,7 +1,7 @@
 /** BullMQ: a worker whose jobs are delayed, and not failed, when they have to come back. */
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { createConsumer } from './consumer/consumer.ts'
-import type { ConsumerOptions, Consuming, MessageHandler } from './consumer/consumer-options.ts'
+import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
 import type { Delivery } from './consumer/delivery.ts'
 import type { Deduplicating } from './once/message.ts'
@@ -69,14 +69,14 @@ const text = new TextEncoder()
  * again when it is emptied; `id` may say otherwise. Jobs that come back are delayed: `attempts` and `backoff` of a job
  * are not used, but those of the options.
  *
- * @throws InvalidOptionError: also where the worker gives jobs up too early
+ * @throws IdempotencyInvalidOptionError: also where the worker gives jobs up too early
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Deduplicating<Tx>,
   { worker: makeWorker, deadLetters, operation, ...options }: BullOptions<Body, InTransaction>,
   handler: MessageHandler<BullJob, Body, Tx, InTransaction>,
-): Promise<Consuming> {
-  if (typeof deadLetters?.add !== 'function') throw new InvalidOptionError('deadLetters', 'must be a queue')
+): Promise<ConsumerHandle> {
+  if (typeof deadLetters?.add !== 'function') throw new IdempotencyInvalidOptionError('deadLetters', 'must be a queue')
   const worker = makeWorker((job, token) => process(job, token))
   const { maxStalledCount = 1, maxStartedAttempts: limit = Number.POSITIVE_INFINITY } = worker.opts
   const { lockDuration = DEFAULT_LOCK_MS, skipLockRenewal = false } = worker.opts
@@ -85,10 +85,13 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     const at = createConsumer(idempotency, group, options, handler)
     requireDeliveries('worker', limit, deliveriesNeeded(at.read.delays, at.read.maxAttempts, at.read.leaseMs))
     if (!skipLockRenewal) {
-      throw new InvalidOptionError('worker', 'must have skipLockRenewal: true: a job that hangs would be held for ever')
+      throw new IdempotencyInvalidOptionError(
+        'worker',
+        'must have skipLockRenewal: true: a job that hangs would be held for ever',
+      )
     }
     if (maxStalledCount < at.read.maxAttempts) {
-      throw new InvalidOptionError(
+      throw new IdempotencyInvalidOptionError(
         'worker',
         `fails a job whose worker crashed ${maxStalledCount + 1} times, and \`maxAttempts\` is ${at.read.maxAttempts}: raise its maxStalledCount, or lower \`maxAttempts\``,
       )
@@ -139,7 +142,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     return deadLetters.add(job.name, { ...headers, data })
   }
 
-  async function drain(timeout: Parameters<Consuming['drain']>[0]) {
+  async function drain(timeout: Parameters<ConsumerHandle['drain']>[0]) {
     return at.drain(timeout, worker.close())
   }
 

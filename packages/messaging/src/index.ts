@@ -1,7 +1,7 @@
 export { type Consumer, createConsumer } from './consumer/consumer.ts'
 export type {
+  ConsumerHandle,
   ConsumerOptions,
-  Consuming,
   Drained,
   MessageContext,
   MessageHandler,

@@ -1,7 +1,7 @@
 /** Kafka: the order of a partition is kept, and its offset committed after its messages are settled. */
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { type Consumer, createConsumer } from './consumer/consumer.ts'
-import type { ConsumerOptions, Consuming, MessageHandler } from './consumer/consumer-options.ts'
+import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import { REASON_HEADER } from './consumer/dead-letter-headers.ts'
 import type { Delivery } from './consumer/delivery.ts'
 import type {
@@ -59,17 +59,18 @@ const HEARTBEAT_MS = 200
  * Handles each message once. One that has to come back holds its partition up, so that order is kept, until it is done or
  * a dead letter; other partitions go on. `concurrency` is how many partitions are worked on at once.
  *
- * @throws InvalidOptionError
+ * @throws IdempotencyInvalidOptionError
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Deduplicating<Tx>,
   options: KafkaOptions<Body, InTransaction>,
   handler: MessageHandler<KafkaMessage, Body, Tx, InTransaction>,
-): Promise<Consuming> {
+): Promise<ConsumerHandle> {
   const { deadLetters, id } = options
-  if (typeof id !== 'function') throw new InvalidOptionError('id', 'is needed: an offset is another for each copy')
+  if (typeof id !== 'function')
+    throw new IdempotencyInvalidOptionError('id', 'is needed: an offset is another for each copy')
   if (typeof deadLetters !== 'string' || deadLetters === '') {
-    throw new InvalidOptionError('deadLetters', 'must be a topic')
+    throw new IdempotencyInvalidOptionError('deadLetters', 'must be a topic')
   }
   return 'stream' in options
     ? consumeStream(idempotency, options, handler)
@@ -80,7 +81,7 @@ async function consumeKafkaJs<Tx, Body, InTransaction extends boolean>(
   idempotency: Deduplicating<Tx>,
   { consumer, producer, deadLetters, operation, ...options }: KafkaJsOptions<Body, InTransaction>,
   handler: MessageHandler<KafkaMessage, Body, Tx, InTransaction>,
-): Promise<Consuming> {
+): Promise<ConsumerHandle> {
   const group = operation ?? (await consumer.describeGroup()).groupId
   const at = createConsumer(idempotency, group, options, handler)
   const handle = handlerOf(at, group, (message, headers) => sendWithKafkaJs(producer, deadLetters, message, headers))
@@ -91,14 +92,14 @@ async function consumeStream<Tx, Body, InTransaction extends boolean>(
   idempotency: Deduplicating<Tx>,
   { stream, producer, deadLetters, operation, ...options }: KafkaStreamOptions<Body, InTransaction>,
   handler: MessageHandler<KafkaMessage, Body, Tx, InTransaction>,
-): Promise<Consuming> {
+): Promise<ConsumerHandle> {
   const group = operation ?? stream.consumer.groupId
   const at = createConsumer(idempotency, group, options, handler)
   const handle = handlerOf(at, group, (message, headers) => sendWithStream(producer, deadLetters, message, headers))
   return consuming(at, runStream(stream, at, handle))
 }
 
-function consuming(at: Consumer<KafkaMessage>, { closed, stop }: KafkaRun): Consuming {
+function consuming(at: Consumer<KafkaMessage>, { closed, stop }: KafkaRun): ConsumerHandle {
   return { closed, drain: (options) => at.drain(options, stop()) }
 }
 

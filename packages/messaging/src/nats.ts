@@ -1,9 +1,9 @@
 /** NATS JetStream: a pull consumer with explicit acknowledgement. */
 import { headers as newHeaders } from '@nats-io/nats-core'
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, isIdempotencyError } from '@retryproof/core'
 import { sleep } from './base/sleep.ts'
 import { createConsumer } from './consumer/consumer.ts'
-import type { ConsumerOptions, Consuming, MessageHandler } from './consumer/consumer-options.ts'
+import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
 import type { Delivery } from './consumer/delivery.ts'
 import type { Deduplicating } from './once/message.ts'
@@ -66,21 +66,24 @@ const PAUSES = { firstMs: 100, maxMs: 5000 }
 /**
  * Handles each message of a consumer once. Its id is the header `Nats-Msg-Id`, unless `id` says otherwise.
  *
- * @throws InvalidOptionError: also where the consumer gives messages up too early, or acknowledges several at once
+ * @throws IdempotencyInvalidOptionError: also where the consumer gives messages up too early, or acknowledges several at once
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Deduplicating<Tx>,
   { consumer, jetstream, deadLetters, operation, ...options }: NatsOptions<Body, InTransaction>,
   handler: MessageHandler<NatsMessage, Body, Tx, InTransaction>,
-): Promise<Consuming> {
+): Promise<ConsumerHandle> {
   const { name, config } = await consumer.info()
   const group = operation ?? name
   const at = createConsumer(idempotency, group, options, handler)
   if (typeof deadLetters !== 'string' || deadLetters === '') {
-    throw new InvalidOptionError('deadLetters', 'must be the subject of a stream')
+    throw new IdempotencyInvalidOptionError('deadLetters', 'must be the subject of a stream')
   }
   if (config.ack_policy !== 'explicit') {
-    throw new InvalidOptionError('consumer', `must have the ack_policy 'explicit', got '${config.ack_policy}'`)
+    throw new IdempotencyInvalidOptionError(
+      'consumer',
+      `must have the ack_policy 'explicit', got '${config.ack_policy}'`,
+    )
   }
   const limit =
     config.max_deliver !== undefined && config.max_deliver > 0 ? config.max_deliver : Number.POSITIVE_INFINITY
@@ -134,7 +137,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
         if (message?.subject === deadLetters) throw readsItsDeadLetters()
         if (message) await at.consume(deliveryOf(message))
       } catch (error) {
-        if (isClosed(error) || error instanceof InvalidOptionError) throw error
+        if (isClosed(error) || isIdempotencyError(error, 'IDEMPOTENCY_INVALID_OPTION')) throw error
         at.failed(error)
         failures++
         await sleep(growingDelay(PAUSES, failures), at.stopping)
@@ -146,8 +149,11 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
   return { closed, drain: (options) => at.drain(options, closed) }
 }
 
-function readsItsDeadLetters(): InvalidOptionError {
-  return new InvalidOptionError('deadLetters', 'must be a subject that the consumer does not read: they would go round')
+function readsItsDeadLetters(): IdempotencyInvalidOptionError {
+  return new IdempotencyInvalidOptionError(
+    'deadLetters',
+    'must be a subject that the consumer does not read: they would go round',
+  )
 }
 
 /** A client that reconnects does so by itself; one that was closed never will. */

@@ -1,9 +1,9 @@
 /** RabbitMQ: a queue, over a confirm channel of amqplib. */
 import { randomUUID } from 'node:crypto'
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { sleep } from './base/sleep.ts'
 import { createConsumer } from './consumer/consumer.ts'
-import type { ConsumerOptions, Consuming, MessageHandler } from './consumer/consumer-options.ts'
+import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import { deadLetterHeaders, REASON_HEADER } from './consumer/dead-letter-headers.ts'
 import type { Delivery } from './consumer/delivery.ts'
 import type { Deduplicating } from './once/message.ts'
@@ -56,13 +56,13 @@ const MAX_HOLD_MS = 600_000
  * Handles each message of a queue once. Its id is the property `messageId`, unless `id` says otherwise. A delay costs no
  * delivery: the message stays where it is, and counts towards `concurrency` until it is done.
  *
- * @throws InvalidOptionError
+ * @throws IdempotencyInvalidOptionError
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Deduplicating<Tx>,
   { channel, queue, deadLetters, operation = queue, ...options }: RabbitOptions<Body, InTransaction>,
   handler: MessageHandler<RabbitMessage, Body, Tx, InTransaction>,
-): Promise<Consuming> {
+): Promise<ConsumerHandle> {
   const at = createConsumer(idempotency, operation, options, handler)
   const { exchange, routingKey } = readDeadLetters(deadLetters, queue)
   const closing = new AbortController()
@@ -174,10 +174,10 @@ function countOf({ properties, fields }: RabbitMessage): number {
 function readDeadLetters(deadLetters: RabbitOptions<unknown, boolean>['deadLetters'], queue: string) {
   const { exchange, routingKey } = Object(deadLetters) as Partial<RabbitOptions<unknown, boolean>['deadLetters']>
   if (typeof exchange !== 'string' || typeof routingKey !== 'string') {
-    throw new InvalidOptionError('deadLetters', 'must be { exchange, routingKey } of a queue for them')
+    throw new IdempotencyInvalidOptionError('deadLetters', 'must be { exchange, routingKey } of a queue for them')
   }
   if (exchange === '' && routingKey === queue) {
-    throw new InvalidOptionError('deadLetters', 'must not lead to the queue itself: they would go round')
+    throw new IdempotencyInvalidOptionError('deadLetters', 'must not lead to the queue itself: they would go round')
   }
   return { exchange, routingKey }
 }

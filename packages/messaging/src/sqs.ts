@@ -1,8 +1,9 @@
 /** SQS: long polling, each message of a batch settled on its own, the groups of a FIFO queue in order. */
-import { InvalidOptionError, toMs } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
+import { toMs } from '@retryproof/core/internal'
 import { sleep } from './base/sleep.ts'
 import { createConsumer } from './consumer/consumer.ts'
-import type { ConsumerOptions, Consuming, MessageHandler } from './consumer/consumer-options.ts'
+import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import { ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
 import type { Delivery } from './consumer/delivery.ts'
 import type { SqsClient, SqsMessage } from './consumer/sqs/client.ts'
@@ -39,29 +40,29 @@ const text = new TextEncoder()
  * Handles each message of a queue once. Its id is its MessageId, unless `id` says otherwise: a publisher that sends
  * a message again gives it another.
  *
- * @throws InvalidOptionError: also where the queue gives messages up too early, or keeps them longer than their records
+ * @throws IdempotencyInvalidOptionError: also where the queue gives messages up too early, or keeps them longer than their records
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Deduplicating<Tx>,
   { client, queueUrl, deadLetters, operation, batchSize, ...options }: SqsOptions<Body, InTransaction>,
   handler: MessageHandler<SqsMessage, Body, Tx, InTransaction>,
-): Promise<Consuming> {
+): Promise<ConsumerHandle> {
   const group = operation ?? nameIn(queueUrl)
   const at = createConsumer(idempotency, group, options, handler)
   if (typeof deadLetters !== 'string' || deadLetters === '') {
-    throw new InvalidOptionError('deadLetters', 'must be the URL of a queue')
+    throw new IdempotencyInvalidOptionError('deadLetters', 'must be the URL of a queue')
   }
   const isFifo = queueUrl.endsWith('.fifo')
   const most = batchSize ?? (isFifo ? 1 : MAX_BATCH)
   if (!Number.isInteger(most) || most < 1 || most > MAX_BATCH) {
-    throw new InvalidOptionError('batchSize', `must be a whole number from 1 to ${MAX_BATCH}, got ${most}`)
+    throw new IdempotencyInvalidOptionError('batchSize', `must be a whole number from 1 to ${MAX_BATCH}, got ${most}`)
   }
   const { limit, visibilityS, keptMs } = await readQueue(client, queueUrl)
   const needed = deliveriesNeeded(at.read.delays, at.read.maxAttempts, at.read.leaseMs)
   requireDeliveries('queueUrl', limit, isFifo ? needed * most : needed)
   const retentionMs = toMs('retention', at.read.policies.retention ?? 0)
   if (retentionMs < keptMs) {
-    throw new InvalidOptionError(
+    throw new IdempotencyInvalidOptionError(
       'retention',
       `is ${retentionMs} ms, and the queue keeps messages for ${keptMs} ms (its MessageRetentionPeriod): a duplicate would be handled as if it were new`,
     )
@@ -194,7 +195,8 @@ async function readQueue(
     AttributeNames: ['RedrivePolicy', 'VisibilityTimeout', 'MessageRetentionPeriod'],
   })
   const visibilityS = Number(found.VisibilityTimeout ?? 30)
-  if (visibilityS < 1) throw new InvalidOptionError('queueUrl', 'must have a VisibilityTimeout of at least 1 s')
+  if (visibilityS < 1)
+    throw new IdempotencyInvalidOptionError('queueUrl', 'must have a VisibilityTimeout of at least 1 s')
   const policy = found.RedrivePolicy ? (JSON.parse(found.RedrivePolicy) as { maxReceiveCount?: unknown }) : {}
   return {
     limit: policy.maxReceiveCount === undefined ? Number.POSITIVE_INFINITY : Number(policy.maxReceiveCount),

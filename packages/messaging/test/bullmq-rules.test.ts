@@ -6,7 +6,7 @@ import { Queue, Worker, type WorkerOptions } from 'bullmq'
 import { afterEach, describe, expect, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
 import { type BullJob, type BullOptions, consume } from '../src/bullmq.ts'
-import type { Consuming, Verdict } from '../src/index.ts'
+import type { ConsumerHandle, Verdict } from '../src/index.ts'
 
 const redis = await service('redis')
 const connection = { url: redis.url, maxRetriesPerRequest: null }
@@ -29,7 +29,7 @@ function openRules() {
     handler: (body: unknown, job: BullJob) => unknown,
     options: Partial<BullOptions<unknown, false>> = {},
     limits: Partial<WorkerOptions> = {},
-  ): Promise<Consuming> {
+  ): Promise<ConsumerHandle> {
     const consuming = await consume(
       idempotency,
       {

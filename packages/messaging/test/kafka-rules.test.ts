@@ -5,7 +5,7 @@ import { memoryStore } from '@retryproof/memory'
 import type { IHeaders, Message } from 'kafkajs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
-import type { Consuming, Verdict } from '../src/index.ts'
+import type { ConsumerHandle, Verdict } from '../src/index.ts'
 import { consume, type KafkaJsOptions } from '../src/kafka.ts'
 import { createTopics, openKafka } from './drill/kafka-broker.ts'
 
@@ -47,7 +47,10 @@ async function openRules({ partitions = 1 } = {}) {
     redeliveryDelay: { first: 10, max: 100 },
     onVerdict: (verdict) => verdicts.push(verdict),
   }
-  const start = async (handler: (order: Order) => unknown, more: Partial<typeof options> = {}): Promise<Consuming> => {
+  const start = async (
+    handler: (order: Order) => unknown,
+    more: Partial<typeof options> = {},
+  ): Promise<ConsumerHandle> => {
     const consuming = await consume<unknown, Order>(idempotency, { ...options, ...more }, handler)
     toClose.push(() => consuming.drain())
     return consuming

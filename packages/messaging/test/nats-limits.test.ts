@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { AckPolicy, type ConsumerConfig, jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { headers } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
-import { createIdempotency, InvalidOptionError, unscoped } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { afterAll, describe, expect, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
@@ -52,7 +52,8 @@ describe.skipIf(server.missing)(server.title, async () => {
     return { stream, subject, verdicts, handled, consuming }
   }
 
-  const refusal = (option: string) => (error: unknown) => error instanceof InvalidOptionError && error.option === option
+  const refusal = (option: string) => (error: unknown) =>
+    error instanceof IdempotencyInvalidOptionError && error.option === option
 
   test('a consumer that gives messages up before their attempts are over is refused', async () => {
     const tooFew = await open({ max_deliver: 5 }, { maxAttempts: 5 })

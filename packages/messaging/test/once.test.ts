@@ -1,4 +1,4 @@
-import { createIdempotency, handBack, type IdempotencyStore, InvalidOptionError } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidOptionError, type IdempotencyStore, release } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -64,7 +64,7 @@ test('what a handler returns need not be a value that can be recorded', async ()
 
 test('a message that is handed back is redelivered', async () => {
   const { deliver } = consumerOf()
-  expect(await deliver(() => handBack('not now'))).toMatchObject({ action: 'redeliver', because: 'unrecorded' })
+  expect(await deliver(() => release('not now'))).toMatchObject({ action: 'redeliver', because: 'unrecorded' })
   expect(await deliver(() => undefined)).toMatchObject({ because: 'handled', attempt: 2 })
 })
 
@@ -204,7 +204,9 @@ describe('options', () => {
     const idempotency = createIdempotency({ store: memoryStore(), namespace: 'test' })
     const message = { operation: 'orders', id: 'm1', scope: 'tenant', deadLetter: async () => {} }
     const refused = once(idempotency, message, fail, options)
-    await expect(refused).rejects.toSatisfy((error) => error instanceof InvalidOptionError && error.option === option)
+    await expect(refused).rejects.toSatisfy(
+      (error) => error instanceof IdempotencyInvalidOptionError && error.option === option,
+    )
   })
 
   test('a longer window makes a longer retention, unless one is given', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createIdempotency, InvalidOptionError, unscoped } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { connect } from 'amqplib'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -86,7 +86,7 @@ describe.skipIf(server.missing)(server.title, async () => {
     const options = { channel, queue: 'q', deadLetters: { exchange: '', routingKey: 'q' }, scope: unscoped } as const
     const idempotency = createIdempotency({ store: memoryStore(), namespace: 'test' })
     await expect(consume(idempotency, options, () => {})).rejects.toSatisfy(
-      (error) => error instanceof InvalidOptionError && error.option === 'deadLetters',
+      (error) => error instanceof IdempotencyInvalidOptionError && error.option === 'deadLetters',
     )
   })
 })

@@ -1,18 +1,18 @@
 /** What is SQS's own: its limits, its groups, its attributes. */
 import { randomBytes } from 'node:crypto'
-import { createIdempotency, InvalidOptionError, unscoped } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { afterEach, describe, expect, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
 import type { SqsClient } from '../src/consumer/sqs/client.ts'
-import type { Consuming, Verdict } from '../src/index.ts'
+import type { ConsumerHandle, Verdict } from '../src/index.ts'
 import { consume, type SqsOptions } from '../src/sqs.ts'
 import { openSqs } from './drill/sqs-broker.ts'
 import { createQueue } from './sqs-queue.ts'
 
 const sqs = await service('sqs')
 const client = openSqs(sqs.url)
-const opened: Consuming[] = []
+const opened: ConsumerHandle[] = []
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((consuming) => consuming.drain()))
 })
@@ -91,7 +91,7 @@ describe.skipIf(sqs.missing)(sqs.title, () => {
 
   test.each([0, 11, 1.5])('a batch of %d is refused', async (batchSize) => {
     const { start } = await openRules()
-    await expect(start(() => {}, { batchSize })).rejects.toThrow(InvalidOptionError)
+    await expect(start(() => {}, { batchSize })).rejects.toThrow(IdempotencyInvalidOptionError)
   })
 
   test('what the queue would not deliver again is a dead letter before that, with the reason', async () => {

@@ -1,6 +1,6 @@
 /** What a handler is told about the attempt that it is. */
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common'
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { attemptFor, type HandlerAttempt } from '@retryproof/http'
 
 /** The attempt that handles this request; `undefined` where it passed without protection. */
@@ -19,12 +19,15 @@ export const Attempt = createParamDecorator((_data: unknown, context: ExecutionC
 /**
  * The transaction, as a parameter of a handler that has `transaction: true`.
  *
- * @throws InvalidOptionError where there is none
+ * @throws IdempotencyInvalidOptionError where there is none
  */
 export const Transaction = createParamDecorator((_data: unknown, context: ExecutionContext) => {
   const { [TRANSACTION]: tx } = requestOf(context)
   if (tx !== undefined) return tx
-  throw new InvalidOptionError('transaction', 'is not open: set it for this route, @Idempotent({ transaction: true })')
+  throw new IdempotencyInvalidOptionError(
+    'transaction',
+    'is not open: set it for this route, @Idempotent({ transaction: true })',
+  )
 })
 
 export function setTransaction(request: object, tx: unknown): void {

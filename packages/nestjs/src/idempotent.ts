@@ -13,7 +13,7 @@ import type { NestRequest } from './nest-request.ts'
  *
  * Guards come before it, so that `scope` can rely on whom they found.
  *
- * @throws InvalidOptionError when the application starts, naming the option and what it must be
+ * @throws IdempotencyInvalidOptionError when the application starts, naming the option and what it must be
  */
 export function Idempotent<Native extends object = NestRequest>(
   options: Partial<HttpOptions<Native>> = {},
@@ -30,7 +30,7 @@ export function Idempotent<Native extends object = NestRequest>(
 /**
  * The same as an interceptor, and without the module: `@UseInterceptors(idempotent(idempotency, { scope }))`.
  *
- * @throws InvalidOptionError when the application starts, naming the option and what it must be
+ * @throws IdempotencyInvalidOptionError when the application starts, naming the option and what it must be
  */
 export function idempotent<Tx, Native extends object = NestRequest>(
   idempotency: Guarding<Tx>,

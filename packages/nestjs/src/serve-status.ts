@@ -1,6 +1,6 @@
 /** Serving the answers of operations that were answered with 202. */
 import { type NestInterceptor, type Type, UseInterceptors } from '@nestjs/common'
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import type { StatusResource } from '@retryproof/http'
 import { Observable } from 'rxjs'
 import { injected } from './injected.ts'
@@ -18,7 +18,10 @@ export function ServeStatus(): MethodDecorator {
   return UseInterceptors(
     injected<[IdempotencyModuleOptions<never>]>([MODULE_OPTIONS_TOKEN], ({ statusResource }) => {
       if (statusResource) return statusInterceptor(statusResource)
-      throw new InvalidOptionError('statusResource', 'is needed by @ServeStatus(): IdempotencyModule.forRoot({ … })')
+      throw new IdempotencyInvalidOptionError(
+        'statusResource',
+        'is needed by @ServeStatus(): IdempotencyModule.forRoot({ … })',
+      )
     }),
   )
 }

@@ -24,7 +24,7 @@ import {
   VersioningType,
 } from '@nestjs/common'
 import { FileInterceptor } from '@nestjs/platform-express'
-import { createIdempotency, type Idempotency, InvalidOptionError, unscoped } from '@retryproof/core'
+import { createIdempotency, type Idempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import type { HandlerAttempt } from '@retryproof/http'
 import { memoryStore } from '@retryproof/memory'
 import { finalize, map, type Observable, tap } from 'rxjs'
@@ -281,7 +281,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
       @Idempotent({ transaction: true })
       create() {}
     }
-    await expect(nestApp(platform, [Charges])).rejects.toThrow(InvalidOptionError)
+    await expect(nestApp(platform, [Charges])).rejects.toThrow(IdempotencyInvalidOptionError)
   })
 
   it('a handler that wants a transaction where there is none is told so', async () => {
@@ -298,7 +298,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     }
     const { post } = await nestApp(platform, [Charges])
     expect((await post('/charges')).status).toBe(500)
-    expect(failure).toBeInstanceOf(InvalidOptionError)
+    expect(failure).toBeInstanceOf(IdempotencyInvalidOptionError)
   })
 })
 

@@ -9,7 +9,8 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api'
-import type { BoundStore, IdempotencyStore } from '@retryproof/core'
+import type { IdempotencyStore } from '@retryproof/core'
+import type { BoundStore } from '@retryproof/core/store'
 import { attributes, metrics, spanAttributes } from './names.ts'
 import { errorTypeOf, SCOPE } from './scope.ts'
 

@@ -19,7 +19,7 @@ const lines: Record<EventType, readonly [level: keyof EventLogger, message: stri
   completed: ['debug', 'Completed and recorded'],
   released: ['info', 'Handed back: the next call runs it again'],
   failed: ['info', 'Failed, and the failure is recorded'],
-  mismatch: ['warn', 'This key was used before with another payload'],
+  keyReused: ['warn', 'This key was used before with another payload'],
   takeover: ['warn', 'An earlier attempt fell silent: what it did is unknown'],
   leaseLost: ['warn', 'The lease was over, or another holds the key'],
   parked: ['warn', 'Parked: waits until somebody resolves it'],

@@ -49,7 +49,7 @@ export function recordMetrics(
     })),
     count('replayed', metrics.replays, 'Answers from a record.'),
     count('conflict', metrics.conflicts, 'Callers that were told that another attempt holds the key.'),
-    count('mismatch', metrics.mismatches, 'Calls with a known key and another payload.'),
+    count('keyReused', metrics.mismatches, 'Calls with a known key and another payload.'),
     count('takeover', metrics.takeovers, 'Attempts after one that fell silent.'),
     count('leaseLost', metrics.leaseLosses, 'Attempts that found their lease over, or taken.'),
     count('renewed', metrics.leaseRenewals, 'Leases that were renewed.'),

@@ -55,7 +55,7 @@ export function recordSpans(
     idempotency.on('leaseLost', (event) => end(event, 'lease_lost', 'The lease was over, or another holds the key.')),
     idempotency.on('replayed', (event) => tell(event, 'replayed')),
     idempotency.on('conflict', (event) => tell(event, 'conflict')),
-    idempotency.on('mismatch', (event) => tell(event, 'mismatch')),
+    idempotency.on('keyReused', (event) => tell(event, 'mismatch')),
   ]
 }
 

@@ -42,7 +42,7 @@ describe('metrics', () => {
     const outcomes = Object.fromEntries(ended.map((point) => [point.attributes[attributes.outcome], point.value]))
     expect(outcomes).toEqual({ completed: 3, failed: 1, released: 1 })
     const errors = await sdk.points(metrics.storeErrors)
-    expect(errors.map((point) => point.attributes[attributes.errorType])).toContain('STORE_UNAVAILABLE')
+    expect(errors.map((point) => point.attributes[attributes.errorType])).toContain('IDEMPOTENCY_STORE_UNAVAILABLE')
   })
 
   test('time the store, call by call', async () => {

@@ -27,14 +27,14 @@ test('pino gets every event with its fields, and no key of a client', async () =
     completed: 'debug',
     released: 'info',
     failed: 'info',
-    mismatch: 'warn',
+    keyReused: 'warn',
     takeover: 'warn',
     leaseLost: 'warn',
     parked: 'warn',
     unrecorded: 'error',
     storeUnavailable: 'error',
   })
-  expect(lines.find(({ event }) => event === 'storeUnavailable')?.err?.code).toBe('STORE_UNAVAILABLE')
+  expect(lines.find(({ event }) => event === 'storeUnavailable')?.err?.code).toBe('IDEMPOTENCY_STORE_UNAVAILABLE')
   expect(written.join('')).not.toContain(SECRET_KEY)
 
   stop()

@@ -1,4 +1,5 @@
-import type { IdempotencyStore, ListQuery } from '@retryproof/core'
+import type { IdempotencyStore } from '@retryproof/core'
+import type { ListQuery } from '@retryproof/core/store'
 
 type Method = 'begin' | 'transition' | 'get' | 'purge'
 

@@ -48,7 +48,7 @@ const eventNames = [
   'started',
   'replayed',
   'conflict',
-  'mismatch',
+  'keyReused',
   'takeover',
   'renewed',
   'leaseLost',

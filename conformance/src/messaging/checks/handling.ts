@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { InvalidOptionError } from '@retryproof/core'
+import { isIdempotencyError } from '@retryproof/core'
 import type { ConsumerCheck } from '../check.ts'
 import { countsOf, gate } from '../consumer-harness.ts'
 
@@ -105,7 +105,7 @@ export const handlingChecks: readonly ConsumerCheck[] = [
     run: async (bench) => {
       await assert.rejects(
         bench.start({ retention: '1h', redeliveryWindow: '2h' }),
-        (error) => error instanceof InvalidOptionError && error.option === 'retention',
+        (error) => isIdempotencyError(error, 'IDEMPOTENCY_INVALID_OPTION') && error.option === 'retention',
       )
     },
   },

@@ -1,4 +1,4 @@
-import type { Change } from '@retryproof/core'
+import type { Change } from '@retryproof/core/store'
 import type { Check, Clause } from '../check.ts'
 import { withStore } from '../harness.ts'
 import { createTwin, manualClock, type Twin } from '../model/side-by-side.ts'

@@ -1,4 +1,5 @@
-import type { Change, IdempotencyStore } from '@retryproof/core'
+import type { IdempotencyStore } from '@retryproof/core'
+import type { Change } from '@retryproof/core/store'
 import fc from 'fast-check'
 import { appliedOf } from './history.ts'
 

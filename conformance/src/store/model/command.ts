@@ -1,4 +1,5 @@
-import type { BeginReply, BoundStore, Command, RecordView, TransitionReply } from '@retryproof/core'
+import type { RecordView } from '@retryproof/core'
+import type { BeginReply, BoundStore, Command, TransitionReply } from '@retryproof/core/store'
 
 export type Reply = BeginReply | TransitionReply | RecordView | null
 

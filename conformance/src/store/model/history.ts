@@ -1,4 +1,5 @@
-import type { Command, IdempotencyStore } from '@retryproof/core'
+import type { IdempotencyStore } from '@retryproof/core'
+import type { Command } from '@retryproof/core/store'
 import { forwarded } from '../tools/faulty.ts'
 import { type Reply, send } from './command.ts'
 
@@ -59,5 +60,5 @@ export function recordHistory<Tx>(stores: readonly IdempotencyStore<Tx>[]): {
 /** What a store's error says about the call: `undefined` where it is not the error that a store may throw. */
 export function appliedOf(error: unknown): 'no' | 'unknown' | undefined {
   const { code, applied } = (error ?? {}) as { code?: unknown; applied?: unknown }
-  return code === 'STORE_UNAVAILABLE' && (applied === 'no' || applied === 'unknown') ? applied : undefined
+  return code === 'IDEMPOTENCY_STORE_UNAVAILABLE' && (applied === 'no' || applied === 'unknown') ? applied : undefined
 }

@@ -1,5 +1,5 @@
 import { AssertionError } from 'node:assert'
-import { type Change, type Command, reduce, type StoredRecord } from '@retryproof/core'
+import { type Change, type Command, reduce, type StoredRecord } from '@retryproof/core/store'
 import type { Reply } from './command.ts'
 import type { History, HistoryEntry } from './history.ts'
 import { DRIFT_MS, match } from './match-reply.ts'

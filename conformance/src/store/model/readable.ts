@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Command, RecordView } from '@retryproof/core'
+import type { RecordView } from '@retryproof/core'
+import type { Command } from '@retryproof/core/store'
 import type { Reply } from './command.ts'
 
 /**

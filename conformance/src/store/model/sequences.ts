@@ -1,4 +1,4 @@
-import type { Change, Claim } from '@retryproof/core'
+import type { Change, Claim } from '@retryproof/core/store'
 import fc from 'fast-check'
 import { freshKey } from '../tools/keys.ts'
 import type { Twin } from './side-by-side.ts'

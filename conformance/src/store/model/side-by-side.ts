@@ -1,16 +1,16 @@
 import { AssertionError } from 'node:assert'
 import { isDeepStrictEqual } from 'node:util'
+import type { RecordView } from '@retryproof/core'
 import {
   type BeginReply,
   type BoundStore,
   type Change,
   type Claim,
   type Command,
-  type RecordView,
   reduce,
   type StoredRecord,
   type TransitionReply,
-} from '@retryproof/core'
+} from '@retryproof/core/store'
 import { freshKey } from '../tools/keys.ts'
 import { type Reply, send } from './command.ts'
 import { describeCommand, inOneLine, readable } from './readable.ts'

@@ -1,4 +1,5 @@
-import { type Change, type IdempotencyStore, StoreUnavailableError } from '@retryproof/core'
+import { type IdempotencyStore, StoreUnavailableError } from '@retryproof/core'
+import type { Change } from '@retryproof/core/store'
 
 /**
  * What happens to one call:

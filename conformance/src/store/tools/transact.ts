@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { BoundStore } from '@retryproof/core'
+import type { BoundStore } from '@retryproof/core/store'
 import type { AnyStore } from '../harness.ts'
 
 /** What is done in a transaction; each `yield` of a call gives its reply. */

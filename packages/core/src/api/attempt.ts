@@ -1,12 +1,12 @@
 /** The attempt that a handler runs in: its number, fencing token, abort signal, derived keys and steps. */
-import type { HandBack, RollBack, Unreplayable } from './handler-results.ts'
+import type { Release, RollBack, Unreplayable } from './handler-results.ts'
 
 /** What a handler is told about the attempt that it is. */
 export interface Attempt {
   /** The attempt's number, from 1. */
   readonly number: number
-  /** The fencing token: hand it to downstream writes, which refuse a lower one. Null only when running unprotected. */
-  readonly token: number | null
+  /** The fencing token: hand it to downstream writes, which refuse a lower one. 0 only when failing open. */
+  readonly token: number
   /** An earlier attempt fell silent, and what it did is unknown. */
   readonly interrupted: boolean
   /** Aborts when the lease may be gone, or `maxRun` is over: stop before the next effect. */
@@ -32,7 +32,7 @@ export interface Steps<Tx> {
    * A step with an effect elsewhere. Its value (JSON) is recorded, and a later attempt gets it without taking the step
    * again. After a crash between effect and record it is taken again: give the effect `keyFor(name)`.
    *
-   * @throws InvalidStepError, LeaseLostError, StoreUnavailableError, and what `fn` throws
+   * @throws IdempotencyInvalidStepError, IdempotencyLeaseLostError, StoreUnavailableError, and what `fn` throws
    */
   step<T>(name: string, fn: () => T | Promise<T>): Promise<T>
   /** A step in the store's own database: what `work` writes and the record of the step commit together. */
@@ -42,16 +42,16 @@ export interface Steps<Tx> {
 /** Runs the write. What it returns is recorded and replayed. */
 export type Handler<T, Tx = unknown> = (
   attempt: Attempt & Steps<Tx>,
-) => T | HandBack<T> | Unreplayable<T> | Promise<T | HandBack<T> | Unreplayable<T>>
+) => T | Release<T> | Unreplayable<T> | Promise<T | Release<T> | Unreplayable<T>>
 
 /** What the work of a transaction may return. */
-export type Returned<T> = T | HandBack<T> | Unreplayable<T> | RollBack<T>
+export type WorkResult<T> = T | Release<T> | Unreplayable<T> | RollBack<T>
 
 /**
  * Writes on an open transaction, which commits together with its key. It may run more than once: each time but the last
  * is rolled back. Where transactions are synchronous (SQLite), it must not return a promise.
  */
-export type Work<T, Tx> = (tx: Tx, attempt: Attempt & { readonly token: number }) => Returned<T> | Promise<Returned<T>>
+export type Work<T, Tx> = (tx: Tx, attempt: Attempt) => WorkResult<T> | Promise<WorkResult<T>>
 
 /** What a resolver is told: the attempt that would run, and how far earlier ones certainly came. */
 export type InterruptedAttempt = Attempt & Pick<Steps<unknown>, 'checkpoint'>

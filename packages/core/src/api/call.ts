@@ -30,7 +30,7 @@ export interface Outcome<T> {
   readonly value: T
   /** The value comes from a record: the handler was not run by this call. */
   readonly replayed: boolean
-  /** The record says so too. False after `handBack`, and where recording failed: the effect is done, a retry may repeat it. */
+  /** The record says so too. False after `release`, and where recording failed: the effect is done, a retry may repeat it. */
   readonly recorded: boolean
   /** The number of the attempt that made the value. */
   readonly attempt: number

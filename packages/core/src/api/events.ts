@@ -22,7 +22,7 @@ export interface IdempotencyEvents {
   replayed: AttemptEvent
   /** The key is held by another attempt, and the caller was told so. */
   conflict: EventBase & { readonly retryAfterMs: number }
-  mismatch: EventBase
+  keyReused: EventBase
   /** An attempt begins after one that fell silent, so that nobody knows what that one did. */
   takeover: AttemptEvent
   renewed: AttemptEvent

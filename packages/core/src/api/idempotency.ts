@@ -5,7 +5,15 @@ import type { IdempotencyStore, ListedRecord, StoreCapabilities } from '../store
 import type { Handler, Work } from './attempt.ts'
 import type { Call, Outcome, Reference, Scope } from './call.ts'
 import type { EventType, IdempotencyEvents } from './events.ts'
-import type { Drained, Inspection, PurgeOptions, Purging, RecordFilter, RecoverOptions, Recovery } from './operators.ts'
+import type {
+  Drained,
+  Inspection,
+  PurgeOptions,
+  PurgeRunner,
+  RecordFilter,
+  RecoverOptions,
+  Recovery,
+} from './operators.ts'
 import type { Policies, Resolution, TransactionPolicies } from './policies.ts'
 import type { Codec, ErrorType } from './serialization.ts'
 
@@ -25,66 +33,83 @@ export interface IdempotencyOptions<Tx = unknown> extends Policies {
   readonly settleTimeout?: Duration
 }
 
-/** One kind of write, with its own policies. */
-export interface Operation<Tx = unknown> {
+/** The methods that an instance and an operation share. Calls of an operation do not repeat its name. */
+export interface Writes<Tx, WriteCall extends Omit<Call, 'operation'>, WriteReference> {
   /**
-   * Runs `handler` once for this key, and gives everybody its result.
+   * Runs `handler` once for this key and returns its result to every caller.
    *
-   * @throws MismatchError, InProgressError, OutcomeUnknownError, NotReplayableError, LeaseLostError, DrainingError,
-   * StoreUnavailableError, InvalidCallError, and what the handler throws.
+   * If the process crashes, the next call takes over when the `lease` has expired. If the handler throws, the key is
+   * released (`onFailure: 'retry'`) or the error is recorded (`'store'`). If recording fails, the value is returned
+   * with `recorded: false`.
+   *
+   * @example
+   * import { createIdempotency } from '@retryproof/core'
+   * import { memoryStore } from '@retryproof/memory'
+   *
+   * const charges = createIdempotency({ store: memoryStore(), namespace: 'payments' }).operation('charge')
+   * const { value, replayed } = await charges.run(
+   *   { scope: 'user_42', key: 'k1', payload: { amount: 100 } },
+   *   async (attempt) => ({ chargedBy: attempt.keyFor('charge') }),
+   * )
+   *
+   * @throws {@link IdempotencyKeyReusedError} when the key was used with another payload
+   * @throws {@link IdempotencyInProgressError} when another attempt holds the key and does not settle it in time
+   * @throws {@link IdempotencyOutcomeUnknownError} when the key is parked
+   * @throws {@link IdempotencyNotReplayableError} when the write completed and its value was not kept
+   * @throws {@link IdempotencyMaxAttemptsError} when `maxAttempts` attempts failed
+   * @throws {@link IdempotencyLeaseLostError} when another attempt took over and is not done
+   * @throws {@link IdempotencyDrainingError} when this process is shutting down
+   * @throws {@link StoreUnavailableError} when the store does not answer
+   * @throws {@link IdempotencyInvalidCallError} when a part of the call cannot be used
    */
-  run<T>(call: Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies): Promise<Outcome<T>>
+  run<T>(call: WriteCall, handler: Handler<T, Tx>, policies?: Policies): Promise<Outcome<T>>
   /**
    * Runs `work` in a transaction of the store's database that also settles the key: both commit, or neither.
+   * Throws what `run` throws, and what `work` throws.
    *
-   * @throws what `run` throws, TransactionConflictError, UnsupportedIsolationError, and what `work` throws
+   * @throws {@link TransactionConflictError} when other transactions came between each time
+   * @throws {@link UnsupportedIsolationError} when `tx` reads a snapshot that may be out of date
    */
-  transaction<T>(
-    call: Omit<Call, 'operation'>,
-    work: Work<T, Tx>,
-    policies?: TransactionPolicies<Tx>,
-  ): Promise<Outcome<T>>
-  /** `fn` as a function that runs once for each call that `describe` gives the same key. */
+  transaction<T>(call: WriteCall, work: Work<T, Tx>, policies?: TransactionPolicies<Tx>): Promise<Outcome<T>>
+  /** Returns `fn` as a function that runs once for each key that `describe` derives from its arguments. */
   wrap<Args extends unknown[], T>(
     fn: (...args: Args) => T | Promise<T>,
-    describe: (...args: Args) => Omit<Call, 'operation'>,
+    describe: (...args: Args) => WriteCall,
     policies?: Policies,
   ): (...args: Args) => Promise<T>
-  /** What stands under a key, or null. Changes nothing. */
-  inspect(reference: Omit<Reference, 'operation'>): Promise<Inspection | null>
+  /** Returns the record of a key, or null. Read-only. */
+  inspect(reference: WriteReference): Promise<Inspection | null>
   /**
-   * Ends the waiting of a parked key. `'rerun'` frees it for another attempt.
+   * Resolves a parked key: records a result or a failure, or releases the key (`'rerun'`).
    *
-   * @throws NotParkedError
+   * @throws {@link IdempotencyNotParkedError} when the record is in another state
    */
-  resolve(reference: Omit<Reference, 'operation'>, resolution: Resolution): Promise<void>
-  /** Makes a key new again, whatever state it is in; false where there was none. An attempt that runs finds itself lost. */
-  forget(reference: Omit<Reference, 'operation'>): Promise<boolean>
+  resolve(reference: WriteReference, resolution: Resolution): Promise<void>
+  /** Deletes the record of a key in any state. Returns false if there was none. A running attempt loses its lease. */
+  forget(reference: WriteReference): Promise<boolean>
 }
 
-/** One kind of write, by its name. */
-export interface NamedOperation<Tx = unknown> extends Operation<Tx> {
-  /** How long a call waits while another attempt holds its key, in milliseconds, unless it has a policy of its own. */
-  readonly waitMs: number
+/** One kind of write, with a name and policies of its own. */
+export interface Operation<Tx = unknown> extends Writes<Tx, Omit<Call, 'operation'>, Omit<Reference, 'operation'>> {
   /**
    * Takes up what crashed or was released, and finishes it without waiting for its client: by the same policies and
    * leases as every call. Needs `storeRequest`, and a store that can list.
    *
-   * @throws InvalidOptionError
+   * @throws {@link IdempotencyInvalidOptionError} when the store or an option rules it out
    */
   recover(options: RecoverOptions<Tx>): Promise<Recovery>
   /**
    * A token for one run of this operation: signed, expiring, and bound to `scope`. For a hidden field of a form, or a
    * link. Needs a `secret`.
    *
-   * @throws InvalidOptionError
+   * @throws {@link IdempotencyInvalidOptionError} when the store or an option rules it out
    */
   issueToken(options: { readonly scope: Scope; readonly expiresIn: Duration }): Promise<string>
   /**
    * Runs `handler` once for a token, and replays its result when the token is redeemed again: for at least as long as
    * the token lives, also after its time, as long as the record is kept.
    *
-   * @throws InvalidTokenError, and what `run` throws
+   * @throws IdempotencyInvalidTokenError, and what `run` throws
    */
   redeem<T>(
     token: string,
@@ -95,41 +120,29 @@ export interface NamedOperation<Tx = unknown> extends Operation<Tx> {
 }
 
 /** Makes writes safe to retry. See `createIdempotency`. */
-export interface Idempotency<Tx = unknown> {
+export interface Idempotency<Tx = unknown> extends Writes<Tx, Call, Reference> {
   readonly namespace: string
-  /** What its store can do. */
+  /** The capabilities of its store. */
   readonly capabilities: StoreCapabilities
-  /** @see Operation.run */
-  run<T>(call: Call, handler: Handler<T, Tx>, policies?: Policies): Promise<Outcome<T>>
-  /** A kind of write with policies of its own; its options are checked here and now. */
-  operation(name: string, policies?: Policies): NamedOperation<Tx>
-  /** @see Operation.transaction */
-  transaction<T>(call: Call, work: Work<T, Tx>, policies?: TransactionPolicies<Tx>): Promise<Outcome<T>>
-  /** @see Operation.wrap */
-  wrap<Args extends unknown[], T>(
-    fn: (...args: Args) => T | Promise<T>,
-    describe: (...args: Args) => Call,
-    policies?: Policies,
-  ): (...args: Args) => Promise<T>
-  /** @see Operation.inspect */
-  inspect(reference: Reference): Promise<Inspection | null>
-  /** Calls `listener` for each event of that type; gives back a function that stops it. */
-  on<Type extends EventType>(type: Type, listener: (event: IdempotencyEvents[Type]) => void): () => void
-  /** @see Operation.resolve */
-  resolve(reference: Reference, resolution: Resolution): Promise<void>
-  /** @see Operation.forget */
-  forget(reference: Reference): Promise<boolean>
   /**
-   * The records of this namespace, for operators. Storage keys carry digests: no raw keys are given. Namespaces whose
+   * Names a kind of write and gives it policies of its own.
+   *
+   * @throws {@link IdempotencyInvalidOptionError} when a policy is out of range
+   */
+  operation(name: string, policies?: Policies): Operation<Tx>
+  /** Calls `listener` for each event of that type; returns a function that stops it. */
+  on<Type extends EventType>(type: Type, listener: (event: IdempotencyEvents[Type]) => void): () => void
+  /**
+   * Lists the records of this namespace, for operators. Storage keys carry digests and no raw keys. Namespaces whose
    * names make the same slug (`Shop!` and `shop`) are listed together: give those that share a store names that differ
    * in letters or digits.
    */
   list(filter?: RecordFilter): AsyncIterable<ListedRecord>
-  /** Removes what has expired, on a timer, by one process of the fleet at a time. */
-  startPurge(options?: PurgeOptions): Purging
+  /** Removes expired records on a timer, in one process of the fleet at a time. */
+  startPurge(options?: PurgeOptions): PurgeRunner
   /**
-   * For shutdown: refuses new work, goes on replaying, and waits at most `timeout` for what runs.
-   * What is unfinished then is left to its lease.
+   * Shuts down: refuses new work, goes on replaying, and waits at most `timeout` for running attempts.
+   * Leaves unfinished attempts to their leases.
    */
   drain(options?: { readonly timeout?: Duration }): Promise<Drained>
 }

@@ -48,7 +48,7 @@ export interface PurgeOptions {
 }
 
 /** A purge runner. */
-export interface Purging {
+export interface PurgeRunner {
   /** Purges no more; resolves when a purge that runs is over. */
   stop(): Promise<void>
 }
@@ -56,7 +56,7 @@ export interface Purging {
 /** A call as it was kept; its payload is its `request`, where it had one. */
 export type KeptCall = Pick<Call, 'operation' | 'scope' | 'key' | 'payload'>
 
-interface Recovering {
+interface RecoverBase {
   /** Whether whoever asked may still do this. What is refused is parked, for a person to look at. */
   readonly authorize: (call: KeptCall) => boolean | Promise<boolean>
   /** How many records are taken up at most. @default 1000 */
@@ -64,7 +64,7 @@ interface Recovering {
 }
 
 /** `handler` for calls that are made with `run`, `work` for those that are made with `transaction`. */
-export type RecoverOptions<Tx = unknown> = Recovering &
+export type RecoverOptions<Tx = unknown> = RecoverBase &
   (
     | {
         /** Does what the call asked, as the handler of the call would have. */

@@ -11,7 +11,7 @@ export type FailureDecision = 'retry' | 'store' | { readonly retry: Duration }
 export type Resolution = 'rerun' | 'park' | { readonly completed: unknown } | { readonly failed: unknown }
 
 /** A result that is kept as a reference, and made again from it: `rebuild` may read a database, and must not write. */
-export interface ReferenceGuarantee {
+export interface ReplayByReference {
   /** What is recorded (a JSON value): an order's id, say. */
   reference(value: unknown): unknown
   /** The value as it is now. */
@@ -42,7 +42,7 @@ export interface Policies {
    * What a replay gives: the recorded value byte for byte (`'strict'`), a value rebuilt from a reference, or only the
    * fact that it is done (`'semantic'`: `undefined`). @default 'strict'
    */
-  readonly guarantee?: 'strict' | 'semantic' | ReferenceGuarantee
+  readonly replay?: 'strict' | 'semantic' | ReplayByReference
   /**
    * Keeps what was asked with the record, so that `recover` can finish it without its client. `'encrypted'` needs a
    * codec that encrypts; `'plaintext'` says out loud that it may be read in the store. @default 'no'

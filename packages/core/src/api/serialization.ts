@@ -12,7 +12,7 @@ export interface Serializer {
   deserialize(bytes: Uint8Array): unknown
   /** `deserialize` gives back all that `serialize` takes, so that the first caller can have its value as it is. @default false */
   readonly exact?: boolean
-  /** What is kept of a value that the store has no room for: a small JSON value, the `summary` of `NotReplayableError`. */
+  /** What is kept of a value that the store has no room for: a small JSON value, the `summary` of `IdempotencyNotReplayableError`. */
   summarize?(value: unknown): unknown
 }
 

@@ -1,5 +1,5 @@
 /** Durations as people write them. */
-import { InvalidOptionError } from '../errors.ts'
+import { IdempotencyInvalidOptionError } from '../errors.ts'
 
 /** A number of milliseconds, or a number with a unit: `'250ms'`, `'30s'`, `'15m'`, `'24h'`, `'7d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
@@ -22,12 +22,15 @@ export const retention = {
 /**
  * A duration in whole milliseconds, rounded up.
  *
- * @throws InvalidOptionError naming `option` when it cannot be read, or is outside `min` to `max` (ms).
+ * @throws IdempotencyInvalidOptionError naming `option` when it cannot be read, or is outside `min` to `max` (ms).
  */
 export function toMs(option: string, duration: Duration, { min = 0, max = MAX_DURATION_MS } = {}): number {
   const ms = parse(option, duration)
   if (ms < min || ms > max) {
-    throw new InvalidOptionError(option, `must be between ${describe(min)} and ${describe(max)}, got ${describe(ms)}`)
+    throw new IdempotencyInvalidOptionError(
+      option,
+      `must be between ${describe(min)} and ${describe(max)}, got ${describe(ms)}`,
+    )
   }
   return Math.ceil(ms)
 }
@@ -36,7 +39,7 @@ function parse(option: string, duration: Duration): number {
   if (typeof duration === 'number' && Number.isFinite(duration)) return duration
   const match = typeof duration === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(duration) : null
   if (!match) {
-    throw new InvalidOptionError(
+    throw new IdempotencyInvalidOptionError(
       option,
       `must be a number of milliseconds or a text like '250ms', '30s', '15m', '24h' or '7d', got ${String(duration)}`,
     )

@@ -2,7 +2,7 @@
 
 import type { Codec } from '../api/serialization.ts'
 import { concat } from '../base/bytes.ts'
-import { InvalidOptionError } from '../errors.ts'
+import { IdempotencyInvalidOptionError } from '../errors.ts'
 
 export interface CompressionOptions {
   /** Smaller values are kept as they are. @default 1024 */
@@ -16,8 +16,10 @@ const GZIP = 1
 
 /** Gzip, where it makes a value smaller. Put it before `encrypted()`: what is encrypted does not shrink. */
 export function compressed({ minBytes = 1024, maxBytes = 64 * 2 ** 20 }: CompressionOptions = {}): Codec {
-  if (!(minBytes >= 0)) throw new InvalidOptionError('minBytes', `must be a number of bytes, got ${minBytes}`)
-  if (!(maxBytes >= 1)) throw new InvalidOptionError('maxBytes', `must be a number of bytes, got ${maxBytes}`)
+  if (!(minBytes >= 0))
+    throw new IdempotencyInvalidOptionError('minBytes', `must be a number of bytes, got ${minBytes}`)
+  if (!(maxBytes >= 1))
+    throw new IdempotencyInvalidOptionError('maxBytes', `must be a number of bytes, got ${maxBytes}`)
   return {
     id: 'gzip',
     encode(bytes) {

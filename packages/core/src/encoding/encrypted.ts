@@ -3,7 +3,7 @@
 import type { Codec, CodecContext } from '../api/serialization.ts'
 import { concat, frame } from '../base/bytes.ts'
 import { type NodeCrypto, nodeCrypto } from '../base/node-crypto.ts'
-import { InvalidOptionError } from '../errors.ts'
+import { IdempotencyInvalidOptionError } from '../errors.ts'
 
 export interface EncryptionOptions {
   /** Keys of 32 random bytes, by an id of 1 to 64 characters that stands in each record. Keep old ones to read with. */
@@ -35,7 +35,7 @@ const text = new TextDecoder()
  *
  * The id of the key stands before the bytes: to rotate, add a key, and drop the old one after the longest retention.
  *
- * @throws InvalidOptionError
+ * @throws IdempotencyInvalidOptionError
  */
 export function encrypted({
   keys,
@@ -44,7 +44,7 @@ export function encrypted({
 }: EncryptionOptions): Codec {
   const known = new Map(Object.entries(keys).map(([id, key]) => [id, requireKey(id, key)]))
   const currentKey = current === undefined ? undefined : known.get(current)
-  if (current === undefined || !currentKey) throw new InvalidOptionError('keys', 'must have the current key')
+  if (current === undefined || !currentKey) throw new IdempotencyInvalidOptionError('keys', 'must have the current key')
   const crypto = nodeCrypto()
   const aes = crypto ? nodeAes(crypto) : webAes()
   const head = utf8.encode(current)
@@ -77,9 +77,10 @@ function boundTo({ key, kind, fingerprint, header }: CodecContext, keyId: string
 
 function requireKey(id: string, key: Uint8Array): Uint8Array {
   const length = utf8.encode(id).length
-  if (length < 1 || length > 64) throw new InvalidOptionError('keys', `'${id}' must be an id of 1 to 64 bytes`)
+  if (length < 1 || length > 64)
+    throw new IdempotencyInvalidOptionError('keys', `'${id}' must be an id of 1 to 64 bytes`)
   if (key instanceof Uint8Array && key.length === KEY_BYTES) return key.slice()
-  throw new InvalidOptionError('keys', `'${id}' must have ${KEY_BYTES} random bytes`)
+  throw new IdempotencyInvalidOptionError('keys', `'${id}' must have ${KEY_BYTES} random bytes`)
 }
 
 function nodeAes(crypto: NodeCrypto): Aes {

@@ -8,7 +8,7 @@
 import type { Codec, Kind, Serializer } from '../api/serialization.ts'
 import { concat } from '../base/bytes.ts'
 import { chain, type MaybePromise } from '../base/maybe-promise.ts'
-import { UndecodableError } from '../errors.ts'
+import { IdempotencyUndecodableError, isIdempotencyError } from '../errors.ts'
 import { json, utf8 } from './json.ts'
 
 /** Which record the bytes belong to. */
@@ -23,7 +23,7 @@ export interface Pipeline {
   encodeValue(plain: Uint8Array, where: Where): MaybePromise<Uint8Array>
   /** What is not a value of the handler is always JSON. */
   encodeJson(kind: Exclude<Kind, 'value'>, value: unknown, where: Where): MaybePromise<Uint8Array>
-  /** @throws UndecodableError */
+  /** @throws IdempotencyUndecodableError */
   decode(envelope: Uint8Array, where: Where): Promise<{ readonly kind: Kind; readonly value: unknown }>
 }
 
@@ -41,7 +41,7 @@ export function createPipeline(serializer: Serializer, codecs: readonly Codec[])
   /** Whoever can write to the store could plant a record of his own, that names no key. */
   function requireEncrypted(header: string, ids: readonly string[]): void {
     if (acceptsPlaintext || ids.some((id) => encrypting.has(id))) return
-    throw new UndecodableError(
+    throw new IdempotencyUndecodableError(
       `A record (${header}) is not encrypted, and this instance encrypts: it is not believed. Where it is older than the ` +
         'encryption, read it with `encrypted({ keys, acceptPlaintext: true })` until it has expired.',
     )
@@ -71,8 +71,8 @@ export function createPipeline(serializer: Serializer, codecs: readonly Codec[])
         for (const id of rest.reverse()) bytes = await find(known, id).decode(bytes, { key, fingerprint, kind, header })
         return { kind, value: find(kind === 'value' ? serializers : jsonOnly, first).deserialize(bytes) }
       } catch (error) {
-        if (error instanceof UndecodableError) throw error
-        throw new UndecodableError(`A record (${header}) cannot be read: ${String(error)}`, { cause: error })
+        if (isIdempotencyError(error, 'IDEMPOTENCY_UNDECODABLE')) throw error
+        throw new IdempotencyUndecodableError(`A record (${header}) cannot be read: ${String(error)}`, { cause: error })
       }
     },
   }
@@ -81,7 +81,7 @@ export function createPipeline(serializer: Serializer, codecs: readonly Codec[])
 function find<T>(known: ReadonlyMap<string, T>, id: string | undefined): T {
   const found = id === undefined ? undefined : known.get(id)
   if (found) return found
-  throw new UndecodableError(
+  throw new IdempotencyUndecodableError(
     `A record was written with '${id}', which this instance does not have (it has ${[...known.keys()].join(', ') || 'none'}).`,
   )
 }
@@ -95,13 +95,13 @@ const headerPattern =
 
 function open(envelope: Uint8Array): { header: string; kind: Kind; ids: string[]; bytes: Uint8Array } {
   if (envelope[0] !== VERSION) {
-    throw new UndecodableError(
+    throw new IdempotencyUndecodableError(
       `A record has envelope version ${envelope[0]}; this version of the library reads ${VERSION}.`,
     )
   }
   const end = envelope.indexOf(LINE_FEED, 1)
   const header = end < 0 ? '' : String.fromCharCode(...envelope.subarray(1, Math.min(end, 300)))
   const match = headerPattern.exec(header)
-  if (!match) throw new UndecodableError('A record does not begin with an envelope of this library.')
+  if (!match) throw new IdempotencyUndecodableError('A record does not begin with an envelope of this library.')
   return { header, kind: match[1] as Kind, ids: (match[2] as string).split(','), bytes: envelope.subarray(end + 1) }
 }

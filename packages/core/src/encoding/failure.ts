@@ -1,7 +1,7 @@
 /** How a failure is stored, and how it is thrown again. */
 
 import type { ErrorType } from '../api/serialization.ts'
-import { PoisonedError, ReplayedFailureError, type StoredFailure } from '../errors.ts'
+import { IdempotencyMaxAttemptsError, IdempotencyReplayedFailureError, type StoredFailure } from '../errors.ts'
 
 /**
  * Registers an error class, so that a stored failure is rethrown as one.
@@ -24,9 +24,9 @@ export function errorType<E extends Error, Data>(
 
 /** Our own errors that are stored; always known. */
 export const ownErrorTypes: readonly ErrorType[] = [
-  errorType('retryproof.Poisoned', PoisonedError, {
+  errorType('retryproof.MaxAttempts', IdempotencyMaxAttemptsError, {
     toData: (error) => error.attempts,
-    fromData: (attempts: number) => new PoisonedError(attempts),
+    fromData: (attempts: number) => new IdempotencyMaxAttemptsError(attempts),
   }),
 ]
 
@@ -51,8 +51,8 @@ function plain(error: unknown): { name: string; message: string; code?: unknown 
 export function fromStoredFailure(failure: StoredFailure, types: readonly ErrorType[]): Error {
   const type = types.find((candidate) => candidate.name === failure.name && 'data' in failure)
   try {
-    return type ? type.fromData(failure) : new ReplayedFailureError(failure)
+    return type ? type.fromData(failure) : new IdempotencyReplayedFailureError(failure)
   } catch (cause) {
-    return new ReplayedFailureError(failure, { cause })
+    return new IdempotencyReplayedFailureError(failure, { cause })
   }
 }

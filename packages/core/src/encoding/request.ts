@@ -3,7 +3,7 @@
 import { type Call, unscoped } from '../api/call.ts'
 import type { KeptCall } from '../api/operators.ts'
 import { chain, type MaybePromise } from '../base/maybe-promise.ts'
-import { InvalidCallError, UndecodableError } from '../errors.ts'
+import { IdempotencyInvalidCallError, IdempotencyUndecodableError } from '../errors.ts'
 import type { Pipeline } from './envelope.ts'
 
 interface KeptPayload {
@@ -31,21 +31,21 @@ export function keepRequest({ operation, scope, key, payload, request = payload 
   return { operation, scope: scope === unscoped ? null : [scope].flat(), key, payload: keepPayload(request) }
 }
 
-/** @throws InvalidCallError where the store has no room for it */
+/** @throws IdempotencyInvalidCallError where the store has no room for it */
 export function encodeRequest(where: Where, kept: KeptRequest, maxValueBytes: number): MaybePromise<Uint8Array> {
   return chain(where.pipeline.encodeJson('request', kept, where), (bytes) => {
     if (bytes.length <= maxValueBytes) return bytes
-    throw new InvalidCallError(
+    throw new IdempotencyInvalidCallError(
       'payload',
       `payload: ${bytes.length} bytes to keep, and the store takes ${maxValueBytes}`,
     )
   })
 }
 
-/** @throws UndecodableError */
+/** @throws IdempotencyUndecodableError */
 export async function decodeRequest({ pipeline, key, fingerprint }: Where, bytes: Uint8Array): Promise<KeptCall> {
   const { kind, value } = await pipeline.decode(bytes, { key, fingerprint })
-  if (kind !== 'request') throw new UndecodableError(`A record keeps a ${kind} where its request should be.`)
+  if (kind !== 'request') throw new IdempotencyUndecodableError(`A record keeps a ${kind} where its request should be.`)
   const kept = value as KeptRequest
   return { operation: kept.operation, scope: kept.scope ?? unscoped, key: kept.key, payload: payloadOf(kept.payload) }
 }

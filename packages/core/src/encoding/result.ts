@@ -1,12 +1,12 @@
 /** What is recorded of a result, and the result again. */
 
-import { Unreplayable } from '../api/handler-results.ts'
-import type { ReferenceGuarantee } from '../api/policies.ts'
+import { isUnreplayable, type Unreplayable } from '../api/handler-results.ts'
+import type { ReplayByReference } from '../api/policies.ts'
 import { equal } from '../base/bytes.ts'
 import { chain, type MaybePromise } from '../base/maybe-promise.ts'
-import type { Engine } from '../engine/context/instance.ts'
-import type { Task } from '../engine/context/prepared-call.ts'
-import { NotReplayableError, type StoredFailure, UndecodableError } from '../errors.ts'
+import type { Instance } from '../engine/context/instance.ts'
+import type { PreparedCall } from '../engine/context/prepared-call.ts'
+import { IdempotencyNotReplayableError, IdempotencyUndecodableError, type StoredFailure } from '../errors.ts'
 import type { RecordView } from '../store/store.ts'
 import { createPipeline } from './envelope.ts'
 import { fromStoredFailure, toStoredFailure } from './failure.ts'
@@ -26,9 +26,13 @@ export interface Encoded<T> {
 }
 
 /** What a handler returned as it is recorded. */
-export function encodeReturned<T>(engine: Engine, task: Task, returned: T | Unreplayable<T>): MaybePromise<Encoded<T>> {
-  if (!(returned instanceof Unreplayable)) return encodeValue(engine, task, returned)
-  return encodeOmission(engine, task, returned.value, { reason: 'unreplayable', summary: returned.summary })
+export function encodeReturned<T>(
+  instance: Instance,
+  prepared: PreparedCall,
+  returned: T | Unreplayable<T>,
+): MaybePromise<Encoded<T>> {
+  if (!isUnreplayable(returned)) return encodeValue(instance, prepared, returned)
+  return encodeOmission(instance, prepared, returned.value, { reason: 'unreplayable', summary: returned.summary })
 }
 
 /** The envelopes that are left where a codec fails: always the same bytes, so that nothing can be hidden in them. */
@@ -36,28 +40,32 @@ const withoutCodecs = createPipeline(json(), [])
 const leftover = (kind: 'unreplayable' | 'failure', value: Omission | StoredFailure) =>
   // without codecs there is nothing to wait for
   withoutCodecs.encodeJson(kind, value, { key: '', fingerprint: '' }) as Uint8Array
-const NOT_ENCODABLE = leftover('unreplayable', { reason: 'not encodable' })
+const NOT_ENCODABLE = leftover('unreplayable', { reason: 'not-encodable' })
 const UNTOLD = leftover('failure', {
   name: 'Error',
   message: 'The operation failed; what with could not be recorded.',
 })
 
 /** The same where the effect is done and cannot be undone: should a codec fail, at least that much is recorded. */
-export async function encodeDone<T>(engine: Engine, task: Task, returned: T | Unreplayable<T>): Promise<Encoded<T>> {
+export async function encodeDone<T>(
+  instance: Instance,
+  prepared: PreparedCall,
+  returned: T | Unreplayable<T>,
+): Promise<Encoded<T>> {
   try {
-    return await encodeReturned(engine, task, returned)
+    return await encodeReturned(instance, prepared, returned)
   } catch {
-    const value = returned instanceof Unreplayable ? returned.value : returned
+    const value = isUnreplayable(returned) ? returned.value : returned
     return { value, result: NOT_ENCODABLE, replayable: false }
   }
 }
 
-/** What the guarantee keeps of a value; where it cannot be kept, why. */
-function encodeValue<T>(engine: Engine, task: Task, value: T): MaybePromise<Encoded<T>> {
-  const { guarantee } = task.policies
-  if (guarantee === 'strict') return encodeStrictly(engine, task, value)
-  if (guarantee === 'semantic') return kept(value, task.pipeline.encodeJson('done', null, task))
-  return encodeReference(engine, task, value, guarantee)
+/** What the replay keeps of a value; where it cannot be kept, why. */
+function encodeValue<T>(instance: Instance, prepared: PreparedCall, value: T): MaybePromise<Encoded<T>> {
+  const { replay } = prepared.policies
+  if (replay === 'strict') return encodeStrictly(instance, prepared, value)
+  if (replay === 'semantic') return kept(value, prepared.pipeline.encodeJson('done', null, prepared))
+  return encodeReference(instance, prepared, value, replay)
 }
 
 function kept<T>(value: T, bytes: MaybePromise<Uint8Array>): MaybePromise<Encoded<T>> {
@@ -66,42 +74,46 @@ function kept<T>(value: T, bytes: MaybePromise<Uint8Array>): MaybePromise<Encode
 
 /** A reference that cannot be kept is no reason to run again: the effect is done. */
 function encodeReference<T>(
-  engine: Engine,
-  task: Task,
+  instance: Instance,
+  prepared: PreparedCall,
   value: T,
-  { reference }: ReferenceGuarantee,
+  { reference }: ReplayByReference,
 ): MaybePromise<Encoded<T>> {
   try {
-    const encoded = kept(value, task.pipeline.encodeJson('reference', reference(value), task))
-    return withinLimit(engine, task, encoded)
+    const encoded = kept(value, prepared.pipeline.encodeJson('reference', reference(value), prepared))
+    return withinLimit(instance, prepared, encoded)
   } catch {
-    return encodeOmission(engine, task, value, { reason: 'not serialisable' })
+    return encodeOmission(instance, prepared, value, { reason: 'not-serializable' })
   }
 }
 
 /** The bytes of a value, and the value as a replay gives it: the first caller gets it through the serializer too. */
-function encodeStrictly<T>(engine: Engine, task: Task, value: T): MaybePromise<Encoded<T>> {
+function encodeStrictly<T>(instance: Instance, prepared: PreparedCall, value: T): MaybePromise<Encoded<T>> {
   let plain: Uint8Array
   let seen: T
   try {
-    const { serializer } = task.policies
+    const { serializer } = prepared.policies
     plain = serializer.serialize(value)
     seen = serializer.exact ? value : (serializer.deserialize(plain) as T)
   } catch {
-    return encodeOmission(engine, task, value, { reason: 'not serialisable' })
+    return encodeOmission(instance, prepared, value, { reason: 'not-serializable' })
   }
-  return withinLimit(engine, task, kept(seen, task.pipeline.encodeValue(plain, task)))
+  return withinLimit(instance, prepared, kept(seen, prepared.pipeline.encodeValue(plain, prepared)))
 }
 
-function withinLimit<T>(engine: Engine, task: Task, encoding: MaybePromise<Encoded<T>>): MaybePromise<Encoded<T>> {
+function withinLimit<T>(
+  instance: Instance,
+  prepared: PreparedCall,
+  encoding: MaybePromise<Encoded<T>>,
+): MaybePromise<Encoded<T>> {
   return chain(encoding, (encoded) => {
-    if (fits(engine, encoded.result)) return encoded
-    const summary = summaryOf(task, encoded.value)
-    return encodeOmission(engine, task, encoded.value, { reason: 'too large', summary })
+    if (fits(instance, encoded.result)) return encoded
+    const summary = summaryOf(prepared, encoded.value)
+    return encodeOmission(instance, prepared, encoded.value, { reason: 'too-large', summary })
   })
 }
 
-function summaryOf({ policies: { serializer } }: Task, value: unknown): unknown {
+function summaryOf({ policies: { serializer } }: PreparedCall, value: unknown): unknown {
   try {
     return serializer.summarize?.(value)
   } catch {
@@ -110,16 +122,21 @@ function summaryOf({ policies: { serializer } }: Task, value: unknown): unknown 
   }
 }
 
-function fits({ store }: Engine, bytes: Uint8Array): boolean {
+function fits({ store }: Instance, bytes: Uint8Array): boolean {
   return bytes.length <= store.capabilities.maxValueBytes
 }
 
 /** The bytes that say: completed, but without the value; and without its summary where that cannot be kept either. */
-function encodeOmission<T>(engine: Engine, task: Task, value: T, omission: Omission): MaybePromise<Encoded<T>> {
+function encodeOmission<T>(
+  instance: Instance,
+  prepared: PreparedCall,
+  value: T,
+  omission: Omission,
+): MaybePromise<Encoded<T>> {
   const { reason, summary } = omission
-  const encode = (kept: Omission) => task.pipeline.encodeJson('unreplayable', kept, task)
+  const encode = (kept: Omission) => prepared.pipeline.encodeJson('unreplayable', kept, prepared)
   const whole = encode(isJson(summary) ? { reason, summary } : { reason })
-  const fitting = chain(whole, (bytes) => (fits(engine, bytes) ? bytes : encode({ reason })))
+  const fitting = chain(whole, (bytes) => (fits(instance, bytes) ? bytes : encode({ reason })))
   return chain(fitting, (result) => ({ value, result, replayable: false }))
 }
 
@@ -132,11 +149,11 @@ function isJson(value: unknown): boolean {
 }
 
 /** The bytes of a failure: what its class tells, else its name, message and code, else that there was one. */
-export async function encodeFailure(engine: Engine, task: Task, error: unknown): Promise<Uint8Array> {
-  for (const types of [engine.errorTypes, []]) {
+export async function encodeFailure(instance: Instance, prepared: PreparedCall, error: unknown): Promise<Uint8Array> {
+  for (const types of [instance.errorTypes, []]) {
     try {
-      const bytes = await task.pipeline.encodeJson('failure', toStoredFailure(error, types), task)
-      if (fits(engine, bytes)) return bytes
+      const bytes = await prepared.pipeline.encodeJson('failure', toStoredFailure(error, types), prepared)
+      if (fits(instance, bytes)) return bytes
     } catch {
       // it cannot be told in full
     }
@@ -146,16 +163,16 @@ export async function encodeFailure(engine: Engine, task: Task, error: unknown):
 
 /** What a completed or failed record says: its value, or the error that it is thrown as. */
 export async function decodeResult(
-  engine: Pick<Engine, 'errorTypes'>,
-  { pipeline, key, policies }: Pick<Task, 'pipeline' | 'key' | 'policies'>,
+  instance: Pick<Instance, 'errorTypes'>,
+  { pipeline, key, policies }: Pick<PreparedCall, 'pipeline' | 'key' | 'policies'>,
   record: RecordView,
 ): Promise<{ readonly value: unknown } | { readonly error: unknown }> {
   const { result: bytes } = record
-  if (!bytes) throw new UndecodableError(`A ${record.state} record has no result.`)
+  if (!bytes) throw new IdempotencyUndecodableError(`A ${record.state} record has no result.`)
   const reader = [NOT_ENCODABLE, UNTOLD].some((known) => equal(known, bytes)) ? withoutCodecs : pipeline
   const { kind, value } = await reader.decode(bytes, { key, fingerprint: record.fingerprint })
   if ((kind === 'failure') !== (record.state === 'failed')) {
-    throw new UndecodableError(`A ${record.state} record holds a ${kind}.`)
+    throw new IdempotencyUndecodableError(`A ${record.state} record holds a ${kind}.`)
   }
   switch (kind) {
     case 'value':
@@ -163,24 +180,24 @@ export async function decodeResult(
     case 'done':
       return { value: undefined }
     case 'reference':
-      return { value: await rebuild(policies.guarantee, value) }
+      return { value: await rebuild(policies.replay, value) }
     case 'failure':
-      return { error: fromStoredFailure(requireShape<StoredFailure>(value, 'message'), engine.errorTypes) }
+      return { error: fromStoredFailure(requireShape<StoredFailure>(value, 'message'), instance.errorTypes) }
     case 'unreplayable': {
       const { reason, summary } = requireShape<Omission>(value, 'reason')
-      return { error: new NotReplayableError(reason, summary) }
+      return { error: new IdempotencyNotReplayableError(reason, summary) }
     }
     default:
-      throw new UndecodableError(`A ${record.state} record holds a ${kind}.`)
+      throw new IdempotencyUndecodableError(`A ${record.state} record holds a ${kind}.`)
   }
 }
 
-function rebuild(guarantee: Task['policies']['guarantee'], reference: unknown): unknown {
-  if (typeof guarantee === 'object') return guarantee.rebuild(reference)
-  throw new UndecodableError('A result was recorded as a reference: give `guarantee: { reference, rebuild }`.')
+function rebuild(replay: PreparedCall['policies']['replay'], reference: unknown): unknown {
+  if (typeof replay === 'object') return replay.rebuild(reference)
+  throw new IdempotencyUndecodableError('A result was recorded as a reference: give `replay: { reference, rebuild }`.')
 }
 
 function requireShape<Shape>(value: unknown, member: keyof Shape & string): Shape {
   if (typeof value === 'object' && value !== null && Object.hasOwn(value, member)) return value as Shape
-  throw new UndecodableError(`A record holds something else than a ${member}.`)
+  throw new IdempotencyUndecodableError(`A record holds something else than a ${member}.`)
 }

@@ -7,7 +7,7 @@ import type { RecoverOptions } from '../api/operators.ts'
 import type { Policies, Resolution, TransactionPolicies } from '../api/policies.ts'
 import { toMs } from '../base/durations.ts'
 import { encodeRequest, keepRequest } from '../encoding/request.ts'
-import { InvalidOptionError, InvalidTokenError } from '../errors.ts'
+import { IdempotencyInvalidOptionError, IdempotencyInvalidTokenError } from '../errors.ts'
 import { fingerprintOf } from '../keys/fingerprint.ts'
 import { issueToken, type TokenPurpose, verifyToken } from '../keys/one-time-token.ts'
 import { requireText, storageKey } from '../keys/storage-key.ts'
@@ -17,7 +17,7 @@ import { run } from './call/run.ts'
 import { runUnprotected } from './call/unprotected.ts'
 import { readOptions, requireEncryption } from './context/options.ts'
 import { type ResolvedPolicies, resolvePolicies } from './context/policies.ts'
-import type { Task } from './context/prepared-call.ts'
+import type { PreparedCall } from './context/prepared-call.ts'
 import { createRunningCalls } from './mechanisms/running-calls.ts'
 import { forget } from './operators/forget.ts'
 import { inspect, list } from './operators/inspect.ts'
@@ -45,42 +45,42 @@ const CLOCK_TOLERANCE_MS = 60_000
  * )
  * ```
  *
- * @throws InvalidOptionError naming the option and what it must be
+ * @throws IdempotencyInvalidOptionError naming the option and what it must be
  */
 export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>): Idempotency<Tx> {
-  const { engine, policies: instancePolicies } = readOptions(options)
+  const { instance, policies: instancePolicies } = readOptions(options)
   const running = createRunningCalls()
   let draining = false
 
   function nearest(own: ResolvedPolicies, policies: Policies | undefined): ResolvedPolicies {
-    return policies ? requireEncryption(engine, resolvePolicies(own, policies)) : own
+    return policies ? requireEncryption(instance, resolvePolicies(own, policies)) : own
   }
 
-  async function toTask(call: Call, policies: ResolvedPolicies): Promise<Task> {
+  async function prepare(call: Call, policies: ResolvedPolicies): Promise<PreparedCall> {
     const { operation, payload, signal } = call
     // all is taken before anything is awaited, so that the caller may go on with its payload
     const kept = policies.storeRequest === 'no' ? undefined : keepRequest(call)
     const [key, fingerprint] = await Promise.all([
-      storageKey(engine.digest, engine.namespace, call),
-      fingerprintOf(engine.digest, payload),
+      storageKey(instance.digest, instance.namespace, call),
+      fingerprintOf(instance.digest, payload),
     ])
-    const pipeline = engine.pipelineFor(policies.serializer)
-    const { maxValueBytes } = engine.store.capabilities
+    const pipeline = instance.pipelineFor(policies.serializer)
+    const { maxValueBytes } = instance.store.capabilities
     const request = kept && (await encodeRequest({ pipeline, key, fingerprint }, kept, maxValueBytes))
     return { operation, key, fingerprint, policies, pipeline, signal, request }
   }
 
   async function runCall<T>(call: Call, handler: Handler<T, Tx>, policies: ResolvedPolicies): Promise<Outcome<T>> {
     requireFunction('handler', handler)
-    const task = await toTask(call, policies)
+    const prepared = await prepare(call, policies)
     return running.serve((served) =>
       run<T>(
-        engine,
-        task,
-        (acquired) => execute(engine, task, acquired, handler as Handler<T>, served),
+        instance,
+        prepared,
+        (acquired) => execute(instance, prepared, acquired, handler as Handler<T>, served),
         () => draining,
         policies.onStoreUnavailable === 'proceed'
-          ? () => runUnprotected(engine, task, handler as Handler<T>, served)
+          ? () => runUnprotected(instance, prepared, handler as Handler<T>, served)
           : undefined,
       ),
     )
@@ -95,9 +95,9 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     requireFunction('work', work)
     const { mode, tx, ...policies } = given
     // whoever means to join a transaction must not be given one of its own
-    if ('tx' in given && tx === undefined) throw new InvalidOptionError('tx', NO_TRANSACTION)
+    if ('tx' in given && tx === undefined) throw new IdempotencyInvalidOptionError('tx', NO_TRANSACTION)
     const store = requireTransactional(options.store)
-    const unit = { engine, store, work, task: await toTask(call, nearest(own, policies)) }
+    const unit = { instance, store, work, prepared: await prepare(call, nearest(own, policies)) }
     return running.serve((served) => transact<Tx, T>(unit, { mode, tx }, served, () => draining))
   }
 
@@ -125,44 +125,44 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
         return async (...args: Args): Promise<T> =>
           (await runCall(named(describe(...args)), () => fn(...args), resolved)).value
       },
-      inspect: async (reference: Named) => inspect(engine, named(reference), own),
-      resolve: async (reference: Named, resolution: Resolution) => resolve(engine, named(reference), resolution, own),
-      forget: async (reference: Named) => forget(engine, named(reference)),
+      inspect: async (reference: Named) => inspect(instance, named(reference), own),
+      resolve: async (reference: Named, resolution: Resolution) => resolve(instance, named(reference), resolution, own),
+      forget: async (reference: Named) => forget(instance, named(reference)),
     }
   }
 
   return {
-    namespace: engine.namespace,
-    capabilities: engine.store.capabilities,
+    namespace: instance.namespace,
+    capabilities: instance.store.capabilities,
     ...methods<Reference>(instancePolicies, (reference) => reference),
     operation(name, policies) {
       requireText('operation', name)
       const own = nearest(instancePolicies, policies)
       return {
         ...methods(own, (reference) => ({ ...reference, operation: name })),
-        waitMs: own.waitMs,
-        recover: (recovery) => recover(engine, name, own, recovery as RecoverOptions, running, () => draining),
+        recover: (recovery) => recover(instance, name, own, recovery as RecoverOptions, running, () => draining),
         issueToken: async ({ scope, expiresIn }) => {
           requireSecret(options.secret)
           const expiresInMs = toMs('expiresIn', expiresIn, { min: 1 })
-          return issueToken(engine.digest, engine.namespace, { operation: name, scope }, expiresInMs)
+          return issueToken(instance.digest, instance.namespace, { operation: name, scope }, expiresInMs)
         },
         redeem: async (token, call, handler, policies) => {
           requireSecret(options.secret)
           const purpose: TokenPurpose = { operation: name, scope: call.scope }
-          const { key, remainingMs } = await verifyToken(engine.digest, engine.namespace, purpose, token)
+          const { key, remainingMs } = await verifyToken(instance.digest, instance.namespace, purpose, token)
           const resolved = nearest(own, policies)
           const reference = { ...call, operation: name, key }
-          if (remainingMs <= 0 && !(await inspect(engine, reference, resolved))) throw new InvalidTokenError('expired')
+          if (remainingMs <= 0 && !(await inspect(instance, reference, resolved)))
+            throw new IdempotencyInvalidTokenError('expired')
           // a token that is still good must not find its record gone
           const retentionMs = Math.max(resolved.retentionMs, remainingMs + CLOCK_TOLERANCE_MS)
           return runCall(reference, handler, { ...resolved, retentionMs })
         },
       }
     },
-    list: (filter = {}) => list(engine, filter),
-    startPurge: (options = {}) => startPurge(engine, options),
-    on: (type, listener) => engine.events.on(type, listener),
+    list: (filter = {}) => list(instance, filter),
+    startPurge: (options = {}) => startPurge(instance, options),
+    on: (type, listener) => instance.events.on(type, listener),
     async drain({ timeout = '30s' } = {}) {
       const timeoutMs = toMs('timeout', timeout)
       draining = true
@@ -173,9 +173,11 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
 }
 
 function requireFunction(name: string, value: unknown): void {
-  if (typeof value !== 'function') throw new InvalidOptionError(name, `must be a function, got ${String(value)}`)
+  if (typeof value !== 'function')
+    throw new IdempotencyInvalidOptionError(name, `must be a function, got ${String(value)}`)
 }
 
 function requireSecret(secret: unknown): void {
-  if (secret === undefined) throw new InvalidOptionError('secret', 'is needed for tokens: it is what signs them')
+  if (secret === undefined)
+    throw new IdempotencyInvalidOptionError('secret', 'is needed for tokens: it is what signs them')
 }

@@ -1,12 +1,12 @@
 /** JSON Canonicalization Scheme, RFC 8785: one text for each JSON value, whatever the order of its members. */
-import { InvalidCallError } from '../errors.ts'
+import { IdempotencyInvalidCallError } from '../errors.ts'
 
 const MAX_DEPTH = 1000
 
 /**
  * The canonical JSON text of a value. Members that are `undefined` are left out, and `toJSON` is honoured.
  *
- * @throws InvalidCallError for what JSON would lose silently (BigInt, NaN, functions, Map, Set and Error, `undefined` in
+ * @throws IdempotencyInvalidCallError for what JSON would lose silently (BigInt, NaN, functions, Map, Set and Error, `undefined` in
  * an array, lone surrogates), for cycles, and for more than 1000 levels
  */
 export function canonicalize(value: unknown): string {
@@ -41,7 +41,8 @@ function writeText(text: string, member: string): string {
 
 function writeObject(value: object, ancestors: object[], member: string): string {
   if (ancestors.includes(value)) throw refusal(member, 'a cycle')
-  if (ancestors.length >= MAX_DEPTH) throw new InvalidCallError('payload', `payload: more than ${MAX_DEPTH} levels`)
+  if (ancestors.length >= MAX_DEPTH)
+    throw new IdempotencyInvalidCallError('payload', `payload: more than ${MAX_DEPTH} levels`)
   ancestors.push(value)
   const text = writeEntered(value, ancestors, member)
   ancestors.pop()
@@ -90,6 +91,6 @@ function isTransparent(value: object, names: readonly string[]): boolean {
   return names.length > 0 || Object.getPrototypeOf(prototype) === null
 }
 
-function refusal(member: string, problem: string): InvalidCallError {
-  return new InvalidCallError('payload', `payload${member && ` at '${member}'`}: ${problem}`)
+function refusal(member: string, problem: string): IdempotencyInvalidCallError {
+  return new IdempotencyInvalidCallError('payload', `payload${member && ` at '${member}'`}: ${problem}`)
 }

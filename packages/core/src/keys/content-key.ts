@@ -19,7 +19,7 @@ const digest = createDigest(undefined)
  * window is the retention, counted from the settling; there is no time in the key, so no boundary to slip through.
  *
  * @param fields a JSON value: who, what, how much
- * @throws InvalidOptionError for a window under a second, InvalidCallError for fields that JSON cannot hold
+ * @throws IdempotencyInvalidOptionError for a window under a second, IdempotencyInvalidCallError for fields that JSON cannot hold
  */
 export async function contentKey(fields: unknown, { window }: { readonly window: Duration }): Promise<ContentKey> {
   const retention = toMs('window', window, { min: MIN_WINDOW_MS })

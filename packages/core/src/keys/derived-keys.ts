@@ -1,6 +1,6 @@
 /** Derived keys for downstream calls. */
 
-import { InvalidOptionError } from '../errors.ts'
+import { IdempotencyInvalidOptionError } from '../errors.ts'
 import type { Digest } from './digest.ts'
 
 const STEP = /^[A-Za-z0-9_.-]{1,64}$/
@@ -14,8 +14,8 @@ export async function derivedKeys(digest: Digest, key: string, fingerprint: stri
   return (step) => `${base}-${requireStep(step)}`
 }
 
-/** @throws InvalidOptionError unless it is a name for a step */
+/** @throws IdempotencyInvalidOptionError unless it is a name for a step */
 export function requireStep(step: string): string {
   if (typeof step === 'string' && STEP.test(step)) return step
-  throw new InvalidOptionError('step', `must be 1 to 64 of A-Z a-z 0-9 _ . -, got '${String(step)}'`)
+  throw new IdempotencyInvalidOptionError('step', `must be 1 to 64 of A-Z a-z 0-9 _ . -, got '${String(step)}'`)
 }

@@ -1,7 +1,7 @@
 /** SHA-256 over parts that cannot run into each other; HMAC-SHA-256 where there is a secret. */
 import { frame } from '../base/bytes.ts'
 import { nodeCrypto } from '../base/node-crypto.ts'
-import { InvalidOptionError } from '../errors.ts'
+import { IdempotencyInvalidOptionError } from '../errors.ts'
 
 /**
  * The digest of some parts, as 64 lower-case hex characters. `label` keeps digests made for different purposes apart.
@@ -14,7 +14,7 @@ const MIN_SECRET_BYTES = 16
 const scratch = new Uint8Array(16_384)
 const utf8 = new TextEncoder()
 
-/** @throws InvalidOptionError for a secret that is neither text nor bytes, or under 16 bytes */
+/** @throws IdempotencyInvalidOptionError for a secret that is neither text nor bytes, or under 16 bytes */
 export function createDigest(secret: string | Uint8Array | undefined): Digest {
   const key = secret === undefined ? undefined : readSecret(secret)
   const hash = nodeHash(key)
@@ -27,11 +27,14 @@ export function createDigest(secret: string | Uint8Array | undefined): Digest {
 function readSecret(secret: string | Uint8Array): Uint8Array<ArrayBuffer> {
   const text = typeof secret === 'string'
   if (!text && !(secret instanceof Uint8Array)) {
-    throw new InvalidOptionError('secret', 'must be random bytes, or a text of them')
+    throw new IdempotencyInvalidOptionError('secret', 'must be random bytes, or a text of them')
   }
   const key = text ? utf8.encode(secret) : new Uint8Array(secret)
   if (key.length >= MIN_SECRET_BYTES) return key
-  throw new InvalidOptionError('secret', `must have at least ${MIN_SECRET_BYTES} random bytes, got ${key.length}`)
+  throw new IdempotencyInvalidOptionError(
+    'secret',
+    `must have at least ${MIN_SECRET_BYTES} random bytes, got ${key.length}`,
+  )
 }
 
 function nodeHash(key: Uint8Array | undefined): ((bytes: Uint8Array) => string) | undefined {

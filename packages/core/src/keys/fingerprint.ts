@@ -1,6 +1,6 @@
 /** Fingerprints of payloads. */
 
-import { InvalidCallError } from '../errors.ts'
+import { IdempotencyInvalidCallError } from '../errors.ts'
 import { canonicalize } from './canonical-json.ts'
 import type { Digest } from './digest.ts'
 
@@ -16,6 +16,7 @@ function describePayload(payload: unknown): readonly (string | Uint8Array)[] {
   }
   if (payload instanceof ArrayBuffer) return ['bytes', new Uint8Array(payload)]
   if (typeof payload !== 'string') return ['json', canonicalize(payload)]
-  if (!payload.isWellFormed()) throw new InvalidCallError('payload', 'payload: a lone surrogate has no UTF-8 form')
+  if (!payload.isWellFormed())
+    throw new IdempotencyInvalidCallError('payload', 'payload: a lone surrogate has no UTF-8 form')
   return ['text', payload]
 }

@@ -1,7 +1,7 @@
 /** One-time tokens: issued by the server, signed, expiring, and redeemed once. */
 
 import type { Reference } from '../api/call.ts'
-import { InvalidTokenError } from '../errors.ts'
+import { IdempotencyInvalidTokenError } from '../errors.ts'
 import type { Digest } from './digest.ts'
 import { scopeParts } from './storage-key.ts'
 
@@ -30,7 +30,7 @@ export async function issueToken(
   return `rp1.${id}.${expires}.${await sign(digest, namespace, purpose, id, expires)}`
 }
 
-/** @throws InvalidTokenError for what was not issued here for this purpose */
+/** @throws IdempotencyInvalidTokenError for what was not issued here for this purpose */
 export async function verifyToken(
   digest: Digest,
   namespace: string,
@@ -38,8 +38,9 @@ export async function verifyToken(
   token: string,
 ): Promise<VerifiedToken> {
   const [, id, expires, signature] = FORMAT.exec(String(token)) ?? []
-  if (!id || !expires || !signature) throw new InvalidTokenError('malformed')
-  if (!isEqual(await sign(digest, namespace, purpose, id, expires), signature)) throw new InvalidTokenError('forged')
+  if (!id || !expires || !signature) throw new IdempotencyInvalidTokenError('malformed')
+  if (!isEqual(await sign(digest, namespace, purpose, id, expires), signature))
+    throw new IdempotencyInvalidTokenError('forged')
   return { key: `token:${id}`, remainingMs: Number.parseInt(expires, 36) - Date.now() }
 }
 

@@ -1,7 +1,7 @@
 /** From what a caller says to what a store sees: storage keys, fingerprints and derived keys. */
 
 import { type Reference, unscoped } from '../api/call.ts'
-import { InvalidCallError } from '../errors.ts'
+import { IdempotencyInvalidCallError } from '../errors.ts'
 import type { Digest } from './digest.ts'
 
 const MAX_CHARACTERS = 255
@@ -11,7 +11,7 @@ const MAX_SCOPE_PARTS = 16
  * `<namespace slug>.<operation slug>.<digest>`: at most 131 characters of `[a-z0-9.-]`. The slugs are for eyes and for
  * listings; the digest covers namespace, operation, scope and key.
  *
- * @throws InvalidCallError when a part is missing, empty, too long or no well-formed text
+ * @throws IdempotencyInvalidCallError when a part is missing, empty, too long or no well-formed text
  */
 export function storageKey(
   digest: Digest,
@@ -25,23 +25,24 @@ export function storageKey(
   return typeof hashed === 'string' ? name(hashed) : hashed.then(name)
 }
 
-/** @throws InvalidCallError unless it is one name, several, or `unscoped` */
+/** @throws IdempotencyInvalidCallError unless it is one name, several, or `unscoped` */
 export function scopeParts(scope: Reference['scope']): readonly string[] {
   if (scope === unscoped) return []
   const parts = typeof scope === 'string' ? [scope] : scope
   if (!Array.isArray(parts) || parts.length === 0) {
-    throw new InvalidCallError(
+    throw new IdempotencyInvalidCallError(
       'scope',
       'scope: say whose key this is (a tenant, a user, or both), or say `unscoped` if it is nobody’s in particular',
     )
   }
-  if (parts.length > MAX_SCOPE_PARTS) throw new InvalidCallError('scope', `scope: at most ${MAX_SCOPE_PARTS} parts`)
+  if (parts.length > MAX_SCOPE_PARTS)
+    throw new IdempotencyInvalidCallError('scope', `scope: at most ${MAX_SCOPE_PARTS} parts`)
   for (const part of parts) requireText('scope', part)
   return parts
 }
 
-/** @throws InvalidCallError unless `value` is a well-formed text of 1 to 255 characters */
-export function requireText(field: InvalidCallError['field'], value: unknown): void {
+/** @throws IdempotencyInvalidCallError unless `value` is a well-formed text of 1 to 255 characters */
+export function requireText(field: IdempotencyInvalidCallError['field'], value: unknown): void {
   const problem =
     typeof value !== 'string'
       ? `must be a text, got ${value === null ? 'null' : typeof value}`
@@ -52,7 +53,7 @@ export function requireText(field: InvalidCallError['field'], value: unknown): v
           : value.isWellFormed()
             ? null
             : 'has a lone surrogate, which has no UTF-8 form'
-  if (problem) throw new InvalidCallError(field, `${field}: ${problem}`)
+  if (problem) throw new IdempotencyInvalidCallError(field, `${field}: ${problem}`)
 }
 
 /** How a namespace reads in a storage key. */

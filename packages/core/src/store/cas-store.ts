@@ -1,12 +1,12 @@
 /** Any storage with compare-and-set on one entry as a full store: read, let `reduce` decide, swap. */
 
 import { backOff, sleep } from '../base/timers.ts'
-import { IdempotencyError, StoreUnavailableError } from '../errors.ts'
+import { isIdempotencyError, StoreUnavailableError } from '../errors.ts'
 import { decodeRecord, encodeRecord } from './cas-record.ts'
-import { listed } from './listing.ts'
+import { toListedRecord } from './listing.ts'
 import { isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
 import type { ListedRecord, ListQuery, RecordStore, StoreCapabilities } from './store.ts'
-import { requireRoom } from './value-limit.ts'
+import { assertValueFits } from './value-limit.ts'
 
 /** What stands under a key: its bytes, and whatever the storage tells two versions of them apart by. */
 export interface CasEntry<Revision> {
@@ -90,7 +90,7 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordS
     let count = 0
     for await (const { key, record, now } of scan()) {
       if (count >= limit) return
-      const found = listed(key, record, query, now)
+      const found = toListedRecord(key, record, query, now)
       if (!found) continue
       count++
       yield found
@@ -119,11 +119,11 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordS
   return {
     capabilities,
     async begin(key, claim) {
-      requireRoom(capabilities.maxValueBytes, claim)
+      assertValueFits(capabilities.maxValueBytes, claim)
       return apply(key, (record, now) => reduce(record, { op: 'begin', claim }, now))
     },
     async transition(key, token, change) {
-      requireRoom(capabilities.maxValueBytes, change)
+      assertValueFits(capabilities.maxValueBytes, change)
       return apply(key, (record, now) => reduce(record, { op: 'transition', token, change }, now))
     },
     get: (key) => apply(key, (record, now) => reduce(record, { op: 'get' }, now)),
@@ -141,6 +141,6 @@ async function guard<T>(applied: 'no' | 'unknown', call: () => T | Promise<T>): 
 }
 
 function unavailable(applied: 'no' | 'unknown', cause: unknown): Error {
-  if (cause instanceof IdempotencyError) return cause
+  if (isIdempotencyError(cause)) return cause
   return new StoreUnavailableError(`The storage failed: ${String(cause)}`, { applied, cause })
 }

@@ -7,7 +7,7 @@ import type { ListedRecord, ListQuery } from './store.ts'
  *
  * @param now whole µs of the store's clock
  */
-export function listed(key: string, record: StoredRecord, query: ListQuery, now: number): ListedRecord | null {
+export function toListedRecord(key: string, record: StoredRecord, query: ListQuery, now: number): ListedRecord | null {
   const { state, token, attempt, interrupted, leaseUntil, expiresAt } = record
   if (state === 'tombstone') return null
   const [namespace, operation] = key.split('.')

@@ -6,7 +6,7 @@ import type { Change, Claim } from './store.ts'
  *
  * @throws StoreMisconfiguredError and nothing has changed
  */
-export function requireRoom(maxValueBytes: number, asked: Claim | Change): void {
+export function assertValueFits(maxValueBytes: number, asked: Claim | Change): void {
   const { request, checkpoint, result } = asked as Partial<
     Claim & { checkpoint: { data: Uint8Array }; result: Uint8Array }
   >

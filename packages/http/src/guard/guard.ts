@@ -1,5 +1,11 @@
 /** From a request to its answer: key, scope, fingerprint, then one run of the handler or a replay. */
-import { type Attempt, InProgressError, InvalidOptionError, type Outcome, rollBack } from '@retryproof/core'
+import {
+  type Attempt,
+  IdempotencyInvalidOptionError,
+  isIdempotencyError,
+  type Outcome,
+  rollBack,
+} from '@retryproof/core'
 import type { Exchange, HandlerAnswer, HeaderField, HttpResponse } from '../protocol/exchange.ts'
 import { problemFor } from '../protocol/problems.ts'
 import { pendingResponse } from './answer/pending-response.ts'
@@ -29,7 +35,7 @@ export interface Guard<Native, Tx = unknown> {
   /**
    * Runs the handler once for the request's key.
    *
-   * @throws what `execute` throws, and what only the application can mend: InvalidOptionError, InvalidCallError (scope,
+   * @throws what `execute` throws, and what only the application can mend: IdempotencyInvalidOptionError, IdempotencyInvalidCallError (scope,
    * operation), StoreMisconfiguredError
    */
   handle(exchange: Exchange<Native>, calls: HandlerCalls<Tx>): Promise<Decision>
@@ -37,7 +43,7 @@ export interface Guard<Native, Tx = unknown> {
 
 /**
  * @param hasHandler whether the binding was given the handler, rather than standing before it
- * @throws InvalidOptionError naming the option and what it must be
+ * @throws IdempotencyInvalidOptionError naming the option and what it must be
  */
 export function createGuard<Native extends object, Tx = unknown>(
   idempotency: Guarding<Tx>,
@@ -89,7 +95,7 @@ async function decide<Native extends object, Tx>(
       await options.webhook?.deliver(callback, { location: await locate(), response: value })
     return { kind: 'sent' }
   } catch (error) {
-    if (!options.accepts || !(error instanceof InProgressError) || calls.threw(error)) throw error
+    if (!options.accepts || !isIdempotencyError(error, 'IDEMPOTENCY_IN_PROGRESS') || calls.threw(error)) throw error
     const retryAfterMs = Math.min(error.retryAfterMs, options.maxRetryAfterMs)
     return { kind: 'send', response: pendingResponse(await locate(), retryAfterMs) }
   }
@@ -145,5 +151,5 @@ async function locationOf<Native, Tx>(
   key: string,
 ): Promise<string> {
   if (statusResource) return statusResource.locate(operation, key)
-  throw new InvalidOptionError('statusResource', 'is needed to answer with 202')
+  throw new IdempotencyInvalidOptionError('statusResource', 'is needed to answer with 202')
 }

@@ -1,5 +1,5 @@
 /** A request, as the core is asked to run it. */
-import { type Call, InvalidOptionError, type NamedOperation, type Policies, type Scope } from '@retryproof/core'
+import { type Call, IdempotencyInvalidOptionError, type Operation, type Policies, type Scope } from '@retryproof/core'
 import type { Exchange } from '../protocol/exchange.ts'
 import { keyFromHeaders, requireKey } from '../protocol/key-header.ts'
 import { namesVersion, preconditionRequired } from '../protocol/precondition.ts'
@@ -11,7 +11,7 @@ import { readBody } from './request/read-body.ts'
 
 export interface Asked<Tx> {
   readonly name: string
-  readonly operation: NamedOperation<Tx>
+  readonly operation: Operation<Tx>
   readonly call: Omit<Call, 'operation'>
   readonly policies: Policies | undefined
   /** Where the answer is to be told. */
@@ -22,7 +22,7 @@ export interface Asked<Tx> {
  * Key, then scope, then body: each only where the one before it is in order. Undefined for a request without a key that
  * may pass.
  *
- * @throws Refusal, InvalidCallError, InvalidOptionError, and what the application's functions throw
+ * @throws Refusal, IdempotencyInvalidCallError, IdempotencyInvalidOptionError, and what the application's functions throw
  */
 export async function ask<Native, Tx>(
   exchange: Exchange<Native>,
@@ -47,7 +47,7 @@ export async function ask<Native, Tx>(
   const body = await readBody(exchange, options.maxRequestBytes)
   const payload = describeRequest(exchange, body, options.fingerprint)
   const request = options.storeHeaders && keepRequest(exchange, body, options.storeHeaders)
-  const signal = operation.waitMs > 0 ? exchange.signal : undefined
+  const { signal } = exchange
   return {
     name,
     operation,
@@ -63,7 +63,7 @@ function nameOf<Native, Tx>(
 ): string {
   if (operation) return operation(native)
   if (route !== undefined) return `${method} ${route}`
-  throw new InvalidOptionError(
+  throw new IdempotencyInvalidOptionError(
     'operation',
     'is required here, since the pattern of the route is not known: name the kind of write, such as "POST /orders/:id/refunds"',
   )

@@ -1,5 +1,6 @@
 /** Options of a binding, checked once when it is made. */
-import { InvalidOptionError, type NamedOperation, type Policies, toMs, unscoped } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, type Operation, type Policies, unscoped } from '@retryproof/core'
+import { toMs } from '@retryproof/core/internal'
 import type { KeySyntax } from '../protocol/key-header.ts'
 import { DOCS } from '../protocol/problems.ts'
 import { type AnswerHead, readRecordPolicy } from './answer/record-policy.ts'
@@ -33,7 +34,7 @@ export interface ResolvedOptions<Native, Tx = unknown> {
   readonly maxRetryAfterMs: number
   readonly docs: string
   /** The core's operation of that name, under the policies of these options. */
-  readonly operationNamed: (name: string) => NamedOperation<Tx>
+  readonly operationNamed: (name: string) => Operation<Tx>
 }
 
 const MIB = 1_048_576
@@ -41,7 +42,7 @@ const TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/
 
 /**
  * @param hasHandler whether the binding was given the handler, rather than standing before it
- * @throws InvalidOptionError naming the option and what it must be
+ * @throws IdempotencyInvalidOptionError naming the option and what it must be
  */
 export function readHttpOptions<Native, Tx>(
   idempotency: Guarding<Tx>,
@@ -49,7 +50,7 @@ export function readHttpOptions<Native, Tx>(
   hasHandler: boolean,
 ): ResolvedOptions<Native, Tx> {
   if (typeof idempotency?.operation !== 'function') {
-    throw new InvalidOptionError('idempotency', 'must be what createIdempotency() gives')
+    throw new IdempotencyInvalidOptionError('idempotency', 'must be what createIdempotency() gives')
   }
   const { scope, operation, key, syntax, methods, required, requirePrecondition, fingerprint, record, ...more } =
     options
@@ -60,16 +61,22 @@ export function readHttpOptions<Native, Tx>(
   const keepsRequests = (policies.storeRequest ?? 'no') !== 'no'
   if (transaction) requireTransactions(idempotency, hasHandler)
   if ((accepts || how !== 'sync') && !statusResource) {
-    throw new InvalidOptionError('statusResource', 'is needed to answer with 202: statusResource(idempotency, { … })')
+    throw new IdempotencyInvalidOptionError(
+      'statusResource',
+      'is needed to answer with 202: statusResource(idempotency, { … })',
+    )
   }
   if (how === 'async' && !keepsRequests) {
-    throw new InvalidOptionError(
+    throw new IdempotencyInvalidOptionError(
       'respond',
       `'async' keeps the request for recover(): set storeRequest, or say 'async-in-process' if a crash may lose the work`,
     )
   }
   if (webhook && how === 'sync') {
-    throw new InvalidOptionError('webhook', `tells an answer that nobody waits for: it goes with respond: 'async'`)
+    throw new IdempotencyInvalidOptionError(
+      'webhook',
+      `tells an answer that nobody waits for: it goes with respond: 'async'`,
+    )
   }
   return {
     scope: readScope(scope),
@@ -109,7 +116,7 @@ function roomFor<Tx>({ capabilities }: Guarding<Tx>): number {
 
 function requireTransactions<Tx>({ capabilities }: Guarding<Tx>, hasHandler: boolean): void {
   if (capabilities.transactional !== 'async') {
-    throw new InvalidOptionError(
+    throw new IdempotencyInvalidOptionError(
       'transaction',
       capabilities.transactional === 'sync'
         ? 'cannot be held open while a handler awaits: the transactions of this store are synchronous'
@@ -117,17 +124,20 @@ function requireTransactions<Tx>({ capabilities }: Guarding<Tx>, hasHandler: boo
     )
   }
   if (!hasHandler) {
-    throw new InvalidOptionError('transaction', 'needs the handler: idempotent(idempotency, options, handler)')
+    throw new IdempotencyInvalidOptionError(
+      'transaction',
+      'needs the handler: idempotent(idempotency, options, handler)',
+    )
   }
 }
 
 /** Names that a function makes up may be without end. */
 const MAX_OPERATIONS = 1000
 
-function operations<Tx>(idempotency: Guarding<Tx>, policies: Policies): (name: string) => NamedOperation<Tx> {
+function operations<Tx>(idempotency: Guarding<Tx>, policies: Policies): (name: string) => Operation<Tx> {
   // so that a policy out of range is told here, and not by the first request
   idempotency.operation('checked', policies)
-  const made = new Map<string, NamedOperation<Tx>>()
+  const made = new Map<string, Operation<Tx>>()
   return (name) => {
     const operation = made.get(name) ?? idempotency.operation(name, policies)
     if (made.size < MAX_OPERATIONS) made.set(name, operation)
@@ -137,7 +147,7 @@ function operations<Tx>(idempotency: Guarding<Tx>, policies: Policies): (name: s
 
 function readScope<Native>(scope: HttpOptions<Native>['scope']): HttpOptions<Native>['scope'] {
   if (typeof scope === 'function' || scope === unscoped) return scope
-  throw new InvalidOptionError(
+  throw new IdempotencyInvalidOptionError(
     'scope',
     'say whose keys these are, (request) => [tenant, user], or say `unscoped` if whoever sends a key may have its result',
   )
@@ -146,12 +156,15 @@ function readScope<Native>(scope: HttpOptions<Native>['scope']): HttpOptions<Nat
 function readOperation<Native>(operation: HttpOptions<Native>['operation']): ResolvedOptions<Native>['operation'] {
   if (typeof operation !== 'string') return readFunction('operation', operation)
   if (operation.length >= 1 && operation.length <= 255) return () => operation
-  throw new InvalidOptionError('operation', 'must be a name of 1 to 255 characters, or a function that gives one')
+  throw new IdempotencyInvalidOptionError(
+    'operation',
+    'must be a name of 1 to 255 characters, or a function that gives one',
+  )
 }
 
 function readFunction<F extends (request: never) => unknown>(option: string, value: F | undefined): F | undefined {
   if (value === undefined || typeof value === 'function') return value
-  throw new InvalidOptionError(option, 'must be a function')
+  throw new IdempotencyInvalidOptionError(option, 'must be a function')
 }
 
 function readChoice<Choice extends string>(
@@ -161,19 +174,19 @@ function readChoice<Choice extends string>(
 ): Choice {
   if (value === undefined) return choices[0]
   if (choices.includes(value)) return value
-  throw new InvalidOptionError(option, `must be one of ${choices.join(', ')}, got ${String(value)}`)
+  throw new IdempotencyInvalidOptionError(option, `must be one of ${choices.join(', ')}, got ${String(value)}`)
 }
 
 function readMethods(methods: readonly string[] = []): string[] {
   if (Array.isArray(methods) && methods.every((each) => /^[A-Za-z]+$/.test(each))) {
     return methods.map((method: string) => method.toUpperCase())
   }
-  throw new InvalidOptionError('methods', `must be a list of method names, such as ['DELETE']`)
+  throw new IdempotencyInvalidOptionError('methods', `must be a list of method names, such as ['DELETE']`)
 }
 
 function readFlag(option: string, value: boolean | undefined, otherwise: boolean): boolean {
   if (value === undefined || typeof value === 'boolean') return value ?? otherwise
-  throw new InvalidOptionError(option, 'must be true or false')
+  throw new IdempotencyInvalidOptionError(option, 'must be true or false')
 }
 
 function readFingerprint(fingerprint: FingerprintOptions | undefined): FingerprintOptions | undefined {
@@ -182,27 +195,27 @@ function readFingerprint(fingerprint: FingerprintOptions | undefined): Fingerpri
   const names: unknown = pick ?? omit
   const fits = Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === 'string' && name)
   if (fits && (pick === undefined) !== (omit === undefined)) return fingerprint
-  throw new InvalidOptionError('fingerprint', `must be { pick: ['amount'] } or { omit: ['trace'] }`)
+  throw new IdempotencyInvalidOptionError('fingerprint', `must be { pick: ['amount'] } or { omit: ['trace'] }`)
 }
 
 function readSize(option: string, bytes: number = MIB): number {
   if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes
-  throw new InvalidOptionError(option, `must be a whole number of bytes, got ${String(bytes)}`)
+  throw new IdempotencyInvalidOptionError(option, `must be a whole number of bytes, got ${String(bytes)}`)
 }
 
 function readNames(option: string, names: readonly string[]): string[] {
   if (Array.isArray(names) && names.every((name) => typeof name === 'string' && TOKEN.test(name))) {
     return names.map((name: string) => name.toLowerCase())
   }
-  throw new InvalidOptionError(option, 'must list the names of headers')
+  throw new IdempotencyInvalidOptionError(option, 'must list the names of headers')
 }
 
 function readHeaderName(option: string, name: string | undefined): string | undefined {
   if (name === undefined || (typeof name === 'string' && TOKEN.test(name))) return name
-  throw new InvalidOptionError(option, 'must be the name of a header')
+  throw new IdempotencyInvalidOptionError(option, 'must be the name of a header')
 }
 
 function readDocs(docs: string = DOCS): string {
   if (typeof docs === 'string' && URL.canParse(docs)) return docs
-  throw new InvalidOptionError('docs', 'must be an absolute URL')
+  throw new IdempotencyInvalidOptionError('docs', 'must be an absolute URL')
 }

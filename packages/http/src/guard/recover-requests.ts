@@ -7,7 +7,7 @@ import { responseSerializer } from './answer/stored-response.ts'
 import type { HandlerAttempt } from './ports.ts'
 import { type KeptRequest, readKept } from './request/kept-request.ts'
 
-export interface RecoverRequestsOptions extends Omit<Policies, 'serializer' | 'onInProgress' | 'guarantee'> {
+export interface RecoverRequestsOptions extends Omit<Policies, 'serializer' | 'onInProgress' | 'replay'> {
   /** Its name, as `idempotent` has it: method and route pattern, unless it was named. */
   readonly operation: string
   /** As of `idempotent`: which answers are recorded. @default 'final' */
@@ -24,7 +24,7 @@ export interface RecoverRequestsOptions extends Omit<Policies, 'serializer' | 'o
  * Takes up requests that a crash interrupted, and finishes them without waiting for their clients. `storeRequest` has to
  * be that of `idempotent`.
  *
- * @throws InvalidOptionError
+ * @throws IdempotencyInvalidOptionError
  */
 export function recoverRequests(
   idempotency: Pick<Idempotency, 'operation'>,

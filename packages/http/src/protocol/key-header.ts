@@ -1,5 +1,5 @@
 /** The `Idempotency-Key` header: an RFC 9651 String, or the bare value that most clients send. */
-import { InvalidCallError } from '@retryproof/core'
+import { IdempotencyInvalidCallError } from '@retryproof/core'
 import { parseItem } from 'structured-headers'
 import { type HeaderField, headerValues } from './exchange.ts'
 
@@ -12,7 +12,7 @@ const BARE = /^[A-Za-z0-9._~:/+=@-]+$/
 /**
  * The key that a request carries; `undefined` when it has no such header. Parameters are ignored.
  *
- * @throws InvalidCallError when the header is repeated, empty, too long or no key
+ * @throws IdempotencyInvalidCallError when the header is repeated, empty, too long or no key
  */
 export function keyFromHeaders(headers: readonly HeaderField[], syntax: KeySyntax): string | undefined {
   const [value, ...others] = headerValues(headers, 'idempotency-key')
@@ -21,7 +21,7 @@ export function keyFromHeaders(headers: readonly HeaderField[], syntax: KeySynta
   return requireKey(parse(value.trim(), syntax))
 }
 
-/** @throws InvalidCallError unless `key` is a text of 1 to 255 characters */
+/** @throws IdempotencyInvalidCallError unless `key` is a text of 1 to 255 characters */
 export function requireKey(key: unknown): string {
   if (typeof key !== 'string') throw invalid('must be a text')
   if (key.length === 0) throw invalid('must not be empty')
@@ -49,6 +49,6 @@ function parseString(value: string): string {
   throw invalid('is not a string as RFC 9651 defines it: check its quotes, backslashes and characters')
 }
 
-function invalid(problem: string): InvalidCallError {
-  return new InvalidCallError('key', `The idempotency key ${problem}.`)
+function invalid(problem: string): IdempotencyInvalidCallError {
+  return new IdempotencyInvalidCallError('key', `The idempotency key ${problem}.`)
 }

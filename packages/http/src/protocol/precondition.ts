@@ -1,5 +1,5 @@
 /** Conditional writes of RFC 9110: whoever changes a resource says which version of it they saw. */
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { type EntityTag, matchesStrongly, matchesWeakly, parseHttpDate, parseTag, parseTags } from './entity-tags.ts'
 import { type HeaderField, type HttpResponse, headerValues } from './exchange.ts'
 import { DOCS, problemResponse, problems } from './problems.ts'
@@ -65,7 +65,7 @@ export function preconditionFailed(docs?: string): PreconditionError {
  *
  * Between this check and the write others may write: put `versions` into the write's own condition.
  *
- * @throws PreconditionError, InvalidOptionError for an `etag` that is none
+ * @throws PreconditionError, IdempotencyInvalidOptionError for an `etag` that is none
  */
 export function precondition(
   request: ConditionalRequest,
@@ -130,7 +130,7 @@ function readTag(etag: string | null | undefined): CurrentTag {
   if (etag === undefined || etag === null) return etag
   const tag = parseTag(etag)
   if (tag) return tag
-  throw new InvalidOptionError('etag', `must be an entity tag with its quotes, such as '"7"', got ${etag}`)
+  throw new IdempotencyInvalidOptionError('etag', `must be an entity tag with its quotes, such as '"7"', got ${etag}`)
 }
 
 function headerOf({ headers }: ConditionalRequest, name: string): string | undefined {

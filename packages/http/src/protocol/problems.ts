@@ -1,10 +1,9 @@
 /** Every outcome that is no answer of the handler, as a problem of RFC 9457. */
 import {
-  IdempotencyError,
   type IdempotencyErrorCode,
-  InProgressError,
-  InvalidCallError,
-  NotReplayableError,
+  type IdempotencyInvalidCallError,
+  type IdempotencyNotReplayableError,
+  isIdempotencyError,
 } from '@retryproof/core'
 import type { HeaderField, HttpResponse } from './exchange.ts'
 import { Refusal } from './refusal.ts'
@@ -57,22 +56,22 @@ export const DOCS = 'https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-id
 const utf8 = new TextEncoder()
 
 const typeByCode: Partial<Record<IdempotencyErrorCode, ProblemType>> = {
-  MISMATCH: 'key-reused',
-  IN_PROGRESS: 'in-progress',
-  LEASE_LOST: 'lease-lost',
-  OUTCOME_UNKNOWN: 'outcome-unknown',
-  NOT_REPLAYABLE: 'not-replayable',
-  REPLAYED_FAILURE: 'failed',
-  POISONED: 'failed',
-  TRANSACTION_CONFLICT: 'conflict',
-  INVALID_TOKEN: 'key-invalid',
-  UNDECODABLE: 'undecodable',
-  DRAINING: 'draining',
-  STORE_UNAVAILABLE: 'unavailable',
+  IDEMPOTENCY_KEY_REUSED: 'key-reused',
+  IDEMPOTENCY_IN_PROGRESS: 'in-progress',
+  IDEMPOTENCY_LEASE_LOST: 'lease-lost',
+  IDEMPOTENCY_OUTCOME_UNKNOWN: 'outcome-unknown',
+  IDEMPOTENCY_NOT_REPLAYABLE: 'not-replayable',
+  IDEMPOTENCY_REPLAYED_FAILURE: 'failed',
+  IDEMPOTENCY_MAX_ATTEMPTS: 'failed',
+  IDEMPOTENCY_TRANSACTION_CONFLICT: 'conflict',
+  IDEMPOTENCY_INVALID_TOKEN: 'key-invalid',
+  IDEMPOTENCY_UNDECODABLE: 'undecodable',
+  IDEMPOTENCY_DRAINING: 'draining',
+  IDEMPOTENCY_STORE_UNAVAILABLE: 'unavailable',
 }
 
 /** The client's fault; an operation or a scope that cannot be used is not. */
-const typeByField: Partial<Record<InvalidCallError['field'], ProblemType>> = {
+const typeByField: Partial<Record<IdempotencyInvalidCallError['field'], ProblemType>> = {
   key: 'key-invalid',
   payload: 'body-invalid',
 }
@@ -96,7 +95,7 @@ export function problemFor(error: unknown, { docs, maxRetryAfterMs }: ProblemOpt
     const retryAfter = retryAfterSeconds(error, maxRetryAfterMs)
     return problemResponse(type, detail, docs, [['Retry-After', String(retryAfter)]], { retryAfter })
   }
-  if (!(error instanceof NotReplayableError)) return problemResponse(type, detail, docs)
+  if (!isIdempotencyError(error, 'IDEMPOTENCY_NOT_REPLAYABLE')) return problemResponse(type, detail, docs)
   const headers: HeaderField[] = []
   const original = originalOf(error)
   if (original?.location !== undefined) headers.push(['Location', original.location])
@@ -123,13 +122,13 @@ export function problemResponse(
 
 function typeOf(error: unknown): ProblemType | undefined {
   if (error instanceof Refusal) return error.reason
-  if (error instanceof InvalidCallError) return typeByField[error.field]
-  return error instanceof IdempotencyError ? typeByCode[error.code] : undefined
+  if (isIdempotencyError(error, 'IDEMPOTENCY_INVALID_CALL')) return typeByField[error.field]
+  return isIdempotencyError(error) ? typeByCode[error.code] : undefined
 }
 
 /** Whole seconds, at least one. */
 function retryAfterSeconds(error: unknown, maxMs: number): number {
-  const ms = error instanceof InProgressError ? Math.min(error.retryAfterMs, maxMs) : maxMs
+  const ms = isIdempotencyError(error, 'IDEMPOTENCY_IN_PROGRESS') ? Math.min(error.retryAfterMs, maxMs) : maxMs
   return Math.max(1, Math.ceil(ms / 1000))
 }
 
@@ -139,7 +138,7 @@ export interface AnswerSummary {
   readonly location?: string
 }
 
-function originalOf({ summary }: NotReplayableError): AnswerSummary | undefined {
+function originalOf({ summary }: IdempotencyNotReplayableError): AnswerSummary | undefined {
   const { status, location } = (summary ?? {}) as { status?: unknown; location?: unknown }
   if (typeof status !== 'number') return undefined
   return typeof location === 'string' ? { status, location } : { status }

@@ -1,5 +1,5 @@
 /** Text that only its maker can read, short enough for a path: AES-256-GCM under a key made of a secret. */
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 
 export interface Seal {
   seal(text: string): Promise<string>
@@ -15,12 +15,12 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * @param purpose keeps what is sealed for one purpose from being opened for another
- * @throws InvalidOptionError for a secret under 16 bytes
+ * @throws IdempotencyInvalidOptionError for a secret under 16 bytes
  */
 export function createSeal(secret: string | Uint8Array, purpose: string): Seal {
   const bytes = typeof secret === 'string' ? utf8.encode(secret) : secret
   if (!(bytes instanceof Uint8Array) || bytes.length < MIN_SECRET_BYTES) {
-    throw new InvalidOptionError('secret', `must have at least ${MIN_SECRET_BYTES} random bytes`)
+    throw new IdempotencyInvalidOptionError('secret', `must have at least ${MIN_SECRET_BYTES} random bytes`)
   }
   const additionalData = utf8.encode(purpose)
   const key = importKey(bytes)

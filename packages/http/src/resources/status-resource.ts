@@ -1,11 +1,11 @@
 /** Where the answer of an operation is to be found that is not there yet. */
 import {
   type Idempotency,
+  IdempotencyInvalidOptionError,
+  IdempotencyOutcomeUnknownError,
+  IdempotencyUndecodableError,
   type Inspection,
-  InvalidOptionError,
-  OutcomeUnknownError,
   type Scope,
-  UndecodableError,
   unscoped,
 } from '@retryproof/core'
 import { pendingResponse } from '../guard/answer/pending-response.ts'
@@ -30,16 +30,19 @@ export interface StatusResourceOptions<Native> {
 
 const RETRY_AFTER_MS = 2000
 
-/** @throws InvalidOptionError naming the option and what it must be */
+/** @throws IdempotencyInvalidOptionError naming the option and what it must be */
 export function statusResource<Native>(
   idempotency: Pick<Idempotency, 'operation'>,
   { path, scope, secret, docs = DOCS }: StatusResourceOptions<Native>,
 ): StatusResource<Native> {
   if (typeof path !== 'string' || !/^\/([^/?#\s]+\/?)*$/.test(path)) {
-    throw new InvalidOptionError('path', 'must be a path such as /operations')
+    throw new IdempotencyInvalidOptionError('path', 'must be a path such as /operations')
   }
   if (typeof scope !== 'function' && scope !== unscoped) {
-    throw new InvalidOptionError('scope', 'must be that of the operations: (request) => [tenant, user], or `unscoped`')
+    throw new IdempotencyInvalidOptionError(
+      'scope',
+      'must be that of the operations: (request) => [tenant, user], or `unscoped`',
+    )
   }
   const { seal, open } = createSeal(secret, 'retryproof/status')
   const options: ProblemOptions = { docs, maxRetryAfterMs: RETRY_AFTER_MS }
@@ -75,8 +78,8 @@ function settledValue(record: Inspection | null): HttpResponse | undefined {
   if (record.state === 'released') {
     throw new Refusal('not-running', 'The last attempt came to nothing. Send the request itself again, with its key.')
   }
-  if (record.state === 'parked') throw new OutcomeUnknownError()
-  if (record.unreadable) throw new UndecodableError('The recorded answer cannot be read.')
+  if (record.state === 'parked') throw new IdempotencyOutcomeUnknownError()
+  if (record.unreadable) throw new IdempotencyUndecodableError('The recorded answer cannot be read.')
   if (record.error !== undefined) throw record.error
   return record.value as HttpResponse | undefined
 }

@@ -1,5 +1,6 @@
 /** Signed messages about answers that nobody waits for, as Standard Webhooks describes them. */
-import { type Duration, InvalidOptionError, toMs } from '@retryproof/core'
+import { type Duration, IdempotencyInvalidOptionError } from '@retryproof/core'
+import { toMs } from '@retryproof/core/internal'
 import { Webhook } from 'standardwebhooks'
 import type { Notice, Notifier } from '../guard/ports.ts'
 import type { HttpResponse } from '../protocol/exchange.ts'
@@ -30,7 +31,7 @@ const MAX_PAUSE_MS = 60_000
 /**
  * Best effort: a message may be lost with its process. The record is what counts.
  *
- * @throws InvalidOptionError naming the option and what it must be
+ * @throws IdempotencyInvalidOptionError naming the option and what it must be
  */
 export function webhook<Native>(options: WebhookOptions<Native>): Notifier<Native> {
   const { url, insecure = false, attempts = 5, onUndelivered = () => {} } = options
@@ -38,7 +39,8 @@ export function webhook<Native>(options: WebhookOptions<Native>): Notifier<Nativ
   const signer = readSecret(options.secret)
   const timeoutMs = toMs('timeout', options.timeout ?? '10s', { min: 1 })
   const pauseMs = toMs('pause', options.pause ?? '1s')
-  if (!Number.isInteger(attempts) || attempts < 1) throw new InvalidOptionError('attempts', 'must be 1 or more')
+  if (!Number.isInteger(attempts) || attempts < 1)
+    throw new IdempotencyInvalidOptionError('attempts', 'must be 1 or more')
 
   async function deliver(address: URL, notice: Notice): Promise<void> {
     const id = `msg_${crypto.randomUUID()}`
@@ -114,7 +116,7 @@ function readAllowed(allow: readonly string[]): (hostname: string) => boolean {
   const isHost = (host: unknown) =>
     typeof host === 'string' && /^\.?[a-z0-9-]+(\.[a-z0-9-]+)*$|^\[[\da-f:]+\]$/.test(host)
   if (!Array.isArray(allow) || allow.length === 0 || !allow.every(isHost)) {
-    throw new InvalidOptionError('allow', 'must list the hosts that may be told, such as hooks.example.com')
+    throw new IdempotencyInvalidOptionError('allow', 'must list the hosts that may be told, such as hooks.example.com')
   }
   return (hostname) => allow.some((host) => (host.startsWith('.') ? hostname.endsWith(host) : hostname === host))
 }
@@ -123,6 +125,6 @@ function readSecret(secret: string): Webhook {
   try {
     return new Webhook(secret)
   } catch {
-    throw new InvalidOptionError('secret', 'must be base64, as Standard Webhooks has it: whsec_…')
+    throw new IdempotencyInvalidOptionError('secret', 'must be base64, as Standard Webhooks has it: whsec_…')
   }
 }

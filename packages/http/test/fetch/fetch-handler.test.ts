@@ -1,4 +1,4 @@
-import { createIdempotency, InvalidOptionError, unscoped } from '@retryproof/core'
+import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { describe, expect, it } from 'vitest'
 import { attemptOf, type FetchOptions, idempotent } from '../../src/fetch.ts'
@@ -100,7 +100,7 @@ describe('a Fetch handler', () => {
     const charge = idempotent(create(), options, () => new Response())
     const request = post()
     await request.text()
-    await expect(charge(request)).rejects.toThrow(InvalidOptionError)
+    await expect(charge(request)).rejects.toThrow(IdempotencyInvalidOptionError)
   })
 
   it('refuses a body that is too large, by its length or by reading it', async () => {

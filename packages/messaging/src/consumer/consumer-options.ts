@@ -37,7 +37,7 @@ export type MessageHandler<Message, Body, Tx, InTransaction extends boolean> = (
 ) => unknown
 
 /** A consumer at work. */
-export interface Consuming {
+export interface ConsumerHandle {
   /** Resolves when it has stopped; rejects when the broker or its client has ended it. */
   readonly closed: Promise<void>
   /**

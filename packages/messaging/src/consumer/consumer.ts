@@ -1,5 +1,6 @@
 /** What every binding does with a delivery: read it, handle it once, and tell the broker. */
-import { type Duration, InvalidOptionError, toMs } from '@retryproof/core'
+import { type Duration, IdempotencyInvalidOptionError } from '@retryproof/core'
+import { toMs } from '@retryproof/core/internal'
 import { warn } from '../base/warn.ts'
 import { putAway } from '../once/dead-letter.ts'
 import type { Deduplicating, IncomingMessage, MessageWork } from '../once/message.ts'
@@ -29,7 +30,7 @@ const DEFAULT_CONCURRENCY = 10
  * The part that all bindings share.
  *
  * @param group the consumer group: the operation of its records
- * @throws InvalidOptionError
+ * @throws IdempotencyInvalidOptionError
  */
 export function createConsumer<Message, Body, Tx, InTransaction extends boolean>(
   idempotency: Deduplicating<Tx>,
@@ -48,10 +49,11 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
     ...policies
   } = options
   if (!Number.isInteger(concurrency) || concurrency < 1) {
-    throw new InvalidOptionError('concurrency', `must be a whole number from 1, got ${concurrency}`)
+    throw new IdempotencyInvalidOptionError('concurrency', `must be a whole number from 1, got ${concurrency}`)
   }
-  if (scope === undefined) throw new InvalidOptionError('scope', 'must say whose messages these are, or be `unscoped`')
-  if (typeof handler !== 'function') throw new InvalidOptionError('handler', 'must be a function')
+  if (scope === undefined)
+    throw new IdempotencyInvalidOptionError('scope', 'must say whose messages these are, or be `unscoped`')
+  if (typeof handler !== 'function') throw new IdempotencyInvalidOptionError('handler', 'must be a function')
   const oncePolicies = policies as OnceOptions<InTransaction>
   const read = readOnce(idempotency, oncePolicies)
   const once = createOnce(idempotency, group, oncePolicies)

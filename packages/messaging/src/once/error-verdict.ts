@@ -1,16 +1,5 @@
 /** What an error of the core says of a message. */
-import {
-  DrainingError,
-  InProgressError,
-  InvalidCallError,
-  LeaseLostError,
-  MismatchError,
-  NotReplayableError,
-  OutcomeUnknownError,
-  StoreUnavailableError,
-  TransactionConflictError,
-  UndecodableError,
-} from '@retryproof/core'
+import { isIdempotencyError } from '@retryproof/core'
 import { type Delays, growingDelay, MARGIN_MS } from './redelivery-delay.ts'
 import type { DeadLetter, DeadLetterReason, Duplicate, Redeliver } from './verdict.ts'
 
@@ -29,22 +18,23 @@ export function judge(error: unknown, delays: Delays, deliveries: number): Judge
     action: 'bury',
     letter: { reason, description, error },
   })
-  if (error instanceof NotReplayableError) return { action: 'ack', because: 'duplicate' }
-  if (error instanceof InProgressError) {
+  if (isIdempotencyError(error, 'IDEMPOTENCY_NOT_REPLAYABLE')) return { action: 'ack', because: 'duplicate' }
+  if (isIdempotencyError(error, 'IDEMPOTENCY_IN_PROGRESS')) {
     return redeliver('in progress', Math.min(delayMs, error.retryAfterMs + MARGIN_MS))
   }
-  if (error instanceof LeaseLostError) return redeliver('in progress')
-  if (error instanceof DrainingError) return redeliver('draining')
-  if (error instanceof StoreUnavailableError || error instanceof TransactionConflictError) {
+  if (isIdempotencyError(error, 'IDEMPOTENCY_LEASE_LOST')) return redeliver('in progress')
+  if (isIdempotencyError(error, 'IDEMPOTENCY_DRAINING')) return redeliver('draining')
+  if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE', 'IDEMPOTENCY_TRANSACTION_CONFLICT')) {
     return redeliver('unavailable')
   }
-  if (error instanceof MismatchError) {
+  if (isIdempotencyError(error, 'IDEMPOTENCY_KEY_REUSED')) {
     return bury('mismatch', 'Another message with this id and another payload was here before.')
   }
-  if (error instanceof OutcomeUnknownError) {
+  if (isIdempotencyError(error, 'IDEMPOTENCY_OUTCOME_UNKNOWN')) {
     return bury('outcome unknown', 'An attempt was interrupted, and somebody has to say what it did.')
   }
-  if (error instanceof UndecodableError) return bury('undecodable', 'The record of this message cannot be read.')
-  if (error instanceof InvalidCallError) return bury('invalid', error.message)
+  if (isIdempotencyError(error, 'IDEMPOTENCY_UNDECODABLE'))
+    return bury('undecodable', 'The record of this message cannot be read.')
+  if (isIdempotencyError(error, 'IDEMPOTENCY_INVALID_CALL')) return bury('invalid', error.message)
   return null
 }

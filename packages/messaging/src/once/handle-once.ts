@@ -2,12 +2,12 @@
 import {
   type Attempt,
   type Call,
-  type NamedOperation,
+  IdempotencyMaxAttemptsError,
+  type Operation,
   type Outcome,
-  PoisonedError,
   type Steps,
-  toMs,
 } from '@retryproof/core'
+import { toMs } from '@retryproof/core/internal'
 import { putAway } from './dead-letter.ts'
 import { judge } from './error-verdict.ts'
 import type { IncomingMessage } from './message.ts'
@@ -27,7 +27,7 @@ interface Failure {
 
 /** Runs the work, unless the message was handled before, or has been attempted too often. Never throws. */
 export async function handleOnce<Tx>(
-  operation: NamedOperation<Tx>,
+  operation: Operation<Tx>,
   read: ReadOnce,
   message: IncomingMessage,
   work: Work<Tx>,
@@ -40,7 +40,7 @@ export async function handleOnce<Tx>(
 
   function begin(attempt: Attempt & Partial<Steps<Tx>>, tx?: Tx): unknown {
     attempts = attempt.number
-    if (attempts > maxAttempts) throw new PoisonedError(maxAttempts)
+    if (attempts > maxAttempts) throw new IdempotencyMaxAttemptsError(maxAttempts)
     return work(attempt, tx)
   }
 

@@ -1,10 +1,17 @@
 /** The options of `once`, checked. */
-import { type Duration, type Idempotency, InvalidOptionError, type Policies, retention, toMs } from '@retryproof/core'
+import {
+  type Duration,
+  type Idempotency,
+  IdempotencyInvalidOptionError,
+  type Policies,
+  retention,
+} from '@retryproof/core'
+import { toMs } from '@retryproof/core/internal'
 import { type Delays, type RedeliveryDelay, readDelays } from './redelivery-delay.ts'
 
 /** Policies of the core, with defaults for messages: `retention` `'7d'`, `lease` `'30s'`, `maxAttempts` 5. */
 export interface OnceOptions<InTransaction extends boolean = boolean>
-  extends Omit<Policies, 'onInProgress' | 'onStoreUnavailable' | 'guarantee'> {
+  extends Omit<Policies, 'onInProgress' | 'onStoreUnavailable' | 'replay'> {
   /**
    * For how long the broker may deliver a message again, or a publisher repeat it. A `retention` that is shorter is
    * refused: past it, a duplicate would be handled as if it were new. @default '7d'
@@ -31,7 +38,7 @@ export interface ReadOnce {
 
 const DEFAULT_MAX_ATTEMPTS = 5
 
-/** @throws InvalidOptionError */
+/** @throws IdempotencyInvalidOptionError */
 export function readOnce(
   { capabilities }: Pick<Idempotency<never>, 'capabilities'>,
   { redeliveryWindow = retention.queue, redeliveryDelay, transaction = false, ...given }: OnceOptions,
@@ -40,16 +47,16 @@ export function readOnce(
   const windowMs = toMs('redeliveryWindow', redeliveryWindow, { min: 1 })
   const retentionMs = toMs('retention', policies.retention ?? Math.max(windowMs, toMs('retention', retention.queue)))
   if (retentionMs < windowMs) {
-    throw new InvalidOptionError(
+    throw new IdempotencyInvalidOptionError(
       'retention',
       `is ${retentionMs} ms, and a message may be delivered again for ${windowMs} ms (\`redeliveryWindow\`): a duplicate would be handled as if it were new`,
     )
   }
   if (maxAttempts !== Number.POSITIVE_INFINITY && !(Number.isInteger(maxAttempts) && maxAttempts >= 1)) {
-    throw new InvalidOptionError('maxAttempts', `must be a whole number from 1, got ${maxAttempts}`)
+    throw new IdempotencyInvalidOptionError('maxAttempts', `must be a whole number from 1, got ${maxAttempts}`)
   }
   if (transaction && !capabilities.transactional) {
-    throw new InvalidOptionError('transaction', 'needs a store in a database with transactions')
+    throw new IdempotencyInvalidOptionError('transaction', 'needs a store in a database with transactions')
   }
   return {
     transaction,
@@ -64,7 +71,7 @@ export function readOnce(
       maxAttempts: Number.POSITIVE_INFINITY,
       onInProgress: 'reject',
       onStoreUnavailable: 'reject',
-      guarantee: 'semantic',
+      replay: 'semantic',
     },
   }
 }

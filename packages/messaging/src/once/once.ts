@@ -18,7 +18,7 @@ export type Once<Tx, InTransaction extends boolean> = (
  * Then do what the verdict says: `ack` means that the effect is recorded, or the dead letter confirmed; `redeliver` that
  * the message must come back. No message makes it throw.
  *
- * @throws InvalidOptionError
+ * @throws IdempotencyInvalidOptionError
  */
 export async function once<Tx, InTransaction extends boolean = false>(
   idempotency: Deduplicating<Tx>,
@@ -32,7 +32,7 @@ export async function once<Tx, InTransaction extends boolean = false>(
 /**
  * `once` for a consumer: its options are checked here and now.
  *
- * @throws InvalidOptionError
+ * @throws IdempotencyInvalidOptionError
  */
 export function createOnce<Tx, InTransaction extends boolean = false>(
   idempotency: Deduplicating<Tx>,

@@ -1,5 +1,6 @@
 /** How long a message is left alone. */
-import { type Duration, InvalidOptionError, toMs } from '@retryproof/core'
+import { type Duration, IdempotencyInvalidOptionError } from '@retryproof/core'
+import { toMs } from '@retryproof/core/internal'
 
 /** The first delay and the longest; each is twice the one before. */
 export interface RedeliveryDelay {
@@ -39,10 +40,10 @@ export function deliveriesNeeded({ firstMs, maxMs }: Delays, maxAttempts: number
   return maxAttempts + bounces
 }
 
-/** @throws InvalidOptionError where the broker gives a message up before its attempts are over */
+/** @throws IdempotencyInvalidOptionError where the broker gives a message up before its attempts are over */
 export function requireDeliveries(option: string, limit: number, needed: number): void {
   if (limit >= needed) return
-  throw new InvalidOptionError(
+  throw new IdempotencyInvalidOptionError(
     option,
     `delivers a message ${limit} times at most, and ${needed} are needed for \`maxAttempts\` and for those that find it in progress: raise the limit, or lower \`maxAttempts\``,
   )

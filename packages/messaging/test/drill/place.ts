@@ -1,7 +1,7 @@
 /** Where a drill takes place; its workers are told in one argument. */
 import type { Idempotency } from '@retryproof/core'
 import type { PoolClient } from 'pg'
-import type { Consuming, MessageContext, OnceOptions } from '../../src/index.ts'
+import type { ConsumerHandle, MessageContext, OnceOptions } from '../../src/index.ts'
 
 export type Mode = 'transaction' | 'external'
 
@@ -40,7 +40,7 @@ export interface DrillBroker {
     idempotency: Idempotency<PoolClient>,
     options: OnceOptions & { readonly onError: (error: unknown) => void },
     handler: OrderHandler,
-  ): Promise<Consuming>
+  ): Promise<ConsumerHandle>
   /** How many messages are not acknowledged. */
   left(place: Place): Promise<number>
   /** The ids of the dead letters, each as often as it is there. */

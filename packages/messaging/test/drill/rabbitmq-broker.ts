@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { unscoped } from '@retryproof/core'
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib'
-import type { Consuming } from '../../src/index.ts'
+import type { ConsumerHandle } from '../../src/index.ts'
 import { consume } from '../../src/rabbitmq.ts'
 import type { DrillBroker, Order, Place } from './place.ts'
 
@@ -59,10 +59,10 @@ export function rabbitmqBroker(): DrillBroker {
       }
     },
     async consume(place, idempotency, options, handler) {
-      let current: Consuming | undefined
+      let current: ConsumerHandle | undefined
       let isStopping = false
 
-      async function start(): Promise<Consuming> {
+      async function start(): Promise<ConsumerHandle> {
         const channel = await open(place)
         const deadLetters = { exchange: '', routingKey: `${place.name}-dead` }
         const own = { ...options, channel, queue: place.name, deadLetters, scope: unscoped } as const

@@ -1,4 +1,5 @@
-import type { Change, IdempotencyStore } from '@retryproof/core'
+import type { IdempotencyStore } from '@retryproof/core'
+import type { Change } from '@retryproof/core/store'
 import type { Check, Clause } from '../../check.ts'
 import { warmUp, withStores } from '../../harness.ts'
 import { recordHistory } from '../../model/history.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { getRandomValues } from 'node:crypto'
-import type { Change, RecordView } from '@retryproof/core'
+import type { RecordView } from '@retryproof/core'
+import type { Change } from '@retryproof/core/store'
 import type { Check } from '../../check.ts'
 import { type AnyStore, withStore } from '../../harness.ts'
 import { appliedOf } from '../../model/history.ts'

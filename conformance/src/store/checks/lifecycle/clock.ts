@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Claim } from '@retryproof/core'
+import type { Claim } from '@retryproof/core/store'
 import type { Check } from '../../check.ts'
 import { withStore } from '../../harness.ts'
 import { freshKey } from '../../tools/keys.ts'

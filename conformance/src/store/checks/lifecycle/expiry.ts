@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { MAX_DURATION_MS } from '@retryproof/core'
+import { MAX_DURATION_MS } from '@retryproof/core/internal'
 import type { Check } from '../../check.ts'
 import { freshKey } from '../../tools/keys.ts'
 import { bring, changes, LEASE_MS, live, RETENTION_MS, situations, twinCheck } from '../scenarios.ts'

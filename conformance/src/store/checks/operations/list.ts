@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type ListedRecord, type ListQuery, listed } from '@retryproof/core'
+import type { ListedRecord } from '@retryproof/core'
+import { type ListQuery, toListedRecord } from '@retryproof/core/store'
 import type { Check } from '../../check.ts'
 import { type AnyStore, withStore } from '../../harness.ts'
 import { createTwin, manualClock } from '../../model/side-by-side.ts'
@@ -31,7 +32,7 @@ export const listChecks: readonly Check[] = [
           const records = new Map<string, ListedRecord>()
           for (const key of keys.values()) {
             const record = twin.record(key)
-            const shown = record && listed(key, record, query, clock.nowMs * 1000)
+            const shown = record && toListedRecord(key, record, query, clock.nowMs * 1000)
             if (shown) records.set(key, shown)
           }
           return records

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Claim, createIdempotency, unscoped } from '@retryproof/core'
+import { createIdempotency, unscoped } from '@retryproof/core'
+import type { Claim } from '@retryproof/core/store'
 import type { Check } from '../../check.ts'
 import { type AnyStore, withStores } from '../../harness.ts'
 import { freshKey } from '../../tools/keys.ts'
@@ -46,7 +47,11 @@ export const exactlyOnceChecks: readonly Check[] = [
               return
             } catch (error) {
               const { code } = error as { code?: string }
-              const isAnswer = ['IN_PROGRESS', 'TRANSACTION_CONFLICT', 'STORE_UNAVAILABLE'].includes(`${code}`)
+              const isAnswer = [
+                'IDEMPOTENCY_IN_PROGRESS',
+                'IDEMPOTENCY_TRANSACTION_CONFLICT',
+                'IDEMPOTENCY_STORE_UNAVAILABLE',
+              ].includes(`${code}`)
               if (!isAnswer && !(error instanceof DeclinedError)) throw error
               await sleep(5)
             }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { BeginReply, BoundStore, Claim, RecordView, TransitionReply } from '@retryproof/core'
+import type { RecordView } from '@retryproof/core'
+import type { BeginReply, BoundStore, Claim, TransitionReply } from '@retryproof/core/store'
 import type { Check } from '../../check.ts'
 import { type AnyStore, warmUp, withStores } from '../../harness.ts'
 import { freshKey } from '../../tools/keys.ts'
@@ -198,7 +199,8 @@ async function beside<Changed, Seen>(
 /** Null where a transaction failed because of another. */
 function conflictIsNull<T>(outcome: Promise<T>): Promise<T | null> {
   return outcome.catch((error: { code?: string }) => {
-    if (error.code === 'TRANSACTION_CONFLICT' || error.code === 'UNSUPPORTED_ISOLATION') return null
+    if (error.code === 'IDEMPOTENCY_TRANSACTION_CONFLICT' || error.code === 'IDEMPOTENCY_UNSUPPORTED_ISOLATION')
+      return null
     throw error
   })
 }

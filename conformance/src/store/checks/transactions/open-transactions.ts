@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { BoundStore, Change, Claim, TransitionReply } from '@retryproof/core'
+import type { BoundStore, Change, Claim, TransitionReply } from '@retryproof/core/store'
 import type { Check } from '../../check.ts'
 import { type AnyStore, warmUp, withStores } from '../../harness.ts'
 import { readableBytes } from '../../model/readable.ts'
@@ -89,7 +89,7 @@ async function meet(
   const committed = await within('a transaction', transact(store, work), TRANSACTION_MS).then(
     () => true,
     (error: unknown) => {
-      if (error !== failure && (error as { code?: unknown }).code !== 'TRANSACTION_CONFLICT') throw error
+      if (error !== failure && (error as { code?: unknown }).code !== 'IDEMPOTENCY_TRANSACTION_CONFLICT') throw error
       return false
     },
   )

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { BeginReply, Claim, RecordView, TransitionReply } from '@retryproof/core'
+import type { RecordView } from '@retryproof/core'
+import type { BeginReply, Claim, TransitionReply } from '@retryproof/core/store'
 import type { Check } from '../../check.ts'
 import { type AnyStore, withStores } from '../../harness.ts'
 import { readableBytes } from '../../model/readable.ts'

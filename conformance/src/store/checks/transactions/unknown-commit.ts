@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Claim } from '@retryproof/core'
+import type { Claim } from '@retryproof/core/store'
 import type { Check } from '../../check.ts'
 import { type AnyHarness, type AnyStore, warmUp, withStore } from '../../harness.ts'
 import { appliedOf } from '../../model/history.ts'

@@ -2,10 +2,15 @@
 
 import type { Outcome } from '../../api/call.ts'
 import { instant, later, msUntil } from '../../base/timers.ts'
-import { DrainingError, LeaseLostError, StoreUnavailableError } from '../../errors.ts'
+import {
+  IdempotencyDrainingError,
+  IdempotencyLeaseLostError,
+  isIdempotencyError,
+  StoreUnavailableError,
+} from '../../errors.ts'
 import type { RecordView } from '../../store/store.ts'
-import type { Engine } from '../context/instance.ts'
-import { newClaim, type Task, tellLeaseLost } from '../context/prepared-call.ts'
+import type { Instance } from '../context/instance.ts'
+import { newClaim, type PreparedCall, tellLeaseLost } from '../context/prepared-call.ts'
 import type { Acquired } from '../mechanisms/store-calls.ts'
 import { isSettled, refuseMismatch, replay, replayIfSame, replayOnly, waitOrRefuse } from './answers.ts'
 
@@ -13,49 +18,50 @@ import { isSettled, refuseMismatch, replay, replayIfSame, replayOnly, waitOrRefu
 const MAX_ACQUISITIONS = 5
 
 /**
- * Gives everybody the result of the one attempt that settles the task's key. Where this call acquires the key,
+ * Gives everybody the result of the one attempt that settles the prepared's key. Where this call acquires the key,
  * `execute` is that attempt; null from it: the key slipped away and nothing was done, so begin again. Once `isDraining`,
  * it only replays. `unprotected` is what is done instead where the store cannot be reached.
  */
 export async function run<T>(
-  engine: Engine,
-  task: Task,
+  instance: Instance,
+  prepared: PreparedCall,
   execute: (acquired: Acquired) => Promise<Outcome<T> | null>,
   isDraining: () => boolean,
   unprotected?: () => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
-  const waitUntil = later(instant(), task.policies.waitMs)
+  const waitUntil = later(instant(), prepared.policies.waitMs)
   let acquisitions = 0
   for (;;) {
-    if (isDraining()) return replayOnly(engine, task)
+    if (isDraining()) return replayOnly(instance, prepared)
     let begun: Acquired
     try {
-      begun = await engine.calls.begin(task.key, newClaim(task))
+      begun = await instance.calls.begin(prepared.key, newClaim(prepared))
     } catch (error) {
-      if (unprotected && error instanceof StoreUnavailableError) return unprotected()
+      if (unprotected && isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) return unprotected()
       throw error
     }
     const { reply, sentAt } = begun
     switch (reply.outcome) {
       case 'settled':
-        return replay(engine, task, reply)
+        return replay(instance, prepared, reply)
       case 'mismatch':
-        return refuseMismatch(engine, task)
+        return refuseMismatch(instance, prepared)
       case 'in_progress': {
-        const record = await waitOrRefuse(engine, task, reply, msUntil(waitUntil))
-        if (record && isSettled(record) && isSameOrLater(record, reply)) return replayIfSame(engine, task, record)
+        const record = await waitOrRefuse(instance, prepared, reply, msUntil(waitUntil))
+        if (record && isSettled(record) && isSameOrLater(record, reply)) return replayIfSame(instance, prepared, record)
         continue
       }
       case 'acquired': {
-        const held = await withEnoughLease(engine, task, { reply, sentAt })
+        const held = await withEnoughLease(instance, prepared, { reply, sentAt })
         if (held && isDraining()) {
-          await engine.calls.giveBack(task.key, reply, task.policies)
-          throw new DrainingError()
+          await instance.calls.giveBack(prepared.key, reply, prepared.policies)
+          throw new IdempotencyDrainingError()
         }
         const outcome = held && (await execute(held))
         if (outcome) return outcome
         acquisitions++
-        if (acquisitions >= MAX_ACQUISITIONS) throw new LeaseLostError('The key was lost before the handler could run.')
+        if (acquisitions >= MAX_ACQUISITIONS)
+          throw new IdempotencyLeaseLostError('The key was lost before the handler could run.')
       }
     }
   }
@@ -70,8 +76,12 @@ function isSameOrLater(record: RecordView, seen: RecordView): boolean {
 const MAX_RENEWALS = 3
 
 /** With less than half its lease left (a repeated or a slow begin) an attempt renews first, and runs only on `ok`. */
-async function withEnoughLease(engine: Engine, task: Task, acquired: Acquired): Promise<Acquired | null> {
-  const { leaseMs, retentionMs } = task.policies
+async function withEnoughLease(
+  instance: Instance,
+  prepared: PreparedCall,
+  acquired: Acquired,
+): Promise<Acquired | null> {
+  const { leaseMs, retentionMs } = prepared.policies
   const { reply } = acquired
   let { leaseRemainingMs, retentionRemainingMs } = reply
   let { sentAt } = acquired
@@ -79,14 +89,14 @@ async function withEnoughLease(engine: Engine, task: Task, acquired: Acquired): 
     try {
       if (renewals === MAX_RENEWALS) throw tooSlow(leaseMs)
       sentAt = instant()
-      const renewed = await engine.calls.transition(task.key, reply.token, { to: 'renew', leaseMs, retentionMs })
+      const renewed = await instance.calls.transition(prepared.key, reply.token, { to: 'renew', leaseMs, retentionMs })
       if (renewed.outcome === 'lost') {
-        tellLeaseLost(engine, task, reply)
+        tellLeaseLost(instance, prepared, reply)
         return null
       }
     } catch (error) {
       // nothing ran, so that nobody has to wait for the lease; the caller has waited long enough
-      void engine.calls.giveBack(task.key, reply, task.policies)
+      void instance.calls.giveBack(prepared.key, reply, prepared.policies)
       throw error
     }
     leaseRemainingMs = leaseMs

@@ -1,26 +1,26 @@
 /** How an attempt ends: completed, failed, handed back; each recorded as well as the store allows. */
 
 import type { Outcome } from '../../api/call.ts'
-import { type HandBack, NotStarted, type Unreplayable } from '../../api/handler-results.ts'
+import { isNotStarted, isTerminal, type Release, type Unreplayable } from '../../api/handler-results.ts'
 import type { FailureDecision } from '../../api/policies.ts'
 import { toMs } from '../../base/durations.ts'
 import { instant, later, startTimer } from '../../base/timers.ts'
 import { warn } from '../../base/warn.ts'
 import { type Encoded, encodeDone, encodeFailure } from '../../encoding/result.ts'
-import { OutcomeUnknownError } from '../../errors.ts'
+import { IdempotencyOutcomeUnknownError } from '../../errors.ts'
 import type { BeginReply, Change, TransitionReply } from '../../store/store.ts'
-import type { Engine } from '../context/instance.ts'
-import { attemptEventOf, type Task } from '../context/prepared-call.ts'
+import type { Instance } from '../context/instance.ts'
+import { attemptEventOf, type PreparedCall } from '../context/prepared-call.ts'
 import type { Lease } from '../mechanisms/lease.ts'
-import { giveOwn, type Own, yieldToWinner } from './lost-lease.ts'
+import { deferToWinner, type Own, returnUnrecorded } from './lost-lease.ts'
 
 /** Each member gives the caller's outcome, or throws its error. */
-export interface Finish<T> {
+export interface Settlement<T> {
   complete(returned: T | Unreplayable<T>): Promise<Outcome<T>>
-  handBack(returned: HandBack<T>): Promise<Outcome<T>>
+  release(returned: Release<T>): Promise<Outcome<T>>
   /** @param decision what becomes of the failure; without it, `onFailure` decides */
   fail(error: unknown, decision?: FailureDecision): Promise<Outcome<T>>
-  /** Gives the key up until somebody resolves it. @throws OutcomeUnknownError, or the winner's failure */
+  /** Gives the key up until somebody resolves it. @throws IdempotencyOutcomeUnknownError, or the winner's failure */
   park(): Promise<Outcome<T>>
   /** The outcome of what is recorded already, by a transaction that committed. */
   recorded(encoded: Encoded<T>): Outcome<T>
@@ -30,10 +30,15 @@ export interface Finish<T> {
 
 type Unanswered = { readonly outcome: 'unanswered'; readonly reason: string }
 
-export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply, lease: Lease): Finish<T> {
-  const { policies } = task
+export function createSettlement<T>(
+  instance: Instance,
+  prepared: PreparedCall,
+  acquired: BeginReply,
+  lease: Lease,
+): Settlement<T> {
+  const { policies } = prepared
   const { retentionMs } = policies
-  const told = attemptEventOf(engine, task, acquired)
+  const told = attemptEventOf(instance, prepared, acquired)
   const startedAt = performance.now()
   const durationMs = () => performance.now() - startedAt
   let recording: Promise<unknown> = Promise.resolve()
@@ -44,7 +49,7 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
    */
   function send(change: Change, patienceMs: number, tell: () => void): Promise<TransitionReply | Unanswered> {
     const until = later(instant(), Math.max(policies.maxRunMs, patienceMs))
-    const answer = engine.calls.transitionUntil(until, task.key, acquired.token, change).then(
+    const answer = instance.calls.transitionUntil(until, prepared.key, acquired.token, change).then(
       (reply) => {
         if (reply.outcome === 'ok') tell()
         else lease.stop()
@@ -62,15 +67,15 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
   }
 
   function release(delayMs: number, unresolved: boolean) {
-    return send({ to: 'released', delayMs, retentionMs, unresolved }, engine.storeTimeoutMs, () =>
-      engine.events.emit('released', { ...told, delayMs, durationMs: durationMs() }),
+    return send({ to: 'released', delayMs, retentionMs, unresolved }, instance.storeTimeoutMs, () =>
+      instance.events.emit('released', { ...told, delayMs, durationMs: durationMs() }),
     )
   }
 
   async function storeFailure(error: unknown) {
-    const result = await encodeFailure(engine, task, error)
-    return send({ to: 'failed', result, retentionMs }, engine.settleTimeoutMs, () =>
-      engine.events.emit('failed', { ...told, durationMs: durationMs() }),
+    const result = await encodeFailure(instance, prepared, error)
+    return send({ to: 'failed', result, retentionMs }, instance.settleTimeoutMs, () =>
+      instance.events.emit('failed', { ...told, durationMs: durationMs() }),
     )
   }
 
@@ -79,11 +84,11 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
 
   /** A handler may have acted before it threw; whoever does not simply run it again has to be told so. */
   function isUnresolved(thrown: unknown): boolean {
-    return isStillUnknown || (policies.onTakeover !== 'rerun' && !(thrown instanceof NotStarted))
+    return isStillUnknown || (policies.onTakeover !== 'rerun' && !isNotStarted(thrown))
   }
 
   function tellCompleted({ replayable }: Encoded<T>): void {
-    engine.events.emit('completed', { ...told, replayable, durationMs: durationMs() })
+    instance.events.emit('completed', { ...told, replayable, durationMs: durationMs() })
   }
 
   function outcomeOf({ value }: Encoded<T>): Outcome<T> {
@@ -94,12 +99,12 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
     recording: () => recording,
 
     async complete(returned) {
-      const encoded = await encodeDone(engine, task, returned)
+      const encoded = await encodeDone(instance, prepared, returned)
       const own: Own<T> = { kind: 'value', ...encoded }
       const change = { to: 'completed', result: encoded.result, retentionMs } as const
-      const reply = await send(change, engine.settleTimeoutMs, () => tellCompleted(encoded))
-      if (reply.outcome === 'unanswered') return giveOwn(engine, task, acquired, own, reply.reason)
-      if (reply.outcome === 'lost') return yieldToWinner(engine, task, acquired, own, reply.current)
+      const reply = await send(change, instance.settleTimeoutMs, () => tellCompleted(encoded))
+      if (reply.outcome === 'unanswered') return returnUnrecorded(instance, prepared, acquired, own, reply.reason)
+      if (reply.outcome === 'lost') return deferToWinner(instance, prepared, acquired, own, reply.current)
       return outcomeOf(encoded)
     },
 
@@ -108,43 +113,45 @@ export function createFinish<T>(engine: Engine, task: Task, acquired: BeginReply
       return outcomeOf(encoded)
     },
 
-    async handBack({ value, delayMs }) {
-      const own: Own<T> = { kind: 'handBack', value }
+    async release({ value, delayMs }) {
+      const own: Own<T> = { kind: 'release', value }
       const reply = await release(delayMs, isStillUnknown)
-      if (reply.outcome === 'lost') return yieldToWinner(engine, task, acquired, own, reply.current)
-      return giveOwn(engine, task, acquired, own, 'handed back')
+      if (reply.outcome === 'lost') return deferToWinner(instance, prepared, acquired, own, reply.current)
+      return returnUnrecorded(instance, prepared, acquired, own, 'released')
     },
 
     async park() {
-      const reply = await send({ to: 'parked', retentionMs }, engine.storeTimeoutMs, () =>
-        engine.events.emit('parked', told),
+      const reply = await send({ to: 'parked', retentionMs }, instance.storeTimeoutMs, () =>
+        instance.events.emit('parked', told),
       )
-      const error = new OutcomeUnknownError()
+      const error = new IdempotencyOutcomeUnknownError()
       if (reply.outcome === 'lost') {
-        return yieldToWinner(engine, task, acquired, { kind: 'failure', error }, reply.current)
+        return deferToWinner(instance, prepared, acquired, { kind: 'failure', error }, reply.current)
       }
       throw error
     },
 
     async fail(thrown, decided) {
-      const error = thrown instanceof NotStarted ? thrown.error : thrown
+      const error = isNotStarted(thrown) || isTerminal(thrown) ? thrown.error : thrown
       if (lease.abandoned) throw error
       // what an attempt says that may have lost its lease binds nobody
-      const decision = decided ?? (lease.signal.aborted ? 'retry' : decideOnFailure(policies, error))
+      const decision = decided ?? (lease.signal.aborted ? 'retry' : decideOnFailure(policies, thrown))
       const reply =
         decision === 'store' ? await storeFailure(error) : await release(delayOf(decision), isUnresolved(thrown))
       if (reply.outcome === 'lost') {
-        return yieldToWinner(engine, task, acquired, { kind: 'failure', error }, reply.current)
+        return deferToWinner(instance, prepared, acquired, { kind: 'failure', error }, reply.current)
       }
       throw error
     },
   }
 }
 
-/** What the caller's policy says of a failure. A policy that throws decides nothing. */
-export function decideOnFailure({ onFailure }: Task['policies'], error: unknown): FailureDecision {
+/** Decides about a failure: the handler by what it threw, else the policy. A policy that throws decides nothing. */
+export function decideOnFailure({ onFailure }: PreparedCall['policies'], thrown: unknown): FailureDecision {
+  if (isTerminal(thrown)) return 'store'
+  if (isNotStarted(thrown)) return 'retry'
   try {
-    return onFailure(error)
+    return onFailure(thrown)
   } catch (problem) {
     warn('`onFailure` threw, so the key is released', problem)
     return 'retry'

@@ -3,26 +3,26 @@
 import type { InterruptedAttempt } from '../../api/attempt.ts'
 import type { Outcome } from '../../api/call.ts'
 import type { Resolution } from '../../api/policies.ts'
-import { InvalidOptionError, PoisonedError } from '../../errors.ts'
+import { IdempotencyInvalidOptionError, IdempotencyMaxAttemptsError } from '../../errors.ts'
 import type { BeginReply } from '../../store/store.ts'
-import type { Task } from '../context/prepared-call.ts'
-import type { Finish } from './settlement.ts'
+import type { PreparedCall } from '../context/prepared-call.ts'
+import type { Settlement } from './settlement.ts'
 
 /**
  * Null: the handler is to run. Otherwise the attempt is over without it.
  *
- * @throws OutcomeUnknownError where the key is parked, PoisonedError after `maxAttempts`, and what a resolver decides
+ * @throws IdempotencyOutcomeUnknownError where the key is parked, IdempotencyMaxAttemptsError after `maxAttempts`, and what a resolver decides
  * or throws
  */
 export async function decideTakeover<T>(
-  { policies }: Task,
+  { policies }: PreparedCall,
   { attempt: number, interrupted }: BeginReply,
   attempt: InterruptedAttempt,
-  finish: Finish<T>,
+  finish: Settlement<T>,
 ): Promise<Outcome<T> | null> {
   const { onTakeover, maxAttempts } = policies
   if (number > maxAttempts && interrupted) return finish.park()
-  if (number > maxAttempts) return finish.fail(new PoisonedError(maxAttempts), 'store')
+  if (number > maxAttempts) return finish.fail(new IdempotencyMaxAttemptsError(maxAttempts), 'store')
   if (!interrupted || onTakeover === 'rerun') return null
   if (onTakeover === 'park') return finish.park()
   let resolution: Resolution
@@ -38,10 +38,10 @@ export async function decideTakeover<T>(
 function readResolution(resolution: Resolution): Resolution {
   if (resolution === 'rerun' || resolution === 'park') return resolution
   if ('completed' in Object(resolution) || 'failed' in Object(resolution)) return resolution
-  throw new InvalidOptionError('onTakeover', "must give 'rerun', 'park', { completed } or { failed }")
+  throw new IdempotencyInvalidOptionError('onTakeover', "must give 'rerun', 'park', { completed } or { failed }")
 }
 
-async function applyResolution<T>(resolution: Resolution, finish: Finish<T>): Promise<Outcome<T> | null> {
+async function applyResolution<T>(resolution: Resolution, finish: Settlement<T>): Promise<Outcome<T> | null> {
   if (resolution === 'rerun') return null
   if (resolution === 'park') return finish.park()
   if ('failed' in resolution) return finish.fail(resolution.failed, 'store')

@@ -2,33 +2,33 @@
 
 import type { Handler } from '../../api/attempt.ts'
 import type { Outcome } from '../../api/call.ts'
-import { HandBack } from '../../api/handler-results.ts'
+import { isRelease } from '../../api/handler-results.ts'
 import { type Encoded, encodeDone } from '../../encoding/result.ts'
 import { StoreUnavailableError } from '../../errors.ts'
 import { derivedKeys } from '../../keys/derived-keys.ts'
-import type { Engine } from '../context/instance.ts'
-import { attemptEventOf, type Task } from '../context/prepared-call.ts'
+import type { Instance } from '../context/instance.ts'
+import { attemptEventOf, type PreparedCall } from '../context/prepared-call.ts'
 import { holdSilently } from '../mechanisms/lease.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
-import { recordAnew } from './lost-lease.ts'
+import { recordAfterRelease } from './lost-lease.ts'
 
 /** What stands in events for an attempt that no record knows. */
 const UNPROTECTED = { attempt: 1, token: 0 }
 
 /** The caller gets its value at once; whether it could be recorded after all is told by an event. */
 export async function runUnprotected<T>(
-  engine: Engine,
-  task: Task,
+  instance: Instance,
+  prepared: PreparedCall,
   handler: Handler<T>,
   call: ServedCall,
 ): Promise<Outcome<T>> {
-  const keyFor = await derivedKeys(engine.digest, task.key, task.fingerprint)
-  const lease = holdSilently(task.policies.maxRunMs)
+  const keyFor = await derivedKeys(instance.digest, prepared.key, prepared.fingerprint)
+  const lease = holdSilently(prepared.policies.maxRunMs)
   call.abandon = lease.abandon
   try {
     const returned = await handler({
       number: UNPROTECTED.attempt,
-      token: null,
+      token: UNPROTECTED.token,
       interrupted: false,
       signal: lease.signal,
       keyFor,
@@ -39,8 +39,8 @@ export async function runUnprotected<T>(
       },
     })
     const outcome = { replayed: false, recorded: false, attempt: UNPROTECTED.attempt, retentionRemainingMs: 0 }
-    if (returned instanceof HandBack) return { ...outcome, value: returned.value }
-    const encoded = await encodeDone<T>(engine, task, returned)
+    if (isRelease(returned)) return { ...outcome, value: returned.value }
+    const encoded = await encodeDone<T>(instance, prepared, returned)
     call.recording = recordLater(encoded)
     return { ...outcome, value: encoded.value }
   } finally {
@@ -48,9 +48,9 @@ export async function runUnprotected<T>(
   }
 
   async function recordLater(encoded: Encoded<T>): Promise<void> {
-    const anew = await recordAnew(engine, task, encoded)
+    const anew = await recordAfterRelease(instance, prepared, encoded)
     if ('recorded' in anew) return
     const reason = 'reason' in anew ? anew.reason : 'another attempt holds or settled the key'
-    engine.events.emit('unrecorded', { ...attemptEventOf(engine, task, UNPROTECTED), reason })
+    instance.events.emit('unrecorded', { ...attemptEventOf(instance, prepared, UNPROTECTED), reason })
   }
 }

@@ -8,7 +8,7 @@ import type { Emitter } from '../mechanisms/emitter.ts'
 import type { StoreCalls } from '../mechanisms/store-calls.ts'
 import type { Waiters } from '../mechanisms/waiters.ts'
 
-export interface Engine {
+export interface Instance {
   readonly namespace: string
   readonly store: RecordStore
   readonly calls: StoreCalls
@@ -24,7 +24,7 @@ export interface Engine {
 }
 
 /** One pipeline for each serializer, made once. */
-export function pipelines(codecs: Parameters<typeof createPipeline>[1]): Engine['pipelineFor'] {
+export function pipelines(codecs: Parameters<typeof createPipeline>[1]): Instance['pipelineFor'] {
   const made = new WeakMap<Serializer, Pipeline>()
   return (serializer) => {
     const pipeline = made.get(serializer) ?? createPipeline(serializer, codecs)

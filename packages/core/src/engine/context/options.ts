@@ -5,12 +5,12 @@ import type { Policies } from '../../api/policies.ts'
 import type { Codec, ErrorType } from '../../api/serialization.ts'
 import { toMs } from '../../base/durations.ts'
 import { ownErrorTypes } from '../../encoding/failure.ts'
-import { InvalidOptionError } from '../../errors.ts'
+import { IdempotencyInvalidOptionError } from '../../errors.ts'
 import { createDigest } from '../../keys/digest.ts'
 import { Emitter } from '../mechanisms/emitter.ts'
 import { createStoreCalls } from '../mechanisms/store-calls.ts'
 import { createWaiters } from '../mechanisms/waiters.ts'
-import { type Engine, pipelines } from './instance.ts'
+import { type Instance, pipelines } from './instance.ts'
 import {
   defaultPolicies,
   policyNames,
@@ -22,26 +22,29 @@ import {
 
 const engineOptions = ['store', 'namespace', 'secret', 'codecs', 'errors', 'storeTimeout', 'settleTimeout']
 
-/** @throws InvalidOptionError naming the option and what it must be */
-export function readOptions(options: IdempotencyOptions<unknown>): { engine: Engine; policies: ResolvedPolicies } {
-  if (typeof options !== 'object') throw new InvalidOptionError('options', 'must be { store, namespace, … }')
+/** @throws IdempotencyInvalidOptionError naming the option and what it must be */
+export function readOptions(options: IdempotencyOptions<unknown>): { instance: Instance; policies: ResolvedPolicies } {
+  if (typeof options !== 'object') throw new IdempotencyInvalidOptionError('options', 'must be { store, namespace, … }')
   for (const name of Object.keys(options)) {
     if (!engineOptions.includes(name) && !policyNames.includes(name)) {
       throw unknownOption(name, [...engineOptions, ...policyNames])
     }
   }
   const policies = Object.fromEntries(Object.entries(options).filter(([name]) => policyNames.includes(name)))
-  const engine = createEngine(options)
-  return { engine, policies: requireEncryption(engine, resolvePolicies(defaultPolicies, policies as Policies)) }
+  const instance = createEngine(options)
+  return { instance, policies: requireEncryption(instance, resolvePolicies(defaultPolicies, policies as Policies)) }
 }
 
-/** @throws InvalidOptionError where requests are to be kept encrypted, and nothing encrypts */
-export function requireEncryption({ encrypts }: Engine, policies: ResolvedPolicies): ResolvedPolicies {
+/** @throws IdempotencyInvalidOptionError where requests are to be kept encrypted, and nothing encrypts */
+export function requireEncryption({ encrypts }: Instance, policies: ResolvedPolicies): ResolvedPolicies {
   if (policies.storeRequest !== 'encrypted' || encrypts) return policies
-  throw new InvalidOptionError('storeRequest', "needs a codec that encrypts, or 'plaintext' to say that none is wanted")
+  throw new IdempotencyInvalidOptionError(
+    'storeRequest',
+    "needs a codec that encrypts, or 'plaintext' to say that none is wanted",
+  )
 }
 
-function createEngine(options: IdempotencyOptions<unknown>): Engine {
+function createEngine(options: IdempotencyOptions<unknown>): Instance {
   const { namespace, secret } = options
   const codecs = readCodecs(options.codecs)
   const store = readStore(options.store)
@@ -49,7 +52,7 @@ function createEngine(options: IdempotencyOptions<unknown>): Engine {
   const events = new Emitter()
   requireNamespace(namespace)
   if (secret === undefined && codecs.some((codec) => codec.encrypts)) {
-    throw new InvalidOptionError(
+    throw new IdempotencyInvalidOptionError(
       'secret',
       'is needed with a codec that encrypts: else keys and fingerprints can be guessed',
     )
@@ -76,7 +79,10 @@ function readStore(store: IdempotencyOptions['store']): IdempotencyOptions['stor
   const methods = ['begin', 'transition', 'get'] as const
   const missing = methods.filter((method) => typeof store?.[method] !== 'function')
   if (missing.length === 0 && store.capabilities) return store
-  throw new InvalidOptionError('store', 'must be a store, such as memoryStore() or sqliteStore({ database })')
+  throw new IdempotencyInvalidOptionError(
+    'store',
+    'must be a store, such as memoryStore() or sqliteStore({ database })',
+  )
 }
 
 /** The header of an envelope has room for so many ids. */
@@ -85,7 +91,7 @@ const MAX_CODECS = 8
 function readCodecs(codecs: IdempotencyOptions['codecs'] = []): readonly Codec[] {
   requireList('codecs', codecs)
   for (const codec of codecs) readCoder('codecs', codec, ['encode', 'decode'])
-  if (codecs.length > MAX_CODECS) throw new InvalidOptionError('codecs', `must be at most ${MAX_CODECS}`)
+  if (codecs.length > MAX_CODECS) throw new IdempotencyInvalidOptionError('codecs', `must be at most ${MAX_CODECS}`)
   requireDistinct('codecs', codecs, ({ id }) => id)
   return [...codecs]
 }
@@ -95,7 +101,7 @@ function readErrorTypes(errors: IdempotencyOptions['errors'] = []): readonly Err
   const methods = ['matches', 'toData', 'fromData'] as const
   for (const type of errors) {
     if (type?.name && methods.every((method) => typeof type[method] === 'function')) continue
-    throw new InvalidOptionError('errors', 'must be made with errorType(name, class, { toData, fromData })')
+    throw new IdempotencyInvalidOptionError('errors', 'must be made with errorType(name, class, { toData, fromData })')
   }
   const all = [...ownErrorTypes, ...errors]
   requireDistinct('errors', all, ({ name }) => name)
@@ -103,20 +109,21 @@ function readErrorTypes(errors: IdempotencyOptions['errors'] = []): readonly Err
 }
 
 function requireList(option: string, list: readonly unknown[]): void {
-  if (!Array.isArray(list)) throw new InvalidOptionError(option, 'must be a list')
+  if (!Array.isArray(list)) throw new IdempotencyInvalidOptionError(option, 'must be a list')
 }
 
 /** A record finds by name what wrote it. */
 function requireDistinct<T>(option: string, list: readonly T[], nameOf: (each: T) => string): void {
   const names = list.map(nameOf)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined) throw new InvalidOptionError(option, `must have different names, got '${twice}' twice`)
+  if (twice !== undefined)
+    throw new IdempotencyInvalidOptionError(option, `must have different names, got '${twice}' twice`)
 }
 
 function requireNamespace(namespace: unknown): void {
   if (typeof namespace === 'string' && namespace.length >= 1 && namespace.length <= 255 && namespace.isWellFormed())
     return
-  throw new InvalidOptionError(
+  throw new IdempotencyInvalidOptionError(
     'namespace',
     'must be a text of 1 to 255 characters: whose records these are in the store',
   )

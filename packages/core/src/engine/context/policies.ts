@@ -1,10 +1,10 @@
-/** Policies as the engine uses them: checked, in milliseconds, the nearest one decided. */
+/** Policies as the instance uses them: checked, in milliseconds, the nearest one decided. */
 
 import type { FailureDecision, Policies } from '../../api/policies.ts'
 import type { Serializer } from '../../api/serialization.ts'
 import { type Duration, toMs } from '../../base/durations.ts'
 import { json } from '../../encoding/json.ts'
-import { InvalidOptionError } from '../../errors.ts'
+import { IdempotencyInvalidOptionError } from '../../errors.ts'
 
 export interface ResolvedPolicies {
   readonly leaseMs: number
@@ -16,7 +16,7 @@ export interface ResolvedPolicies {
   readonly onTakeover: NonNullable<Policies['onTakeover']>
   /** Infinity: as often as it takes. */
   readonly maxAttempts: number
-  readonly guarantee: NonNullable<Policies['guarantee']>
+  readonly replay: NonNullable<Policies['replay']>
   readonly storeRequest: NonNullable<Policies['storeRequest']>
   readonly onStoreUnavailable: NonNullable<Policies['onStoreUnavailable']>
   readonly serializer: Serializer
@@ -33,7 +33,7 @@ export const defaultPolicies: ResolvedPolicies = {
   waitMs: 0,
   onTakeover: 'rerun',
   maxAttempts: Number.POSITIVE_INFINITY,
-  guarantee: 'strict',
+  replay: 'strict',
   storeRequest: 'no',
   onStoreUnavailable: 'reject',
   serializer: json(),
@@ -49,7 +49,7 @@ const readers: Readers = {
   onInProgress: (value) => ({ waitMs: readOnInProgress(value) }),
   onTakeover: (value) => ({ onTakeover: readOnTakeover(value) }),
   maxAttempts: (value) => ({ maxAttempts: readMaxAttempts(value) }),
-  guarantee: (value) => ({ guarantee: readGuarantee(value) }),
+  replay: (value) => ({ replay: readReplay(value) }),
   storeRequest: (value) => ({ storeRequest: oneOf('storeRequest', value, ['no', 'encrypted', 'plaintext']) }),
   onStoreUnavailable: (value) => ({ onStoreUnavailable: oneOf('onStoreUnavailable', value, ['reject', 'proceed']) }),
   serializer: (value) => ({ serializer: readCoder('serializer', value, ['serialize', 'deserialize']) }),
@@ -60,7 +60,7 @@ export const policyNames = Object.keys(readers)
 /**
  * `policies` over what they are nearer than.
  *
- * @throws InvalidOptionError for an unknown name or a value out of range
+ * @throws IdempotencyInvalidOptionError for an unknown name or a value out of range
  */
 export function resolvePolicies(base: ResolvedPolicies, policies: Policies | undefined): ResolvedPolicies {
   if (!policies) return base
@@ -74,20 +74,20 @@ export function resolvePolicies(base: ResolvedPolicies, policies: Policies | und
   return resolved
 }
 
-export function unknownOption(name: string, known: readonly string[]): InvalidOptionError {
-  return new InvalidOptionError(name, `is not an option here; there are ${known.join(', ')}`)
+export function unknownOption(name: string, known: readonly string[]): IdempotencyInvalidOptionError {
+  return new IdempotencyInvalidOptionError(name, `is not an option here; there are ${known.join(', ')}`)
 }
 
-/** @throws InvalidOptionError unless `coder` has a proper id and the methods */
+/** @throws IdempotencyInvalidOptionError unless `coder` has a proper id and the methods */
 export function readCoder<T extends { readonly id: string }>(
   option: string,
   coder: T,
   methods: (keyof T & string)[],
 ): T {
   const missing = methods.filter((method) => typeof coder?.[method] !== 'function')
-  if (missing.length > 0) throw new InvalidOptionError(option, `must have ${missing.join(' and ')}`)
+  if (missing.length > 0) throw new IdempotencyInvalidOptionError(option, `must have ${missing.join(' and ')}`)
   if (typeof coder.id !== 'string' || !/^[a-z0-9-]{1,16}$/.test(coder.id)) {
-    throw new InvalidOptionError(option, `must have an id of 1 to 16 of a-z 0-9 -, got '${coder.id}'`)
+    throw new IdempotencyInvalidOptionError(option, `must have an id of 1 to 16 of a-z 0-9 -, got '${coder.id}'`)
   }
   return coder
 }
@@ -96,7 +96,7 @@ function readOnFailure(value: NonNullable<Policies['onFailure']>): ResolvedPolic
   const check = (decision: FailureDecision): FailureDecision => {
     if (decision === 'retry' || decision === 'store') return decision
     if (typeof decision === 'object') return { retry: toMs('onFailure.retry', decision?.retry) }
-    throw new InvalidOptionError(
+    throw new IdempotencyInvalidOptionError(
       'onFailure',
       `must be 'retry', 'store', { retry: delay } or a function that gives one of them`,
     )
@@ -109,29 +109,30 @@ function readOnFailure(value: NonNullable<Policies['onFailure']>): ResolvedPolic
 function readOnInProgress(value: NonNullable<Policies['onInProgress']>): number {
   if (value === 'reject') return 0
   const wait: Duration | undefined = typeof value === 'object' ? value?.wait : undefined
-  if (wait === undefined) throw new InvalidOptionError('onInProgress', `must be 'reject' or { wait: duration }`)
+  if (wait === undefined)
+    throw new IdempotencyInvalidOptionError('onInProgress', `must be 'reject' or { wait: duration }`)
   return toMs('onInProgress.wait', wait, { min: 1 })
 }
 
 function readOnTakeover(value: NonNullable<Policies['onTakeover']>): ResolvedPolicies['onTakeover'] {
   if (value === 'rerun' || value === 'park' || typeof value === 'function') return value
-  throw new InvalidOptionError('onTakeover', `must be 'rerun', 'park' or a function that says what happened`)
+  throw new IdempotencyInvalidOptionError('onTakeover', `must be 'rerun', 'park' or a function that says what happened`)
 }
 
 function readMaxAttempts(value: number): number {
   if (value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= 1)) return value
-  throw new InvalidOptionError('maxAttempts', `must be a whole number from 1, got ${value}`)
+  throw new IdempotencyInvalidOptionError('maxAttempts', `must be a whole number from 1, got ${value}`)
 }
 
-function readGuarantee(value: NonNullable<Policies['guarantee']>): ResolvedPolicies['guarantee'] {
+function readReplay(value: NonNullable<Policies['replay']>): ResolvedPolicies['replay'] {
   if (value === 'strict' || value === 'semantic') return value
   if (typeof value?.reference === 'function' && typeof value.rebuild === 'function') return value
-  throw new InvalidOptionError('guarantee', `must be 'strict', 'semantic' or { reference, rebuild }`)
+  throw new IdempotencyInvalidOptionError('replay', `must be 'strict', 'semantic' or { reference, rebuild }`)
 }
 
 function oneOf<T extends string>(option: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value
-  throw new InvalidOptionError(
+  throw new IdempotencyInvalidOptionError(
     option,
     `must be one of ${allowed.map((each) => `'${each}'`).join(', ')}, got '${value}'`,
   )

@@ -4,7 +4,7 @@
  */
 
 import { type Instant, instant, later, msUntil, startTimer } from '../../base/timers.ts'
-import { LeaseLostError } from '../../errors.ts'
+import { IdempotencyLeaseLostError } from '../../errors.ts'
 import type { StoreCalls } from './store-calls.ts'
 
 export interface Lease {
@@ -40,7 +40,7 @@ const RAN_TOO_LONG = 'The handler ran longer than `maxRun`, and its lease is no 
 /** The lease of an attempt that an open transaction keeps alone: no heartbeat, only `maxRun` ends it. */
 export function holdSilently(maxRunMs: number): Lease {
   const controller = new AbortController()
-  const abort = (reason: string) => controller.abort(new LeaseLostError(reason))
+  const abort = (reason: string) => controller.abort(new IdempotencyLeaseLostError(reason))
   const stop = startTimer(maxRunMs, () => abort(RAN_TOO_LONG), { background: true })
   let abandoned = false
   return {
@@ -82,7 +82,7 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
 
   function abort(reason: string): void {
     stop()
-    controller.abort(new LeaseLostError(reason))
+    controller.abort(new IdempotencyLeaseLostError(reason))
   }
 
   function lose(reason: string): void {

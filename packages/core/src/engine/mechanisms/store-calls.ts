@@ -2,7 +2,7 @@
 
 import type { IdempotencyEvents } from '../../api/events.ts'
 import { backOff, type Instant, instant, later, msUntil, sleep, startTimer } from '../../base/timers.ts'
-import { IdempotencyError, StoreUnavailableError } from '../../errors.ts'
+import { type IdempotencyError, isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
 import type { BeginReply, Change, Claim, RecordStore, RecordView, TransitionReply } from '../../store/store.ts'
 
 type CallName = IdempotencyEvents['storeUnavailable']['call']
@@ -113,12 +113,12 @@ export function createStoreCalls(
 }
 
 function canRepeat(error: unknown): boolean {
-  return error instanceof StoreUnavailableError
+  return isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')
 }
 
 /** What is not an error of ours came from a driver: whether the call took effect is then unknown. */
 function typeError(name: CallName, error: unknown): IdempotencyError {
-  if (error instanceof IdempotencyError) return error
+  if (isIdempotencyError(error)) return error
   return new StoreUnavailableError(`The store failed in ${name}: ${String(error)}`, {
     applied: 'unknown',
     cause: error,

@@ -3,7 +3,7 @@
 import type { Reference } from '../../api/call.ts'
 import { StoreUnavailableError } from '../../errors.ts'
 import { storageKey } from '../../keys/storage-key.ts'
-import type { Engine } from '../context/instance.ts'
+import type { Instance } from '../context/instance.ts'
 
 /** Long enough for the late messages of an attempt that ran when its key was forgotten. */
 const TOMBSTONE_MS = 60_000
@@ -11,13 +11,13 @@ const TOMBSTONE_MS = 60_000
 const MAX_TRIES = 5
 
 /** Whether there was a record. An attempt that runs keeps running, and finds itself lost. */
-export async function forget(engine: Engine, reference: Reference): Promise<boolean> {
-  const key = await storageKey(engine.digest, engine.namespace, reference)
+export async function forget(instance: Instance, reference: Reference): Promise<boolean> {
+  const key = await storageKey(instance.digest, instance.namespace, reference)
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const record = await engine.calls.get(key)
+    const record = await instance.calls.get(key)
     if (!record) return false
     const change = { to: 'forgotten', tombstoneMs: TOMBSTONE_MS } as const
-    const reply = await engine.calls.transition(key, record.token, change)
+    const reply = await instance.calls.transition(key, record.token, change)
     if (reply.outcome === 'ok') return true
   }
   throw new StoreUnavailableError('The key is taken again and again while it is being forgotten.', { applied: 'no' })

@@ -1,12 +1,12 @@
 /** Removing what has expired, by one process of a fleet at a time. */
 
 import { unscoped } from '../../api/call.ts'
-import type { PurgeOptions, Purging } from '../../api/operators.ts'
+import type { PurgeOptions, PurgeRunner } from '../../api/operators.ts'
 import { toMs } from '../../base/durations.ts'
 import { startTimer } from '../../base/timers.ts'
-import { InvalidOptionError } from '../../errors.ts'
+import { IdempotencyInvalidOptionError } from '../../errors.ts'
 import { storageKey } from '../../keys/storage-key.ts'
-import type { Engine } from '../context/instance.ts'
+import type { Instance } from '../context/instance.ts'
 
 const MIN_EVERY_MS = 1000
 
@@ -14,13 +14,15 @@ const MIN_EVERY_MS = 1000
  * Purges on a timer. The turn is a record of its own: whoever acquires it purges, and then releases it with a delay, so
  * that nobody has the next turn before it is due.
  *
- * @throws InvalidOptionError where the store cannot purge, or an option is out of range
+ * @throws IdempotencyInvalidOptionError where the store cannot purge, or an option is out of range
  */
-export function startPurge(engine: Engine, { every = '1m', batch = 1000, onPurged }: PurgeOptions): Purging {
-  const { store, calls } = engine
+export function startPurge(instance: Instance, { every = '1m', batch = 1000, onPurged }: PurgeOptions): PurgeRunner {
+  const { store, calls } = instance
   const everyMs = toMs('every', every, { min: MIN_EVERY_MS })
-  if (!store.purge) throw new InvalidOptionError('store', 'has nothing to purge, or its database does that by itself')
-  if (!Number.isInteger(batch) || batch < 1) throw new InvalidOptionError('batch', 'must be a whole number from 1')
+  if (!store.purge)
+    throw new IdempotencyInvalidOptionError('store', 'has nothing to purge, or its database does that by itself')
+  if (!Number.isInteger(batch) || batch < 1)
+    throw new IdempotencyInvalidOptionError('batch', 'must be a whole number from 1')
   const turn = { operation: 'retryproof purge', scope: unscoped, key: 'turn' } as const
   const retentionMs = 10 * everyMs
   let stopTimer = () => {}
@@ -28,12 +30,12 @@ export function startPurge(engine: Engine, { every = '1m', batch = 1000, onPurge
   let current: Promise<void> = Promise.resolve()
 
   async function purgeInTurn(): Promise<void> {
-    const key = await storageKey(engine.digest, engine.namespace, turn)
+    const key = await storageKey(instance.digest, instance.namespace, turn)
     const claim = { owner: crypto.randomUUID(), fingerprint: 'purge', leaseMs: everyMs, retentionMs }
     const { reply } = await calls.begin(key, claim)
     if (reply.outcome !== 'acquired') return
     const removed = await purgeAll(everyMs).catch((error) => {
-      engine.events.emit('storeUnavailable', { namespace: engine.namespace, key, call: 'purge', error })
+      instance.events.emit('storeUnavailable', { namespace: instance.namespace, key, call: 'purge', error })
       return 0
     })
     await calls.transition(key, reply.token, { to: 'released', delayMs: everyMs, retentionMs })

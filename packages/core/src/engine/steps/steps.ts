@@ -6,12 +6,12 @@
 import type { CompletedStep, Steps } from '../../api/attempt.ts'
 import { chain, type MaybePromise } from '../../base/maybe-promise.ts'
 import { backOff, instant, later, sleep } from '../../base/timers.ts'
-import { InvalidStepError, LeaseLostError, StoreUnavailableError, TransactionConflictError } from '../../errors.ts'
+import { IdempotencyInvalidStepError, IdempotencyLeaseLostError, isIdempotencyError } from '../../errors.ts'
 import { requireStep } from '../../keys/derived-keys.ts'
 import type { BeginReply, Change } from '../../store/store.ts'
 import { requireTransactional } from '../../store/transactional-store.ts'
-import type { Engine } from '../context/instance.ts'
-import type { Task } from '../context/prepared-call.ts'
+import type { Instance } from '../context/instance.ts'
+import type { PreparedCall } from '../context/prepared-call.ts'
 import type { Lease } from '../mechanisms/lease.ts'
 import { asReplayed, readCheckpoint } from './checkpoint.ts'
 
@@ -19,15 +19,15 @@ const MAX_TRIES = 10
 const CONFLICT_PAUSES = { firstMs: 4, maxMs: 500 }
 
 export async function openSteps(
-  engine: Engine,
-  task: Task,
+  instance: Instance,
+  prepared: PreparedCall,
   acquired: BeginReply,
   lease: Lease,
 ): Promise<Steps<unknown>> {
-  const { key, pipeline, policies } = task
+  const { key, pipeline, policies } = prepared
   const { token, checkpoint } = acquired
   const { leaseMs } = policies
-  const earlier = checkpoint ? await readCheckpoint(task, checkpoint.data) : []
+  const earlier = checkpoint ? await readCheckpoint(prepared, checkpoint.data) : []
   const taken: CompletedStep[] = []
   let seq = checkpoint?.seq ?? 0
   let running: string | undefined
@@ -36,15 +36,16 @@ export async function openSteps(
   function enter(name: string): CompletedStep | undefined {
     requireStep(name)
     if (running !== undefined)
-      throw new InvalidStepError(`'${name}' began while '${running}' runs: one after the other.`)
-    if (taken.some((step) => step.name === name)) throw new InvalidStepError(`'${name}' is the name of two steps.`)
+      throw new IdempotencyInvalidStepError(`'${name}' began while '${running}' runs: one after the other.`)
+    if (taken.some((step) => step.name === name))
+      throw new IdempotencyInvalidStepError(`'${name}' is the name of two steps.`)
     const step = earlier[taken.length]
     if (!step) {
       running = name
       return undefined
     }
     if (step.name !== name) {
-      throw new InvalidStepError(
+      throw new IdempotencyInvalidStepError(
         `An earlier attempt completed '${step.name}' where this one has '${name}': the list of steps has changed. ` +
           'Bring the old step back until no record needs it, or resolve the record by hand.',
       )
@@ -62,10 +63,10 @@ export async function openSteps(
 
   /** What is sent once `step` is complete. */
   function change(step: CompletedStep): MaybePromise<Change> {
-    return chain(pipeline.encodeJson('checkpoint', [...taken, step], task), (data): Change => {
-      const { maxValueBytes } = engine.store.capabilities
+    return chain(pipeline.encodeJson('checkpoint', [...taken, step], prepared), (data): Change => {
+      const { maxValueBytes } = instance.store.capabilities
       if (data.length > maxValueBytes) {
-        throw new InvalidStepError(
+        throw new IdempotencyInvalidStepError(
           `After '${step.name}' the checkpoint has ${data.length} bytes; the store takes ${maxValueBytes}.`,
         )
       }
@@ -75,14 +76,14 @@ export async function openSteps(
 
   async function save(step: CompletedStep): Promise<void> {
     const sentAt = instant()
-    const until = later(sentAt, engine.settleTimeoutMs)
-    const reply = await engine.calls.transitionUntil(until, key, token, await change(step))
+    const until = later(sentAt, instance.settleTimeoutMs)
+    const reply = await instance.calls.transitionUntil(until, key, token, await change(step))
     if (reply.outcome === 'lost') throw lost(step.name)
     lease.extend(sentAt)
   }
 
   async function transact<T>(name: string, work: (tx: unknown) => T | Promise<T>): Promise<CompletedStep> {
-    const store = requireTransactional(engine.store)
+    const store = requireTransactional(instance.store)
     const snapshot = store.capabilities.snapshotTransactions === true
     for (let tries = 1; ; tries++) {
       const sentAt = instant()
@@ -118,20 +119,20 @@ export async function openSteps(
   /** Undefined: the transaction was rolled back, so try again. */
   async function recoverFrom(error: unknown, name: string, tries: number): Promise<CompletedStep | undefined> {
     if (isUnknown(error)) return findCommitted(name)
-    if (!(error instanceof TransactionConflictError)) throw error
+    if (!isIdempotencyError(error, 'IDEMPOTENCY_TRANSACTION_CONFLICT')) throw error
     await sleep(backOff(tries, CONFLICT_PAUSES))
     return undefined
   }
 
   /** After a lost COMMIT: a renewal waits for that transaction, and then the record says whether it committed. */
   async function findCommitted(name: string): Promise<CompletedStep | undefined> {
-    const until = later(instant(), engine.settleTimeoutMs)
-    const held = await engine.calls.transitionUntil(until, key, token, { to: 'renew', leaseMs })
+    const until = later(instant(), instance.settleTimeoutMs)
+    const held = await instance.calls.transitionUntil(until, key, token, { to: 'renew', leaseMs })
     if (held.outcome === 'lost') throw lost(name)
-    const record = await engine.calls.get(key)
+    const record = await instance.calls.get(key)
     if (record?.token !== token) throw lost(name)
     if (!record.checkpoint || record.checkpoint.seq <= seq) return undefined
-    return (await readCheckpoint(task, record.checkpoint.data)).at(-1)
+    return (await readCheckpoint(prepared, record.checkpoint.data)).at(-1)
   }
 
   async function take<T>(name: string, run: () => Promise<CompletedStep>): Promise<T> {
@@ -158,10 +159,10 @@ export async function openSteps(
   }
 }
 
-function lost(name: string): LeaseLostError {
-  return new LeaseLostError(`Another attempt took the key over before '${name}' could be recorded.`)
+function lost(name: string): IdempotencyLeaseLostError {
+  return new IdempotencyLeaseLostError(`Another attempt took the key over before '${name}' could be recorded.`)
 }
 
 function isUnknown(error: unknown): boolean {
-  return error instanceof StoreUnavailableError && error.applied === 'unknown'
+  return isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error.applied === 'unknown'
 }

@@ -2,17 +2,17 @@
 
 import type { Outcome } from '../../api/call.ts'
 import type { TransactionPolicies } from '../../api/policies.ts'
-import { InvalidOptionError } from '../../errors.ts'
+import { IdempotencyInvalidOptionError } from '../../errors.ts'
 import { run } from '../call/run.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
-import { runJoined } from './caller-transaction.ts'
+import { runInCallerTransaction } from './caller-transaction.ts'
 import { executeFenced } from './fenced.ts'
 import { runSingle } from './single.ts'
-import type { Unit } from './unit-of-work.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
 
-/** @throws InvalidOptionError for another mode than `'fenced'` and `'single'`, or `'fenced'` in a transaction of the caller */
+/** @throws IdempotencyInvalidOptionError for another mode than `'fenced'` and `'single'`, or `'fenced'` in a transaction of the caller */
 export function transact<Tx, T>(
-  unit: Unit<Tx, T>,
+  unit: UnitOfWork<Tx, T>,
   {
     mode,
     tx,
@@ -20,18 +20,19 @@ export function transact<Tx, T>(
   call: ServedCall,
   isDraining: () => boolean,
 ): Promise<Outcome<T>> {
-  const { engine, task } = unit
+  const { instance, prepared } = unit
   if (tx !== undefined) {
-    if (mode === 'fenced') throw new InvalidOptionError('mode', "must be 'single' in a transaction that you opened")
-    return runJoined(unit, tx, call)
+    if (mode === 'fenced')
+      throw new IdempotencyInvalidOptionError('mode', "must be 'single' in a transaction that you opened")
+    return runInCallerTransaction(unit, tx, call)
   }
   switch (mode) {
     case 'fenced':
     case undefined:
-      return run<T>(engine, task, (acquired) => executeFenced(unit, acquired, call), isDraining)
+      return run<T>(instance, prepared, (acquired) => executeFenced(unit, acquired, call), isDraining)
     case 'single':
       return runSingle(unit, call, isDraining)
     default:
-      throw new InvalidOptionError('mode', `must be 'fenced' or 'single', got '${mode}'`)
+      throw new IdempotencyInvalidOptionError('mode', `must be 'fenced' or 'single', got '${mode}'`)
   }
 }

@@ -1,14 +1,20 @@
 /** What the modes of `transaction` share: the business write and the settling of its key, on one open transaction. */
 
 import type { Attempt, Work } from '../../api/attempt.ts'
-import { HandBack, RollBack } from '../../api/handler-results.ts'
+import { isRelease, isRollBack, type RollBack } from '../../api/handler-results.ts'
 import { chain, isPromise, type MaybePromise } from '../../base/maybe-promise.ts'
 import { type Encoded, encodeReturned } from '../../encoding/result.ts'
-import { InvalidOptionError, InvalidStepError, StoreUnavailableError, TransactionConflictError } from '../../errors.ts'
+import {
+  IdempotencyInvalidOptionError,
+  IdempotencyInvalidStepError,
+  isIdempotencyError,
+  type StoreUnavailableError,
+  type TransactionConflictError,
+} from '../../errors.ts'
 import type { BeginReply, BoundStore, TransitionReply } from '../../store/store.ts'
 import type { TransactionalStore } from '../../store/transactional-store.ts'
-import type { Engine } from '../context/instance.ts'
-import type { Task } from '../context/prepared-call.ts'
+import type { Instance } from '../context/instance.ts'
+import type { PreparedCall } from '../context/prepared-call.ts'
 
 /** What a transaction came to. Only `committed` left anything behind; of `unknown` nobody can say so yet. */
 export type Tried<T> =
@@ -31,16 +37,16 @@ class Abandoned<T> {
 }
 
 /** The business write, and the settling of its key with the token that `begun` gave. */
-export interface Unit<Tx, T> {
-  readonly engine: Engine
-  readonly task: Task
+export interface UnitOfWork<Tx, T> {
+  readonly instance: Instance
+  readonly prepared: PreparedCall
   readonly store: TransactionalStore<Tx>
   readonly work: Work<T, Tx>
 }
 
 /** What is done in steps goes on in steps: a transaction would do again what they have done. */
-export function stepsTaken(): InvalidStepError {
-  return new InvalidStepError(
+export function stepsTaken(): IdempotencyInvalidStepError {
+  return new IdempotencyInvalidStepError(
     'An earlier attempt completed steps under this key, of which a transaction knows nothing: finish it with `run`, or ' +
       'with the `handler` of `recover`.',
   )
@@ -48,7 +54,7 @@ export function stepsTaken(): InvalidStepError {
 
 /** Runs `body` in a transaction of the store, and says what came of it. `settling` is told just before the settling is sent. */
 export async function tryTransaction<Tx, T>(
-  { store }: Unit<Tx, T>,
+  { store }: UnitOfWork<Tx, T>,
   body: (tx: Tx, bound: BoundStore, settling: (encoded: Encoded<T>) => void) => MaybePromise<Tried<T>>,
 ): Promise<Tried<T>> {
   let settling: Encoded<T> | undefined
@@ -61,9 +67,9 @@ export async function tryTransaction<Tx, T>(
     })
   } catch (error) {
     if (error instanceof Abandoned) return error.tried
-    if (error instanceof TransactionConflictError) return { kind: 'conflict', error }
+    if (isIdempotencyError(error, 'IDEMPOTENCY_TRANSACTION_CONFLICT')) return { kind: 'conflict', error }
     // before the settling was sent there was nothing to commit
-    if (settling && error instanceof StoreUnavailableError && error.applied === 'unknown') {
+    if (settling && isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error.applied === 'unknown') {
       return { kind: 'unknown', encoded: settling, error }
     }
     return { kind: 'failed', error }
@@ -72,25 +78,28 @@ export async function tryTransaction<Tx, T>(
 
 /** Inside of a transaction: the caller's work, then the settling. Whatever is not applied is rolled back. */
 export function workAndSettle<Tx, T>(
-  unit: Unit<Tx, T>,
+  unit: UnitOfWork<Tx, T>,
   tx: Tx,
   bound: BoundStore,
   attempt: Attempt & { readonly token: number },
   settling: (encoded: Encoded<T>) => void,
 ): MaybePromise<Tried<T>> {
-  const { engine, task, store, work } = unit
+  const { instance, prepared, store, work } = unit
   return chain(work(tx, attempt), (returned) => {
-    if (returned instanceof RollBack) throw new Abandoned<T>({ kind: 'rolledBack', returned: returned.returned })
-    if (returned instanceof HandBack) throw new Abandoned<T>({ kind: 'rolledBack', returned })
-    const ready = encodeReturned<T>(engine, task, returned)
+    if (isRollBack(returned)) throw new Abandoned<T>({ kind: 'rolledBack', returned: returned.returned })
+    if (isRelease(returned)) throw new Abandoned<T>({ kind: 'rolledBack', returned })
+    const ready = encodeReturned<T>(instance, prepared, returned)
     if (store.capabilities.transactional === 'sync' && isPromise(ready)) {
-      throw new InvalidOptionError('codecs', 'must answer at once where the transactions of the store are synchronous')
+      throw new IdempotencyInvalidOptionError(
+        'codecs',
+        'must answer at once where the transactions of the store are synchronous',
+      )
     }
     return chain(ready, (encoded) => {
       settling(encoded)
-      const { retentionMs } = task.policies
+      const { retentionMs } = prepared.policies
       const change = { to: 'completed', result: encoded.result, retentionMs } as const
-      return chain(bound.transition(task.key, attempt.token, change), (reply): Tried<T> => {
+      return chain(bound.transition(prepared.key, attempt.token, change), (reply): Tried<T> => {
         if (reply.outcome === 'ok' && reply.applied) return { kind: 'committed', encoded }
         throw new Abandoned<T>({ kind: 'refused', reply })
       })

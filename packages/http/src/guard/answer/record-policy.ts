@@ -1,5 +1,5 @@
 /** Which answers are recorded and replayed, and which release the key for another attempt. */
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import type { HeaderField } from '../../protocol/exchange.ts'
 
 /** What the decision is made from. */
@@ -23,9 +23,12 @@ const presets = {
   all: () => true,
 } as const satisfies Record<string, (answer: AnswerHead) => boolean>
 
-/** @throws InvalidOptionError unless `policy` is a preset or a predicate */
+/** @throws IdempotencyInvalidOptionError unless `policy` is a preset or a predicate */
 export function readRecordPolicy(policy: RecordPolicy): (answer: AnswerHead) => boolean {
   if (typeof policy === 'function') return policy
   if (Object.hasOwn(presets, policy)) return presets[policy]
-  throw new InvalidOptionError('record', `must be 'final', 'success', 'all' or a function, got ${String(policy)}`)
+  throw new IdempotencyInvalidOptionError(
+    'record',
+    `must be 'final', 'success', 'all' or a function, got ${String(policy)}`,
+  )
 }

@@ -1,5 +1,5 @@
 /** What the core records of an answer. */
-import { handBack, unreplayable } from '@retryproof/core'
+import { release, unreplayable } from '@retryproof/core'
 import { type HandlerAnswer, type HttpResponse, headerValues } from '../../protocol/exchange.ts'
 import type { AnswerHead } from './record-policy.ts'
 import { storable, summaryOf } from './stored-response.ts'
@@ -7,7 +7,7 @@ import { storable, summaryOf } from './stored-response.ts'
 /** The final status decides, whether it was thrown or returned. */
 export function toResult({ response, replayable }: HandlerAnswer, records: (answer: AnswerHead) => boolean) {
   const { status, headers } = response
-  if (!records({ status, headers })) return handBack(response)
+  if (!records({ status, headers })) return release(response)
   if (replayable && !isCoded(response)) return storable(response)
   return unreplayable(response, summaryOf(response))
 }

@@ -1,5 +1,5 @@
 /** What of a response is kept, and in which bytes: a line of JSON (status and headers), then the body as it is. */
-import { type Serializer, UndecodableError } from '@retryproof/core'
+import { IdempotencyUndecodableError, type Serializer } from '@retryproof/core'
 import { joinLine, splitLine } from '../../protocol/bytes.ts'
 import { type HeaderField, type HttpResponse, headerValues } from '../../protocol/exchange.ts'
 import type { AnswerSummary } from '../../protocol/problems.ts'
@@ -33,13 +33,13 @@ export function storable({ status, headers, body }: HttpResponse): HttpResponse 
 }
 
 /**
- * A response for whoever sends the request again; without one (`guarantee: 'semantic'`), that it is done.
+ * A response for whoever sends the request again; without one (`replay: 'semantic'`), that it is done.
  *
- * @throws UndecodableError for a value that is no response, since it was recorded by other means
+ * @throws IdempotencyUndecodableError for a value that is no response, since it was recorded by other means
  */
 export function replayOf(recorded: HttpResponse | undefined): HttpResponse {
   const { status, headers, body } = recorded ?? { status: 204, headers: [], body: new Uint8Array() }
-  if (!(body instanceof Uint8Array)) throw new UndecodableError('The record holds no response.')
+  if (!(body instanceof Uint8Array)) throw new IdempotencyUndecodableError('The record holds no response.')
   return { status, headers: [...headers, ['Idempotency-Replayed', 'true']], body }
 }
 

@@ -1,5 +1,6 @@
 /** What of a request must be the same when its key is sent again. */
-import { canonicalize, InvalidCallError } from '@retryproof/core'
+import { IdempotencyInvalidCallError } from '@retryproof/core'
+import { canonicalize } from '@retryproof/core/internal'
 import { joinBytes } from '../../protocol/bytes.ts'
 import { type Exchange, type HeaderField, mediaTypeOf } from '../../protocol/exchange.ts'
 import { Refusal } from '../../protocol/refusal.ts'
@@ -20,7 +21,7 @@ const utf8 = new TextEncoder()
  * members nor that of middleware changes anything; where its value would hide a difference, and for every other
  * media type, the bytes count.
  *
- * @throws InvalidCallError for a body that has no text
+ * @throws IdempotencyInvalidCallError for a body that has no text
  */
 export function describeRequest(
   { method, target }: Pick<Exchange<unknown>, 'method' | 'target'>,
@@ -55,7 +56,7 @@ function plainJsonText(value: unknown): string {
   try {
     return JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? `${item}` : item))
   } catch (error) {
-    throw new InvalidCallError('payload', `The body cannot be told from another: ${String(error)}`)
+    throw new IdempotencyInvalidCallError('payload', `The body cannot be told from another: ${String(error)}`)
   }
 }
 

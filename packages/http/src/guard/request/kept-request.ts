@@ -1,5 +1,5 @@
 /** Requests that `storeRequest` keeps with their records, and finishing them without their clients. */
-import { InvalidOptionError, type KeptCall, type Scope } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, type KeptCall, type Scope } from '@retryproof/core'
 import { joinLine, splitLine } from '../../protocol/bytes.ts'
 import { type Exchange, type HeaderField, headerValues } from '../../protocol/exchange.ts'
 import type { ReadBody } from './read-body.ts'
@@ -31,6 +31,6 @@ export function readKept({ scope, key, payload }: KeptCall): KeptRequest {
     const { method, target, headers } = JSON.parse(line) as Omit<KeptRequest, 'body'>
     return { scope, key, method, target, headers, body }
   } catch {
-    throw new InvalidOptionError('storeRequest', 'no request was kept: set it as an option of idempotent')
+    throw new IdempotencyInvalidOptionError('storeRequest', 'no request was kept: set it as an option of idempotent')
   }
 }

@@ -1,5 +1,5 @@
 /** The body of a request: its value where it has one that says all, and its bytes. */
-import { InvalidOptionError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { type Exchange, headerValues, mediaTypeOf } from '../../protocol/exchange.ts'
 import { Refusal } from '../../protocol/refusal.ts'
 import { parseFaithfulJson } from './lossless-json.ts'
@@ -14,7 +14,7 @@ export interface ReadBody {
 
 const utf8 = new TextEncoder()
 
-/** @throws Refusal for a body that is too large, InvalidOptionError when it was consumed before */
+/** @throws Refusal for a body that is too large, IdempotencyInvalidOptionError when it was consumed before */
 export async function readBody<Native>(exchange: Exchange<Native>, maxBytes: number): Promise<ReadBody> {
   const mediaType = mediaTypeOf(exchange.headers)
   const { parsed } = exchange
@@ -24,7 +24,7 @@ export async function readBody<Native>(exchange: Exchange<Native>, maxBytes: num
   const bytes = exchange.body ?? (await exchange.read?.(maxBytes))
   if (bytes) return fromBytes(bytes, mediaType, exchange)
   if (bytes === null) throw new Refusal('body-too-large', `The body must have at most ${maxBytes} bytes.`)
-  throw new InvalidOptionError(
+  throw new IdempotencyInvalidOptionError(
     'fingerprint',
     'the body was consumed before idempotent(), and nothing of it was left: put a body parser there, or let it come later',
   )

@@ -1,5 +1,5 @@
 /** What a resource owes its clients by §2.5.2 of the draft: a published description of its idempotency. */
-import { toMs } from '@retryproof/core'
+import { toMs } from '@retryproof/core/internal'
 import { DOCS } from '../../protocol/problems.ts'
 import type { DescribedOptions, Facts } from './facts.ts'
 import { markdownOf } from './markdown.ts'
@@ -12,7 +12,7 @@ export interface IdempotencyDescription {
   readonly markdown: string
 }
 
-/** @throws InvalidOptionError */
+/** @throws IdempotencyInvalidOptionError */
 export function describeIdempotency<Native>(options: DescribedOptions<Native>): IdempotencyDescription {
   const { docs = DOCS, record = 'final', required = true, requirePrecondition = false } = options
   const { respond = 'sync', fingerprint } = options

@@ -49,7 +49,7 @@ export function attemptOf(request: Request): HandlerAttempt | undefined {
  * Makes a handler safe to retry: `export const POST = idempotent(idempotency, { scope, operation: 'charge' }, handler)`.
  * Fetch knows no routes, so that `operation` is required.
  *
- * @throws InvalidOptionError naming the option and what it must be
+ * @throws IdempotencyInvalidOptionError naming the option and what it must be
  */
 export function idempotent<Rest extends unknown[], Tx>(
   idempotency: Guarding<Tx>,

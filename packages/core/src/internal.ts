@@ -1,0 +1,5 @@
+/** The entry for packages of this repository. Makes no promise to anybody else: any version may change it. */
+export { MAX_DURATION_MS, toMs } from './base/durations.ts'
+export { backOff, sleep } from './base/timers.ts'
+export { warn } from './base/warn.ts'
+export { canonicalize } from './keys/canonical-json.ts'

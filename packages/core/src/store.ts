@@ -1,0 +1,15 @@
+/** The entry for store authors: the port, its contract as a pure function, and helpers to implement it. */
+export { type Duration, toMs } from './base/durations.ts'
+export {
+  IdempotencyInvalidOptionError,
+  isIdempotencyError,
+  StoreMisconfiguredError,
+  StoreUnavailableError,
+  TransactionConflictError,
+  UnsupportedIsolationError,
+} from './errors.ts'
+export { type CasEntry, type CasStorage, createCasStore } from './store/cas-store.ts'
+export { toListedRecord } from './store/listing.ts'
+export { acceptedFrom, type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './store/reduce.ts'
+export type * from './store/store.ts'
+export { assertValueFits } from './store/value-limit.ts'
