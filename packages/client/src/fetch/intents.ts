@@ -2,70 +2,102 @@
 import { IntentChangedError, IntentExpiredError, IntentStorageError } from '../base/errors.ts'
 import type { ReadOptions } from './options.ts'
 
-/** What stands in a storage: `<key>.<digest>.<when minted, ms>.<open or done>`. */
+/**
+ * - `new`: only the call that made the key has sent it
+ * - `open`: several calls have sent it; any of them may have had an effect
+ * - `refused`: its only request did nothing, and the same request may still be sent with it
+ * - `done`: the server has decided, and gives the same answer again
+ */
+type State = 'new' | 'open' | 'refused' | 'done'
+
+/** An entry of the storage: `<digest>.<when minted, ms>.<state>.<the header's value>`. */
 interface Entry {
   readonly key: string
   readonly digest: string
   readonly mintedAt: number
-  readonly done: boolean
+  readonly state: State
+}
+
+export interface IntentKey {
+  /** The value of the header. */
+  readonly key: string
+  /** How many milliseconds more it may be sent. */
+  readonly leftMs: number
+  /** Nobody has sent this key before. */
+  readonly isNew: boolean
 }
 
 export interface Intents {
   /**
-   * The key to send, kept before anything is sent, and for how many milliseconds more it may be sent.
+   * Gives the key to send, and keeps it before anything is sent.
    *
-   * @throws IntentChangedError, IntentExpiredError, IntentStorageError
+   * @throws {@link IntentChangedError} when the intent was sent with another digest
+   * @throws {@link IntentExpiredError} when the server may have forgotten the key
+   * @throws {@link IntentStorageError} when the storage cannot keep it
    */
-  keyFor(intent: string, digest: string): Promise<{ readonly key: string; readonly leftMs: number }>
-  /** The server has decided, and goes on saying so: the key stays, so that nobody sends it as something new. */
+  keyFor(intent: string, digest: string): Promise<IntentKey>
+  /** Notes that the server has decided: the key stays, so that nobody sends the intent as something new. */
   markDone(intent: string, key: string): Promise<void>
+  /** Notes that the only request with the key did nothing: another request may take the intent over. */
+  markRefused(intent: string, key: string): Promise<void>
+  /** Forgets the key that only this call has sent. */
+  dropNew(intent: string, key: string): Promise<void>
   /** Forgets the intent; with a key, only if it still has that one. */
   drop(intent: string, key?: string): Promise<void>
 }
 
 /** A clock that was set back by more than this says nothing about how old a key is. */
 const TOLERANCE_MS = 60_000
-const FORM = /^([\w-]{36})\.([0-9a-f]{64})\.(\d{1,15})\.(open|done)$/
+const FORM = /^([0-9a-f]{64})\.(\d{1,15})\.(new|open|refused|done)\.([\x20-\x7e]+)$/
 
 export function createIntents({ storage, prefix, keepForMs }: ReadOptions): Intents {
-  async function keyFor(intent: string, digest: string) {
-    const fresh = write({ key: crypto.randomUUID(), digest, mintedAt: Date.now(), done: false })
-    const kept = await storage.update(prefix + intent, (current) => {
-      const entry = current === null ? null : read(intent, current)
-      return entry?.done && Date.now() - entry.mintedAt >= keepForMs ? fresh : (current ?? fresh)
+  /** Changes the entry of a key; leaves that of another key alone. */
+  async function change(intent: string, key: string, to: (entry: Entry) => Entry | null): Promise<void> {
+    await storage.update(prefix + intent, (current) => {
+      if (current === null) return null
+      const entry = read(intent, current)
+      const next = entry.key === key ? to(entry) : entry
+      return next && write(next)
     })
-    const entry = read(intent, kept ?? '')
-    const ageMs = Date.now() - entry.mintedAt
-    // the server may have forgotten a key that may be too old, and would take it for something new
-    if (ageMs >= keepForMs || ageMs < -TOLERANCE_MS) throw new IntentExpiredError(intent)
-    if (entry.digest !== digest) throw new IntentChangedError(intent)
-    return { key: entry.key, leftMs: keepForMs - ageMs }
   }
 
   return {
-    keyFor,
-    async markDone(intent, key) {
-      await storage.update(prefix + intent, (current) => {
-        const entry = current === null ? null : read(intent, current)
-        return entry?.key === key ? write({ ...entry, done: true }) : current
+    async keyFor(intent, digest) {
+      const fresh = write({ key: `"${crypto.randomUUID()}"`, digest, mintedAt: Date.now(), state: 'new' })
+      const kept = await storage.update(prefix + intent, (current) => {
+        if (current === null) return fresh
+        const entry = read(intent, current)
+        const isOver = entry.state === 'done' && Date.now() - entry.mintedAt >= keepForMs
+        if (isOver || (entry.state === 'refused' && entry.digest !== digest)) return fresh
+        return write({ ...entry, state: entry.state === 'done' ? 'done' : 'open' })
       })
+      const entry = read(intent, kept ?? '')
+      const ageMs = Date.now() - entry.mintedAt
+      // the server may have forgotten a key that may be too old, and would take it for something new
+      if (ageMs >= keepForMs || ageMs < -TOLERANCE_MS) throw new IntentExpiredError(intent)
+      if (entry.digest !== digest) throw new IntentChangedError(intent)
+      return { key: entry.key, leftMs: keepForMs - ageMs, isNew: entry.state === 'new' }
     },
+    markDone: (intent, key) => change(intent, key, (entry) => ({ ...entry, state: 'done' })),
+    markRefused: (intent, key) =>
+      change(intent, key, (entry) => (entry.state === 'new' ? { ...entry, state: 'refused' } : entry)),
+    dropNew: (intent, key) => change(intent, key, (entry) => (entry.state === 'new' ? null : entry)),
     async drop(intent, key) {
-      await storage.update(prefix + intent, (current) =>
-        key === undefined || current?.startsWith(`${key}.`) ? null : current,
-      )
+      if (key !== undefined) return change(intent, key, () => null)
+      await storage.update(prefix + intent, () => null)
     },
   }
 }
 
-function write({ key, digest, mintedAt, done }: Entry): string {
-  return `${key}.${digest}.${mintedAt}.${done ? 'done' : 'open'}`
+function write({ key, digest, mintedAt, state }: Entry): string {
+  return `${digest}.${mintedAt}.${state}.${key}`
 }
 
-/** @throws IntentStorageError: it may be a key that was sent, so that a new one would be a second request */
+/** @throws {@link IntentStorageError} when the text is foreign: it may hold a key that was sent */
 function read(intent: string, text: string): Entry {
-  const [, key, digest, mintedAt, state] = text.match(FORM) ?? []
-  if (!key || !digest)
-    throw new IntentStorageError(`What is kept for '${intent}' is not ours. Look it up, then cancel it.`)
-  return { key, digest, mintedAt: Number(mintedAt), done: state === 'done' }
+  const [, digest, mintedAt, state, key] = text.match(FORM) ?? []
+  if (!key || !digest) {
+    throw new IntentStorageError(`The storage holds a foreign value for '${intent}'. Look it up, then cancel it.`)
+  }
+  return { key, digest, mintedAt: Number(mintedAt), state: state as State }
 }

@@ -1,5 +1,6 @@
 import { type Duration, toMs } from '../base/duration.ts'
 import type { IntentStorage } from '../storages/storage.ts'
+import type { VerdictOption } from './response-verdict.ts'
 
 /** How often, and how long, a request is sent again. */
 export interface RetryOptions {
@@ -27,6 +28,11 @@ export interface FetchOptions {
   readonly keepFor?: Duration
   /** Stands before each name in the storage. @default 'retryproof:' */
   readonly prefix?: string
+  /**
+   * Says what an answer means, where the application knows more than its status says: `undefined` leaves it to the client.
+   * `'drop'` only where it is certain that no request with this key did anything. @default none
+   */
+  readonly verdict?: VerdictOption
   /** Sends each request. @default the global `fetch` */
   readonly fetch?: typeof fetch
 }
@@ -41,6 +47,7 @@ export interface ReadOptions {
   readonly withinMs: number
   readonly keepForMs: number
   readonly prefix: string
+  readonly verdict: VerdictOption
   readonly send: typeof fetch
 }
 
@@ -60,6 +67,7 @@ export function readOptions(options: FetchOptions, defaultStorage: () => IntentS
     withinMs: toMs('retry.within', retry.within ?? '2m'),
     keepForMs: toMs('keepFor', options.keepFor ?? '23h', CENTURY_MS),
     prefix,
+    verdict: options.verdict ?? (() => undefined),
     send: (...request) => send(...request),
   }
 }

@@ -35,7 +35,7 @@ export async function sendable(input: Input, init: RequestInit): Promise<Sendabl
     digest: await digestOf([original.method, url.href, compared]),
     asking: asking(original),
     request(key, signal) {
-      headers.set('Idempotency-Key', `"${key}"`)
+      headers.set('Idempotency-Key', key)
       return new Request(url, { ...rest, headers, signal, ...(body != null && { body: bytes }) })
     },
   }

@@ -1,0 +1,87 @@
+import { IntentUnreachableError } from '../base/errors.ts'
+import type { ReadOptions } from './options.ts'
+import { backOffMs, pause } from './pause.ts'
+import type { Sendable } from './request-body.ts'
+import { type Judgement, judge } from './response-verdict.ts'
+
+export interface Sending {
+  readonly key: string
+  readonly toSend: Sendable
+  readonly signal: AbortSignal
+  /** The time after which nothing is sent, by `performance.now()`. */
+  readonly deadlineMs: number
+}
+
+export interface Decided {
+  readonly response: Response
+  readonly verdict: Exclude<Judgement['verdict'], 'pending'>
+  /** It is the answer to the only request of this call. */
+  readonly isFirst: boolean
+}
+
+/** A server that says what it waits for is asked again when it says; the rest is back-off. */
+const STEADY = 1
+
+/**
+ * Sends a request until an answer decides, tries are used up or the time is over. Follows a pending answer to its address.
+ *
+ * @throws {@link IntentUnreachableError} when no answer came; and the reason of `signal`
+ */
+export async function sendUntilDecided(options: ReadOptions, sending: Sending): Promise<Decided> {
+  const { tries, firstPauseMs, maxPauseMs } = options
+  const { key, toSend, signal, deadlineMs } = sending
+  let location: URL | undefined
+  let failures = 0
+  for (let sent = 1; ; sent++) {
+    const address = location
+    const { response, error } = await answerTo(options, signal, (ended) =>
+      address ? new Request(address, { ...toSend.asking, signal: ended }) : toSend.request(key, ended),
+    )
+    const judgement = response && (await judge(response, options.verdict))
+    const { verdict = 'retry', waitMs = 0 } = judgement ?? {}
+    if (response && verdict !== 'retry' && verdict !== 'pending') return { response, verdict, isFirst: sent === 1 }
+
+    const isInProgress = verdict === 'pending' || response?.status === 409
+    if (!isInProgress) failures++
+    const round = isInProgress && waitMs > 0 ? STEADY : sent
+    const pauseMs = Math.max(backOffMs(round, firstPauseMs, maxPauseMs), waitMs)
+    if (failures >= tries || performance.now() + pauseMs > deadlineMs) {
+      if (response && verdict === 'retry') return { response, verdict, isFirst: false }
+      throw new IntentUnreachableError(sent, error ?? new Error('The server still works on it.'))
+    }
+    location =
+      verdict === 'pending' ? sameOrigin(judgement?.location, response?.url || toSend.url, toSend.url) : undefined
+    await pause(pauseMs, deadlineMs, signal)
+  }
+}
+
+/** Resolves an address; `undefined` for one of another origin, since credentials go to nobody else. */
+function sameOrigin(location: string | undefined, base: string, sentTo: string): URL | undefined {
+  if (!location || !URL.canParse(location, base)) return undefined
+  const address = new URL(location, base)
+  return address.origin === new URL(sentTo).origin ? address : undefined
+}
+
+const STREAMED = /event-stream|ndjson/
+
+type Answer =
+  | { readonly response: Response; readonly error?: never }
+  | { readonly response?: never; readonly error: unknown }
+
+/** @throws the reason of `signal`, when it is the caller who gave up */
+async function answerTo(
+  { send, timeoutMs }: ReadOptions,
+  signal: AbortSignal,
+  request: (ended: AbortSignal) => Request,
+): Promise<Answer> {
+  signal.throwIfAborted()
+  try {
+    const response = await send(request(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])))
+    // an answer that is cut off is none; one that is written while it is read is the caller's
+    if (!STREAMED.test(response.headers.get('Content-Type') ?? '')) await response.clone().arrayBuffer()
+    return { response }
+  } catch (error) {
+    signal.throwIfAborted()
+    return { error }
+  }
+}
