@@ -3,41 +3,75 @@ import type { IntentStorage } from '../storages/storage.ts'
 import { webStorage } from '../storages/web-storage.ts'
 import { createIntents } from './intents.ts'
 import { type FetchOptions, readOptions } from './options.ts'
-import { sendable } from './request-body.ts'
+import { type Input, isRequest, sendable } from './request-body.ts'
 import { type Decided, sendUntilDecided } from './send-until-decided.ts'
 
-/** What `fetch` takes, and what the request is for. */
-export interface IdempotentInit extends RequestInit {
+/** The options of `fetch`, and what the request is for: an intent, a key of one's own, or both. */
+export type IdempotentInit = RequestInit & (WithIntent | WithKey)
+
+interface WithIntent {
   /** Names what the user wants, the same for each click and each reload: `checkout-42`, and not the time. */
   readonly intent: string
+  readonly key?: string | undefined
+}
+
+interface WithKey {
+  /** A key of one's own, such as the id of an order in a database. @default a random UUID, kept in the storage */
+  readonly key: string
+  /** @default the key */
+  readonly intent?: string | undefined
 }
 
 export interface IdempotentFetch {
   /**
-   * Sends until the server has decided, always with the key of the intent. The answer is that of the server, whatever its
+   * Sends until the server has decided, always with the key of the intent. Gives the answer of the server, whatever its
    * status; the same intent may be sent again, and gets the same answer, until `done` or `cancel`.
    *
-   * @throws IntentChangedError, IntentExpiredError, IntentStorageError, IntentUnsendableError: nothing was sent
-   * @throws IntentUnreachableError: no answer came; and the reason of `signal`. The key is kept
+   * @throws {@link IntentChangedError} when the intent was sent before with something else
+   * @throws {@link IntentExpiredError} when the server may have forgotten the key
+   * @throws {@link IntentStorageError} when the storage cannot keep the key
+   * @throws {@link IntentUnsendableError} when the request cannot be sent twice, or not with a key
+   * @throws {@link IntentUnreachableError} when no answer came; and the reason of `signal`. The key is kept
    */
-  fetch(input: string | URL, init: IdempotentInit): Promise<Response>
-  /** The same intent is something new from now on, in all tabs: not before nobody can mean the old one any more. */
+  fetch(input: Input, init: IdempotentInit): Promise<Response>
+  /**
+   * Gives a `fetch` whose requests are all for one intent, for libraries that take a `fetch`.
+   *
+   * @example
+   * import { createIdempotentFetch } from '@retryproof/client'
+   *
+   * const client = createIdempotentFetch()
+   * const response = await client.fetchFor('checkout-42')('/charges', { method: 'POST', body: '{"amount":100}' })
+   */
+  fetchFor(intent: string): typeof fetch
+  /** Makes the same intent something new, in all tabs: not before nobody can mean the old one any more. */
   done(intent: string): Promise<void>
   /** Gives the intent up: this page sends no more of it (AbortError). What was sent may still take effect. */
   cancel(intent: string): Promise<void>
 }
 
-/** `fetch` that is safe to retry: it retries by itself, and one intent is one key, over reloads and in all tabs. */
+/**
+ * Makes a `fetch` that is safe to retry: it retries by itself, and one intent is one key, over reloads and in all tabs.
+ *
+ * @throws {@link RangeError} when an option is out of range
+ *
+ * @example
+ * import { createIdempotentFetch } from '@retryproof/client'
+ *
+ * const client = createIdempotentFetch({ retry: { within: '1m' } })
+ * const response = await client.fetch('/charges', { intent: 'checkout-42', body: '{"amount":100}' })
+ */
 export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFetch {
   const read = readOptions(options, defaultStorage)
+  const { header, withinMs } = read
   const intents = createIntents(read)
   /** Ends what is under way for an intent, in this page. */
   const enders = new Map<string, AbortController>()
 
-  function signalFor(intent: string, own: AbortSignal | null | undefined): AbortSignal {
+  function signalFor(intent: string, ...own: (AbortSignal | null | undefined)[]): AbortSignal {
     const ender = enders.get(intent) ?? new AbortController()
     enders.set(intent, ender)
-    return AbortSignal.any([ender.signal, ...(own ? [own] : [])])
+    return AbortSignal.any([ender.signal, ...own.filter((signal) => signal != null)])
   }
 
   /** @param isOnly nobody has sent the key but this call, once */
@@ -48,19 +82,22 @@ export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFet
     if (verdict === 'turned-away' && isOnly) await intents.markRefused(intent, key)
   }
 
-  return {
-    async fetch(input, { intent, ...init }) {
-      if (!intent) throw new TypeError('`intent` must name what the request is for.')
-      const signal = signalFor(intent, init.signal)
+  const client: IdempotentFetch = {
+    async fetch(input, { intent: named, key: given, ...init }) {
+      const intent = named ?? given
+      if (!intent) throw new TypeError('`intent` must name what the request is for, or `key` give a key of your own.')
+      const signal = signalFor(intent, init.signal, isRequest(input) ? input.signal : undefined)
       signal.throwIfAborted()
-      const toSend = await sendable(input, { method: 'POST', ...init })
-      const { key, leftMs, isNew } = await intents.keyFor(intent, toSend.digest)
-      const deadlineMs = performance.now() + Math.min(read.withinMs, leftMs)
+      const toSend = await sendable(input, isRequest(input) ? init : { method: 'POST', ...init })
+      const own = header.ownValue(given, toSend.headers)
+      const { key, leftMs, isNew } = await intents.keyFor(intent, toSend.digest, own)
+      const deadlineMs = performance.now() + Math.min(withinMs, leftMs)
       const { response, verdict, isFirst } = await sendUntilDecided(read, { key, toSend, signal, deadlineMs })
       // a verdict that cannot be noted harms nobody: the same key is sent again, and gets the same answer
       await note(intent, key, verdict, isNew && isFirst).catch(() => {})
       return response
     },
+    fetchFor: (intent) => (input, init) => client.fetch(input, { ...init, intent }),
     async done(intent) {
       enders.delete(intent)
       await intents.drop(intent)
@@ -71,6 +108,7 @@ export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFet
       await intents.drop(intent)
     },
   }
+  return client
 }
 
 function defaultStorage(): IntentStorage {

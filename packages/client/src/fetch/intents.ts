@@ -29,13 +29,13 @@ export interface IntentKey {
 
 export interface Intents {
   /**
-   * Gives the key to send, and keeps it before anything is sent.
+   * Gives the key to send, one's own or a new one, and keeps it before anything is sent.
    *
-   * @throws {@link IntentChangedError} when the intent was sent with another digest
+   * @throws {@link IntentChangedError} when the intent was sent with another digest or key
    * @throws {@link IntentExpiredError} when the server may have forgotten the key
    * @throws {@link IntentStorageError} when the storage cannot keep it
    */
-  keyFor(intent: string, digest: string): Promise<IntentKey>
+  keyFor(intent: string, digest: string, own?: string): Promise<IntentKey>
   /** Notes that the server has decided: the key stays, so that nobody sends the intent as something new. */
   markDone(intent: string, key: string): Promise<void>
   /** Notes that the only request with the key did nothing: another request may take the intent over. */
@@ -50,7 +50,7 @@ export interface Intents {
 const TOLERANCE_MS = 60_000
 const FORM = /^([0-9a-f]{64})\.(\d{1,15})\.(new|open|refused|done)\.([\x20-\x7e]+)$/
 
-export function createIntents({ storage, prefix, keepForMs }: ReadOptions): Intents {
+export function createIntents({ storage, prefix, keepForMs, header }: ReadOptions): Intents {
   /** Changes the entry of a key; leaves that of another key alone. */
   async function change(intent: string, key: string, to: (entry: Entry) => Entry | null): Promise<void> {
     await storage.update(prefix + intent, (current) => {
@@ -62,20 +62,23 @@ export function createIntents({ storage, prefix, keepForMs }: ReadOptions): Inte
   }
 
   return {
-    async keyFor(intent, digest) {
-      const fresh = write({ key: `"${crypto.randomUUID()}"`, digest, mintedAt: Date.now(), state: 'new' })
+    async keyFor(intent, digest, own) {
+      // a key of one's own may have been sent by another process
+      const state = own === undefined ? 'new' : 'open'
+      const fresh = write({ key: own ?? header.write(crypto.randomUUID()), digest, mintedAt: Date.now(), state })
+      const differs = (entry: Entry) => entry.digest !== digest || (own !== undefined && entry.key !== own)
       const kept = await storage.update(prefix + intent, (current) => {
         if (current === null) return fresh
         const entry = read(intent, current)
         const isOver = entry.state === 'done' && Date.now() - entry.mintedAt >= keepForMs
-        if (isOver || (entry.state === 'refused' && entry.digest !== digest)) return fresh
+        if (isOver || (entry.state === 'refused' && differs(entry))) return fresh
         return write({ ...entry, state: entry.state === 'done' ? 'done' : 'open' })
       })
       const entry = read(intent, kept ?? '')
       const ageMs = Date.now() - entry.mintedAt
       // the server may have forgotten a key that may be too old, and would take it for something new
       if (ageMs >= keepForMs || ageMs < -TOLERANCE_MS) throw new IntentExpiredError(intent)
-      if (entry.digest !== digest) throw new IntentChangedError(intent)
+      if (differs(entry)) throw new IntentChangedError(intent)
       return { key: entry.key, leftMs: keepForMs - ageMs, isNew: entry.state === 'new' }
     },
     markDone: (intent, key) => change(intent, key, (entry) => ({ ...entry, state: 'done' })),

@@ -1,5 +1,6 @@
 import { type Duration, toMs } from '../base/duration.ts'
 import type { IntentStorage } from '../storages/storage.ts'
+import { type KeyHeader, keyHeader } from './key-header.ts'
 import type { VerdictOption } from './response-verdict.ts'
 
 /** How often, and how long, a request is sent again. */
@@ -28,6 +29,13 @@ export interface FetchOptions {
   readonly keepFor?: Duration
   /** Stands before each name in the storage. @default 'retryproof:' */
   readonly prefix?: string
+  /** The header that carries the key. @default 'Idempotency-Key' */
+  readonly header?: string
+  /**
+   * Whether the key is written as a String of RFC 9651, `"…"`. Servers that do not know the draft may take the quotes as
+   * part of the key. @default true for `Idempotency-Key`, false for any other header
+   */
+  readonly quoted?: boolean
   /**
    * Says what an answer means, where the application knows more than its status says: `undefined` leaves it to the client.
    * `'drop'` only where it is certain that no request with this key did anything. @default none
@@ -47,6 +55,7 @@ export interface ReadOptions {
   readonly withinMs: number
   readonly keepForMs: number
   readonly prefix: string
+  readonly header: KeyHeader
   readonly verdict: VerdictOption
   readonly send: typeof fetch
 }
@@ -55,7 +64,7 @@ const CENTURY_MS = 100 * 365.25 * 86_400_000
 
 /** @throws {@link RangeError} when an option is out of range */
 export function readOptions(options: FetchOptions, defaultStorage: () => IntentStorage): ReadOptions {
-  const { retry = {}, prefix = 'retryproof:', fetch: send = fetch } = options
+  const { retry = {}, prefix = 'retryproof:', header = 'Idempotency-Key', fetch: send = fetch } = options
   const { tries = 8, backoff = {} } = retry
   if (!(tries >= 1)) throw new RangeError(`retry.tries must be at least 1, got ${tries}`)
   return {
@@ -67,6 +76,7 @@ export function readOptions(options: FetchOptions, defaultStorage: () => IntentS
     withinMs: toMs('retry.within', retry.within ?? '2m'),
     keepForMs: toMs('keepFor', options.keepFor ?? '23h', CENTURY_MS),
     prefix,
+    header: keyHeader(header, options.quoted ?? header.toLowerCase() === 'idempotency-key'),
     verdict: options.verdict ?? (() => undefined),
     send: (...request) => send(...request),
   }

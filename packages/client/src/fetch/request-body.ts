@@ -1,53 +1,74 @@
 /** A request that can be sent any number of times, and what tells it from another. */
 import { IntentUnsendableError } from '../base/errors.ts'
 
+export type Input = Parameters<typeof fetch>[0]
+
 export interface Sendable {
   readonly url: string
   /** Method, address and body as 64 hexadecimal digits. */
   readonly digest: string
-  /** How to ask what came of it: as the same user, and without the body. */
-  readonly asking: RequestInit
-  /** A new request each time, with the same bytes. */
-  request(key: string, signal: AbortSignal): Request
+  readonly headers: Headers
+  /** Makes a new request with the same bytes. */
+  request(headers: Headers, signal: AbortSignal): Request
+  /** Makes a request for its answer at another address: by the same user, and without the body. */
+  ask(address: URL, signal: AbortSignal): Request
 }
 
-type Input = string | URL
-
-/** @throws IntentUnsendableError */
+/** @throws {@link IntentUnsendableError} when it cannot be sent twice, or not with a key */
 export async function sendable(input: Input, init: RequestInit): Promise<Sendable> {
   const { body } = init
-  if (body instanceof ReadableStream) {
+  if (typeof body === 'object' && body !== null && (Symbol.asyncIterator in body || 'getReader' in body)) {
     throw new IntentUnsendableError(
       'A stream can be sent once only. Read it first: `await new Response(stream).blob()`.',
     )
   }
-  if (!crypto.subtle)
-    throw new IntentUnsendableError('Web Crypto is missing: serve the page over https (or from localhost).')
+  if (!globalThis.crypto?.subtle) {
+    throw new IntentUnsendableError(
+      'Web Crypto is missing. Serve the page over https or from localhost; in React Native, load a polyfill first.',
+    )
+  }
   const { signal: _, ...rest } = init
   // as fetch resolves it: a page may have a <base>
-  const url = new URL(input, globalThis.document?.baseURI ?? globalThis.location?.href)
-  const original = new Request(url, rest)
+  const target = isRequest(input) ? input : new URL(input, globalThis.document?.baseURI ?? globalThis.location?.href)
+  // a browser drops the key of such a request without a word
+  if ((init.mode ?? (isRequest(input) && input.mode)) === 'no-cors') {
+    throw new IntentUnsendableError(
+      "`mode: 'no-cors'` sends no key. Let the server allow the header (CORS), and leave `mode` out.",
+    )
+  }
+  const original = new Request(target, rest)
+  const { url, method, headers, credentials, mode } = original
   const bytes = new Uint8Array(await original.arrayBuffer())
-  const headers = new Headers(original.headers)
-  const compared = body instanceof FormData ? await partsOf(body) : bytes
+  const form = await formOf(body, headers, bytes)
   return {
-    url: url.href,
-    digest: await digestOf([original.method, url.href, compared]),
-    asking: asking(original),
-    request(key, signal) {
-      headers.set('Idempotency-Key', key)
-      return new Request(url, { ...rest, headers, signal, ...(body != null && { body: bytes }) })
+    url,
+    headers,
+    digest: await digestOf([method, url, form ?? bytes]),
+    // a Blob, since undici cannot send bytes again where a 307 asks for it
+    request: (headers, signal) =>
+      new Request(original, { ...rest, headers, signal, ...(original.body && { body: new Blob([bytes]) }) }),
+    ask(address, signal) {
+      const kept = [...headers].filter(([name]) => !name.startsWith('content-'))
+      return new Request(address, { headers: kept, credentials, mode, signal })
     },
   }
 }
 
-/** What says who asks is in the credentials and in headers; those of the body stay behind. */
-function asking({ headers, credentials, mode }: Request): RequestInit {
-  const kept = [...headers].filter(([name]) => !name.startsWith('content-'))
-  return { headers: kept, credentials, mode }
+export function isRequest(input: Input): input is Request {
+  return typeof input === 'object' && 'headers' in input
 }
 
-/** The parts of a form; its bytes have another boundary each time. */
+/** The parts of a form: its bytes have another boundary each time. `undefined` for any other body. */
+async function formOf(body: RequestInit['body'], headers: Headers, bytes: BlobPart): Promise<string | undefined> {
+  if (body instanceof FormData) return partsOf(body)
+  if (body != null || !headers.get('Content-Type')?.startsWith('multipart/form-data')) return undefined
+  try {
+    return await partsOf(await new Response(bytes, { headers }).formData())
+  } catch {
+    return undefined
+  }
+}
+
 async function partsOf(form: FormData): Promise<string> {
   const parts = [...form].map(async ([name, value]) =>
     typeof value === 'string'
@@ -62,7 +83,7 @@ async function digestOf(parts: readonly (string | Uint8Array<ArrayBuffer>)[]): P
   return Array.from(hashed, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** So that no two lists have the same bytes. */
+/** Prefixes each part with its length, so that no two lists have the same bytes. */
 function withLengths(parts: readonly (string | Uint8Array<ArrayBuffer>)[]): BlobPart[] {
   return parts.flatMap((part) => [`${part.length}:`, part])
 }

@@ -30,12 +30,14 @@ const STEADY = 1
 export async function sendUntilDecided(options: ReadOptions, sending: Sending): Promise<Decided> {
   const { tries, firstPauseMs, maxPauseMs } = options
   const { key, toSend, signal, deadlineMs } = sending
+  const headers = new Headers(toSend.headers)
+  headers.set(options.header.name, key)
   let location: URL | undefined
   let failures = 0
   for (let sent = 1; ; sent++) {
     const address = location
     const { response, error } = await answerTo(options, signal, (ended) =>
-      address ? new Request(address, { ...toSend.asking, signal: ended }) : toSend.request(key, ended),
+      address ? toSend.ask(address, ended) : toSend.request(headers, ended),
     )
     const judgement = response && (await judge(response, options.verdict))
     const { verdict = 'retry', waitMs = 0 } = judgement ?? {}
