@@ -15,7 +15,9 @@ const project = mkdtempSync(join(tmpdir(), 'retryproof-packed-'))
 const postgres = await startService('postgres').catch(({ message }) => ({ missing: message, stop() {} }))
 
 try {
-  install(['packages/core', 'packages/http', 'packages/express', 'adapters/postgres', 'conformance'])
+  install(['packages/core', 'packages/http', 'packages/express', 'adapters/memory', 'adapters/postgres', 'conformance'])
+  installOtherCore()
+  configureWorkerd()
   const results = [...Object.entries(runners()).map(runIt), ...Object.entries(onRuntimes()).map(runIt)]
   const failed = results.filter((result) => result === 'failed').length
   const missing = results.filter((result) => result === 'missing').length
@@ -53,11 +55,47 @@ function install(folders) {
   )
 }
 
+/** Writes the configuration of workerd: a module for each file of the core, and one that stands for each of its entries. */
+function configureWorkerd() {
+  const dist = 'node_modules/@retryproof/core/dist'
+  const files = readdirSync(join(project, dist)).filter((file) => file.endsWith('.js'))
+  const modules = [
+    ...['worker.mjs', 'smoke.mjs'].map((file) => `(name = "${file}", esModule = embed "${file}")`),
+    ...files.map((file) => `(name = "@retryproof/core/${file}", esModule = embed "${dist}/${file}")`),
+    `(name = "@retryproof/core", esModule = "export * from 'core/index.js'")`,
+    `(name = "@retryproof/core/store", esModule = "export * from 'store.js'")`,
+  ]
+  writeFileSync(
+    join(project, 'workerd.capnp'),
+    `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [(
+  name = "smoke",
+  worker = (compatibilityDate = "2025-09-01", modules = [${modules.join(', ')}]),
+)]);
+`,
+  )
+}
+
+/** Installs the core a second time, as `other-core` and of another version. */
+function installOtherCore() {
+  const folder = join(project, 'other-core')
+  cpSync(join(project, 'node_modules/@retryproof/core'), folder, { recursive: true })
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const exports = { ...manifest.exports, './package.json': './package.json' }
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ ...manifest, name: 'other-core', version: '0.0.1', exports }),
+  )
+  execute('npm', ['install', '--no-audit', '--no-fund', '--install-links', './other-core'], project)
+}
+
 function runners() {
   return {
     'conformance under Vitest': [join(project, 'node_modules/.bin/vitest'), 'run', 'stranger.vitest.test.mjs'],
     'conformance under node:test': [process.execPath, '--test', 'stranger.node.test.mjs'],
     [`core on Node ${process.versions.node}`]: [process.execPath, 'main.mjs'],
+    [`CommonJS on Node ${process.versions.node}`]: [process.execPath, 'commonjs.cjs'],
+    'two versions of the core': [process.execPath, 'two-copies.mjs'],
     'README on PostgreSQL': postgres.missing ? postgres : [process.execPath, 'quickstart.mjs'],
   }
 }
@@ -71,12 +109,19 @@ function onRuntimes() {
     deno: (path) => [path, 'run', '--allow-read', '--allow-env', '--node-modules-dir=manual', 'main.mjs'],
     workerd: (path) => [path, 'test', 'workerd.capnp'],
   }
-  return Object.fromEntries(
-    Object.entries(programs).map(([name, command]) => {
-      const { path, version, missing } = runtime(name)
-      return [`core on ${name} ${version ?? ''}`.trim(), missing ? { missing } : command(path)]
-    }),
-  )
+  const commonjs = { node22: (path) => [path, 'commonjs.cjs'], node24: (path) => [path, 'commonjs.cjs'] }
+  return Object.fromEntries([
+    ...Object.entries(programs).map(titled('core')),
+    ...Object.entries(commonjs).map(titled('CommonJS')),
+  ])
+}
+
+/** Names a program after the runtime that it runs on. */
+function titled(what) {
+  return ([name, command]) => {
+    const { path, version, missing } = runtime(name)
+    return [`${what} on ${name} ${version ?? ''}`.trim(), missing ? { missing } : command(path)]
+  }
 }
 
 function runIt([title, command]) {

@@ -1,6 +1,5 @@
 // A store of somebody else: a few lines over a Map.
-import { requireRoom } from '@retryproof/core'
-import { reduce } from '@retryproof/core/store'
+import { assertValueFits, reduce } from '@retryproof/core/store'
 
 const MAX_VALUE_BYTES = 2 ** 22
 
@@ -22,11 +21,11 @@ export function strangerStore({ now = () => performance.timeOrigin + performance
       maxValueBytes: MAX_VALUE_BYTES,
     },
     async begin(key, claim) {
-      requireRoom(MAX_VALUE_BYTES, claim)
+      assertValueFits(MAX_VALUE_BYTES, claim)
       return apply(key, { op: 'begin', claim })
     },
     async transition(key, token, change) {
-      requireRoom(MAX_VALUE_BYTES, change)
+      assertValueFits(MAX_VALUE_BYTES, change)
       return apply(key, { op: 'transition', token, change })
     },
     get: async (key) => apply(key, { op: 'get' }),

@@ -1,7 +1,7 @@
 /** The public shapes of the core: calls, policies, attempts, outcomes. */
 
-/** Says out loud that a key belongs to nobody in particular: whoever sends it gets its result. */
-export const unscoped: unique symbol = Symbol('retryproof.unscoped')
+/** Declares that a key belongs to no tenant or user: every caller who sends it gets its result. Recognized across copies of the package. */
+export const unscoped: unique symbol = Symbol.for('retryproof.unscoped')
 
 /** Whose key it is: tenant and/or user. Part of every storage key, so that nobody is given another's result. */
 export type Scope = string | readonly string[] | typeof unscoped
