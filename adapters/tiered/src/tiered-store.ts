@@ -5,6 +5,7 @@ import {
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
   toMs,
+  wrapStore,
 } from '@retryproof/core/store'
 import { decodeEntry, encodeEntry, toEntry, toRecord } from './entry.ts'
 
@@ -94,8 +95,7 @@ export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): Idempo
     }
   }
 
-  return {
-    ...durable,
+  return wrapStore(durable, {
     async begin(key, claim) {
       return (await lookUp(key, claim.fingerprint)) ?? (await beginOnce(key, claim))
     },
@@ -105,7 +105,7 @@ export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): Idempo
       if (change.to === 'forgotten') for (const cache of caches) await inTime(() => cache.delete(key), cacheTimeoutMs)
       return reply
     },
-  }
+  })
 }
 
 /** A begin that is under way. */

@@ -1,5 +1,6 @@
 /** The stores that the demo can keep its records in. Each is opened twice: by the worker, and by the demo, which looks on. */
 import type { IdempotencyStore } from '@retryproof/core'
+import { wrapStore } from '@retryproof/core/store'
 import { migrate as migrateMongodb, mongodbStore } from '@retryproof/mongodb'
 import { migrate as migrateMysql, mysqlStore } from '@retryproof/mysql'
 import { migrate as migratePostgres, postgresStore } from '@retryproof/postgres'
@@ -54,6 +55,9 @@ export const openStore: Record<StoreName, (place: string) => Promise<OpenStore>>
 }
 
 /** The demo uses no transactions, so that it need not know whose they would be. */
-function asAny<Tx>({ bind: _, transaction: __, ...store }: IdempotencyStore<Tx>): IdempotencyStore {
-  return store
+function asAny<Tx>(store: IdempotencyStore<Tx>): IdempotencyStore {
+  return wrapStore<IdempotencyStore<never>>(store as IdempotencyStore<never>, {
+    bind: undefined,
+    transaction: undefined,
+  })
 }

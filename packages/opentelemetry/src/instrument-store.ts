@@ -10,7 +10,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { IdempotencyStore } from '@retryproof/core'
-import type { BoundStore } from '@retryproof/core/store'
+import { type BoundStore, wrapStore } from '@retryproof/core/store'
 import { attributes, metrics, spanAttributes } from './names.ts'
 import { errorTypeOf, SCOPE } from './scope.ts'
 
@@ -75,16 +75,12 @@ export function instrumentStore<Tx>(
     }
   }
 
-  const { purge, list, watch, bind, transaction } = store
-  return {
-    capabilities: store.capabilities,
+  const { purge, bind } = store
+  return wrapStore(store, {
     ...timedCalls(store),
     ...(purge && { purge: (limits) => timed('purge', undefined, () => purge.call(store, limits)) }),
-    ...(list && { list: list.bind(store) }),
-    ...(watch && { watch: watch.bind(store) }),
-    ...(bind && { bind: (tx: Tx) => timedCalls(bind.call(store, tx)) }),
-    ...(transaction && { transaction: transaction.bind(store) as NonNullable<typeof transaction> }),
-  }
+    ...(bind && { bind: (tx) => timedCalls(bind.call(store, tx)) }),
+  })
 }
 
 function outcomeOf(reply: unknown): Attributes {

@@ -60,7 +60,7 @@ describe('metrics', () => {
       'begin - in_progress -',
       'transition completed ok -',
       'transition completed lost -',
-      'transition completed - STORE_UNAVAILABLE',
+      'transition completed - IDEMPOTENCY_STORE_UNAVAILABLE',
       'transition renew ok -',
     ]) {
       expect(seen).toContain(expected)

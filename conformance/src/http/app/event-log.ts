@@ -1,5 +1,6 @@
 /** What stores and listeners are told, so that a check can see whether a secret is among it. */
 import type { Idempotency, IdempotencyStore } from '@retryproof/core'
+import { wrapStore } from '@retryproof/core/store'
 
 /** Enough for the requests of one check. */
 const KEPT = 500
@@ -31,8 +32,7 @@ export function isTold(secret: string): boolean {
 
 /** The store, with all that it is told noted. */
 export function overheard(store: IdempotencyStore<unknown>): IdempotencyStore<unknown> {
-  return {
-    ...store,
+  return wrapStore(store, {
     begin(key, claim) {
       note([key, { ...claim, request: beginningOf(claim.request) }])
       return store.begin(key, claim)
@@ -41,7 +41,7 @@ export function overheard(store: IdempotencyStore<unknown>): IdempotencyStore<un
       note([key, 'result' in change ? beginningOf(change.result) : change])
       return store.transition(key, token, change)
     },
-  }
+  })
 }
 
 const eventNames = [

@@ -1,5 +1,6 @@
 /** Stores that fail where a binding has to bear it. */
-import { type IdempotencyStore, StoreUnavailableError } from '@retryproof/core'
+import type { IdempotencyStore } from '@retryproof/core'
+import { StoreUnavailableError, wrapStore } from '@retryproof/core/store'
 
 const fail = () => Promise.reject(new StoreUnavailableError('password=hunter2', { applied: 'unknown' }))
 
@@ -7,25 +8,21 @@ const fail = () => Promise.reject(new StoreUnavailableError('password=hunter2', 
 const SLOW_MS = 100
 
 /** Takes its time to record. */
-export function slow(store: IdempotencyStore<unknown>): IdempotencyStore {
-  const { capabilities, begin, get } = store
-  return {
-    capabilities,
-    begin,
-    get,
+export function slow(store: IdempotencyStore<unknown>): IdempotencyStore<unknown> {
+  return wrapStore(store, {
     async transition(key, token, change) {
       await new Promise((resolve) => setTimeout(resolve, SLOW_MS))
       return store.transition(key, token, change)
     },
-  }
+  })
 }
 
 /** Answers nothing. */
-export function unreachable(store: IdempotencyStore<unknown>): IdempotencyStore {
-  return { capabilities: store.capabilities, begin: fail, transition: fail, get: fail }
+export function unreachable(store: IdempotencyStore<unknown>): IdempotencyStore<unknown> {
+  return wrapStore(store, { begin: fail, transition: fail, get: fail })
 }
 
 /** Takes keys, and then goes: nothing that was begun can be recorded. */
-export function unrecording({ capabilities, begin, get }: IdempotencyStore<unknown>): IdempotencyStore {
-  return { capabilities, begin, get, transition: fail }
+export function unrecording(store: IdempotencyStore<unknown>): IdempotencyStore<unknown> {
+  return wrapStore(store, { transition: fail })
 }

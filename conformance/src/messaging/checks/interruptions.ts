@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type IdempotencyStore, StoreUnavailableError } from '@retryproof/core'
+import { StoreUnavailableError, wrapStore } from '@retryproof/core/store'
 import type { ConsumerCheck } from '../check.ts'
 import { countsOf, gate } from '../consumer-harness.ts'
 
@@ -48,10 +48,9 @@ export const interruptionChecks: readonly ConsumerCheck[] = [
       const fail = async () => {
         throw new StoreUnavailableError('away', { applied: 'no' })
       }
-      const on = bench.instanceOn((store) => ({
-        ...store,
-        begin: (...args) => (isAway ? fail() : store.begin(...args)),
-      }))
+      const on = bench.instanceOn((store) =>
+        wrapStore(store, { begin: (...args) => (isAway ? fail() : store.begin(...args)) }),
+      )
       await bench.start({ on })
       await bench.publish(order('a'))
       await bench.until('it came back twice', () => (countsOf(bench.verdicts).unavailable ?? 0) >= 2)
@@ -66,9 +65,8 @@ export const interruptionChecks: readonly ConsumerCheck[] = [
     title: 'a message is not acknowledged before it is recorded',
     run: async (bench) => {
       let isAway = true
-      const on = bench.instanceOn(
-        (store): IdempotencyStore<unknown> => ({
-          ...store,
+      const on = bench.instanceOn((store) =>
+        wrapStore(store, {
           async transition(key, token, change) {
             if (isAway && change.to === 'completed') throw new StoreUnavailableError('away', { applied: 'no' })
             return store.transition(key, token, change)

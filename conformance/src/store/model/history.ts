@@ -1,6 +1,5 @@
 import type { IdempotencyStore } from '@retryproof/core'
-import type { Command } from '@retryproof/core/store'
-import { forwarded } from '../tools/faulty.ts'
+import { type Command, wrapStore } from '@retryproof/core/store'
 import { type Reply, send } from './command.ts'
 
 /** One call of a history. Its effect took place between `called` and `returned`, which number the events of the run. */
@@ -47,13 +46,14 @@ export function recordHistory<Tx>(stores: readonly IdempotencyStore<Tx>[]): {
 
   return {
     history,
-    stores: stores.map((store, client) => ({
-      ...forwarded(store),
-      begin: (key, claim) => call(client, store, key, { op: 'begin', claim }) as ReturnType<typeof store.begin>,
-      transition: (key, token, change) =>
-        call(client, store, key, { op: 'transition', token, change }) as ReturnType<typeof store.transition>,
-      get: (key) => call(client, store, key, { op: 'get' }) as ReturnType<typeof store.get>,
-    })),
+    stores: stores.map((store, client) =>
+      wrapStore(store, {
+        begin: (key, claim) => call(client, store, key, { op: 'begin', claim }) as ReturnType<typeof store.begin>,
+        transition: (key, token, change) =>
+          call(client, store, key, { op: 'transition', token, change }) as ReturnType<typeof store.transition>,
+        get: (key) => call(client, store, key, { op: 'get' }) as ReturnType<typeof store.get>,
+      }),
+    ),
   }
 }
 

@@ -1,5 +1,5 @@
 import { type IdempotencyStore, StoreUnavailableError } from '@retryproof/core'
-import type { Change } from '@retryproof/core/store'
+import { type Change, wrapStore } from '@retryproof/core/store'
 
 /**
  * What happens to one call:
@@ -47,30 +47,14 @@ export function faulty<Tx>(store: IdempotencyStore<Tx>, plan: FaultPlan): Idempo
     return work()
   }
 
-  return {
-    ...forwarded(store),
+  return wrapStore(store, {
     begin: (key, claim) => suffer({ op: 'begin', key }, () => store.begin(key, claim)),
     transition: (key, token, change) =>
       suffer({ op: 'transition', key, to: change.to }, () => store.transition(key, token, change)),
     get: (key) => suffer({ op: 'get', key }, () => store.get(key)),
-  }
+  })
 }
 
 function failure(applied: 'no' | 'unknown'): StoreUnavailableError {
   return new StoreUnavailableError('This fault was planned.', { applied, cause: new Error('planned fault') })
-}
-
-/** Every method of a store bound to it, so that a wrapper can replace some of them. */
-export function forwarded<Tx>(store: IdempotencyStore<Tx>): IdempotencyStore<Tx> {
-  return {
-    capabilities: store.capabilities,
-    begin: (key, claim) => store.begin(key, claim),
-    transition: (key, token, change) => store.transition(key, token, change),
-    get: (key) => store.get(key),
-    ...(store.purge && { purge: store.purge.bind(store) }),
-    ...(store.list && { list: store.list.bind(store) }),
-    ...(store.watch && { watch: store.watch.bind(store) }),
-    ...(store.bind && { bind: store.bind.bind(store) }),
-    ...(store.transaction && { transaction: store.transaction.bind(store) }),
-  }
 }

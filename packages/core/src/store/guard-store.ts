@@ -1,6 +1,7 @@
 /** A store behind a circuit breaker, a bulkhead, or whatever else a resilience library has. */
 import { StoreUnavailableError } from '../errors.ts'
 import type { RecordStore } from './store.ts'
+import { wrapStore } from './wrap-store.ts'
 
 /**
  * `execute` runs a call of the store, or refuses: `guardStore(store, (call) => breaker.execute(call))` with cockatiel or
@@ -22,10 +23,9 @@ export function guardStore<Store extends RecordStore>(
       throw new StoreUnavailableError('The call was not sent: too many before it failed.', { applied: 'no', cause })
     }
   }
-  return {
-    ...store,
+  return wrapStore<RecordStore>(store, {
     begin: (key, claim) => guarded(() => store.begin(key, claim)),
     transition: (key, token, change) => guarded(() => store.transition(key, token, change)),
     get: (key) => guarded(() => store.get(key)),
-  }
+  }) as Store
 }
