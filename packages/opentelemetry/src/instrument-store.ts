@@ -1,4 +1,4 @@
-/** A store whose calls are timed and traced. */
+/** Times and traces the calls of a store. */
 import {
   type Attributes,
   context,
@@ -21,12 +21,18 @@ export interface StoreInstrumentOptions {
   readonly tracerProvider?: TracerProvider
 }
 
-/** From a store in memory to one that is about to be given up, in seconds. */
+/** Bucket boundaries in seconds: from a store in memory to the default `storeTimeout`. */
 const STORE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 /**
- * The same store, with a duration and a span for every `begin`, `transition`, `get` and `purge`, inside transactions too.
- * What its driver traces becomes a child of that span. What a transaction's work takes is not counted.
+ * Returns the store with a duration and a span for every `begin`, `transition`, `get` and `purge`, also inside of
+ * transactions. The spans of its driver become children of these. The work of a transaction is not measured.
+ *
+ * @example
+ * import { memoryStore } from '@retryproof/memory'
+ * import { instrumentStore } from '@retryproof/opentelemetry'
+ *
+ * const store = instrumentStore(memoryStore())
  */
 export function instrumentStore<Tx>(
   store: IdempotencyStore<Tx>,
@@ -40,15 +46,15 @@ export function instrumentStore<Tx>(
     advice: { explicitBucketBoundaries: STORE_BUCKETS },
   })
 
-  /** `work` may answer synchronously, as bound stores may; so does this, then. */
+  /** Measures `work`. Answers synchronously where `work` does, as bound stores may. */
   function timed<T>(call: string, key: string | undefined, work: () => T, described: Attributes = {}): T {
     const startedAt = performance.now()
-    const told = { [attributes.storeCall]: call, ...described }
+    const labels = { [attributes.storeCall]: call, ...described }
     const span = tracer.startSpan(`store ${call}`, {
-      attributes: { ...told, ...(key !== undefined && { [spanAttributes.key]: key }) },
+      attributes: { ...labels, ...(key !== undefined && { [spanAttributes.key]: key }) },
     })
     const end = (ended: Attributes) => {
-      duration.record((performance.now() - startedAt) / 1000, { ...told, ...ended })
+      duration.record((performance.now() - startedAt) / 1000, { ...labels, ...ended })
       span.setAttributes(ended).end()
     }
     try {

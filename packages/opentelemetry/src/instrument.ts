@@ -1,27 +1,37 @@
 /** Metrics and spans of an instance, from its events. */
 import { type MeterProvider, metrics as metricsApi, type TracerProvider, trace } from '@opentelemetry/api'
+import type { Idempotency } from '@retryproof/core'
 import { operationLabels } from './operation-labels.ts'
 import { recordMetrics } from './record-metrics.ts'
 import { recordSpans } from './record-spans.ts'
-import { type Instrumented, SCOPE } from './scope.ts'
+import { SCOPE } from './scope.ts'
 
 export interface InstrumentOptions {
   /** @default the global one */
   readonly meterProvider?: MeterProvider
   /** @default the global one */
   readonly tracerProvider?: TracerProvider
-  /** How many operations are told apart; the others are `_other`. @default 200 */
+  /** The number of operations with a label of their own; the others are `_other`. @default 200 */
   readonly maxOperations?: number
+  /** The operations with a label of their own, by name. Without the list, patterns are recognized, up to `maxOperations`. */
+  readonly operations?: readonly string[]
 }
 
 /**
- * Measures what an instance does, and makes a span of each attempt. Gives back a function that stops it.
+ * Counts the events of an instance and makes a span of each attempt. Returns a function that stops it.
+ * Call it after the SDK has started: without an SDK the API measures nothing.
  *
- * Call it after the SDK was started: without one, the API measures nothing, at no cost worth naming.
+ * @example
+ * import { createIdempotency } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { instrument } from '@retryproof/opentelemetry'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'payments' })
+ * const stop = instrument(idempotency, { operations: ['charge', 'refund'] })
  */
-export function instrument(idempotency: Instrumented, options: InstrumentOptions = {}): () => void {
-  const { meterProvider = metricsApi, tracerProvider = trace, maxOperations = 200 } = options
-  const label = operationLabels(maxOperations)
+export function instrument(idempotency: Pick<Idempotency, 'on'>, options: InstrumentOptions = {}): () => void {
+  const { meterProvider = metricsApi, tracerProvider = trace, maxOperations = 200, operations } = options
+  const label = operationLabels(maxOperations, operations)
   const stops = [
     ...recordMetrics(idempotency, meterProvider.getMeter(SCOPE), label),
     ...recordSpans(idempotency, tracerProvider.getTracer(SCOPE), label),

@@ -1,8 +1,7 @@
-/** Events as log lines, for loggers that take fields first: pino, and what is like it. */
-import type { EventType } from '@retryproof/core'
-import type { Instrumented } from './scope.ts'
+/** Logs events with loggers that take fields first, such as pino. */
+import type { EventType, Idempotency } from '@retryproof/core'
 
-/** The part of pino that is used. */
+/** The methods of pino that are used. */
 export interface EventLogger {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void
@@ -10,28 +9,37 @@ export interface EventLogger {
   error(fields: object, message: string): void
 }
 
-/** How loudly each event is told, and in which words. */
+/** Level and message of each event. */
 const lines: Record<EventType, readonly [level: keyof EventLogger, message: string]> = {
   started: ['debug', 'An attempt begins'],
   replayed: ['debug', 'Answered from the record'],
   conflict: ['debug', 'Another attempt holds this key'],
   renewed: ['debug', 'The lease was renewed'],
   completed: ['debug', 'Completed and recorded'],
-  released: ['info', 'Handed back: the next call runs it again'],
-  failed: ['info', 'Failed, and the failure is recorded'],
+  released: ['info', 'Released: the next call runs it again'],
+  failed: ['info', 'Failed, and recorded'],
   keyReused: ['warn', 'This key was used before with another payload'],
-  takeover: ['warn', 'An earlier attempt fell silent: what it did is unknown'],
-  leaseLost: ['warn', 'The lease was over, or another holds the key'],
-  parked: ['warn', 'Parked: waits until somebody resolves it'],
+  takeover: ['warn', 'Took over after an expired lease: the outcome of the earlier attempt is unknown'],
+  leaseLost: ['warn', 'The lease expired, or another attempt holds the key'],
+  parked: ['warn', 'Parked: waits for a resolution'],
   unrecorded: ['error', 'Done, but not recorded: a retry may repeat it'],
-  storeUnavailable: ['error', 'The store could not be reached'],
+  storeUnavailable: ['error', 'The store is unavailable'],
 }
 
 /**
- * Logs every event with its fields: storage keys are digests, and no payload is in them. An error stands under `err`,
- * where pino's serializer looks. Gives back a function that stops it.
+ * Logs every event with its fields. Fields hold digests of keys and no payloads. An error is the field `err`, which
+ * pino serializes. Returns a function that stops it.
+ *
+ * @example
+ * import { createIdempotency } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { logEvents } from '@retryproof/opentelemetry'
+ * import pino from 'pino'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'payments' })
+ * const stop = logEvents(idempotency, pino())
  */
-export function logEvents(idempotency: Instrumented, logger: EventLogger): () => void {
+export function logEvents(idempotency: Pick<Idempotency, 'on'>, logger: EventLogger): () => void {
   const stops = (Object.keys(lines) as EventType[]).map((type) => {
     const [level, message] = lines[type]
     return idempotency.on(type, (event) => {

@@ -1,57 +1,57 @@
-/** The names of everything that is measured, after the semantic conventions of OpenTelemetry: `.` between, units beside. */
+/** Names of instruments and attributes, formed as the semantic conventions of OpenTelemetry say. */
 
-/** The instruments. Counters count one for each event. */
+/** Names of the instruments. Counters add one for each event. */
 export const metrics = {
   /** Counter: handlers that began to run, with `interrupted`. */
   executions: 'retryproof.executions',
   /** Counter: answers from a record. */
   replays: 'retryproof.replays',
-  /** Counter: callers that were told that another attempt holds the key. */
+  /** Counter: calls rejected because another attempt holds the key. */
   conflicts: 'retryproof.conflicts',
-  /** Counter: the same key with another payload. */
-  mismatches: 'retryproof.mismatches',
-  /** Counter: attempts after one that fell silent. */
+  /** Counter: calls that reused a key with another payload. */
+  keyReuses: 'retryproof.key_reuses',
+  /** Counter: attempts that took over after an expired lease. */
   takeovers: 'retryproof.takeovers',
-  /** Counter: attempts that found their lease over, or taken. */
+  /** Counter: attempts that lost their lease. */
   leaseLosses: 'retryproof.lease.losses',
   /** Counter: leases that were renewed. */
   leaseRenewals: 'retryproof.lease.renewals',
-  /** Counter: effects that are done, and that no record tells of. */
+  /** Counter: effects that are done and not recorded. */
   unrecorded: 'retryproof.unrecorded_results',
-  /** Counter: keys that wait for a person or a resolver. */
+  /** Counter: keys that were parked. */
   parked: 'retryproof.parked',
   /** Histogram, seconds: from acquiring the key to settling or releasing it, with `outcome`. */
   attemptDuration: 'retryproof.attempt.duration',
-  /** Counter: calls of the store that failed or took too long, with `store.call` and `error.type`. */
+  /** Counter: calls of the store that failed or timed out, with `store.call` and `error.type`. */
   storeErrors: 'retryproof.store.errors',
   /** Histogram, seconds: calls of an instrumented store, with `store.call`, and `store.outcome` or `error.type`. */
   storeDuration: 'retryproof.store.call.duration',
 } as const
 
-/** Attributes of metrics: each has few values. */
+/** Attributes of metrics. Each has few values. */
 export const attributes = {
   namespace: 'retryproof.namespace',
   /** The operation where it is a pattern and one of the first 200, else `_other`. */
   operation: 'retryproof.operation',
-  /** An earlier attempt fell silent, so that what it did is unknown. */
+  /** True after a takeover: the outcome of the earlier attempt is unknown. */
   interrupted: 'retryproof.interrupted',
-  /** How an attempt ended: `completed`, `failed`, `released`, `parked`, `unrecorded` or `lease_lost`. */
+  /** The end of an attempt: `completed`, `failed`, `released`, `parked`, `unrecorded` or `lease_lost`. */
   outcome: 'retryproof.outcome',
   /** `begin`, `transition`, `get`, `purge` or `watch`. */
   storeCall: 'retryproof.store.call',
-  /** What a transition asked for: `renew`, `completed`, `failed`, `released`, `parked`, `forgotten`. */
+  /** The change of a transition: `renew`, `completed`, `failed`, `released`, `parked`, `forgotten`. */
   storeChange: 'retryproof.store.change',
-  /** What the store answered: `acquired`, `in_progress`, `settled`, `mismatch`, `ok`, `lost`. */
+  /** The answer of the store: `acquired`, `in_progress`, `settled`, `mismatch`, `ok`, `lost`. */
   storeOutcome: 'retryproof.store.outcome',
-  /** Of the semantic conventions: an error's code, or its class. */
+  /** The code of an error, or its class (semantic conventions). */
   errorType: 'error.type',
 } as const
 
-/** Attributes of spans alone: they have as many values as there are keys. */
+/** Attributes of spans only: each key has values of its own. */
 export const spanAttributes = {
-  /** The storage key: a digest of scope and key, so that no trace tells what the client sent. */
+  /** The storage key: a digest of scope and key, so that a trace does not show the client's key. */
   key: 'retryproof.key',
-  /** The attempt's number, from 1. */
+  /** The number of the attempt, from 1. */
   attempt: 'retryproof.attempt',
   /** The fencing token. */
   token: 'retryproof.token',

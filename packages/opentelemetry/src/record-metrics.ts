@@ -1,15 +1,15 @@
-/** A counter for each kind of event, and how long attempts take. */
+/** Counts each kind of event, and measures the duration of attempts. */
 import type { Attributes, Meter } from '@opentelemetry/api'
-import type { EventBase, EventType, IdempotencyEvents } from '@retryproof/core'
+import type { EventBase, EventType, Idempotency, IdempotencyEvents } from '@retryproof/core'
 import { attributes, metrics } from './names.ts'
-import { errorTypeOf, type Instrumented } from './scope.ts'
+import { errorTypeOf } from './scope.ts'
 
-/** From a quick answer to a handler that runs as long as it may, in seconds. */
+/** Bucket boundaries in seconds: from a quick answer to the default `maxRun`. */
 const ATTEMPT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900]
 
-/** Gives back what stops it. */
+/** Returns the functions that stop it. */
 export function recordMetrics(
-  idempotency: Instrumented,
+  idempotency: Pick<Idempotency, 'on'>,
   meter: Meter,
   label: (operation: string) => string,
 ): (() => void)[] {
@@ -39,7 +39,7 @@ export function recordMetrics(
     )
 
   const storeErrors = meter.createCounter(metrics.storeErrors, {
-    description: 'Calls of the store that failed, or took too long.',
+    description: 'Calls of the store that failed or timed out.',
     unit: '{error}',
   })
 
@@ -48,13 +48,13 @@ export function recordMetrics(
       [attributes.interrupted]: interrupted,
     })),
     count('replayed', metrics.replays, 'Answers from a record.'),
-    count('conflict', metrics.conflicts, 'Callers that were told that another attempt holds the key.'),
-    count('keyReused', metrics.mismatches, 'Calls with a known key and another payload.'),
-    count('takeover', metrics.takeovers, 'Attempts after one that fell silent.'),
-    count('leaseLost', metrics.leaseLosses, 'Attempts that found their lease over, or taken.'),
+    count('conflict', metrics.conflicts, 'Calls rejected because another attempt holds the key.'),
+    count('keyReused', metrics.keyReuses, 'Calls that reused a key with another payload.'),
+    count('takeover', metrics.takeovers, 'Attempts that took over after an expired lease.'),
+    count('leaseLost', metrics.leaseLosses, 'Attempts that lost their lease.'),
     count('renewed', metrics.leaseRenewals, 'Leases that were renewed.'),
-    count('unrecorded', metrics.unrecorded, 'Effects that are done, and that no record tells of.'),
-    count('parked', metrics.parked, 'Keys that wait for a person or a resolver.'),
+    count('unrecorded', metrics.unrecorded, 'Effects that are done and not recorded.'),
+    count('parked', metrics.parked, 'Keys that were parked.'),
     time('completed'),
     time('failed'),
     time('released'),
@@ -68,7 +68,7 @@ export function recordMetrics(
   ]
 }
 
-/** What is counted, where it is not a call. */
+/** Units of the counters that count something else than calls. */
 const UNITS: Partial<Record<EventType, string>> = {
   started: 'attempt',
   takeover: 'attempt',

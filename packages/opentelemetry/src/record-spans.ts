@@ -1,15 +1,14 @@
-/** A span for each attempt, inside the span of its call; what happens to a call without an attempt is told on that span. */
+/** Makes a span for each attempt, inside the span of its call. A call without an attempt adds an event to that span. */
 import { type Attributes, type Span, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
-import type { AttemptEvent, EventBase } from '@retryproof/core'
+import type { AttemptEvent, EventBase, Idempotency } from '@retryproof/core'
 import { attributes, spanAttributes } from './names.ts'
-import type { Instrumented } from './scope.ts'
 
-/** Attempts whose end is never told (a transaction that was rolled back) are not remembered for ever. */
+/** Bounds the spans of attempts that never end (a transaction that was rolled back emits no event). */
 const MAX_OPEN = 10_000
 
-/** Gives back what stops it. */
+/** Returns the functions that stop it. */
 export function recordSpans(
-  idempotency: Instrumented,
+  idempotency: Pick<Idempotency, 'on'>,
   tracer: Tracer,
   label: (operation: string) => string,
 ): (() => void)[] {
@@ -27,11 +26,11 @@ export function recordSpans(
     }
   }
 
-  /** Ends the attempt's span; where it has none (its lease was lost before), the caller's span is told. */
+  /** Ends the span of an attempt. Adds an event to the caller's span if that span has ended: its lease was lost before. */
   function end(event: AttemptEvent, outcome: string, problem?: string): void {
     const span = open.get(nameOf(event))
     if (!span) {
-      tell(event, outcome)
+      addEvent(event, outcome)
       return
     }
     open.delete(nameOf(event))
@@ -40,22 +39,24 @@ export function recordSpans(
     span.end()
   }
 
-  function tell(event: EventBase, outcome: string): void {
-    const told = { ...describe(event, label), [attributes.outcome]: outcome }
-    trace.getActiveSpan()?.addEvent(`retryproof.${outcome}`, told)
+  function addEvent(event: EventBase, outcome: string): void {
+    const details = { ...describe(event, label), [attributes.outcome]: outcome }
+    trace.getActiveSpan()?.addEvent(`retryproof.${outcome}`, details)
   }
 
   return [
     idempotency.on('started', start),
     idempotency.on('completed', (event) => end(event, 'completed')),
-    idempotency.on('failed', (event) => end(event, 'failed', 'The handler failed, and its failure is replayed.')),
+    idempotency.on('failed', (event) => end(event, 'failed', 'The handler failed, and its failure is recorded.')),
     idempotency.on('released', (event) => end(event, 'released')),
-    idempotency.on('parked', (event) => end(event, 'parked', 'What became of the write is unknown.')),
+    idempotency.on('parked', (event) => end(event, 'parked', 'The outcome of the write is unknown.')),
     idempotency.on('unrecorded', (event) => end(event, 'unrecorded', event.reason)),
-    idempotency.on('leaseLost', (event) => end(event, 'lease_lost', 'The lease was over, or another holds the key.')),
-    idempotency.on('replayed', (event) => tell(event, 'replayed')),
-    idempotency.on('conflict', (event) => tell(event, 'conflict')),
-    idempotency.on('keyReused', (event) => tell(event, 'mismatch')),
+    idempotency.on('leaseLost', (event) =>
+      end(event, 'lease_lost', 'The lease expired, or another attempt holds the key.'),
+    ),
+    idempotency.on('replayed', (event) => addEvent(event, 'replayed')),
+    idempotency.on('conflict', (event) => addEvent(event, 'conflict')),
+    idempotency.on('keyReused', (event) => addEvent(event, 'key_reused')),
   ]
 }
 

@@ -22,7 +22,7 @@ describe('metrics', () => {
       [metrics.executions]: 8,
       [metrics.replays]: 2,
       [metrics.conflicts]: 1,
-      [metrics.mismatches]: 1,
+      [metrics.keyReuses]: 1,
       [metrics.takeovers]: 2,
       [metrics.leaseLosses]: 2,
       [metrics.unrecorded]: 1,

@@ -10,6 +10,10 @@ describe('operations as values of an attribute', () => {
     'PATCH /v2/users/{userId}',
     'orders.created v1',
     'GET /api/2fa/setup',
+    'orders-eu-west-1-v2-3',
+    'payments.v2.2025-01',
+    'invoice-2024-events',
+    'prod_billing_eu_central_1_invoices_v12',
   ])('%s is a pattern', (operation) => {
     expect(operationLabels(10)(operation)).toBe(operation)
   })
@@ -21,8 +25,22 @@ describe('operations as values of an attribute', () => {
     'POST /users/ann@example.com/invite',
     'PUT /files/01ARZ3NDEKTSV4RRFFQ69G5FAV',
     'POST /search?q=4711',
+    'orders-81234567',
+    'consumer-01ARZ3NDEKTSV4RRFFQ69G5FAV',
+    'invoice.507f1f77bcf86cd799439011',
+    'POST /orders/8123-refund-4711000',
   ])('%s names one thing', (operation) => {
     expect(operationLabels(10)(operation)).toBe(OTHER)
+  })
+
+  test('listed operations keep their names, and every other one is `_other`', () => {
+    const label = operationLabels(1, ['wSjG65Xm', 'POST /orders/8123', 'b'])
+    expect(['wSjG65Xm', 'POST /orders/8123', 'b', 'charge'].map(label)).toEqual([
+      'wSjG65Xm',
+      'POST /orders/8123',
+      'b',
+      OTHER,
+    ])
   })
 
   test('never more than the limit and one, and each keeps its label', () => {
