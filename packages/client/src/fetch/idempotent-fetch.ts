@@ -1,10 +1,11 @@
+import { bounded, type Limit, limit } from '../base/limit.ts'
 import { memoryStorage } from '../storages/memory-storage.ts'
 import type { IntentStorage } from '../storages/storage.ts'
 import { webStorage } from '../storages/web-storage.ts'
 import { createIntents } from './intents.ts'
 import { type FetchOptions, readOptions } from './options.ts'
-import { type Input, isRequest, sendable } from './request-body.ts'
-import { type Decided, sendUntilDecided } from './send-until-decided.ts'
+import { type Input, isRequest, type Sendable, sendable } from './request-body.ts'
+import { type Decided, isStreamed, sendUntilDecided } from './send-until-decided.ts'
 
 /** The options of `fetch`, and what the request is for: an intent, a key of one's own, or both. */
 export type IdempotentInit = RequestInit & (WithIntent | WithKey)
@@ -63,15 +64,29 @@ export interface IdempotentFetch {
  */
 export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFetch {
   const read = readOptions(options, defaultStorage)
-  const { header, withinMs } = read
+  const { header, timeoutMs, withinMs } = read
   const intents = createIntents(read)
-  /** Ends what is under way for an intent, in this page. */
-  const enders = new Map<string, AbortController>()
+  /** The calls that are under way for an intent, in this page. */
+  const running = new Map<string, Set<Limit>>()
 
-  function signalFor(intent: string, ...own: (AbortSignal | null | undefined)[]): AbortSignal {
-    const ender = enders.get(intent) ?? new AbortController()
-    enders.set(intent, ender)
-    return AbortSignal.any([ender.signal, ...own.filter((signal) => signal != null)])
+  function start(intent: string, signals: readonly (AbortSignal | null | undefined)[]): Limit {
+    const call = limit({ signals })
+    running.set(intent, (running.get(intent) ?? new Set()).add(call))
+    return call
+  }
+
+  function end(intent: string, call: Limit): void {
+    call.release()
+    const calls = running.get(intent)
+    calls?.delete(call)
+    if (calls?.size === 0) running.delete(intent)
+  }
+
+  async function keyFor(intent: string, toSend: Sendable, given: string | undefined, signal: AbortSignal) {
+    signal.throwIfAborted()
+    const kept = await intents.keyFor(intent, toSend.digest, header.ownValue(given, toSend.headers))
+    if (signal.aborted && kept.isNew) await intents.dropNew(intent, kept.key).catch(() => {})
+    return kept
   }
 
   /** @param isOnly nobody has sent the key but this call, once */
@@ -86,25 +101,26 @@ export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFet
     async fetch(input, { intent: named, key: given, ...init }) {
       const intent = named ?? given
       if (!intent) throw new TypeError('`intent` must name what the request is for, or `key` give a key of your own.')
-      const signal = signalFor(intent, init.signal, isRequest(input) ? input.signal : undefined)
-      signal.throwIfAborted()
-      const toSend = await sendable(input, isRequest(input) ? init : { method: 'POST', ...init })
-      const own = header.ownValue(given, toSend.headers)
-      const { key, leftMs, isNew } = await intents.keyFor(intent, toSend.digest, own)
-      const deadlineMs = performance.now() + Math.min(withinMs, leftMs)
-      const { response, verdict, isFirst } = await sendUntilDecided(read, { key, toSend, signal, deadlineMs })
-      // a verdict that cannot be noted harms nobody: the same key is sent again, and gets the same answer
-      await note(intent, key, verdict, isNew && isFirst).catch(() => {})
-      return response
+      const call = start(intent, [init.signal, isRequest(input) ? input.signal : undefined])
+      const { signal } = call
+      let isOpen = false
+      try {
+        const toSend = await bounded(sendable(input, init, timeoutMs), signal)
+        const { key, leftMs, isNew } = await keyFor(intent, toSend, given, signal)
+        const deadlineMs = performance.now() + Math.min(withinMs, leftMs)
+        const { response, verdict, isFirst } = await sendUntilDecided(read, { key, toSend, signal, deadlineMs })
+        // a verdict that cannot be noted harms nobody: the same key is sent again, and gets the same answer
+        await note(intent, key, verdict, isNew && isFirst).catch(() => {})
+        isOpen = isStreamed(response)
+        return response
+      } finally {
+        if (!isOpen) end(intent, call)
+      }
     },
     fetchFor: (intent) => (input, init) => client.fetch(input, { ...init, intent }),
-    async done(intent) {
-      enders.delete(intent)
-      await intents.drop(intent)
-    },
+    done: (intent) => intents.drop(intent),
     async cancel(intent) {
-      enders.get(intent)?.abort()
-      enders.delete(intent)
+      for (const call of running.get(intent) ?? []) call.abort()
       await intents.drop(intent)
     },
   }

@@ -1,5 +1,7 @@
 /** The key of an intent, from its first request until its time is over. */
 import { IntentChangedError, IntentExpiredError, IntentStorageError } from '../base/errors.ts'
+import { inTime, isTimeOut } from '../base/limit.ts'
+import type { IntentStorage } from '../storages/storage.ts'
 import type { ReadOptions } from './options.ts'
 
 /**
@@ -50,10 +52,40 @@ export interface Intents {
 const TOLERANCE_MS = 60_000
 const FORM = /^([0-9a-f]{64})\.(\d{1,15})\.(new|open|refused|done)\.([\x20-\x7e]+)$/
 
-export function createIntents({ storage, prefix, keepForMs, header }: ReadOptions): Intents {
+/** How many entries each new key looks at: more than one, so that what is over does not add up. */
+const SWEPT = 2
+
+export function createIntents({ storage, prefix, keepForMs, timeoutMs, header }: ReadOptions): Intents {
+  let names: Iterator<string> | undefined
+
+  async function update(...change: Parameters<IntentStorage['update']>): Promise<string | null> {
+    try {
+      return await inTime(storage.update(...change), timeoutMs)
+    } catch (cause) {
+      if (!isTimeOut(cause)) throw cause
+      throw new IntentStorageError(`The storage did not answer in ${timeoutMs} ms.`, { cause })
+    }
+  }
+
+  function isOver({ state, mintedAt }: Entry): boolean {
+    return (state === 'done' || state === 'refused') && Date.now() - mintedAt >= keepForMs
+  }
+
+  /** Removes entries whose time is over, some at each call. */
+  async function sweep(): Promise<void> {
+    for (let left = SWEPT; left > 0; left--) {
+      names ??= storage.names?.()[Symbol.iterator]()
+      const next = names?.next()
+      if (next?.done !== false) names = undefined
+      else if (next.value.startsWith(prefix)) {
+        await update(next.value, (current) => (current !== null && isOver(read(next.value, current)) ? null : current))
+      }
+    }
+  }
+
   /** Changes the entry of a key; leaves that of another key alone. */
   async function change(intent: string, key: string, to: (entry: Entry) => Entry | null): Promise<void> {
-    await storage.update(prefix + intent, (current) => {
+    await update(prefix + intent, (current) => {
       if (current === null) return null
       const entry = read(intent, current)
       const next = entry.key === key ? to(entry) : entry
@@ -67,13 +99,13 @@ export function createIntents({ storage, prefix, keepForMs, header }: ReadOption
       const state = own === undefined ? 'new' : 'open'
       const fresh = write({ key: own ?? header.write(crypto.randomUUID()), digest, mintedAt: Date.now(), state })
       const differs = (entry: Entry) => entry.digest !== digest || (own !== undefined && entry.key !== own)
-      const kept = await storage.update(prefix + intent, (current) => {
+      const kept = await update(prefix + intent, (current) => {
         if (current === null) return fresh
         const entry = read(intent, current)
-        const isOver = entry.state === 'done' && Date.now() - entry.mintedAt >= keepForMs
-        if (isOver || (entry.state === 'refused' && differs(entry))) return fresh
+        if (isOver(entry) || (entry.state === 'refused' && differs(entry))) return fresh
         return write({ ...entry, state: entry.state === 'done' ? 'done' : 'open' })
       })
+      if (kept === fresh) void sweep().catch(() => {})
       const entry = read(intent, kept ?? '')
       const ageMs = Date.now() - entry.mintedAt
       // the server may have forgotten a key that may be too old, and would take it for something new
@@ -87,7 +119,7 @@ export function createIntents({ storage, prefix, keepForMs, header }: ReadOption
     dropNew: (intent, key) => change(intent, key, (entry) => (entry.state === 'new' ? null : entry)),
     async drop(intent, key) {
       if (key !== undefined) return change(intent, key, () => null)
-      await storage.update(prefix + intent, () => null)
+      await update(prefix + intent, () => null)
     },
   }
 }

@@ -1,5 +1,6 @@
 /** A request that can be sent any number of times, and what tells it from another. */
 import { IntentUnsendableError } from '../base/errors.ts'
+import { inTime } from '../base/limit.ts'
 
 export type Input = Parameters<typeof fetch>[0]
 
@@ -15,7 +16,7 @@ export interface Sendable {
 }
 
 /** @throws {@link IntentUnsendableError} when it cannot be sent twice, or not with a key */
-export async function sendable(input: Input, init: RequestInit): Promise<Sendable> {
+export async function sendable(input: Input, init: RequestInit, timeoutMs: number): Promise<Sendable> {
   const { body } = init
   if (typeof body === 'object' && body !== null && (Symbol.asyncIterator in body || 'getReader' in body)) {
     throw new IntentUnsendableError(
@@ -27,7 +28,7 @@ export async function sendable(input: Input, init: RequestInit): Promise<Sendabl
       'Web Crypto is missing. Serve the page over https or from localhost; in React Native, load a polyfill first.',
     )
   }
-  const { signal: _, ...rest } = init
+  const { signal: _, ...rest } = isRequest(input) ? init : { method: 'POST', ...init }
   // as fetch resolves it: a page may have a <base>
   const target = isRequest(input) ? input : new URL(input, globalThis.document?.baseURI ?? globalThis.location?.href)
   // a browser drops the key of such a request without a word
@@ -38,7 +39,7 @@ export async function sendable(input: Input, init: RequestInit): Promise<Sendabl
   }
   const original = new Request(target, rest)
   const { url, method, headers, credentials, mode } = original
-  const bytes = new Uint8Array(await original.arrayBuffer())
+  const bytes = new Uint8Array(await readInTime(original, timeoutMs))
   const form = await formOf(body, headers, bytes)
   return {
     url,
@@ -51,6 +52,14 @@ export async function sendable(input: Input, init: RequestInit): Promise<Sendabl
       const kept = [...headers].filter(([name]) => !name.startsWith('content-'))
       return new Request(address, { headers: kept, credentials, mode, signal })
     },
+  }
+}
+
+async function readInTime(request: Request, ms: number): Promise<ArrayBuffer> {
+  try {
+    return await inTime(request.arrayBuffer(), ms)
+  } catch (cause) {
+    throw new IntentUnsendableError('The body of the request cannot be read to its end.', { cause })
   }
 }
 

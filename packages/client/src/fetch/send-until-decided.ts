@@ -1,4 +1,5 @@
 import { IntentUnreachableError } from '../base/errors.ts'
+import { bounded, limit } from '../base/limit.ts'
 import type { ReadOptions } from './options.ts'
 import { backOffMs, pause } from './pause.ts'
 import type { Sendable } from './request-body.ts'
@@ -64,7 +65,10 @@ function sameOrigin(location: string | undefined, base: string, sentTo: string):
   return address.origin === new URL(sentTo).origin ? address : undefined
 }
 
-const STREAMED = /event-stream|ndjson/
+/** Tells events and lines, which are read while they are written. */
+export function isStreamed({ headers }: Response): boolean {
+  return /event-stream|ndjson/.test(headers.get('Content-Type') ?? '')
+}
 
 type Answer =
   | { readonly response: Response; readonly error?: never }
@@ -77,12 +81,20 @@ async function answerTo(
   request: (ended: AbortSignal) => Request,
 ): Promise<Answer> {
   signal.throwIfAborted()
+  const { signal: ended, stopClock, release } = limit({ signals: [signal], ms: timeoutMs })
   try {
-    const response = await send(request(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])))
-    // an answer that is cut off is none; one that is written while it is read is the caller's
-    if (!STREAMED.test(response.headers.get('Content-Type') ?? '')) await response.clone().arrayBuffer()
+    const response = await bounded(send(request(ended)), ended)
+    if (isStreamed(response)) {
+      // the caller reads it while it is written, and may end it at any time
+      stopClock()
+      return { response }
+    }
+    // an answer that is cut off is none
+    await bounded(response.clone().arrayBuffer(), ended)
+    release()
     return { response }
   } catch (error) {
+    release()
     signal.throwIfAborted()
     return { error }
   }

@@ -1,6 +1,13 @@
 import type { IntentStorage } from './storage.ts'
 
-/** Keeps keys for as long as the page or process lives: retries are safe, a reload is not. */
+/**
+ * Keeps keys for as long as the page or process lives: retries are safe, a reload is not.
+ *
+ * @example
+ * import { createIdempotentFetch, memoryStorage } from '@retryproof/client'
+ *
+ * const client = createIdempotentFetch({ storage: memoryStorage() })
+ */
 export function memoryStorage(): IntentStorage {
   const entries = new Map<string, string>()
   return {
@@ -10,5 +17,6 @@ export function memoryStorage(): IntentStorage {
       else entries.set(name, next)
       return next
     },
+    names: () => entries.keys(),
   }
 }

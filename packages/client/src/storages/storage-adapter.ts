@@ -26,5 +26,6 @@ export function storageAdapter(open: () => PlainStorage, turnsOf: () => Turns = 
         })
       }
     },
+    names: () => open().names?.() ?? [],
   }
 }

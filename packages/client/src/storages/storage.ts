@@ -1,12 +1,14 @@
-/** Where intents keep their keys. */
+/** A place where intents keep their keys. */
 export interface IntentStorage {
   /**
-   * Reads what stands under a name, and writes what `change` makes of it (`null`: nothing), as one step that no other tab
-   * comes between. Resolves, with what stands there now, once it is kept. `change` may be called more than once.
+   * Reads the entry of a name, and writes what `change` makes of it (`null`: nothing), as one step that no other tab
+   * comes between. Resolves, with the new entry, once it is kept. `change` may be called more than once.
    *
-   * @throws IntentStorageError when it cannot be kept
+   * @throws {@link IntentStorageError} when it cannot be kept
    */
   update(name: string, change: (current: string | null) => string | null): Promise<string | null>
+  /** Lists what is kept, so that entries whose time is over can be removed. A storage without it keeps them. */
+  names?(): Iterable<string>
 }
 
 /** A storage that answers at once, as most of a browser do. */
@@ -14,4 +16,5 @@ export interface PlainStorage {
   get(name: string): string | null
   set(name: string, value: string): void
   remove(name: string): void
+  names?(): Iterable<string>
 }

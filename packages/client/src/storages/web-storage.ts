@@ -14,6 +14,7 @@ export function webStorage(storage: () => Storage = () => localStorage): IntentS
       get: (name: string) => opened.getItem(name),
       set: (name: string, value: string) => opened.setItem(name, value),
       remove: (name: string) => opened.removeItem(name),
+      names: () => Object.keys(opened),
     }
   }
   // a tab's own needs no agreement, and must not be given that of others
