@@ -42,6 +42,7 @@ export interface IdempotencyErrors {
   IDEMPOTENCY_DRAINING: IdempotencyDrainingError
   IDEMPOTENCY_STORE_UNAVAILABLE: StoreUnavailableError
   IDEMPOTENCY_STORE_MISCONFIGURED: StoreMisconfiguredError
+  IDEMPOTENCY_STORE_CLOSED: StoreClosedError
   IDEMPOTENCY_UNSUPPORTED_ISOLATION: UnsupportedIsolationError
   IDEMPOTENCY_TRANSACTION_CONFLICT: TransactionConflictError
 }
@@ -219,7 +220,10 @@ export class IdempotencyDrainingError extends IdempotencyError {
   }
 }
 
-/** The store could not do, or cannot know. A repeat with the same key is safe. */
+/**
+ * The store cannot do now, or cannot know: it is down, failing over, read-only for now, starting up or shutting down, or
+ * no connection is to be had. A repeat with the same key is safe, and may succeed.
+ */
 export class StoreUnavailableError extends IdempotencyError {
   /** `'no'`: nothing changed. `'unknown'`: the change may have taken effect. */
   readonly applied: 'no' | 'unknown'
@@ -234,6 +238,13 @@ export class StoreUnavailableError extends IdempotencyError {
 export class StoreMisconfiguredError extends IdempotencyError {
   constructor(message: string, options?: ErrorOptions) {
     super('IDEMPOTENCY_STORE_MISCONFIGURED', message, options)
+  }
+}
+
+/** The application ended the pool, client or connection of the store. Nothing was sent, and a repeat in this process never will be. */
+export class StoreClosedError extends IdempotencyError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('IDEMPOTENCY_STORE_CLOSED', message, options)
   }
 }
 

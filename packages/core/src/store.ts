@@ -3,6 +3,7 @@ export { type Duration, toMs } from './base/durations.ts'
 export {
   IdempotencyInvalidOptionError,
   isIdempotencyError,
+  StoreClosedError,
   StoreMisconfiguredError,
   StoreUnavailableError,
   TransactionConflictError,

@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { release, unreplayable } from '../src/api/handler-results.ts'
 import type { Codec } from '../src/api/serialization.ts'
-import { IdempotencyNotReplayableError, StoreMisconfiguredError } from '../src/errors.ts'
+import { IdempotencyNotReplayableError, StoreClosedError, StoreMisconfiguredError } from '../src/errors.ts'
 import type { Fate } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
@@ -279,5 +279,32 @@ describe('C-10 a store that fails while a result is recorded', () => {
     expect(await idempotency.run(charge, () => 'paid')).toMatchObject({ value: 'paid', recorded: false })
     expect(transition).toHaveBeenCalledOnce()
     expect(events('unrecorded')).toMatchObject([{ reason: 'StoreMisconfiguredError: no table' }])
+  })
+
+  test('a closed store ends everything at once: the value is given, no renewal and no repeat is sent', async () => {
+    const bed = testbed({ lease: '3s' })
+    const transition = vi.spyOn(bed.store, 'transition').mockRejectedValue(new StoreClosedError('the pool has ended'))
+    const held = await hold(bed)
+    await advance(2900)
+    expect(transition).toHaveBeenCalledOnce()
+    held.finish('paid')
+    expect(await held.outcome).toMatchObject({ value: 'paid', recorded: false })
+    expect(transition).toHaveBeenCalledTimes(2)
+    expect(bed.events('unrecorded')).toMatchObject([{ reason: 'StoreClosedError: the pool has ended' }])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('drain ends a recording that its caller no longer waits for', async () => {
+    const { idempotency, store } = testbed({ lease: '3s', settleTimeout: '1s' })
+    store.fate = ({ name }) => (name === 'completed' ? 'refused' : 'done')
+    void idempotency.run(charge, () => 'paid')
+    await advance(1500)
+    const drained = idempotency.drain({ timeout: '1s' })
+    await advance(1000)
+    expect(await drained).toEqual({ unfinished: 1 })
+    const count = store.names.length
+    await advance(60_000)
+    expect(store.names).toHaveLength(count)
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

@@ -11,6 +11,7 @@ import {
   IdempotencyOutcomeUnknownError,
   IdempotencyReplayedFailureError,
   IdempotencyUndecodableError,
+  StoreClosedError,
   StoreMisconfiguredError,
   StoreUnavailableError,
   TransactionConflictError,
@@ -44,6 +45,7 @@ const cases = [
   ['not-running', new Refusal('not-running', 'x'), 503, true],
   ['undecodable', new IdempotencyUndecodableError('secret'), 500, false],
   ['unavailable', new StoreUnavailableError('secret', { applied: 'no' }), 503, true],
+  ['unavailable', new StoreClosedError('secret'), 503, true],
   ['draining', new IdempotencyDrainingError(), 503, true],
 ] as const
 

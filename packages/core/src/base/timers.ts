@@ -33,8 +33,8 @@ export function startTimer(ms: number, callback: () => void, { background = fals
   return () => clearTimeout(timer)
 }
 
-/** Waits for `ms`, or until `signal` aborts. */
-export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+/** Waits for `ms`, or until `signal` aborts. In the background it keeps no process alive. */
+export function sleep(ms: number, signal?: AbortSignal, options?: { background?: boolean }): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve()
     const done = () => {
@@ -42,7 +42,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       signal?.removeEventListener('abort', done)
       resolve()
     }
-    const stop = startTimer(ms, done)
+    const stop = startTimer(ms, done, options)
     signal?.addEventListener('abort', done)
   })
 }

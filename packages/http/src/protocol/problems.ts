@@ -68,6 +68,7 @@ const typeByCode: Partial<Record<IdempotencyErrorCode, ProblemType>> = {
   IDEMPOTENCY_UNDECODABLE: 'undecodable',
   IDEMPOTENCY_DRAINING: 'draining',
   IDEMPOTENCY_STORE_UNAVAILABLE: 'unavailable',
+  IDEMPOTENCY_STORE_CLOSED: 'unavailable',
 }
 
 /** The client's fault; an operation or a scope that cannot be used is not. */

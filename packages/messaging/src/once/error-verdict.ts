@@ -24,7 +24,14 @@ export function judge(error: unknown, delays: Delays, deliveries: number): Judge
   }
   if (isIdempotencyError(error, 'IDEMPOTENCY_LEASE_LOST')) return redeliver('in progress')
   if (isIdempotencyError(error, 'IDEMPOTENCY_DRAINING')) return redeliver('draining')
-  if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE', 'IDEMPOTENCY_TRANSACTION_CONFLICT')) {
+  if (
+    isIdempotencyError(
+      error,
+      'IDEMPOTENCY_STORE_UNAVAILABLE',
+      'IDEMPOTENCY_STORE_CLOSED',
+      'IDEMPOTENCY_TRANSACTION_CONFLICT',
+    )
+  ) {
     return redeliver('unavailable')
   }
   if (isIdempotencyError(error, 'IDEMPOTENCY_KEY_REUSED')) {

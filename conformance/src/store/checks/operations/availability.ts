@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { isIdempotencyError } from '@retryproof/core'
 import type { Check } from '../../check.ts'
 import { withStore } from '../../harness.ts'
 import { appliedOf } from '../../model/history.ts'
@@ -43,7 +44,7 @@ export const availabilityChecks: readonly Check[] = [
             const error = outcome !== null && typeof outcome === 'object' && 'error' in outcome ? outcome.error : null
             assert.ok(error, `${name} must throw, and answered ${inOneLine(outcome)}`)
             assert.ok(
-              appliedOf(error),
+              appliedOf(error) ?? isIdempotencyError(error, 'IDEMPOTENCY_STORE_CLOSED'),
               `${name} must throw StoreUnavailableError with applied 'no' or 'unknown', not ${String(error)}`,
             )
           }),

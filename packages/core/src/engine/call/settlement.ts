@@ -44,19 +44,21 @@ export function createSettlement<T>(
   let recording: Promise<unknown> = Promise.resolve()
 
   /**
-   * Repeats until the store answers. The caller waits for `patienceMs`; the recording goes on for `maxRun`, and `tell`
-   * is called once it took, however late.
+   * Repeats until the store answers. The caller waits for `patienceMs`; the recording goes on for `maxRun` or until the
+   * lease is abandoned, keeps no process alive, and `tell` is called once it took, however late.
    */
   function send(change: Change, patienceMs: number, tell: () => void): Promise<TransitionReply | Unanswered> {
     const until = later(instant(), Math.max(policies.maxRunMs, patienceMs))
-    const answer = instance.calls.transitionUntil(until, prepared.key, acquired.token, change).then(
-      (reply) => {
-        if (reply.outcome === 'ok') tell()
-        else lease.stop()
-        return reply
-      },
-      (error: unknown): Unanswered => ({ outcome: 'unanswered', reason: String(error) }),
-    )
+    const answer = instance.calls
+      .transitionUntil(until, prepared.key, acquired.token, change, () => lease.abandoned)
+      .then(
+        (reply) => {
+          if (reply.outcome === 'ok') tell()
+          else lease.stop()
+          return reply
+        },
+        (error: unknown): Unanswered => ({ outcome: 'unanswered', reason: String(error) }),
+      )
     recording = answer
     return new Promise((resolve) => {
       const stop = startTimer(patienceMs, () =>

@@ -4,7 +4,7 @@
  */
 
 import { type Instant, instant, later, msUntil, startTimer } from '../../base/timers.ts'
-import { IdempotencyLeaseLostError } from '../../errors.ts'
+import { IdempotencyLeaseLostError, isIdempotencyError } from '../../errors.ts'
 import type { StoreCalls } from './store-calls.ts'
 
 export interface Lease {
@@ -130,9 +130,10 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
       watchDeadline()
       told.renewed()
       if (!paused) scheduleBeat(leaseMs / 3)
-    } catch {
+    } catch (error) {
       // told as storeUnavailable already; the deadline decides when to give up
-      if (!stopped && !paused) scheduleBeat(Math.min(leaseMs / 10, 1000))
+      if (!stopped && !paused && !isIdempotencyError(error, 'IDEMPOTENCY_STORE_CLOSED'))
+        scheduleBeat(Math.min(leaseMs / 10, 1000))
     }
   }
 

@@ -15,8 +15,17 @@ export interface StoreCalls {
   begin(key: string, claim: Claim): Promise<{ readonly reply: BeginReply; readonly sentAt: Instant }>
   /** One try, for at most `withinMs`. */
   transition(key: string, token: number, change: Change, withinMs?: number): Promise<TransitionReply>
-  /** Repeats until the store answers, or `until` is over: then it throws the last error. */
-  transitionUntil(until: Instant, key: string, token: number, change: Change): Promise<TransitionReply>
+  /**
+   * Repeats until the store answers, or `until` is over: then it throws the last error. Given `isOver`, the pauses keep no
+   * process alive, and it gives up after the try during which `isOver` became true.
+   */
+  transitionUntil(
+    until: Instant,
+    key: string,
+    token: number,
+    change: Change,
+    isOver?: () => boolean,
+  ): Promise<TransitionReply>
   /**
    * For an attempt that was acquired and never ran: releases it, as interrupted as it was found. Repeats for one lease,
    * after which the key is free without it, and never rejects.
@@ -49,14 +58,15 @@ export function createStoreCalls(
   const transition: StoreCalls['transition'] = (key, token, change, withinMs = timeoutMs) =>
     bounded('transition', key, () => store.transition(key, token, change), Math.min(withinMs, timeoutMs))
 
-  const transitionUntil: StoreCalls['transitionUntil'] = async (until, key, token, change) => {
+  const transitionUntil: StoreCalls['transitionUntil'] = async (until, key, token, change, isOver) => {
     for (let tries = 0; ; tries++) {
       try {
         return await transition(key, token, change)
       } catch (error) {
         const pause = backOff(tries, SETTLE_PAUSES)
-        if (!canRepeat(error) || msUntil(until) < pause) throw error
-        await sleep(pause)
+        if (!canRepeat(error) || msUntil(until) < pause || isOver?.()) throw error
+        await sleep(pause, undefined, { background: isOver !== undefined })
+        if (isOver?.()) throw error
       }
     }
   }
@@ -112,6 +122,7 @@ export function createStoreCalls(
   }
 }
 
+/** A store that is misconfigured stays so, and one that was closed does too. */
 function canRepeat(error: unknown): boolean {
   return isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')
 }
