@@ -1,10 +1,9 @@
 /** BullMQ: a worker whose jobs are delayed, and not failed, when they have to come back. */
-import { IdempotencyInvalidOptionError } from '@retryproof/core'
+import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
 import type { Delivery } from './consumer/delivery.ts'
-import type { Deduplicating } from './once/message.ts'
 import { deliveriesNeeded, requireDeliveries } from './once/redelivery-delay.ts'
 import type { DeadLetter } from './once/verdict.ts'
 
@@ -72,7 +71,7 @@ const text = new TextEncoder()
  * @throws IdempotencyInvalidOptionError: also where the worker gives jobs up too early
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
-  idempotency: Deduplicating<Tx>,
+  idempotency: Idempotency<Tx>,
   { worker: makeWorker, deadLetters, operation, ...options }: BullOptions<Body, InTransaction>,
   handler: MessageHandler<BullJob, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {

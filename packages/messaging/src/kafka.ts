@@ -1,5 +1,5 @@
 /** Kafka: the order of a partition is kept, and its offset committed after its messages are settled. */
-import { IdempotencyInvalidOptionError } from '@retryproof/core'
+import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
 import { type Consumer, createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import { REASON_HEADER } from './consumer/dead-letter-headers.ts'
@@ -16,7 +16,6 @@ import type {
 import { deadLetterHeadersOf, type HeaderList, headersOf } from './consumer/kafka/dead-letter.ts'
 import { runKafkaJs, sendWithKafkaJs } from './consumer/kafka/kafkajs.ts'
 import { runStream, sendWithStream } from './consumer/kafka/platformatic.ts'
-import type { Deduplicating } from './once/message.ts'
 
 export type { KafkaMessage } from './consumer/kafka/client.ts'
 
@@ -62,7 +61,7 @@ const HEARTBEAT_MS = 200
  * @throws IdempotencyInvalidOptionError
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
-  idempotency: Deduplicating<Tx>,
+  idempotency: Idempotency<Tx>,
   options: KafkaOptions<Body, InTransaction>,
   handler: MessageHandler<KafkaMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {
@@ -78,7 +77,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
 }
 
 async function consumeKafkaJs<Tx, Body, InTransaction extends boolean>(
-  idempotency: Deduplicating<Tx>,
+  idempotency: Idempotency<Tx>,
   { consumer, producer, deadLetters, operation, ...options }: KafkaJsOptions<Body, InTransaction>,
   handler: MessageHandler<KafkaMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {
@@ -89,7 +88,7 @@ async function consumeKafkaJs<Tx, Body, InTransaction extends boolean>(
 }
 
 async function consumeStream<Tx, Body, InTransaction extends boolean>(
-  idempotency: Deduplicating<Tx>,
+  idempotency: Idempotency<Tx>,
   { stream, producer, deadLetters, operation, ...options }: KafkaStreamOptions<Body, InTransaction>,
   handler: MessageHandler<KafkaMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {

@@ -1,12 +1,11 @@
 /** NATS JetStream: a pull consumer with explicit acknowledgement. */
 import { headers as newHeaders } from '@nats-io/nats-core'
-import { IdempotencyInvalidOptionError, isIdempotencyError } from '@retryproof/core'
-import { sleep } from './base/sleep.ts'
+import { type Idempotency, IdempotencyInvalidOptionError, isIdempotencyError } from '@retryproof/core'
+import { sleep } from '@retryproof/core/internal'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
 import type { Delivery } from './consumer/delivery.ts'
-import type { Deduplicating } from './once/message.ts'
 import { deliveriesNeeded, growingDelay, requireDeliveries } from './once/redelivery-delay.ts'
 import type { DeadLetter } from './once/verdict.ts'
 
@@ -69,7 +68,7 @@ const PAUSES = { firstMs: 100, maxMs: 5000 }
  * @throws IdempotencyInvalidOptionError: also where the consumer gives messages up too early, or acknowledges several at once
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
-  idempotency: Deduplicating<Tx>,
+  idempotency: Idempotency<Tx>,
   { consumer, jetstream, deadLetters, operation, ...options }: NatsOptions<Body, InTransaction>,
   handler: MessageHandler<NatsMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {

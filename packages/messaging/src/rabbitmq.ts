@@ -1,12 +1,11 @@
 /** RabbitMQ: a queue, over a confirm channel of amqplib. */
 import { randomUUID } from 'node:crypto'
-import { IdempotencyInvalidOptionError } from '@retryproof/core'
-import { sleep } from './base/sleep.ts'
+import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
+import { sleep } from '@retryproof/core/internal'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import { deadLetterHeaders, REASON_HEADER } from './consumer/dead-letter-headers.ts'
 import type { Delivery } from './consumer/delivery.ts'
-import type { Deduplicating } from './once/message.ts'
 import type { DeadLetter } from './once/verdict.ts'
 
 /** A message, as amqplib gives it. */
@@ -59,7 +58,7 @@ const MAX_HOLD_MS = 600_000
  * @throws IdempotencyInvalidOptionError
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
-  idempotency: Deduplicating<Tx>,
+  idempotency: Idempotency<Tx>,
   { channel, queue, deadLetters, operation = queue, ...options }: RabbitOptions<Body, InTransaction>,
   handler: MessageHandler<RabbitMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {

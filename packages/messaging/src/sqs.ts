@@ -1,14 +1,12 @@
 /** SQS: long polling, each message of a batch settled on its own, the groups of a FIFO queue in order. */
-import { IdempotencyInvalidOptionError } from '@retryproof/core'
-import { toMs } from '@retryproof/core/internal'
-import { sleep } from './base/sleep.ts'
+import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
+import { sleep, toMs } from '@retryproof/core/internal'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import { ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
 import type { Delivery } from './consumer/delivery.ts'
 import type { SqsClient, SqsMessage } from './consumer/sqs/client.ts'
 import { deadLetterAttributes } from './consumer/sqs/dead-letter.ts'
-import type { Deduplicating } from './once/message.ts'
 import { deliveriesNeeded, growingDelay, requireDeliveries } from './once/redelivery-delay.ts'
 
 export type { SqsClient, SqsMessage } from './consumer/sqs/client.ts'
@@ -43,7 +41,7 @@ const text = new TextEncoder()
  * @throws IdempotencyInvalidOptionError: also where the queue gives messages up too early, or keeps them longer than their records
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
-  idempotency: Deduplicating<Tx>,
+  idempotency: Idempotency<Tx>,
   { client, queueUrl, deadLetters, operation, batchSize, ...options }: SqsOptions<Body, InTransaction>,
   handler: MessageHandler<SqsMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {

@@ -101,18 +101,18 @@ describe.skipIf(redis.missing)(`BullMQ on ${redis.title}`, () => {
     await expect.poll(() => deadLetters.getWaitingCount()).toBe(1)
     const [letter] = await deadLetters.getWaiting()
     expect(letter?.data).toMatchObject({
-      'retryproof-reason': 'exhausted',
+      'retryproof-reason': 'max-attempts',
       'retryproof-attempts': '1',
       'retryproof-operation': name,
       data: { n: 1 },
     })
     const key = letter?.data['retryproof-id']
     expect(key).toBe(`${name}:${job.id}:${job.timestamp}`)
-    await expect.poll(because).toEqual(['dead letter'])
+    await expect.poll(because).toEqual(['dead-letter'])
     isBroken = false
     expect(await idempotency.forget({ operation: name, scope: unscoped, key })).toBe(true)
     await queue.add('order', letter?.data)
-    await expect.poll(because).toEqual(['dead letter', 'handled'])
+    await expect.poll(because).toEqual(['dead-letter', 'handled'])
     expect(bodies).toEqual([{ n: 1 }])
   })
 

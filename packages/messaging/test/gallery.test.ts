@@ -69,7 +69,7 @@ const gallery: readonly Broken[] = [
     break: withOptions(() => ({ operation: 'all' })),
   },
   { name: 'has one scope for all', rejectedBy: 'scopes', break: withOptions(() => ({ scope: 'all' })) },
-  { name: 'looks at no payload', rejectedBy: 'mismatch', break: withOptions(() => ({ payload: () => 'same' })) },
+  { name: 'looks at no payload', rejectedBy: 'key-reused', break: withOptions(() => ({ payload: () => 'same' })) },
   {
     name: 'cuts long ids short',
     rejectedBy: 'long-id',

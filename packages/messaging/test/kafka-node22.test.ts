@@ -17,9 +17,9 @@ test.skipIf(kafka.missing ?? node.missing)(
     const { stdout } = await promisify(execFile)(path, [program, kafka.url])
     expect(JSON.parse(stdout)).toEqual({
       node: version,
-      verdicts: ['handled', 'failed', 'dead letter', 'duplicate', 'handled'],
+      verdicts: ['handled', 'failed', 'dead-letter', 'duplicate', 'handled'],
       committed: 4,
-      reason: 'exhausted',
+      reason: 'max-attempts',
       letter: '{"id":"b","fails":true}',
     })
   },

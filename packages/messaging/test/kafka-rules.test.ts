@@ -179,6 +179,6 @@ describe.skipIf(server.missing)(`${server.title} with kafkajs`, () => {
     const { start, send, because } = await openRules()
     await send({ key: 'k', value: null }, order(1))
     await start(() => {})
-    await expect.poll(because, { timeout: 20_000 }).toEqual(['dead letter', 'handled'])
+    await expect.poll(because, { timeout: 20_000 }).toEqual(['dead-letter', 'handled'])
   }, 30_000)
 })

@@ -80,7 +80,7 @@ describe.skipIf(server.missing)(server.title, async () => {
     await client.publish(subject, '{"n":1}', { msgID: 'first', headers: sent })
     await expect.poll(() => handled).toEqual([{ n: 1 }])
     await client.publish(subject, 'no { JSON', { msgID: 'second', headers: sent })
-    await expect.poll(() => verdicts.map(({ because }) => because)).toContain('dead letter')
+    await expect.poll(() => verdicts.map(({ because }) => because)).toContain('dead-letter')
     const letter = await manager.streams.getMessage(stream, { last_by_subj: `${stream}.dead` })
     expect(letter?.header.get('retryproof-id')).toBe('second')
     expect(letter?.header.get('trace')).toBe('abc')
@@ -120,7 +120,7 @@ describe.skipIf(server.missing)(server.title, async () => {
     await client.publish(filter_subject, '{}', { msgID: 'a' })
     await expect
       .poll(() => verdicts.map(({ because }) => because), { timeout: 10_000 })
-      .toEqual(['unavailable', 'unavailable', 'unavailable', 'dead letter'])
+      .toEqual(['unavailable', 'unavailable', 'unavailable', 'dead-letter'])
     await consuming.drain()
   })
 })

@@ -72,8 +72,8 @@ test('attempts that crash count: a message that kills its consumer is given up',
   const { deliver, crash, letters } = consumerOf({ maxAttempts: 3 })
   for (const _ of [1, 2, 3]) await crash()
   let runs = 0
-  expect(await deliver(() => ++runs)).toMatchObject({ because: 'dead letter' })
-  expect(letters).toMatchObject([{ reason: 'exhausted', attempts: 3 }])
+  expect(await deliver(() => ++runs)).toMatchObject({ because: 'dead-letter' })
+  expect(letters).toMatchObject([{ reason: 'max-attempts', attempts: 3 }])
   expect(runs).toBe(0)
   expect(await deliver(() => ++runs)).toMatchObject({ because: 'duplicate' })
 })
@@ -85,7 +85,7 @@ test('deliveries that find a message in progress do not count as attempts', asyn
     open = resolve
   })
   const first = deliver(() => opened)
-  for (let i = 0; i < 10; i++) expect(await deliver(fail)).toMatchObject({ because: 'in progress' })
+  for (let i = 0; i < 10; i++) expect(await deliver(fail)).toMatchObject({ because: 'in-progress' })
   open()
   expect(await first).toMatchObject({ because: 'handled', attempt: 1 })
   expect(letters).toEqual([])
@@ -100,22 +100,22 @@ test('a dead letter that is not confirmed is settled nowhere, and the message co
   }
   expect(await deliver(fail, { deadLetter })).toMatchObject({ action: 'redeliver', because: 'unavailable' })
   isAway = false
-  expect(await deliver(() => undefined, { deadLetter })).toMatchObject({ because: 'dead letter' })
-  expect(letters).toMatchObject([{ reason: 'exhausted' }])
+  expect(await deliver(() => undefined, { deadLetter })).toMatchObject({ because: 'dead-letter' })
+  expect(letters).toMatchObject([{ reason: 'max-attempts' }])
 })
 
 test('of many copies of a message that is given up, one makes the dead letter', async () => {
   const { deliver, letters } = consumerOf({ maxAttempts: 1 })
   const verdicts = await Promise.all(Array.from({ length: 20 }, () => deliver(fail)))
   expect(letters.length).toBe(1)
-  for (const { because } of verdicts) expect(['dead letter', 'in progress', 'duplicate']).toContain(because)
+  for (const { because } of verdicts) expect(['dead-letter', 'in-progress', 'duplicate']).toContain(because)
 })
 
 test('a parked message waits for a person among the dead letters', async () => {
   const { deliver, crash, letters, idempotency } = consumerOf({ onTakeover: 'park' })
   await crash()
-  expect(await deliver(fail)).toMatchObject({ because: 'dead letter' })
-  expect(letters).toMatchObject([{ reason: 'outcome unknown' }])
+  expect(await deliver(fail)).toMatchObject({ because: 'dead-letter' })
+  expect(letters).toMatchObject([{ reason: 'outcome-unknown' }])
   await idempotency.resolve({ operation: 'orders', scope: 'tenant', key: 'm1' }, { completed: undefined })
   expect(await deliver(fail)).toMatchObject({ because: 'duplicate' })
 })
@@ -132,15 +132,15 @@ test('a record that cannot be read is left alone', async () => {
   const idempotency = createIdempotency({ store: broken, namespace: 'test' })
   const deadLetter = async (letter: DeadLetter) => letters.push(letter)
   const message = { operation: 'orders', id: 'm1', scope: 'tenant', payload: 'p', deadLetter }
-  expect(await once(idempotency, message, fail)).toMatchObject({ because: 'dead letter' })
+  expect(await once(idempotency, message, fail)).toMatchObject({ because: 'dead-letter' })
   expect(letters).toMatchObject([{ reason: 'undecodable' }])
 })
 
 describe('the last delivery', () => {
   test('of a message that fails is a dead letter, and settled', async () => {
     const { deliver, letters } = consumerOf()
-    expect(await deliver(fail, { isLastDelivery: true })).toMatchObject({ because: 'dead letter' })
-    expect(letters).toMatchObject([{ reason: 'last delivery' }])
+    expect(await deliver(fail, { isLastDelivery: true })).toMatchObject({ because: 'dead-letter' })
+    expect(letters).toMatchObject([{ reason: 'last-delivery' }])
     expect(await deliver(fail)).toMatchObject({ because: 'duplicate' })
   })
 
@@ -151,10 +151,10 @@ describe('the last delivery', () => {
       open = resolve
     })
     const first = deliver(() => opened)
-    expect(await deliver(fail, { isLastDelivery: true })).toMatchObject({ because: 'dead letter' })
+    expect(await deliver(fail, { isLastDelivery: true })).toMatchObject({ because: 'dead-letter' })
     open()
     expect(await first).toMatchObject({ because: 'handled' })
-    expect(letters).toMatchObject([{ reason: 'last delivery' }])
+    expect(letters).toMatchObject([{ reason: 'last-delivery' }])
   })
 })
 
@@ -186,7 +186,7 @@ describe('delays', () => {
     const incoming = { operation: 'orders', id: 'm1', scope: 'tenant', payload: 'p', deadLetter: async () => {} }
     await once(holder, incoming, () => undefined, { lease: '10s' })
     const verdict = await deliver(fail, { deliveries: 20 })
-    expect(verdict).toMatchObject({ because: 'in progress' })
+    expect(verdict).toMatchObject({ because: 'in-progress' })
     expect(verdict.action === 'redeliver' && verdict.delayMs).toBeLessThanOrEqual(10_051)
   })
 })

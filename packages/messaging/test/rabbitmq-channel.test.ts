@@ -41,7 +41,7 @@ describe.skipIf(server.missing)(server.title, async () => {
     await expect.poll(() => verdicts.length).toBeGreaterThan(2)
     expect(new Set(verdicts.map(({ because }) => because))).toEqual(new Set(['unavailable']))
     await channel.assertQueue(dead)
-    await expect.poll(() => verdicts.at(-1)?.because).toBe('dead letter')
+    await expect.poll(() => verdicts.at(-1)?.because).toBe('dead-letter')
     const letter = (await channel.get(dead, { noAck: true })) || undefined
     expect(letter?.content.toString()).toBe('no { JSON')
     expect(letter?.properties).toMatchObject({

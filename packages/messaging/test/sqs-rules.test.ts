@@ -104,7 +104,7 @@ describe.skipIf(sqs.missing)(sqs.title, () => {
     const fails = () => Promise.reject(new Error('not yet'))
     await start(fails, { maxAttempts: 3, lease: 100, redeliveryDelay: { first: 200 } })
     const letter = await firstLetter()
-    expect(letter?.MessageAttributes?.['retryproof-reason']?.StringValue).toBe('last delivery')
+    expect(letter?.MessageAttributes?.['retryproof-reason']?.StringValue).toBe('last-delivery')
   }, 20_000)
 
   test('without `id` a message is known by its MessageId: what a publisher sends twice is two messages', async () => {

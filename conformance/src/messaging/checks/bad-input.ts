@@ -20,15 +20,15 @@ function isRefused(id: string, title: string, body: string, reason: string): Con
         bench.runs.map(({ id }) => id),
         ['good'],
       )
-      assert.deepEqual(countsOf(bench.verdicts), { 'dead letter': 1, handled: 1 })
+      assert.deepEqual(countsOf(bench.verdicts), { 'dead-letter': 1, handled: 1 })
     },
   }
 }
 
 /** Messages that no handler should see. */
 export const badInputChecks: readonly ConsumerCheck[] = [
-  isRefused('no-id', 'a message without an id is a dead letter', '{"amount":1}', 'no id'),
-  isRefused('empty-id', 'an id that is empty is none', '{"id":"","amount":1}', 'no id'),
+  isRefused('no-id', 'a message without an id is a dead letter', '{"amount":1}', 'no-id'),
+  isRefused('empty-id', 'an id that is empty is none', '{"id":"","amount":1}', 'no-id'),
   isRefused(
     'long-id',
     'a message with an id of 10 kB is a dead letter',
@@ -39,7 +39,7 @@ export const badInputChecks: readonly ConsumerCheck[] = [
   isRefused('unreadable', 'a body that does not parse is a dead letter', 'no { JSON', 'unreadable'),
   isRefused('null-body', 'a body without what is read from it is a dead letter', 'null', 'unreadable'),
   {
-    id: 'mismatch',
+    id: 'key-reused',
     title: 'another message under an id that was used is a dead letter, and the first one stands',
     run: async (bench) => {
       await bench.start()
@@ -47,13 +47,13 @@ export const badInputChecks: readonly ConsumerCheck[] = [
       await bench.acknowledged(1)
       await bench.publish({ id: 'a', amount: 999 }, { id: 'a', amount: 100 })
       const [letter] = await bench.letters(1)
-      assert.deepEqual([letter?.reason, letter?.body], ['mismatch', '{"id":"a","amount":999}'])
+      assert.deepEqual([letter?.reason, letter?.body], ['key-reused', '{"id":"a","amount":999}'])
       await bench.acknowledged(3)
       assert.deepEqual(
         bench.runs.map(({ amount }) => amount),
         [100],
       )
-      assert.deepEqual(countsOf(bench.verdicts), { handled: 1, 'dead letter': 1, duplicate: 1 })
+      assert.deepEqual(countsOf(bench.verdicts), { handled: 1, 'dead-letter': 1, duplicate: 1 })
     },
   },
   {

@@ -35,7 +35,7 @@ export const failureChecks: readonly ConsumerCheck[] = [
       await bench.start({ maxAttempts: 3 })
       await bench.publish(order)
       const [letter] = await bench.letters(1)
-      assert.deepEqual([letter?.reason, letter?.body], ['exhausted', JSON.stringify(order)])
+      assert.deepEqual([letter?.reason, letter?.body], ['max-attempts', JSON.stringify(order)])
       await bench.acknowledged(1)
       assert.deepEqual(
         bench.runs.map(({ attempt }) => attempt),
@@ -79,7 +79,7 @@ export const failureChecks: readonly ConsumerCheck[] = [
       isBroken = false
       await bench.queue.redrive(first)
       const letters = await bench.letters(2)
-      assert.ok(letters.some(({ reason }) => reason === 'failed before'))
+      assert.ok(letters.some(({ reason }) => reason === 'failed-before'))
       await bench.acknowledged(2)
       await bench.idempotency.forget({ operation: 'orders', scope: 'suite', key: 'a' })
       await bench.queue.redrive(first)

@@ -73,7 +73,7 @@ export const handlingChecks: readonly ConsumerCheck[] = [
       await bench.publish(order('a'))
       // where order is kept within a partition, the duplicate waits behind the first
       if (!bench.harness.isOrdered) {
-        await bench.until('the duplicate was refused', () => 'in progress' in countsOf(bench.verdicts))
+        await bench.until('the duplicate was refused', () => 'in-progress' in countsOf(bench.verdicts))
       }
       assert.equal(bench.verdicts.filter(({ action }) => action === 'ack').length, 0)
       open()

@@ -127,7 +127,7 @@ export const interruptionChecks: readonly ConsumerCheck[] = [
       await bench.until('it runs', () => bench.runs.length === 1)
       await bench.queue.cut?.()
       await bench.start()
-      await bench.until('it was delivered again', () => 'in progress' in countsOf(bench.verdicts))
+      await bench.until('it was delivered again', () => 'in-progress' in countsOf(bench.verdicts))
       open()
       await bench.until('it is a duplicate', () => countsOf(bench.verdicts).duplicate === 1)
       assert.equal(bench.runs.length, 1)

@@ -1,9 +1,8 @@
 /** What every binding does with a delivery: read it, handle it once, and tell the broker. */
-import { type Duration, IdempotencyInvalidOptionError } from '@retryproof/core'
-import { toMs } from '@retryproof/core/internal'
-import { warn } from '../base/warn.ts'
+import { type Duration, type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
+import { toMs, warn } from '@retryproof/core/internal'
 import { putAway } from '../once/dead-letter.ts'
-import type { Deduplicating, IncomingMessage, MessageWork } from '../once/message.ts'
+import type { IncomingMessage, MessageWork } from '../once/message.ts'
 import { createOnce } from '../once/once.ts'
 import { type OnceOptions, type ReadOnce, readOnce } from '../once/once-options.ts'
 import type { DeadLetter, Verdict } from '../once/verdict.ts'
@@ -33,7 +32,7 @@ const DEFAULT_CONCURRENCY = 10
  * @throws IdempotencyInvalidOptionError
  */
 export function createConsumer<Message, Body, Tx, InTransaction extends boolean>(
-  idempotency: Deduplicating<Tx>,
+  idempotency: Idempotency<Tx>,
   group: string,
   options: ConsumerOptions<Message, Body, InTransaction>,
   handler: MessageHandler<Message, Body, Tx, InTransaction>,
@@ -71,7 +70,7 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
     try {
       const body = parse(bytes, message) as Body
       const name = id ? id(body, message) : messageId
-      if (name === undefined || name === '') return { reason: 'no id', description: 'It has no id.' }
+      if (name === undefined || name === '') return { reason: 'no-id', description: 'It has no id.' }
       const incoming: IncomingMessage = {
         id: name,
         scope: typeof scope === 'function' ? scope(body, message) : scope,

@@ -13,7 +13,7 @@ export async function putAway(
 ): Promise<Verdict> {
   try {
     await message.deadLetter(letter)
-    return { action: 'ack', because: 'dead letter', letter }
+    return { action: 'ack', because: 'dead-letter', letter }
   } catch (error) {
     return {
       action: 'redeliver',

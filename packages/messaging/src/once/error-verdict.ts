@@ -20,9 +20,9 @@ export function judge(error: unknown, delays: Delays, deliveries: number): Judge
   })
   if (isIdempotencyError(error, 'IDEMPOTENCY_NOT_REPLAYABLE')) return { action: 'ack', because: 'duplicate' }
   if (isIdempotencyError(error, 'IDEMPOTENCY_IN_PROGRESS')) {
-    return redeliver('in progress', Math.min(delayMs, error.retryAfterMs + MARGIN_MS))
+    return redeliver('in-progress', Math.min(delayMs, error.retryAfterMs + MARGIN_MS))
   }
-  if (isIdempotencyError(error, 'IDEMPOTENCY_LEASE_LOST')) return redeliver('in progress')
+  if (isIdempotencyError(error, 'IDEMPOTENCY_LEASE_LOST')) return redeliver('in-progress')
   if (isIdempotencyError(error, 'IDEMPOTENCY_DRAINING')) return redeliver('draining')
   if (
     isIdempotencyError(
@@ -35,10 +35,10 @@ export function judge(error: unknown, delays: Delays, deliveries: number): Judge
     return redeliver('unavailable')
   }
   if (isIdempotencyError(error, 'IDEMPOTENCY_KEY_REUSED')) {
-    return bury('mismatch', 'Another message with this id and another payload was here before.')
+    return bury('key-reused', 'Another message with this id and another payload was here before.')
   }
   if (isIdempotencyError(error, 'IDEMPOTENCY_OUTCOME_UNKNOWN')) {
-    return bury('outcome unknown', 'An attempt was interrupted, and somebody has to say what it did.')
+    return bury('outcome-unknown', 'An attempt was interrupted, and somebody has to say what it did.')
   }
   if (isIdempotencyError(error, 'IDEMPOTENCY_UNDECODABLE'))
     return bury('undecodable', 'The record of this message cannot be read.')

@@ -57,10 +57,10 @@ export async function handleOnce<Tx>(
       const description = `${why}: ${error instanceof Error ? error.message : String(error)}`
       return { error, delayMs, letter: { reason, description, error, attempts: Math.min(attempts, maxAttempts) } }
     }
-    if (attempts >= maxAttempts) return giveUp('exhausted', `Attempted ${maxAttempts} times`)
+    if (attempts >= maxAttempts) return giveUp('max-attempts', `Attempted ${maxAttempts} times`)
     const decision = typeof read.onFailure === 'function' ? read.onFailure(error) : read.onFailure
     if (decision === 'store') return giveUp('failed', 'It failed for good')
-    if (message.isLastDelivery) return giveUp('last delivery', 'The broker would not deliver it again')
+    if (message.isLastDelivery) return giveUp('last-delivery', 'The broker would not deliver it again')
     return { error, delayMs: typeof decision === 'object' ? toMs('onFailure.retry', decision.retry) : delayMs }
   }
 
@@ -108,7 +108,7 @@ export async function handleOnce<Tx>(
       )
     } catch (error) {
       const isRecorded = confirmed && (await stateOf()) === 'failed'
-      if (isRecorded) return { action: 'ack', because: 'dead letter', letter }
+      if (isRecorded) return { action: 'ack', because: 'dead-letter', letter }
       return confirmed ? redeliver('unrecorded', error) : (redeliveryOf(error) ?? readRecord(error))
     }
     return { action: 'ack', because: 'duplicate' }
@@ -126,7 +126,7 @@ export async function handleOnce<Tx>(
     if (state !== 'failed') return redeliver('unavailable', error)
     if (!message.isRedriven) return { action: 'ack', because: 'duplicate' }
     const description = 'It was given up before. To have it handled again, forget its id, and then move it back.'
-    return putAway(read, message, { reason: 'failed before', description, error })
+    return putAway(read, message, { reason: 'failed-before', description, error })
   }
 
   async function stateOf(): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 /** An incoming message, and the work that handles it. */
-import type { Attempt, Idempotency, Scope, Steps } from '@retryproof/core'
+import type { Attempt, Scope, Steps } from '@retryproof/core'
 import type { DeadLetter } from './verdict.ts'
 
 /** A message, as far as it matters here. */
@@ -32,6 +32,3 @@ export type MessageWork<Tx, InTransaction extends boolean> = (
   attempt: MessageAttempt<Tx, InTransaction>,
   tx: MessageTx<Tx, InTransaction>,
 ) => unknown
-
-/** What `once` needs of an instance. */
-export type Deduplicating<Tx> = Pick<Idempotency<Tx>, 'operation' | 'capabilities'>

@@ -1,8 +1,9 @@
 /** One message, handled once: what is to become of it, for any consumer of any broker. */
 
+import type { Idempotency } from '@retryproof/core'
 import { putAway } from './dead-letter.ts'
 import { handleOnce, type Work } from './handle-once.ts'
-import type { Deduplicating, IncomingMessage, MessageWork } from './message.ts'
+import type { IncomingMessage, MessageWork } from './message.ts'
 import { type OnceOptions, readOnce } from './once-options.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -21,7 +22,7 @@ export type Once<Tx, InTransaction extends boolean> = (
  * @throws IdempotencyInvalidOptionError
  */
 export async function once<Tx, InTransaction extends boolean = false>(
-  idempotency: Deduplicating<Tx>,
+  idempotency: Idempotency<Tx>,
   { operation, ...message }: IncomingMessage & { readonly operation: string },
   work: MessageWork<Tx, InTransaction>,
   options: OnceOptions<InTransaction> = {},
@@ -35,7 +36,7 @@ export async function once<Tx, InTransaction extends boolean = false>(
  * @throws IdempotencyInvalidOptionError
  */
 export function createOnce<Tx, InTransaction extends boolean = false>(
-  idempotency: Deduplicating<Tx>,
+  idempotency: Idempotency<Tx>,
   name: string,
   options: OnceOptions<InTransaction> = {},
 ): Once<Tx, InTransaction> {
@@ -45,6 +46,6 @@ export function createOnce<Tx, InTransaction extends boolean = false>(
     const verdict = await handleOnce(operation, read, message, work as Work<Tx>)
     if (verdict.action === 'ack' || !message.isLastDelivery) return verdict
     const description = `The broker would not deliver it again (${verdict.because}).`
-    return putAway(read, message, { reason: 'last delivery', description, error: verdict.error })
+    return putAway(read, message, { reason: 'last-delivery', description, error: verdict.error })
   }
 }

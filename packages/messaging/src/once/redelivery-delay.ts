@@ -1,6 +1,6 @@
 /** How long a message is left alone. */
 import { type Duration, IdempotencyInvalidOptionError } from '@retryproof/core'
-import { toMs } from '@retryproof/core/internal'
+import { backOff, toMs } from '@retryproof/core/internal'
 
 /** The first delay and the longest; each is twice the one before. */
 export interface RedeliveryDelay {
@@ -24,9 +24,8 @@ export function readDelays({ first = '1s', max = '1m' }: RedeliveryDelay = {}): 
 }
 
 /** The delay after the nth try, n from 1: with jitter over its upper half, so that what failed together does not return together. */
-export function growingDelay({ firstMs, maxMs }: Delays, n: number): number {
-  const ceiling = Math.min(maxMs, firstMs * 2 ** Math.max(0, n - 1))
-  return Math.ceil(ceiling / 2 + (Math.random() * ceiling) / 2)
+export function growingDelay(delays: Delays, n: number): number {
+  return Math.ceil(backOff(Math.max(0, n - 1), delays))
 }
 
 /**

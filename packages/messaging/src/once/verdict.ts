@@ -3,25 +3,25 @@
 /** Why a message is given up, and put where a person will look. */
 export type DeadLetterReason =
   /** It has no id, so that nothing can tell it from its duplicates. */
-  | 'no id'
+  | 'no-id'
   /** Its id, scope or payload cannot be used: empty, longer than 255 characters, no well-formed text. */
   | 'invalid'
   /** Its body does not parse, or it has not what an option reads from it. */
   | 'unreadable'
   /** Another message with the same id and another payload was here first. */
-  | 'mismatch'
+  | 'key-reused'
   /** The handler failed in a way that `onFailure` calls final. */
   | 'failed'
   /** It was attempted `maxAttempts` times, crashes included. */
-  | 'exhausted'
+  | 'max-attempts'
   /** An attempt was interrupted, and `onTakeover` leaves it to a person to say what it did. */
-  | 'outcome unknown'
+  | 'outcome-unknown'
   /** Its record cannot be read. */
   | 'undecodable'
   /** This was the last time that the broker would deliver it, and it could not be handled now. */
-  | 'last delivery'
+  | 'last-delivery'
   /** It comes back from the dead letters, and its record says that it failed: `forget` its id to have it handled again. */
-  | 'failed before'
+  | 'failed-before'
 
 export interface DeadLetter {
   readonly reason: DeadLetterReason
@@ -51,7 +51,7 @@ export interface Duplicate {
 
 export interface DeadLettered {
   readonly action: 'ack'
-  readonly because: 'dead letter'
+  readonly because: 'dead-letter'
   readonly letter: DeadLetter
 }
 
@@ -63,6 +63,6 @@ export interface Redeliver {
    * `'unrecorded'`: the effect is done, and no record says so. `'unavailable'`: the store, the database or the broker of
    * the dead letters could not do what it had to.
    */
-  readonly because: 'in progress' | 'failed' | 'unrecorded' | 'unavailable' | 'draining'
+  readonly because: 'in-progress' | 'failed' | 'unrecorded' | 'unavailable' | 'draining'
   readonly error?: unknown
 }

@@ -1,6 +1,6 @@
 /** kafkajs as a client of `consume`. */
 
-import { sleep } from '../../base/sleep.ts'
+import { sleep } from '@retryproof/core/internal'
 import type { Consumer } from '../consumer.ts'
 import type { HandleKafka, KafkaJsBatch, KafkaJsConsumer, KafkaJsProducer, KafkaMessage, KafkaRun } from './client.ts'
 import type { HeaderList } from './dead-letter.ts'

@@ -1,6 +1,6 @@
 /** `@platformatic/kafka` as a client of `consume`: a message that has to come back is kept, and its partition with it. */
 
-import { sleep } from '../../base/sleep.ts'
+import { sleep } from '@retryproof/core/internal'
 import type { Consumer } from '../consumer.ts'
 import type { HandleKafka, KafkaMessage, KafkaRun, KafkaStream, KafkaStreamProducer } from './client.ts'
 import type { HeaderList } from './dead-letter.ts'
