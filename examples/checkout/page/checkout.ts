@@ -4,7 +4,12 @@ import { createIdempotentFetch, webStorage } from '@retryproof/client'
 // this network is worse than one that users have, and its tests have no time to lose
 const client = createIdempotentFetch({ storage: webStorage(), retry: { backoff: { first: 40, max: 400 }, tries: 60 } })
 
-const order = new URLSearchParams(location.search).get('order') ?? '1'
+const parameters = new URLSearchParams(location.search)
+const order = parameters.get('order') ?? '1'
+/** Where the shop is: another origin than this page's, where the address says so. */
+const shop = parameters.get('shop') ?? location.origin
+/** Every third order is answered before it is done. */
+const path = Number(order) % 3 === 0 ? '/orders' : '/payments'
 const amount = 100 + (Number(order) % 50)
 /** What the user wants, the same for each click, reload and tab. Nobody pays an order twice, so that it is never `done`. */
 const intent = `pay order ${order}`
@@ -20,7 +25,7 @@ async function pay(): Promise<void> {
   sessionStorage.setItem(begun, 'yes')
   show('paying', 'Paying …')
   try {
-    const response = await client.fetch('/payments', {
+    const response = await client.fetch(new URL(path, shop), {
       intent,
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -28,6 +33,7 @@ async function pay(): Promise<void> {
     })
     const answer = await response.json()
     if (response.ok) show('paid', `Paid. Charge ${answer.charge}`)
+    else if (response.status === 402) show('declined', 'Not paid: the card was declined.')
     else show('failed', `Not paid: ${answer.title ?? response.status}`)
   } catch (error) {
     show('failed', `We do not know yet. Press again. (${String(error)})`)
@@ -35,7 +41,7 @@ async function pay(): Promise<void> {
 }
 
 /** What is paid stays paid, whatever becomes of a second click. */
-function show(state: 'paying' | 'paid' | 'failed', text: string): void {
+function show(state: 'paying' | 'paid' | 'declined' | 'failed', text: string): void {
   const output = element('state')
   if (output.dataset.state === 'paid') return
   output.dataset.state = state

@@ -17,14 +17,17 @@ export interface LossyNetwork extends Listening {
   readonly lost: { requests: number; responses: number }
 }
 
-/** Serves the app; whatever is a GET passes, so that it is the payments that suffer. */
+/** What a browser asks for by itself, or a page is made of: without it there is nothing to see. */
+const SPARED = ['GET', 'OPTIONS']
+
+/** Serves the app on a network that loses payments and their answers. */
 export async function openLossyNetwork(app: Express, losses: Losses): Promise<LossyNetwork> {
   const { loseRequests, loseResponses, random = Math.random } = losses
   const shop = await listen(createServer(app))
   const lost = { requests: 0, responses: 0 }
 
   async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const suffers = request.method !== 'GET'
+    const suffers = !SPARED.includes(request.method ?? '')
     const body: Buffer[] = []
     for await (const chunk of request) body.push(chunk)
     if (suffers && random() < loseRequests) {
@@ -62,9 +65,12 @@ export async function openLossyNetwork(app: Express, losses: Losses): Promise<Lo
   }
 }
 
+/** What a browser sends along to another origin. */
+const CORS = ['origin', 'access-control-request-method', 'access-control-request-headers']
+
 const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'content-encoding'])
 
 function ownHeaders({ headers }: IncomingMessage): Record<string, string> {
-  const kept = ['content-type', 'idempotency-key', 'accept']
+  const kept = ['content-type', 'idempotency-key', 'accept', ...CORS]
   return Object.fromEntries(kept.flatMap((name) => (headers[name] ? [[name, String(headers[name])]] : [])))
 }
