@@ -1,36 +1,46 @@
-/** What stands in a cache: a settled record, and until when it may be believed. */
+/** Entries of a cache: a settled record, its deadline, and a digest that binds it to its key and its durable store. */
+import { createDigest } from '@retryproof/core/internal'
 import type { RecordView } from '@retryproof/core/store'
 
-/** Times are milliseconds since 1970, by the clock of whoever wrote the entry. */
+/** A settled record. Times are milliseconds since 1970, by the clock of the process that wrote the entry. */
 export interface Entry {
   readonly state: 'completed' | 'failed'
   readonly token: number
   readonly fingerprint: string
   readonly attempt: number
   readonly interrupted: boolean
-  /** When the record expires. */
+  /** The end of the record. */
   readonly expiresAt: number
-  /** Until when the entry may be believed: never after the record's end. */
+  /** The end of the entry: never after that of the record. */
   readonly deadline: number
   readonly result: Uint8Array
 }
 
+/** Encodes entries of one durable store. */
+export interface EntryFormat {
+  encode(key: string, entry: Entry): Promise<Uint8Array>
+  /** Returns null for bytes that are no entry of this key and this durable store, or are damaged. */
+  decode(key: string, bytes: Uint8Array): Promise<Entry | null>
+}
+
+const VERSION = '2'
+const DIGEST_CHARACTERS = 64
 const LINE_FEED = 10
-const VERSION = 1
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
+const digest = createDigest(undefined)
 
-/** The entry of a record that was read by a call sent at `sentAt`; null where it is not settled for good. */
+/** Returns the entry of a record that was read by a call sent at `sentAt`; null unless it is settled for good. */
 export function toEntry(record: RecordView, sentAt: number, cacheForMs: number): Entry | null {
   const { state, token, fingerprint, attempt, interrupted, retentionRemainingMs, result } = record
   if ((state !== 'completed' && state !== 'failed') || !result) return null
   const expiresAt = sentAt + retentionRemainingMs
-  // what remained was rounded up
+  // the remaining retention was rounded up
   const deadline = Math.min(expiresAt - 1, sentAt + cacheForMs)
   return { state, token, fingerprint, attempt, interrupted, expiresAt, deadline, result }
 }
 
-/** The record as a store would answer it at `now`; null once the entry is not to be believed. */
+/** Returns the record as a store would answer it at `now`; null after the deadline of the entry. */
 export function toRecord(entry: Entry, now: number): RecordView | null {
   const { state, token, fingerprint, attempt, interrupted, expiresAt, deadline, result } = entry
   if (deadline <= now) return null
@@ -48,22 +58,34 @@ export function toRecord(entry: Entry, now: number): RecordView | null {
   }
 }
 
-export function encodeEntry({ result, ...facts }: Entry): Uint8Array {
-  const head = utf8.encode(JSON.stringify({ version: VERSION, ...facts }))
-  const bytes = new Uint8Array(head.length + 1 + result.length)
-  bytes.set(head)
-  bytes[head.length] = LINE_FEED
-  bytes.set(result, head.length + 1)
-  return bytes
-}
+/**
+ * Returns the format of the entries of `durableId`: a line with the version and a digest, a line with the facts as JSON,
+ * and the bytes of the result. The digest covers the durable store, the storage key, the facts and the result, so that an
+ * entry that was cut, changed, swapped, or written for another database is refused.
+ */
+export function entryFormat(durableId: string): EntryFormat {
+  const seal = (key: string, facts: string, result: Uint8Array) =>
+    digest('retryproof/cached', [VERSION, durableId, key, facts, result])
 
-/** Null for whatever else may stand in a cache. */
-export function decodeEntry(bytes: Uint8Array): Entry | null {
-  try {
-    const end = bytes.indexOf(LINE_FEED)
-    const { version, ...facts } = JSON.parse(text.decode(bytes.subarray(0, end)))
-    return version === VERSION ? { ...facts, result: bytes.slice(end + 1) } : null
-  } catch {
-    return null
+  return {
+    async encode(key, { result, ...entry }) {
+      const facts = JSON.stringify(entry)
+      const head = utf8.encode(`${VERSION}${await seal(key, facts, result)}\n${facts}\n`)
+      const bytes = new Uint8Array(head.length + result.length)
+      bytes.set(head)
+      bytes.set(result, head.length)
+      return bytes
+    },
+
+    async decode(key, bytes) {
+      const factsAt = VERSION.length + DIGEST_CHARACTERS + 1
+      const resultAt = bytes.indexOf(LINE_FEED, factsAt) + 1
+      if (bytes[factsAt - 1] !== LINE_FEED || resultAt === 0) return null
+      const facts = text.decode(bytes.subarray(factsAt, resultAt - 1))
+      const result = bytes.slice(resultAt)
+      const sealed = `${VERSION}${await seal(key, facts, result)}`
+      // the seal proves that `encode` wrote the facts
+      return text.decode(bytes.subarray(0, factsAt - 1)) === sealed ? { ...(JSON.parse(facts) as Entry), result } : null
+    },
   }
 }

@@ -1,3 +1,4 @@
+import { warn } from '@retryproof/core/internal'
 import {
   type BeginReply,
   type Claim,
@@ -7,10 +8,13 @@ import {
   toMs,
   wrapStore,
 } from '@retryproof/core/store'
-import { decodeEntry, encodeEntry, toEntry, toRecord } from './entry.ts'
+import { entryFormat, toEntry, toRecord } from './entry.ts'
+import { forgottenKeys } from './forgotten-keys.ts'
 
-/** A cache of bytes. It may forget, refuse, answer late or answer something old: no outcome depends on it. */
+/** A cache of bytes. It may lose entries, refuse, answer late, or answer wrong bytes: no outcome depends on it. */
 export interface SettledCache {
+  /** Tells that other processes use it too, so that `durableId` is needed to share entries with them. @default false */
+  readonly isShared?: boolean
   get(key: string): Uint8Array | null | undefined | Promise<Uint8Array | null | undefined>
   set(key: string, value: Uint8Array, ttlMs: number): unknown
   delete(key: string): unknown
@@ -19,36 +23,52 @@ export interface SettledCache {
 export interface TieredStoreOptions<Tx> {
   /** One cache, or several, the nearest first. */
   readonly cache: SettledCache | readonly SettledCache[]
-  /** Decides. Only what it has settled is cached. */
+  /** The durable store. It decides; the cache holds records that it has settled. */
   readonly durable: IdempotencyStore<Tx>
-  /** How long an entry is believed, and so how late a `forget` may bind in another process. @default '30s' */
+  /**
+   * Names the durable store: the same text in every process that shares a cache and a database, and another one for
+   * each other database. Entries of another name are misses. @default a random name: entries serve this process alone
+   */
+  readonly durableId?: string
+  /** The life of an entry, and so the time after which a `forget` binds in every other process. @default '30s' */
   readonly cacheFor?: Duration
-  /** How long a cache is waited for. @default 100 */
+  /** Bounds each call of a cache, and the wait for another call of the same key. @default 100 */
   readonly cacheTimeout?: Duration
-  /** For tests: replaces the clock of the machine, in milliseconds. */
+  /** Replaces the clock of the machine, in milliseconds, for tests. */
   readonly now?: (() => number) | undefined
 }
 
+/** Random names of durable stores without a name of their own: two tiered stores over one of them share entries. */
+const randomIds = new WeakMap<object, string>()
+
 /**
- * Replays settled records from a cache; everything else is the durable store's. What is in progress, released or parked
- * is never cached, nor that a key is absent, and nothing is written before the durable store has settled it.
+ * Replays settled records from a cache; everything else is the durable store's. Never caches that a key is absent, in
+ * progress, released or parked, and writes nothing before the durable store has settled it.
  *
- * @throws IdempotencyInvalidOptionError
+ * @example
+ * import { memoryStore } from '@retryproof/memory'
+ * import { lruCache, tieredStore } from '@retryproof/tiered'
+ *
+ * const store = tieredStore({ cache: lruCache(), durable: memoryStore() })
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option is out of range
  */
 export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): IdempotencyStore<Tx> {
   const { durable, now = Date.now } = options
   const caches = [options.cache].flat()
   const cacheForMs = toMs('cacheFor', options.cacheFor ?? '30s', { min: 1, max: 3_600_000 })
   const cacheTimeoutMs = toMs('cacheTimeout', options.cacheTimeout ?? 100, { min: 1 })
-  const flights = new Map<string, Flight>()
   if (caches.length === 0) throw new IdempotencyInvalidOptionError('cache', 'must be a cache, or several')
+  const { encode, decode } = entryFormat(readDurableId(options.durableId, durable, caches))
+  const forgotten = forgottenKeys(cacheForMs, now)
+  const flights = new Map<string, Flight>()
 
-  /** A settled reply, if one of the caches has it for this payload. What it finds goes into the nearer ones. */
+  /** Finds a settled reply for this payload in the caches. Copies it into the nearer ones. */
   async function lookUp(key: string, fingerprint: string): Promise<BeginReply | null> {
     for (const [index, cache] of caches.entries()) {
       const bytes = await inTime(() => cache.get(key), cacheTimeoutMs)
-      const entry = bytes ? decodeEntry(bytes) : null
-      if (!bytes || entry?.fingerprint !== fingerprint) continue
+      const entry = bytes ? await decode(key, bytes) : null
+      if (!bytes || entry?.fingerprint !== fingerprint || forgotten.isVoid(key, entry.token)) continue
       const at = now()
       const record = toRecord(entry, at)
       if (!record) continue
@@ -58,32 +78,34 @@ export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): Idempo
     return null
   }
 
-  function remember(key: string, reply: BeginReply, sentAt: number): void {
+  async function remember(key: string, reply: BeginReply, sentAt: number): Promise<void> {
     const entry = reply.outcome === 'settled' ? toEntry(reply, sentAt, cacheForMs) : null
-    const ttlMs = entry ? Math.floor(entry.deadline - now()) : 0
-    if (!entry || ttlMs <= 0) return
-    const bytes = encodeEntry(entry)
+    if (!entry) return
+    const bytes = await encode(key, entry)
+    const ttlMs = Math.floor(entry.deadline - now())
+    if (ttlMs <= 0 || forgotten.isVoid(key, entry.token)) return
     for (const cache of caches) put(cache, key, bytes, ttlMs)
   }
 
   async function beginDurably(key: string, claim: Claim, sentAt: number): Promise<BeginReply> {
     const reply = await durable.begin(key, claim)
-    remember(key, reply, sentAt)
+    await remember(key, reply, sentAt)
     return reply
   }
 
-  async function settledReply({ sentAt, reply }: Flight): Promise<BeginReply | null> {
-    const answer = await reply.catch(() => null)
+  /** Waits for a call under way as long as for a cache; a call that hangs holds up nobody else. */
+  async function settledReply(key: string, { sentAt, reply }: Flight): Promise<BeginReply | null> {
+    const answer = await inTime(() => reply, cacheTimeoutMs)
     const entry = answer?.outcome === 'settled' ? toEntry(answer, sentAt, cacheForMs) : null
-    const record = entry && toRecord(entry, now())
-    return record && { outcome: 'settled', ...record }
+    const record = entry && !forgotten.isVoid(key, entry.token) && toRecord(entry, now())
+    return record ? { outcome: 'settled', ...record } : null
   }
 
-  /** Those who ask while one asks wait for its answer, and use it if it is a settled one; else each asks itself. */
+  /** Shares the settled reply of a call under way for the same key and payload; else asks the durable store. */
   async function beginOnce(key: string, claim: Claim): Promise<BeginReply> {
     const name = `${key} ${claim.fingerprint}`
     const ahead = flights.get(name)
-    const shared = ahead && (await settledReply(ahead))
+    const shared = ahead && (await settledReply(key, ahead))
     if (shared) return shared
     const sentAt = now()
     const own: Flight = { sentAt, reply: beginDurably(key, claim, sentAt) }
@@ -101,11 +123,27 @@ export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): Idempo
     },
     async transition(key, token, change) {
       const reply = await durable.transition(key, token, change)
-      // a hint to this process and to shared caches; whoever misses it believes its entry for `cacheFor`
-      if (change.to === 'forgotten') for (const cache of caches) await inTime(() => cache.delete(key), cacheTimeoutMs)
+      if (change.to === 'forgotten' && reply.outcome === 'ok') {
+        forgotten.add(key, token)
+        // a hint to other processes that share the cache; without it their entries live until their deadline
+        for (const cache of caches) await inTime(() => cache.delete(key), cacheTimeoutMs)
+      }
       return reply
     },
   })
+}
+
+function readDurableId(id: string | undefined, durable: object, caches: readonly SettledCache[]): string {
+  if (id !== undefined) {
+    if (typeof id === 'string' && id.length > 0 && id.isWellFormed()) return id
+    throw new IdempotencyInvalidOptionError('durableId', 'must be a text, such as the name of the database')
+  }
+  if (caches.some(({ isShared }) => isShared)) {
+    warn('tieredStore: without `durableId`, entries of a shared cache serve this process alone', undefined)
+  }
+  const random = randomIds.get(durable) ?? crypto.randomUUID()
+  randomIds.set(durable, random)
+  return random
 }
 
 /** A begin that is under way. */
@@ -114,17 +152,17 @@ interface Flight {
   readonly reply: Promise<BeginReply>
 }
 
-/** Nobody waits for a cache to be written, and a failure costs a later call only. */
+/** Writes to a cache without waiting for it. A failure costs a later call only. */
 function put(cache: SettledCache, key: string, bytes: Uint8Array, ttlMs: number): void {
   void inTime(() => cache.set(key, bytes, Math.max(1, Math.floor(ttlMs))), 1000)
 }
 
-/** What a cache says in time, or undefined. */
+/** Returns the answer of a call, or undefined if it fails or is late. */
 async function inTime<T>(call: () => T | Promise<T>, timeoutMs: number): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined
   try {
     const answer = call()
-    // the memory of this process answers at once
+    // a cache in the memory of this process answers at once
     if (typeof Object(answer).then !== 'function') return answer
     const late = new Promise<undefined>((resolve) => {
       timer = setTimeout(() => resolve(undefined), timeoutMs)

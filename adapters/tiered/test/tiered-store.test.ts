@@ -191,6 +191,49 @@ describe('a replay', () => {
   })
 })
 
+test('a begin that hangs holds up no other call of its key', async () => {
+  const durable = memoryStore()
+  let calls = 0
+  const flaky = {
+    ...durable,
+    begin: (...call: Parameters<typeof durable.begin>) =>
+      calls++ === 0 ? new Promise<never>(() => {}) : durable.begin(...call),
+  }
+  const store = tieredStore({ cache: lruCache(), durable: flaky, cacheTimeout: 10 })
+  void store.begin('k', claim('f'))
+  expect((await store.begin('k', claim('f'))).outcome).toBe('acquired')
+})
+
+test('after a forget, this process replays nothing older, however late a cache writes', async () => {
+  const entries = new Map<string, Uint8Array>()
+  const writes: (() => void)[] = []
+  const slow: SettledCache = {
+    get: (key) => entries.get(key),
+    set: (key, value) => {
+      writes.push(() => entries.set(key, value))
+    },
+    delete: (key) => entries.delete(key),
+  }
+  const idempotency = createIdempotency({ store: tieredStore({ cache: slow, durable: memoryStore() }), namespace: 'n' })
+  const call = { operation: 'charge', scope: unscoped, key: 'k' } as const
+  await idempotency.run(call, () => 'wrong')
+  await idempotency.run(call, () => 'replays, so that it is cached')
+  await idempotency.forget(call)
+  await idempotency.run(call, () => 'right')
+  for (const write of writes) write()
+  expect((await idempotency.run(call, () => 'again')).value).toBe('right')
+})
+
+test('a cache that two databases share serves each its own entries', async () => {
+  const cache = lruCache()
+  const open = () => createIdempotency({ store: tieredStore({ cache, durable: memoryStore() }), namespace: 'n' })
+  const call = { operation: 'charge', scope: unscoped, key: 'k' } as const
+  const [eu, us] = [open(), open()]
+  await eu.run(call, () => 'EU')
+  await eu.run(call, () => 'replays, so that it is cached')
+  expect(await us.run(call, () => 'US')).toMatchObject({ value: 'US', replayed: false })
+})
+
 test('what is no entry is no answer', async () => {
   const junk: SettledCache = {
     get: () => new TextEncoder().encode('{"version":2}\nx'),
@@ -201,10 +244,12 @@ test('what is no entry is no answer', async () => {
   expect((await store.begin('k', claim('f'))).outcome).toBe('acquired')
 })
 
-test.each([{ cache: [] }, { cache: lruCache(), cacheFor: 0 }, { cache: lruCache(), cacheFor: '2h' }])(
-  '%o is refused',
-  (options) => {
-    const open = () => tieredStore({ durable: memoryStore(), ...(options as { cache: SettledCache }) })
-    expect(open).toThrow(expect.objectContaining({ code: 'IDEMPOTENCY_INVALID_OPTION' }))
-  },
-)
+test.each([
+  { cache: [] },
+  { cache: lruCache(), cacheFor: 0 },
+  { cache: lruCache(), cacheFor: '2h' },
+  { cache: lruCache(), durableId: '' },
+])('%o is refused', (options) => {
+  const open = () => tieredStore({ durable: memoryStore(), ...(options as { cache: SettledCache }) })
+  expect(open).toThrow(expect.objectContaining({ code: 'IDEMPOTENCY_INVALID_OPTION' }))
+})
