@@ -1,5 +1,5 @@
 /** The entry for applications. Store authors import `@retryproof/core/store`. */
-export type { Attempt, CompletedStep, Handler, InterruptedAttempt, Steps, Work, WorkResult } from './api/attempt.ts'
+export type { Attempt, CompletedStep, Handler, InterruptedAttempt, Steps, Work } from './api/attempt.ts'
 export { type Call, type Outcome, type Reference, type Scope, unscoped } from './api/call.ts'
 export type { AttemptEvent, EventBase, EventType, IdempotencyEvents } from './api/events.ts'
 export {
@@ -13,6 +13,7 @@ export {
   terminal,
   type Unreplayable,
   unreplayable,
+  type WorkResult,
 } from './api/handler-results.ts'
 export type { Idempotency, IdempotencyOptions, Operation } from './api/idempotency.ts'
 export type {

@@ -1,6 +1,7 @@
 /** The lease while a handler runs: renewed, watched on both clocks, and given up in time. */
 import { memoryStore } from '@retryproof/memory'
 import { describe, expect, test, vi } from 'vitest'
+import { lapse } from '../src/engine/mechanisms/lease.ts'
 import { IdempotencyLeaseLostError } from '../src/errors.ts'
 import { gate } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
@@ -310,4 +311,22 @@ test('a renewal that is answered after the handler came to its end changes nothi
   await advance(60_000)
   expect(bed.told).toEqual(['started', 'completed'])
   expect(vi.getTimerCount()).toBe(0)
+})
+
+describe('an attempt that is left to its lease', () => {
+  test('is renewed no more, keeps its key for one lease, and is then taken over as interrupted', async () => {
+    const [holder, other] = twoProcesses({ lease: '3s' })
+    const held = await hold(holder)
+    await advance(2500)
+    lapse(held.attempt)
+    await advance(1000)
+    await expect(other.idempotency.run(charge, vi.fn())).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' })
+    await advance(3000)
+    expect(held.attempt.signal.aborted).toBe(true)
+    const next = await hold(other)
+    expect(next.attempt).toMatchObject({ number: 2, interrupted: true })
+    next.finish('paid')
+    held.finish('paid')
+    await Promise.all([next.outcome, held.outcome])
+  })
 })

@@ -1,6 +1,7 @@
 /** Express 5 and 4. */
 import { notStarted } from '@retryproof/core'
 import {
+  answered,
   attemptFor,
   createGuard,
   type Guarding,
@@ -70,28 +71,23 @@ export function idempotent<Tx>(
 
   async function serve(req: Request, res: Response, next: NextFunction): Promise<void> {
     let captured: CapturedResponse | undefined
-    let wasAnswered = false
     let isSent = () => {}
     const sent = new Promise<void>((resolve) => {
       isSent = resolve
     })
     try {
       const decision = await guard.handle(toExchange(req, res, middleware), {
-        async execute({ signal }, tx) {
+        async execute({ signal }, { tx, limits }) {
           if (isBodyLost(req)) throw notStarted(lostBody())
           captured?.discard()
-          captured = captureResponse(res, { ...guard.limits, whole: guard.limits.whole || wasAnswered, signal })
-          const { answered } = captured
+          captured = captureResponse(res, { ...limits, signal })
           const done = proceed(req, res, next, sent, tx)
-          const [answer] = await Promise.all([answered, tx === undefined ? undefined : done])
+          const [answer] = await Promise.all([captured.answered, tx === undefined ? undefined : done])
           // a parser that found no body is answered for by nobody
           if (answer.response.status >= 400 && isBodyLost(req)) throw lostBody()
-          return answer
+          return answered(answer)
         },
-        async answerEarly(response) {
-          wasAnswered = true
-          await answerEarly(res, response)
-        },
+        answerEarly: (response) => answerEarly(res, response),
       })
       if (decision.kind === 'pass') await proceed(req, res, next)
       else if (decision.kind === 'own') captured?.release(decision.headers)

@@ -1,6 +1,7 @@
 /** Fastify: from its requests and replies to an exchange, and back. */
 import { notStarted } from '@retryproof/core'
 import {
+  answered,
   attemptFor,
   createGuard,
   type Guarding,
@@ -56,26 +57,21 @@ export function idempotent<Tx>(
   async function serve(request: FastifyRequest, reply: FastifyReply, run: (tx?: Tx) => unknown): Promise<void> {
     const before = headersOf(reply)
     let captured: CapturedResponse | undefined
-    let { limits } = guard
     try {
       const decision = await guard.handle(toExchange(request, reply, json.bytesOf(request)), {
-        async execute({ signal }, tx) {
+        async execute({ signal }, { tx, limits }) {
           if (isBodyLost(request.raw)) throw notStarted(lostBody())
           if (captured?.discard() === 'reset') resetHeaders(reply, before)
           captured = captureResponse(reply.raw, { ...limits, signal })
-          const note: Note = { signal, serialized: undefined }
+          const note: Note = { signal, limits, serialized: undefined }
           notes.set(request, note)
-          const { answered } = captured
           const done = run(tx)
-          const [answer] = await Promise.all([answered, tx === undefined ? undefined : done])
+          const [answer] = await Promise.all([captured.answered, tx === undefined ? undefined : done])
           // whoever found no body is answered for by nobody
           if (answer.response.status >= 400 && isBodyLost(request.raw)) throw lostBody()
-          return recordable(answer, note.serialized, before)
+          return answered(recordable(answer, note.serialized, before))
         },
-        async answerEarly(response) {
-          limits = { ...limits, whole: true }
-          await answerEarly(reply.raw, response)
-        },
+        answerEarly: (response) => answerEarly(reply.raw, response),
       })
       if (decision.kind === 'pass') await run()
       else if (decision.kind === 'own') captured?.release(decision.headers)

@@ -1,5 +1,6 @@
 /** Hono: from its contexts to an exchange, and back. */
 import {
+  answered,
   attemptFor,
   createGuard,
   type Guarding,
@@ -61,10 +62,9 @@ export function idempotent<Tx>(
   async function serve(c: Context, next: Next, answer: () => void): Promise<void> {
     const before = headersOf(c)
     let held: HeldResponse | undefined
-    let { limits } = guard
     try {
       const decision = await guard.handle(toExchange(c), {
-        async execute(attempt, tx) {
+        async execute(attempt, { tx, limits }) {
           // what was there before: an early answer, or that of an attempt that a conflict undid
           if (c.finalized) Object.assign(c, { res: undefined, finalized: false })
           const bodyOf = noteBodies(c)
@@ -76,10 +76,9 @@ export function idempotent<Tx>(
             answer()
             await held.passing.ended
           }
-          return held.answer
+          return answered(held.answer)
         },
         answerEarly(response) {
-          limits = { ...limits, whole: true }
           return new Promise((resolve) => {
             setResponse(c, toldResponse(response, resolve))
             answer()

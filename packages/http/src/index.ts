@@ -3,8 +3,17 @@ export type { AnswerHead, RecordPolicy } from './guard/answer/record-policy.ts'
 export { recordable } from './guard/answer/recordable.ts'
 export { responseSerializer } from './guard/answer/stored-response.ts'
 export { attemptFor, createGuard, type Decision, type Guard } from './guard/guard.ts'
+export {
+  type Answered,
+  answered,
+  type HandlerCalls,
+  type HandlerEnd,
+  type HandlerRun,
+  type Threw,
+  threw,
+} from './guard/handler-end.ts'
 export type { Guarding, HttpOptions, RequestKey } from './guard/options.ts'
-export type { HandlerAttempt, HandlerCalls, Notice, Notifier, StatusResource } from './guard/ports.ts'
+export type { HandlerAttempt, Notice, Notifier, StatusResource } from './guard/ports.ts'
 export { type RecoverRequestsOptions, recoverRequests } from './guard/recover-requests.ts'
 export type { FingerprintOptions } from './guard/request/fingerprint.ts'
 export type { KeptRequest } from './guard/request/kept-request.ts'

@@ -3,6 +3,7 @@ import {
   IdempotencyInvalidCallError,
   IdempotencyInvalidOptionError,
   IdempotencyKeyReusedError,
+  notStarted,
   unscoped,
 } from '@retryproof/core'
 import { describe, expect, it } from 'vitest'
@@ -183,5 +184,31 @@ describe('a request that has to name a version', () => {
       ['If-Match', '"7"'],
     ] as const
     expect(await ask({ headers })).toMatchObject({ status: 'own', runs: 1 })
+  })
+})
+
+describe('a handler that throws', () => {
+  it.each([new Error('declined'), 'declined', undefined, null, { status: 402 }])(
+    'is never recorded as a success, whatever answers it: %s',
+    async (error) => {
+      const { ask } = setUp()
+      const failure = { error, answer: { status: 200 } }
+      expect(await ask({}, failure)).toMatchObject({ status: 'own', runs: 1 })
+      expect(await ask({}, failure)).toMatchObject({ status: 'own', runs: 2 })
+    },
+  )
+
+  it('is recorded by its status from 400 on', async () => {
+    const { ask } = setUp()
+    await ask({}, { error: new Error('declined'), answer: { status: 402 } })
+    expect(await ask()).toMatchObject({ status: 402, runs: 1 })
+  })
+
+  it('leaves an unknown outcome where takeovers are parked, unless it had not started', async () => {
+    const { ask } = setUp({ onTakeover: 'park' })
+    const answer = { status: 500 }
+    await ask({}, { error: notStarted(new Error('busy')), answer })
+    await ask({}, { error: new Error('broke'), answer })
+    expect(await ask()).toMatchObject({ status: 409, runs: 2 })
   })
 })

@@ -2,7 +2,7 @@
 import { createIdempotency } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { expect, it } from 'vitest'
-import { createGuard, type Exchange } from '../src/index.ts'
+import { answered, createGuard, type Exchange } from '../src/index.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -29,7 +29,7 @@ function guarded() {
     const decision = await guard.handle(request, {
       async execute() {
         runs++
-        return { response: { status: 201, headers: [], body: bytes(String(runs)) }, replayable: true }
+        return answered({ response: { status: 201, headers: [], body: bytes(String(runs)) }, replayable: true })
       },
       answerEarly: async () => {},
     })

@@ -3,6 +3,7 @@ import { createIdempotency, type Idempotency, type IdempotencyOptions } from '@r
 import { memoryStore } from '@retryproof/memory'
 import { expect } from 'vitest'
 import {
+  answered,
   attemptFor,
   createGuard,
   type Decision,
@@ -10,6 +11,7 @@ import {
   type HandlerAttempt,
   type HttpOptions,
   type HttpResponse,
+  threw,
 } from '../src/index.ts'
 import { deferred } from './deferred.ts'
 
@@ -37,6 +39,8 @@ export interface Answers {
   readonly gate?: Promise<unknown>
   readonly answer?: Partial<HttpResponse>
   readonly replayable?: boolean
+  /** An error that the handler throws, to which `answer` is what an error handler answers. */
+  readonly error?: unknown
 }
 
 export function newIdempotency(options: Partial<IdempotencyOptions> = {}): Idempotency {
@@ -48,7 +52,10 @@ export function setUp(options: Partial<HttpOptions<Asked>> = {}, idempotency = n
   const attempts: HandlerAttempt[] = []
 
   /** Starts a request: `early` is what it was answered before its handler ran, if it was. */
-  function start(exchange: Partial<Exchange<Asked>> = {}, { gate, answer, replayable = true }: Answers = {}) {
+  function start(
+    exchange: Partial<Exchange<Asked>> = {},
+    { gate, answer, replayable = true, ...ending }: Answers = {},
+  ) {
     const native = exchange.native ?? { user: 'ann' }
     const early = deferred<Read>()
     const request = {
@@ -65,7 +72,8 @@ export function setUp(options: Partial<HttpOptions<Asked>> = {}, idempotency = n
         attempts.push(attempt)
         expect(attemptFor(native)).toBe(attempt)
         await gate
-        return { response: { status: 201, headers: [], body: text('done'), ...answer }, replayable }
+        const given = { response: { status: 201, headers: [], body: text('done'), ...answer }, replayable }
+        return 'error' in ending ? threw(ending.error, async () => given) : answered(given)
       },
       answerEarly: async (response) => early.resolve(read(response)),
     })

@@ -1,6 +1,7 @@
 /** Koa: from its contexts to an exchange, and back. */
 import { notStarted } from '@retryproof/core'
 import {
+  answered,
   attemptFor,
   changedFields,
   createGuard,
@@ -58,46 +59,43 @@ export function idempotent<Tx>(
 
   async function serve(ctx: Context, next: Next, koa: Answering): Promise<void> {
     const before = headersOf(ctx)
-    let { limits } = guard
     let captured: CapturedResponse | undefined
     let held: HeldContext | undefined
 
     /** Of a handler that wrote to Node's response, or threw, which middleware outside makes an answer of. */
-    async function writtenAnswer(answered: Promise<HandlerAnswer>): Promise<HandlerAnswer> {
-      const { response, replayable } = await answered
+    async function writtenAnswer(written: Promise<HandlerAnswer>): Promise<HandlerAnswer> {
+      const { response, replayable } = await written
       return { response: { ...response, headers: changedFields(response.headers, before) }, replayable }
     }
 
     try {
       const decision = await guard.handle(toExchange(ctx, middleware), {
-        async execute({ signal }, tx) {
+        async execute({ signal }, { tx, limits }) {
           if (isBodyLost(ctx.req)) throw notStarted(lostBody())
           // an attempt that a conflict undid
           if (captured?.discard() === 'reset') resetContext(ctx, before)
           captured = captureResponse(ctx.res, { ...limits, signal })
-          const { answered } = captured
           // whether anybody asks depends on how the handler ends
-          answered.catch(() => undefined)
+          captured.answered.catch(() => undefined)
           try {
             await proceed(ctx, next, tx)
           } catch (error) {
             if (tx !== undefined || isBodyLost(ctx.req)) throw error
             koa.fail(error)
-            return await writtenAnswer(unlessGone(ctx, answered, error))
+            return answered(await writtenAnswer(unlessGone(ctx, captured.answered, error)))
           }
           if (ctx.respond === false || ctx.headerSent) {
             koa.answer()
-            return await writtenAnswer(answered)
+            return answered(await writtenAnswer(captured.answered))
           }
           // a parser that found no body is answered for by nobody
           if (ctx.status >= 400 && isBodyLost(ctx.req)) throw lostBody()
           held = await holdContext(ctx, before, limits, signal)
           if (held.passing) koa.answer()
           await held.passing?.ended
-          return held.answer
+          return answered(held.answer)
         },
         async answerEarly(response) {
-          limits = { ...limits, whole: true }
           await answerEarly(ctx.res, response)
         },
       })

@@ -1,10 +1,13 @@
 /** One request, from its key to its answer. Nest answers as ever; what it writes is held back until it is recorded. */
 import { type CallHandler, HttpException } from '@nestjs/common'
 import {
+  answered,
   type Exchange,
   type Guard,
   type HandlerAnswer,
   type HandlerAttempt,
+  type HandlerEnd,
+  type HandlerRun,
   type HttpResponse,
   PreconditionError,
 } from '@retryproof/http'
@@ -30,7 +33,6 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
   const { guard, exchange, platform, next, subscriber, isEvents } = served
   const { res } = platform
   const letHeadGo = isEvents ? holdHead(res) : () => {}
-  let { limits } = guard
   let captured: CapturedResponse | undefined
   /** Nest has what it answers, and cannot be given anything else any more. */
   let isHandedOver = false
@@ -71,14 +73,14 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
     })
   }
 
-  async function execute({ signal }: HandlerAttempt, tx: Tx | undefined): Promise<HandlerAnswer> {
+  async function execute({ signal }: HandlerAttempt, { tx, limits }: HandlerRun<Tx>): Promise<HandlerEnd> {
     if (isHandedOver) throw new Error('A transaction conflicted when Nest had answered already.')
     letHeadGo()
     if (captured?.discard() === 'reset') platform.reset()
     captured = captureResponse(res, { ...limits, signal })
     platform.note()
     if (tx !== undefined) setTransaction(platform.native, tx)
-    return platform.recordable(await Promise.race([captured.answered, run(tx)]))
+    return answered(platform.recordable(await Promise.race([captured.answered, run(tx)])))
   }
 
   try {
@@ -86,7 +88,6 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
       execute,
       async answerEarly(response) {
         letHeadGo()
-        limits = { ...limits, whole: true }
         await answerEarly(res, response)
       },
     })

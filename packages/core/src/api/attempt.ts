@@ -1,5 +1,5 @@
 /** The attempt that a handler runs in: its number, fencing token, abort signal, derived keys and steps. */
-import type { Release, RollBack, Unreplayable } from './handler-results.ts'
+import type { Release, Unreplayable, WorkResult } from './handler-results.ts'
 
 /** What a handler is told about the attempt that it is. */
 export interface Attempt {
@@ -43,9 +43,6 @@ export interface Steps<Tx> {
 export type Handler<T, Tx = unknown> = (
   attempt: Attempt & Steps<Tx>,
 ) => T | Release<T> | Unreplayable<T> | Promise<T | Release<T> | Unreplayable<T>>
-
-/** What the work of a transaction may return. */
-export type WorkResult<T> = T | Release<T> | Unreplayable<T> | RollBack<T>
 
 /**
  * Writes on an open transaction, which commits together with its key. It may run more than once: each time but the last

@@ -7,6 +7,7 @@ import { type Duration, toMs } from '../base/durations.ts'
 const RELEASE = Symbol.for('retryproof.release')
 const UNREPLAYABLE = Symbol.for('retryproof.unreplayable')
 const ROLL_BACK = Symbol.for('retryproof.rollBack')
+const FAIL_AND_ANSWER = Symbol.for('retryproof.failAndAnswer')
 const NOT_STARTED = Symbol.for('retryproof.notStarted')
 const TERMINAL = Symbol.for('retryproof.terminal')
 
@@ -15,6 +16,8 @@ export interface Release<T> {
   readonly [RELEASE]: true
   readonly value: T
   readonly delayMs: number
+  /** True where nobody can say that the attempt had no effect. */
+  readonly unresolved: boolean
 }
 
 /** A value for this caller only; the key is completed, and a replay throws `IdempotencyNotReplayableError`. */
@@ -29,6 +32,16 @@ export interface RollBack<T> {
   readonly [ROLL_BACK]: true
   readonly returned: T | Release<T> | Unreplayable<T>
 }
+
+/** In a transaction: fails with `error`, and answers its caller all the same. */
+export interface FailAndAnswer<T> {
+  readonly [FAIL_AND_ANSWER]: true
+  readonly error: unknown
+  readonly answer: () => Promise<T | Release<T> | Unreplayable<T>>
+}
+
+/** What the work of a transaction may return. */
+export type WorkResult<T> = T | Release<T> | Unreplayable<T> | RollBack<T> | FailAndAnswer<T>
 
 /** An error before any effect. */
 export interface NotStarted {
@@ -51,7 +64,12 @@ export interface Terminal {
  * const handler = async () => release({ status: 'try later' }, { delay: '5s' })
  */
 export function release<T>(value: T, { delay = 0 }: { readonly delay?: Duration } = {}): Release<T> {
-  return { [RELEASE]: true, value, delayMs: toMs('delay', delay) }
+  return { [RELEASE]: true, value, delayMs: toMs('delay', delay), unresolved: false }
+}
+
+/** Releases the key as a throw of `error` does, and answers this caller all the same. */
+export function releaseAfter<T>(error: unknown, value: T): Release<T> {
+  return { [RELEASE]: true, value, delayMs: 0, unresolved: !isNotStarted(error) }
 }
 
 /**
@@ -77,6 +95,14 @@ export function unreplayable<T>(value: T, summary?: unknown): Unreplayable<T> {
  */
 export function rollBack<T>(returned: RollBack<T>['returned']): RollBack<T> {
   return { [ROLL_BACK]: true, returned }
+}
+
+/**
+ * In a transaction: rolls back as a throw of `error` does, and runs the work again where that was a conflict. Otherwise
+ * calls `answer` after the rollback, and continues as if a plain handler had returned what it gives.
+ */
+export function failAndAnswer<T>(error: unknown, answer: FailAndAnswer<T>['answer']): FailAndAnswer<T> {
+  return { [FAIL_AND_ANSWER]: true, error, answer }
 }
 
 /**
@@ -109,18 +135,20 @@ export function terminal(error: unknown): Terminal {
   return { [TERMINAL]: true, error }
 }
 
-export function isRelease<T>(returned: T | Release<T> | Unreplayable<T> | RollBack<T>): returned is Release<T> {
+export function isRelease<T>(returned: WorkResult<T>): returned is Release<T> {
   return isBranded(returned, RELEASE)
 }
 
-export function isUnreplayable<T>(
-  returned: T | Release<T> | Unreplayable<T> | RollBack<T>,
-): returned is Unreplayable<T> {
+export function isUnreplayable<T>(returned: WorkResult<T>): returned is Unreplayable<T> {
   return isBranded(returned, UNREPLAYABLE)
 }
 
-export function isRollBack<T>(returned: T | Release<T> | Unreplayable<T> | RollBack<T>): returned is RollBack<T> {
+export function isRollBack<T>(returned: WorkResult<T>): returned is RollBack<T> {
   return isBranded(returned, ROLL_BACK)
+}
+
+export function isFailAndAnswer<T>(returned: WorkResult<T>): returned is FailAndAnswer<T> {
+  return isBranded(returned, FAIL_AND_ANSWER)
 }
 
 export function isNotStarted(thrown: unknown): thrown is NotStarted {

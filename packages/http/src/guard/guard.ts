@@ -6,14 +6,16 @@ import {
   type Outcome,
   rollBack,
 } from '@retryproof/core'
-import type { Exchange, HandlerAnswer, HeaderField, HttpResponse } from '../protocol/exchange.ts'
+import { failAndAnswer } from '@retryproof/core/internal'
+import type { Exchange, HeaderField, HttpResponse } from '../protocol/exchange.ts'
 import { problemFor } from '../protocol/problems.ts'
 import { pendingResponse } from './answer/pending-response.ts'
-import { toResult } from './answer/recorded-answer.ts'
+import { toResult, toResultOfThrow } from './answer/recorded-answer.ts'
 import { replayOf } from './answer/stored-response.ts'
 import { type WatchedCalls, watchCalls } from './handler-calls.ts'
+import type { HandlerCalls, HandlerEnd, Threw } from './handler-end.ts'
 import type { Guarding, HttpOptions } from './options.ts'
-import type { HandlerAttempt, HandlerCalls } from './ports.ts'
+import type { HandlerAttempt } from './ports.ts'
 import { type Asked, ask } from './prepare-call.ts'
 import { type ResolvedOptions, readHttpOptions } from './read-options.ts'
 
@@ -29,7 +31,6 @@ export type Decision =
 
 /** Guards the requests of one `idempotent()`. */
 export interface Guard<Native, Tx = unknown> {
-  readonly limits: { readonly maxResponseBytes: number; readonly stream: boolean; readonly whole: boolean }
   /** Whether requests of this method are guarded at all. */
   covers(method: string): boolean
   /**
@@ -51,9 +52,7 @@ export function createGuard<Native extends object, Tx = unknown>(
   { hasHandler = false }: { readonly hasHandler?: boolean } = {},
 ): Guard<Native, Tx> {
   const options = readHttpOptions(idempotency, httpOptions, hasHandler)
-  const { maxResponseBytes, stream, transaction } = options
   return {
-    limits: { maxResponseBytes, stream: stream && !transaction, whole: transaction },
     covers: (method) => options.methods.has(method),
     async handle(exchange, calls) {
       const watched = watchCalls(calls)
@@ -78,12 +77,17 @@ async function decide<Native extends object, Tx>(
   const { name, callback } = asked
   const locate = () => locationOf(options, name, asked.call.key)
 
-  async function execute(attempt: Attempt, tx: Tx | undefined): Promise<HandlerAnswer> {
+  async function execute(attempt: Attempt, tx: Tx | undefined): Promise<HandlerEnd> {
     Object.assign(native, { [ATTEMPT]: attempt })
     if (options.respondsEarly && !calls.wasAnswered()) {
       await calls.answerEarly(pendingResponse(await locate(), options.maxRetryAfterMs))
     }
-    return calls.execute(attempt as HandlerAttempt, tx)
+    const { maxResponseBytes, stream, transaction } = options
+    const whole = transaction || calls.wasAnswered()
+    return calls.execute(attempt as HandlerAttempt, {
+      tx,
+      limits: { maxResponseBytes, stream: stream && !whole, whole },
+    })
   }
 
   try {
@@ -101,25 +105,30 @@ async function decide<Native extends object, Tx>(
   }
 }
 
-/** The value is undefined where the core replays no more than that it is done. */
+/** Runs the call. The value is undefined where the core replays no more than that it is done. */
 function run<Native, Tx>(
   { operation, call, policies }: Asked<Tx>,
-  execute: (attempt: Attempt, tx: Tx | undefined) => Promise<HandlerAnswer>,
-  options: ResolvedOptions<Native, Tx>,
+  execute: (attempt: Attempt, tx: Tx | undefined) => Promise<HandlerEnd>,
+  { records, transaction, commitWhen }: ResolvedOptions<Native, Tx>,
 ): Promise<Outcome<HttpResponse | undefined>> {
-  if (!options.transaction) {
+  const resultOfThrow = async ({ error, answer }: Threw) => toResultOfThrow(error, await answer(), records)
+  if (!transaction) {
     return operation.run(
       call,
-      async (attempt) => toResult(await execute(attempt, undefined), options.records),
+      async (attempt) => {
+        const end = await execute(attempt, undefined)
+        return end.kind === 'threw' ? resultOfThrow(end) : toResult(end.answer, records)
+      },
       policies,
     )
   }
   return operation.transaction(
     call,
     async (tx, attempt) => {
-      const answer = await execute(attempt, tx)
-      const result = toResult(answer, options.records)
-      return options.commitWhen(answer.response.status) ? result : rollBack(result)
+      const end = await execute(attempt, tx)
+      if (end.kind === 'threw') return failAndAnswer(end.error, () => resultOfThrow(end))
+      const result = toResult(end.answer, records)
+      return commitWhen(end.answer.response.status) ? result : rollBack(result)
     },
     policies,
   )

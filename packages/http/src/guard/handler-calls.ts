@@ -1,9 +1,9 @@
-/** What a guard calls of a binding, and what the binding's handler is told. */
-import type { HandlerCalls } from './ports.ts'
+/** The calls of a server, watched for what the guard has to know of them later. */
+import type { HandlerCalls } from './handler-end.ts'
 
-/** Calls of a handler, and what became of them. */
+/** The calls of a server, and what became of them. */
 export interface WatchedCalls<Tx> extends HandlerCalls<Tx> {
-  /** Whether this is what the handler threw: the application's, even where it is an error of this library. */
+  /** Returns true for an error of the handler, which is the application's even where this library made it. */
   threw(error: unknown): boolean
   wasAnswered(): boolean
 }
@@ -12,9 +12,11 @@ export function watchCalls<Tx>({ execute, answerEarly }: HandlerCalls<Tx>): Watc
   let thrown: { readonly error: unknown } | undefined
   let answered = false
   return {
-    async execute(attempt, tx) {
+    async execute(attempt, run) {
       try {
-        return await execute(attempt, tx)
+        const end = await execute(attempt, run)
+        thrown = end.kind === 'threw' ? { error: end.error } : undefined
+        return end
       } catch (error) {
         thrown = { error }
         throw error

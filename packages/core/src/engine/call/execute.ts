@@ -6,7 +6,7 @@ import { isRelease } from '../../api/handler-results.ts'
 import { derivedKeys } from '../../keys/derived-keys.ts'
 import type { Instance } from '../context/instance.ts'
 import { attemptEventOf, type PreparedCall, tellLeaseLost } from '../context/prepared-call.ts'
-import { holdLease, type LeaseTerms } from '../mechanisms/lease.ts'
+import { holdLease, type LeaseTerms, withLease } from '../mechanisms/lease.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import type { Acquired } from '../mechanisms/store-calls.ts'
 import { openSteps } from '../steps/steps.ts'
@@ -34,7 +34,7 @@ export async function execute<T>(
     const keyFor = await derivedKeys(instance.digest, prepared.key, prepared.fingerprint)
     if (interrupted) instance.events.emit('takeover', told)
     const steps = await openSteps(instance, prepared, reply, lease)
-    const attempt = { number, token, interrupted, signal: lease.signal, keyFor, ...steps }
+    const attempt = withLease({ number, token, interrupted, signal: lease.signal, keyFor, ...steps }, lease)
     const decided = await decideTakeover(prepared, reply, attempt, finish)
     if (decided) return decided
     // to ask may have taken longer than the lease lasted

@@ -115,9 +115,10 @@ export function createSettlement<T>(
       return outcomeOf(encoded)
     },
 
-    async release({ value, delayMs }) {
+    async release({ value, delayMs, unresolved }) {
       const own: Own<T> = { kind: 'release', value }
-      const reply = await release(delayMs, isStillUnknown)
+      const isUnknown = isStillUnknown || (unresolved && policies.onTakeover !== 'rerun')
+      const reply = await release(delayMs, isUnknown)
       if (reply.outcome === 'lost') return deferToWinner(instance, prepared, acquired, own, reply.current)
       return returnUnrecorded(instance, prepared, acquired, own, 'released')
     },

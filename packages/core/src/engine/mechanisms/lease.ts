@@ -3,6 +3,7 @@
  * before a call was sent, so that the holder never believes longer in its lease than the store does.
  */
 
+import type { Attempt } from '../../api/attempt.ts'
 import { type Instant, instant, later, msUntil, startTimer } from '../../base/timers.ts'
 import { IdempotencyLeaseLostError, isIdempotencyError } from '../../errors.ts'
 import type { StoreCalls } from './store-calls.ts'
@@ -17,6 +18,8 @@ export interface Lease {
   /** No heartbeat until `resume`; resolves when none is on its way. */
   pause(): Promise<void>
   resume(): void
+  /** Ends the heartbeat for good, and lets the lease run out. */
+  lapse(): void
   /** Ends the heartbeat. */
   stop(): void
   /** For shutdown: ends the heartbeat and aborts the signal. The record is left to its lease. */
@@ -35,6 +38,19 @@ export interface LeaseTerms {
   readonly retentionRemainingMs: number
 }
 
+const LEASE = Symbol.for('retryproof.lease')
+
+/** An attempt that carries its lease, for {@link lapse}. */
+export function withLease<A extends Attempt>(attempt: A, lease: Lease): A {
+  return Object.assign(attempt, { [LEASE]: lease })
+}
+
+/** Ends the renewal of an attempt: its lease runs out, and its key is then taken over as interrupted. */
+export function lapse(attempt: Attempt): void {
+  const { [LEASE]: lease } = attempt as { readonly [LEASE]?: Lease }
+  lease?.lapse()
+}
+
 const RAN_TOO_LONG = 'The handler ran longer than `maxRun`, and its lease is no longer renewed.'
 
 /** The lease of an attempt that an open transaction keeps alone: no heartbeat, only `maxRun` ends it. */
@@ -48,6 +64,7 @@ export function holdSilently(maxRunMs: number): Lease {
     extend: () => {},
     pause: async () => {},
     resume: () => {},
+    lapse: () => {},
     stop,
     get abandoned() {
       return abandoned
@@ -70,6 +87,7 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
   let stopped = false
   let abandoned = false
   let paused = false
+  let lapsing = false
   let beating: Promise<void> = Promise.resolve()
   let stopBeat = () => {}
   let stopDeadline = () => {}
@@ -104,6 +122,7 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
   }
 
   function scheduleBeat(ms: number): void {
+    if (lapsing) return
     const start = () => {
       beating = beat()
     }
@@ -155,6 +174,10 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
       if (!paused) return
       paused = false
       if (!stopped) scheduleBeat(Math.max(0, msUntil(deadline)) / 3)
+    },
+    lapse() {
+      lapsing = true
+      stopBeat()
     },
     get abandoned() {
       return abandoned

@@ -1,7 +1,7 @@
 /** The key in a transaction that the caller opened, and commits or rolls back. */
 
 import type { Outcome } from '../../api/call.ts'
-import { isRelease, isRollBack } from '../../api/handler-results.ts'
+import { isFailAndAnswer, isRelease, isRollBack } from '../../api/handler-results.ts'
 import { encodeReturned } from '../../encoding/result.ts'
 import { IdempotencyInProgressError, IdempotencyInvalidOptionError, IdempotencyLeaseLostError } from '../../errors.ts'
 import { derivedKeys } from '../../keys/derived-keys.ts'
@@ -40,6 +40,7 @@ export async function runInCallerTransaction<Tx, T>(
     const keyFor = await derivedKeys(instance.digest, prepared.key, prepared.fingerprint)
     instance.events.emit('started', { ...attemptEventOf(instance, prepared, reply), interrupted })
     const returned = await work(tx, { number, token, interrupted, signal: lease.signal, keyFor })
+    if (isFailAndAnswer(returned)) throw returned.error
     if (isRelease(returned) || isRollBack(returned)) {
       throw new IdempotencyInvalidOptionError(
         'work',

@@ -22,7 +22,7 @@ import { leaseTerms } from '../call/execute.ts'
 import { deferToWinner } from '../call/lost-lease.ts'
 import { createSettlement, type Settlement } from '../call/settlement.ts'
 import { attemptEventOf, tellLeaseLost } from '../context/prepared-call.ts'
-import { holdLease, holdSilently, type Lease } from '../mechanisms/lease.ts'
+import { holdLease, holdSilently, type Lease, withLease } from '../mechanisms/lease.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import type { Acquired } from '../mechanisms/store-calls.ts'
 import { stepsTaken, type Tried, tryTransaction, type UnitOfWork, workAndSettle } from './unit-of-work.ts'
@@ -54,7 +54,7 @@ export async function executeFenced<Tx, T>(
       const { maxAttempts } = prepared.policies
       if (reply.checkpoint) return await finish.fail(notStarted(stepsTaken()), 'retry')
       if (number > maxAttempts) return await finish.fail(new IdempotencyMaxAttemptsError(maxAttempts), 'store')
-      const tried = await once({ number, token, interrupted, signal: lease.signal, keyFor }, lease)
+      const tried = await once(withLease({ number, token, interrupted, signal: lease.signal, keyFor }, lease), lease)
       if (tried.kind !== 'conflict' || tries >= MAX_TRIES) return await conclude(tried, finish)
     } finally {
       lease.stop()
@@ -75,16 +75,17 @@ export async function executeFenced<Tx, T>(
   }
 
   function once(attempt: Attempt & { token: number }, lease: Lease): Promise<Tried<T>> {
-    return tryTransaction(unit, (tx, bound, settling) => {
+    return tryTransaction(unit, (tx, bound, { settling, failed }) => {
       const settle = (encoded: Encoded<T>) => {
         // a heartbeat would wait for the record until the commit, and then find it settled
         lease.stop()
         settling(encoded)
       }
-      if (!snapshot) return workAndSettle(unit, tx, bound, attempt, settle)
+      const progress = { settling: settle, failed }
+      if (!snapshot) return workAndSettle(unit, tx, bound, attempt, progress)
       // the first statement fixes the snapshot: it must see the record as it is, and holds it for the transaction
       return chain(bound.transition(prepared.key, token, { to: 'renew', leaseMs }), (held) =>
-        held.outcome === 'ok' ? workAndSettle(unit, tx, bound, attempt, settle) : { kind: 'refused', reply: held },
+        held.outcome === 'ok' ? workAndSettle(unit, tx, bound, attempt, progress) : { kind: 'refused', reply: held },
       )
     })
   }

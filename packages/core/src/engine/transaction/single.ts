@@ -42,14 +42,14 @@ export async function runSingle<Tx, T>(
     for (;;) {
       if (isDraining()) return await replayOnly(instance, prepared)
       let begun: BeginReply | undefined
-      const tried = await tryTransaction(unit, (tx, bound, settling) =>
+      const tried = await tryTransaction(unit, (tx, bound, progress) =>
         chain(bound.begin(prepared.key, claim), (reply): Tried<T> | Promise<Tried<T>> => {
           if (reply.outcome !== 'acquired') return { kind: 'begun', reply }
           if (reply.checkpoint) throw stepsTaken()
           begun = reply
           const { attempt: number, token, interrupted } = reply
           instance.events.emit('started', { ...attemptEventOf(instance, prepared, reply), interrupted })
-          return workAndSettle(unit, tx, bound, { number, token, interrupted, signal: lease.signal, keyFor }, settling)
+          return workAndSettle(unit, tx, bound, { number, token, interrupted, signal: lease.signal, keyFor }, progress)
         }),
       )
       const outcome = await conclude(tried, begun)

@@ -1,7 +1,7 @@
 /** What the modes of `transaction` share: the business write and the settling of its key, on one open transaction. */
 
 import type { Attempt, Work } from '../../api/attempt.ts'
-import { isRelease, isRollBack, type RollBack } from '../../api/handler-results.ts'
+import { type FailAndAnswer, isFailAndAnswer, isRelease, isRollBack, type RollBack } from '../../api/handler-results.ts'
 import { chain, isPromise, type MaybePromise } from '../../base/maybe-promise.ts'
 import { type Encoded, encodeReturned } from '../../encoding/result.ts'
 import {
@@ -52,26 +52,52 @@ export function stepsTaken(): IdempotencyInvalidStepError {
   )
 }
 
-/** Runs `body` in a transaction of the store, and says what came of it. `settling` is told just before the settling is sent. */
+/** What a transaction tells before it ends. */
+export interface Progress<T> {
+  /** The settling is about to be sent. */
+  settling(encoded: Encoded<T>): void
+  /** The work failed, and has an answer to give after the rollback. */
+  failed(failure: FailAndAnswer<T>): void
+}
+
+/** Runs `body` in a transaction of the store, and says what came of it. */
 export async function tryTransaction<Tx, T>(
   { store }: UnitOfWork<Tx, T>,
-  body: (tx: Tx, bound: BoundStore, settling: (encoded: Encoded<T>) => void) => MaybePromise<Tried<T>>,
+  body: (tx: Tx, bound: BoundStore, progress: Progress<T>) => MaybePromise<Tried<T>>,
 ): Promise<Tried<T>> {
   let settling: Encoded<T> | undefined
+  let failed: FailAndAnswer<T> | undefined
+  const progress: Progress<T> = {
+    settling: (encoded) => {
+      settling = encoded
+    },
+    failed: (failure) => {
+      failed = failure
+    },
+  }
   try {
     return await store.transaction((tx) => {
       settling = undefined
-      return body(tx, store.bind(tx), (encoded) => {
-        settling = encoded
-      })
+      failed = undefined
+      return body(tx, store.bind(tx), progress)
     })
   } catch (error) {
     if (error instanceof Abandoned) return error.tried
     if (isIdempotencyError(error, 'IDEMPOTENCY_TRANSACTION_CONFLICT')) return { kind: 'conflict', error }
+    if (failed) return answerFailure(failed)
     // before the settling was sent there was nothing to commit
     if (settling && isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error.applied === 'unknown') {
       return { kind: 'unknown', encoded: settling, error }
     }
+    return { kind: 'failed', error }
+  }
+}
+
+/** The transaction is rolled back: gives the answer that the work has for its failure. */
+async function answerFailure<T>({ answer }: FailAndAnswer<T>): Promise<Tried<T>> {
+  try {
+    return { kind: 'rolledBack', returned: await answer() }
+  } catch (error) {
     return { kind: 'failed', error }
   }
 }
@@ -82,10 +108,14 @@ export function workAndSettle<Tx, T>(
   tx: Tx,
   bound: BoundStore,
   attempt: Attempt & { readonly token: number },
-  settling: (encoded: Encoded<T>) => void,
+  progress: Progress<T>,
 ): MaybePromise<Tried<T>> {
   const { instance, prepared, store, work } = unit
   return chain(work(tx, attempt), (returned) => {
+    if (isFailAndAnswer(returned)) {
+      progress.failed(returned)
+      throw returned.error
+    }
     if (isRollBack(returned)) throw new Abandoned<T>({ kind: 'rolledBack', returned: returned.returned })
     if (isRelease(returned)) throw new Abandoned<T>({ kind: 'rolledBack', returned })
     const ready = encodeReturned<T>(instance, prepared, returned)
@@ -96,7 +126,7 @@ export function workAndSettle<Tx, T>(
       )
     }
     return chain(ready, (encoded) => {
-      settling(encoded)
+      progress.settling(encoded)
       const { retentionMs } = prepared.policies
       const change = { to: 'completed', result: encoded.result, retentionMs } as const
       return chain(bound.transition(prepared.key, attempt.token, change), (reply): Tried<T> => {

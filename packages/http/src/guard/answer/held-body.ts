@@ -1,8 +1,8 @@
 /** A body that is made while it is read: held back whole where it may be kept, else passed on all but its end. */
 
 import { concatenate } from '../../protocol/bytes.ts'
-import { type HeaderField, headerValues, mediaTypeOf } from '../../protocol/exchange.ts'
-import type { Guard } from '../guard.ts'
+import { type HeaderField, headerValues } from '../../protocol/exchange.ts'
+import { isStreamed } from './media.ts'
 
 /** One or the other. A body that passes has left in part before anybody knows how it ends. */
 export type HeldBody = { readonly bytes: Uint8Array; readonly passing?: never } | { readonly passing: PassingBody }
@@ -18,10 +18,15 @@ export interface PassingBody {
   cut(error: Error): void
 }
 
-/** What of a guard concerns bodies. */
-export type BodyLimits = Guard<never>['limits']
-
-const streamedTypes = new Set(['text/event-stream', 'application/x-ndjson'])
+/** The limits of a body that is held back. */
+export interface BodyLimits {
+  /** The largest body that is held, in bytes. A longer one passes. */
+  readonly maxResponseBytes: number
+  /** Every body passes. */
+  readonly stream: boolean
+  /** No body passes, however long. */
+  readonly whole: boolean
+}
 
 /**
  * @param signal aborts when the handler had all the time that it may take: a client that has left is then not a reason
@@ -35,7 +40,7 @@ export async function holdBody(
 ): Promise<HeldBody> {
   const begun: Uint8Array[] = []
   let size = 0
-  if (whole || !(stream || streamedTypes.has(mediaTypeOf(headers)))) {
+  if (whole || !(stream || isStreamed(headers))) {
     while (whole || size <= maxResponseBytes) {
       const { value, done } = await source.next()
       if (done) return { bytes: concatenate(begun) }

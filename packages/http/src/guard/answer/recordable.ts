@@ -1,14 +1,9 @@
-import {
-  changedFields,
-  type HandlerAnswer,
-  type HeaderField,
-  type HttpResponse,
-  headerValues,
-} from '../../protocol/exchange.ts'
+import { changedFields, type HandlerAnswer, type HeaderField, type HttpResponse } from '../../protocol/exchange.ts'
+import { isCoded } from './media.ts'
 
 /**
- * An answer as it is recorded: without the headers that were there before the binding, and where it was compressed for
- * one client, as it was before that.
+ * Gives an answer as it is recorded: without the headers that were there before the binding, and, where it was compressed
+ * for one client, in the bytes of before that.
  */
 export function recordable(
   { response, replayable }: HandlerAnswer,
@@ -18,8 +13,4 @@ export function recordable(
   const isKnown = serialized?.status === response.status && isCoded(response) && !isCoded(serialized)
   const { status, headers, body } = isKnown ? serialized : response
   return { response: { status, headers: changedFields(headers, before), body }, replayable: isKnown || replayable }
-}
-
-function isCoded({ headers }: HttpResponse): boolean {
-  return headerValues(headers, 'content-encoding').length > 0
 }

@@ -1,10 +1,12 @@
-/** What the core records of an answer. */
+/** The form in which the core records an answer. */
 import { release, unreplayable } from '@retryproof/core'
-import { type HandlerAnswer, type HttpResponse, headerValues } from '../../protocol/exchange.ts'
+import { releaseAfter } from '@retryproof/core/internal'
+import type { HandlerAnswer } from '../../protocol/exchange.ts'
+import { isCoded } from './media.ts'
 import type { AnswerHead } from './record-policy.ts'
 import { storable, summaryOf } from './stored-response.ts'
 
-/** The final status decides, whether it was thrown or returned. */
+/** Records an answer, or releases the key: the final status decides. */
 export function toResult({ response, replayable }: HandlerAnswer, records: (answer: AnswerHead) => boolean) {
   const { status, headers } = response
   if (!records({ status, headers })) return release(response)
@@ -12,7 +14,13 @@ export function toResult({ response, replayable }: HandlerAnswer, records: (answ
   return unreplayable(response, summaryOf(response))
 }
 
-/** Bytes that were compressed for one client would be noise to another. */
-function isCoded({ headers }: HttpResponse): boolean {
-  return headerValues(headers, 'content-encoding').some((coding) => coding.toLowerCase() !== 'identity')
+/** Records the answer to a throw by its status as well, but never as a success: an answer below 400 releases the key. */
+export function toResultOfThrow(
+  error: unknown,
+  answer: HandlerAnswer,
+  records: (answer: AnswerHead) => boolean,
+): ReturnType<typeof toResult> {
+  const { status, headers } = answer.response
+  const isRecorded = status >= 400 && records({ status, headers })
+  return isRecorded ? toResult(answer, records) : releaseAfter(error, answer.response)
 }

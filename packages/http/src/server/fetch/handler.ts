@@ -1,6 +1,7 @@
 /** Handlers of Fetch requests: Next, React Router, Bun, Deno, Workers, and whatever else takes a Request. */
 
 import { attemptFor, createGuard } from '../../guard/guard.ts'
+import { answered } from '../../guard/handler-end.ts'
 import type { Guarding, HttpOptions } from '../../guard/options.ts'
 import type { HandlerAttempt, StatusResource } from '../../guard/ports.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
@@ -80,18 +81,16 @@ export function idempotent<Rest extends unknown[], Tx>(
   /** @param answer gives the client its answer; later ones are for nobody */
   async function serve(request: Request, rest: Rest, answer: (response: Response) => void): Promise<void> {
     let held: HeldResponse | undefined
-    let { limits } = guard
     try {
       const decision = await guard.handle(toExchange(request), {
-        async execute(attempt, tx) {
+        async execute(attempt, { tx, limits }) {
           const response = await proceed(request, rest, tx)
           held = await holdResponse(response, { method: request.method, limits, signal: attempt.signal })
           if (held.passing) answer(held.response())
           await held.passing?.ended
-          return held.answer
+          return answered(held.answer)
         },
         async answerEarly(response) {
-          limits = { ...limits, whole: true }
           answer(toResponse(response))
         },
       })
