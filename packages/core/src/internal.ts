@@ -1,5 +1,5 @@
 /** The entry for packages of this repository. Makes no promise to anybody else: any version may change it. */
-export { failAndAnswer, releaseAfter } from './api/handler-results.ts'
+export { failAndAnswer, isRelease, releaseAfter } from './api/handler-results.ts'
 export { MAX_DURATION_MS, toMs } from './base/durations.ts'
 export { backOff, sleep } from './base/timers.ts'
 export { warn } from './base/warn.ts'

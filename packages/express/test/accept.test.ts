@@ -1,8 +1,9 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { type StatusResource, statusResource } from '@retryproof/http'
-import { webhook } from '@retryproof/http/webhook'
+import type { StatusResource } from '@retryproof/http'
+import { statusResource } from '@retryproof/http/status'
+import { webhook } from '@retryproof/webhook'
 import type { Request, RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
 import { serveStatus } from '../src/index.ts'
@@ -83,7 +84,7 @@ describe.each(versions)('an answer that comes later, on %s', (_, express) => {
     let seen: unknown
     app.post(
       '/charges',
-      guard({ scope, respond: 'async-in-process', statusResource: status }),
+      guard({ scope, respond: 'async', storeRequest: 'no', statusResource: status }),
       express.json(),
       async (req, res) => {
         await gate.promise
@@ -113,7 +114,7 @@ describe.each(versions)('an answer that comes later, on %s', (_, express) => {
     const { app, guard, post, poll, status } = set
     const over = await settled(set)
     app.set('env', 'test')
-    app.post('/charges', guard({ scope, respond: 'async-in-process', statusResource: status }), () => {
+    app.post('/charges', guard({ scope, respond: 'async', storeRequest: 'no', statusResource: status }), () => {
       throw Object.assign(new Error('no funds'), { status: 402 })
     })
     const { headers } = await post('/charges')
@@ -124,7 +125,7 @@ describe.each(versions)('an answer that comes later, on %s', (_, express) => {
   it('may be a stream or a file, since nobody waits for its beginning; only what is too large is not kept', async () => {
     const set = later()
     const { app, guard, post, poll, status } = set
-    app.post('/:kind', guard({ scope, respond: 'async-in-process', statusResource: status }), (req, res) => {
+    app.post('/:kind', guard({ scope, respond: 'async', storeRequest: 'no', statusResource: status }), (req, res) => {
       if (req.params.kind === 'file') res.sendFile(import.meta.filename)
       else if (req.params.kind === 'large') res.send(Buffer.alloc(2_000_000))
       else res.type('text/event-stream').end('data: 1\n\n')
@@ -145,10 +146,14 @@ describe.each(versions)('an answer that comes later, on %s', (_, express) => {
     const set = later()
     const { app, guard, post, status } = set
     const gate = deferred()
-    app.post('/charges', guard({ scope, respond: 'async-in-process', statusResource: status }), async (_req, res) => {
-      await gate.promise
-      res.json({})
-    })
+    app.post(
+      '/charges',
+      guard({ scope, respond: 'async', storeRequest: 'no', statusResource: status }),
+      async (_req, res) => {
+        await gate.promise
+        res.json({})
+      },
+    )
     const over = await settled(set)
     expect([
       (await post('/charges', { key: 'a' })).status,
@@ -171,13 +176,13 @@ describe.each(versions)('an answer that comes later, on %s', (_, express) => {
     const notifier = webhook<Request>({
       url: (req) => req.get('x-callback'),
       allow: ['127.0.0.1'],
-      secret: Buffer.from(secret).toString('base64'),
+      secret: Buffer.from(`${secret}, and eight more`).toString('base64'),
       insecure: true,
     })
     let runs = 0
     app.post(
       '/charges',
-      guard({ scope, respond: 'async-in-process', statusResource: status, webhook: notifier }),
+      guard({ scope, respond: 'async', storeRequest: 'no', statusResource: status, webhook: notifier }),
       (_req, res) => res.status(201).json(++runs),
     )
     const refused = await post('/charges', { headers: { 'X-Callback': 'http://evil.example.com/' } })

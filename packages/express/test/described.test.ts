@@ -1,6 +1,7 @@
 /** Each status that a description lists for clients, provoked; and none but those. */
 import { createIdempotency, type IdempotencyStore, StoreUnavailableError } from '@retryproof/core'
-import { type DescribedOptions, describeIdempotency, statusResource } from '@retryproof/http'
+import { type DescribedOptions, describeIdempotency } from '@retryproof/http/describe'
+import { statusResource } from '@retryproof/http/status'
 import { memoryStore } from '@retryproof/memory'
 import type { Request, RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'

@@ -1,7 +1,7 @@
 /** Answers that commit together with what their handlers wrote, and conditional writes, on PostgreSQL. */
 import { randomBytes } from 'node:crypto'
 import { createIdempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
-import { precondition, preconditionFailed } from '@retryproof/http'
+import { precondition, preconditionFailed } from '@retryproof/http/precondition'
 import { memoryStore } from '@retryproof/memory'
 import { migrate, postgresStore } from '@retryproof/postgres'
 import type express from 'express'

@@ -1,6 +1,7 @@
 /** What is Hono's own: its helpers, contexts and routes. */
 import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
-import { type HttpOptions, preconditionFailed } from '@retryproof/http'
+import type { HttpOptions } from '@retryproof/http'
+import { preconditionFailed } from '@retryproof/http/precondition'
 import { memoryStore } from '@retryproof/memory'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'

@@ -2,8 +2,9 @@ import { IdempotencyInvalidOptionError, type IdempotencyStore, StoreUnavailableE
 import { memoryStore } from '@retryproof/memory'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type HttpOptions, type Notice, type Notifier, type StatusResource, statusResource } from '../src/index.ts'
+import type { HttpOptions, Notice, Notifier, StatusResource } from '../src/index.ts'
 import { createSeal } from '../src/resources/sealed-id.ts'
+import { statusResource } from '../src/status.ts'
 import { deferred } from './deferred.ts'
 import { type Asked, newIdempotency, read, setUp, text } from './set-up.ts'
 
@@ -59,7 +60,7 @@ describe('a duplicate that is accepted', () => {
 })
 
 describe('a first caller that does not wait', () => {
-  const early = { respond: 'async-in-process' } as const
+  const early = { respond: 'async', storeRequest: 'no' } as const
 
   it('is answered before its handler runs, and finds the answer later', async () => {
     const { start, ask, poll, attempts } = accepting(early)
@@ -205,11 +206,10 @@ describe('options of what is answered later', () => {
 
   it.each<[string, Partial<HttpOptions<Asked>>]>([
     ['statusResource', { onInProgress: 'accept' }],
-    ['statusResource', { respond: 'async-in-process' }],
+    ['statusResource', { respond: 'async', storeRequest: 'no' }],
     ['respond', { respond: 'async', statusResource: status }],
     ['respond', { respond: 'later' as 'async', statusResource: status }],
     ['webhook', { webhook: notifier }],
-    ['expiryHeader', { expiryHeader: 'a b' }],
     ['transaction', { transaction: true }],
   ])('%s is refused: %j', (option, options) => {
     expect(() => setUp(options)).toThrow(IdempotencyInvalidOptionError)

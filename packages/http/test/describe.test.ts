@@ -1,7 +1,8 @@
 import { validate } from '@readme/openapi-parser'
 import { unscoped } from '@retryproof/core'
 import { describe, expect, it } from 'vitest'
-import { type DescribedOptions, describeIdempotency, type Notifier, type StatusResource } from '../src/index.ts'
+import { type DescribedOptions, describeIdempotency } from '../src/describe.ts'
+import type { Notifier, StatusResource } from '../src/index.ts'
 import { problems } from '../src/protocol/problems.ts'
 
 const base: DescribedOptions<object> = { scope: unscoped, retention: '24h' }
@@ -12,13 +13,14 @@ const everything: DescribedOptions<object> = {
   syntax: 'strict',
   required: false,
   requirePrecondition: true,
-  respond: 'async-in-process',
+  respond: 'async',
+  storeRequest: 'no',
   statusResource: {} as StatusResource<object>,
   webhook: {} as Notifier<object>,
   transaction: true,
   fingerprint: { pick: ['amount', 'customer.id'] },
   record: 'all',
-  expiryHeader: 'Idempotency-TTL',
+  replayHeader: 'X-Replayed',
   docs: 'https://api.example.com/idempotency#top',
 }
 
@@ -92,6 +94,12 @@ describe('the page', () => {
     expect(describeIdempotency(base).markdown).toContain('kept for 1 day ')
     expect(describeIdempotency({ ...base, retention: '36h' }).markdown).toContain('kept for 36 hours ')
     expect(describeIdempotency({ ...base, retention: 1500 }).markdown).toContain('kept for 1500 ms ')
+  })
+
+  it('names the header that marks a replay, and the statuses that release the key', () => {
+    expect(describeIdempotency(everything).markdown).toContain('`X-Replayed: true`')
+    expect(describeIdempotency({ ...base, preset: 'stripe' }).markdown).toContain('`Idempotent-Replayed: true`')
+    expect(describeIdempotency(base).markdown).toContain('except 207, 401, 403,')
   })
 
   it('says what counts as the same request', () => {

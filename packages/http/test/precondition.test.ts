@@ -1,8 +1,9 @@
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type CurrentVersion, PreconditionError, precondition, preconditionFailed } from '../src/index.ts'
+import { type CurrentVersion, PreconditionError, precondition, preconditionFailed } from '../src/precondition.ts'
 import { parseHttpDate, parseTags } from '../src/protocol/entity-tags.ts'
+import { DOCS } from '../src/protocol/problems.ts'
 
 type Headers = Record<string, string>
 
@@ -80,10 +81,10 @@ describe('a precondition', () => {
   })
 
   it('that fails is a problem, and a status that frameworks know', () => {
-    const error = preconditionFailed('https://example.com/docs')
+    const error = preconditionFailed()
     expect(error).toMatchObject({ status: 412, statusCode: 412, expose: true, response: { status: 412 } })
     expect(JSON.parse(new TextDecoder().decode(error.response.body))).toMatchObject({
-      type: 'https://example.com/docs#precondition-failed',
+      type: `${DOCS}#precondition-failed`,
       retryable: false,
     })
   })

@@ -18,9 +18,9 @@ import {
 } from '@retryproof/core'
 import { describe, expect, it } from 'vitest'
 import { headerValues } from '../src/protocol/exchange.ts'
-import { type ProblemType, problemFor, problems } from '../src/protocol/problems.ts'
+import { problemResponse } from '../src/protocol/problem-response.ts'
+import { DOCS, problemFor, problems } from '../src/protocol/problems.ts'
 import { Refusal } from '../src/protocol/refusal.ts'
-import { advice } from '../src/resources/describe/problem-advice.ts'
 
 const options = { docs: 'https://api.example.com/docs/idempotency', maxRetryAfterMs: 2000 }
 
@@ -49,11 +49,16 @@ const cases = [
   ['draining', new IdempotencyDrainingError(), 503, true],
 ] as const
 
-const bodyOf = (error: unknown): unknown => JSON.parse(new TextDecoder().decode(problemFor(error, options)?.body))
+function responseFor(error: unknown) {
+  const problem = problemFor(error, options)
+  return problem && problemResponse(problem, undefined, options.docs)
+}
+
+const bodyOf = (error: unknown): unknown => JSON.parse(new TextDecoder().decode(responseFor(error)?.body))
 
 describe('problems', () => {
   it.each(cases)('%s', (type, error, status, retryable) => {
-    const response = problemFor(error, options)
+    const response = responseFor(error)
     const headers = response?.headers ?? []
     expect(response?.status).toBe(status)
     expect(headerValues(headers, 'content-type')).toEqual(['application/problem+json'])
@@ -76,17 +81,39 @@ describe('problems', () => {
     expect(new Set(cases.map(([type]) => type))).toEqual(new Set(Object.keys(problems)))
   })
 
-  it('has a heading in the documentation for each type', async () => {
-    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-    const sections = [...readme.matchAll(/^### (.+)\n(\d+)(, `Retry-After`)?\. (.+)$/gm)]
-    expect(sections.map(([, type, status, wait, text]) => [type, Number(status), wait !== undefined, text])).toEqual(
-      Object.entries(problems).map(([type, { status, retryable }]) => [
-        type,
+  it('has an address that exists: a heading of docs/problems.md', async () => {
+    const page = await readFile(new URL('../../../docs/problems.md', import.meta.url), 'utf8')
+    const sections = [...page.matchAll(/^## ([\w-]+)\n\n\*\*(\d+)\*\*(, `Retry-After`)?: (.+)\. "(.+)"$/gm)]
+    expect(DOCS.endsWith('/docs/problems.md')).toBe(true)
+    expect(
+      sections.map(([, code, status, wait, title, advice]) => [
+        code,
+        Number(status),
+        wait !== undefined,
+        title,
+        advice,
+      ]),
+    ).toEqual(
+      Object.entries(problems).map(([code, { status, retryable, title, advice }]) => [
+        code,
         status,
         retryable,
-        advice[type as ProblemType],
+        title,
+        advice,
       ]),
     )
+  })
+
+  it.each([1, 900, 1001, 30_000])('names the seconds of Retry-After in its detail: %i ms', (ms) => {
+    const { detail, retryAfter } = bodyOf(new IdempotencyInProgressError(ms)) as Record<string, unknown>
+    expect(detail).toContain(`Retry after ${retryAfter} s.`)
+    expect(String(detail).match(/\d+/g)).toEqual([String(retryAfter)])
+  })
+
+  it('starts each title and advice with a noun or a verb', () => {
+    for (const { title, advice } of Object.values(problems)) {
+      for (const text of [title, advice]) expect(text).not.toMatch(/^(what|who|where|how|whether|which)/i)
+    }
   })
 
   it.each([
@@ -95,15 +122,15 @@ describe('problems', () => {
     [1001, '2'],
     [900_000, '2'],
   ])('with %i ms of the lease left asks for another try after %s s', (ms, seconds) => {
-    expect(headerValues(problemFor(new IdempotencyInProgressError(ms), options)?.headers ?? [], 'retry-after')).toEqual(
-      [seconds],
-    )
+    expect(headerValues(responseFor(new IdempotencyInProgressError(ms))?.headers ?? [], 'retry-after')).toEqual([
+      seconds,
+    ])
   })
 
   it('tells what is known of an answer that was not kept', () => {
     const error = new IdempotencyNotReplayableError('unreplayable', { status: 201, location: '/charges/1' })
     expect(bodyOf(error)).toMatchObject({ original: { status: 201, location: '/charges/1' } })
-    expect(headerValues(problemFor(error, options)?.headers ?? [], 'location')).toEqual(['/charges/1'])
+    expect(headerValues(responseFor(error)?.headers ?? [], 'location')).toEqual(['/charges/1'])
   })
 
   it('tells a client nothing of what is inside', () => {

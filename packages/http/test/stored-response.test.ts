@@ -49,7 +49,9 @@ describe('a stored response', () => {
 
   it('is not made of what another part of the application recorded', () => {
     for (const value of ['a text', { status: 201 }, 7]) {
-      expect(() => replayOf(value as unknown as HttpResponse)).toThrow(IdempotencyUndecodableError)
+      expect(() => replayOf(value as unknown as HttpResponse, 'Idempotency-Replayed')).toThrow(
+        IdempotencyUndecodableError,
+      )
     }
   })
 
@@ -65,8 +67,13 @@ describe('a stored response', () => {
       ['set-cookie', 'b=2'],
       ['Date', 'now'],
       ['Content-Length', '3'],
-      ['Connection', 'keep-alive, X-Hop'],
+      ['Connection', 'keep-alive, X-Hop,\tX-Two'],
       ['X-Hop', '1'],
+      ['X-Two', '2'],
+      ['Authentication-Info', 'nextnonce="a"'],
+      ['Clear-Site-Data', '"cookies"'],
+      ['Age', '7'],
+      ['Server-Timing', 'db;dur=53'],
       ['Keep-Alive', 'timeout=5'],
       ['Transfer-Encoding', 'chunked'],
       ['Trailer', 'X'],
@@ -74,6 +81,7 @@ describe('a stored response', () => {
       ['Upgrade', 'h2c'],
       ['Proxy-Authenticate', 'Basic'],
       ['Idempotency-Replayed', 'true'],
+      ['Idempotent-Replayed', 'true'],
     ]
     const body = new Uint8Array()
     expect(storable({ status: 200, headers: [...dropped, ...kept], body })).toEqual({

@@ -14,7 +14,7 @@ import {
   StreamableFile,
 } from '@nestjs/common'
 import { METHOD_METADATA } from '@nestjs/common/constants.js'
-import { preconditionFailed } from '@retryproof/http'
+import { preconditionFailed } from '@retryproof/http/precondition'
 import { Observable, of, type Subscriber } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import { Idempotent } from '../src/index.ts'

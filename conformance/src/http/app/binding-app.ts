@@ -1,6 +1,7 @@
 /** Puts the routes, a store and what is known of the framework together. */
 import { createIdempotency, type Idempotency, type IdempotencyStore, unscoped } from '@retryproof/core'
-import { type HttpOptions, statusResource } from '@retryproof/http'
+import type { HttpOptions } from '@retryproof/http'
+import { statusResource } from '@retryproof/http/status'
 import type { BindingApp } from './app.ts'
 import { writesOf } from './business-writes.ts'
 import { caseOf } from './cases.ts'

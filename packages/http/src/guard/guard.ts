@@ -6,12 +6,12 @@ import {
   type Outcome,
   rollBack,
 } from '@retryproof/core'
-import { failAndAnswer } from '@retryproof/core/internal'
+import { failAndAnswer, isRelease } from '@retryproof/core/internal'
 import type { Exchange, HeaderField, HttpResponse } from '../protocol/exchange.ts'
-import { problemFor } from '../protocol/problems.ts'
+import { isRefusal } from '../protocol/refusal.ts'
 import { pendingResponse } from './answer/pending-response.ts'
 import { toResult, toResultOfThrow } from './answer/recorded-answer.ts'
-import { replayOf } from './answer/stored-response.ts'
+import { storable } from './answer/stored-response.ts'
 import { type WatchedCalls, watchCalls } from './handler-calls.ts'
 import type { HandlerCalls, HandlerEnd, Threw } from './handler-end.ts'
 import type { Guarding, HttpOptions } from './options.ts'
@@ -31,8 +31,10 @@ export type Decision =
 
 /** Guards the requests of one `idempotent()`. */
 export interface Guard<Native, Tx = unknown> {
-  /** Whether requests of this method are guarded at all. */
+  /** Tells whether requests of this method are guarded at all. */
   covers(method: string): boolean
+  /** The response for a refusal that a handler throws, such as a PreconditionError; `undefined` for any other error. */
+  refusalOf(error: unknown, native: Native): HttpResponse | undefined
   /**
    * Runs the handler once for the request's key.
    *
@@ -54,13 +56,17 @@ export function createGuard<Native extends object, Tx = unknown>(
   const options = readHttpOptions(idempotency, httpOptions, hasHandler)
   return {
     covers: (method) => options.methods.has(method),
+    refusalOf: (error, native) =>
+      isRefusal(error) ? options.spelling.problem(error, native, options.maxRetryAfterMs) : undefined,
     async handle(exchange, calls) {
       const watched = watchCalls(calls)
       try {
         const asked = await ask(exchange, options)
         return asked ? await decide(exchange.native, asked, watched, options) : { kind: 'pass' }
       } catch (error) {
-        const problem = watched.threw(error) ? undefined : problemFor(error, options)
+        const problem = watched.threw(error)
+          ? undefined
+          : options.spelling.problem(error, exchange.native, options.maxRetryAfterMs)
         if (!problem) throw error
         return watched.wasAnswered() ? { kind: 'sent' } : { kind: 'send', response: problem }
       }
@@ -91,12 +97,11 @@ async function decide<Native extends object, Tx>(
   }
 
   try {
-    const { value, replayed, recorded, retentionRemainingMs } = await run(asked, execute, options)
-    const expiry = expiryOf(recorded ? retentionRemainingMs : 0, options)
-    if (replayed) return sendUnlessAnswered(calls, withHeaders(replayOf(value), expiry))
-    if (!calls.wasAnswered()) return { kind: 'own', headers: expiry }
+    const { value, replayed, recorded } = await run(asked, execute, options)
+    if (replayed) return sendUnlessAnswered(calls, options.spelling.replay(value))
+    if (!calls.wasAnswered()) return { kind: 'own', headers: [] }
     if (callback && recorded && value)
-      await options.webhook?.deliver(callback, { location: await locate(), response: value })
+      await options.webhook?.deliver(callback, { location: await locate(), response: storable(value) })
     return { kind: 'sent' }
   } catch (error) {
     if (!options.accepts || !isIdempotencyError(error, 'IDEMPOTENCY_IN_PROGRESS') || calls.threw(error)) throw error
@@ -128,7 +133,10 @@ function run<Native, Tx>(
       const end = await execute(attempt, tx)
       if (end.kind === 'threw') return failAndAnswer(end.error, () => resultOfThrow(end))
       const result = toResult(end.answer, records)
-      return commitWhen(end.answer.response.status) ? result : rollBack(result)
+      const { status } = end.answer.response
+      // by default a write commits only with an answer that is recorded, since a retry would write again
+      const commits = commitWhen?.(status) ?? (status < 400 && !isRelease(result))
+      return commits ? result : rollBack(result)
     },
     policies,
   )
@@ -144,14 +152,6 @@ export function attemptFor(request: object): HandlerAttempt | undefined {
 
 function sendUnlessAnswered<Tx>(calls: WatchedCalls<Tx>, response: HttpResponse): Decision {
   return calls.wasAnswered() ? { kind: 'sent' } : { kind: 'send', response }
-}
-
-function withHeaders(response: HttpResponse, headers: readonly HeaderField[]): HttpResponse {
-  return { ...response, headers: [...response.headers, ...headers] }
-}
-
-function expiryOf<Native, Tx>(remainingMs: number, { expiryHeader }: ResolvedOptions<Native, Tx>): HeaderField[] {
-  return expiryHeader && remainingMs > 0 ? [[expiryHeader, String(Math.floor(remainingMs / 1000))]] : []
 }
 
 async function locationOf<Native, Tx>(

@@ -2,11 +2,12 @@
 import type { ContentKey, Duration, Idempotency, Policies, unscoped } from '@retryproof/core'
 import type { KeySyntax } from '../protocol/key-header.ts'
 import type { RecordPolicy } from './answer/record-policy.ts'
+import type { SpellingOptions } from './answer/spelling.ts'
 import type { Notifier, StatusResource } from './ports.ts'
 import type { FingerprintOptions } from './request/fingerprint.ts'
 
 /** Options of a binding, and any policy of the core for what it guards. `Native` is the framework's request. */
-export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onInProgress'> {
+export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onInProgress'>, SpellingOptions<Native> {
   /**
    * Whose key it is: tenant and/or user, as your authentication knows them. Part of every key, so that nobody is
    * given another's answer. `unscoped` says aloud that there is nobody to tell apart.
@@ -34,11 +35,11 @@ export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onIn
   /** The largest body that is read for its fingerprint where no parser ran before, in bytes. @default 1_048_576 */
   readonly maxRequestBytes?: number
   /**
-   * Which headers are kept with the request by `storeRequest`, besides method, target and body.
+   * Headers that `storeRequest` keeps, besides method, target and body. Credentials are refused.
    * @default ['content-type']
    */
   readonly storeHeaders?: readonly string[]
-  /** Which answers are recorded and replayed; the others release the key. @default 'final' */
+  /** Decides which answers are recorded and replayed; the others release the key. @default 'final' */
   readonly record?: RecordPolicy
   /** The largest body that is kept, in bytes. A larger one goes out as a stream, and its replay is 410. @default 1_048_576 */
   readonly maxResponseBytes?: number
@@ -50,11 +51,10 @@ export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onIn
    */
   readonly onInProgress?: NonNullable<Policies['onInProgress']> | 'accept'
   /**
-   * Whether the first caller waits for its answer, or gets 202 at once (which takes a `statusResource`). `'async'` keeps
-   * the request, so that `recover` finishes what a crash left; `'async-in-process'` says aloud that nobody does.
-   * @default 'sync'
+   * `'async'` answers the first caller with 202 at once, and needs a `statusResource`. It also needs `storeRequest`, so
+   * that `recover` finishes the work after a crash; `storeRequest: 'no'` says aloud that a crash loses it. @default 'sync'
    */
-  readonly respond?: 'sync' | 'async' | 'async-in-process'
+  readonly respond?: 'sync' | 'async'
   /** Where the answer is to be found that is not there yet. */
   readonly statusResource?: StatusResource<Native>
   /** Who is told the answer of a request that was answered with 202. */
@@ -64,14 +64,10 @@ export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onIn
    * and its answer commit together, or not at all. @default false
    */
   readonly transaction?: boolean
-  /** Which answers commit the transaction; the others undo what it wrote. @default (status) => status < 400 */
+  /** Decides which answers commit the transaction; the others roll it back. @default below 400, where it is recorded */
   readonly commitWhen?: (status: number) => boolean
   /** The longest `Retry-After` that a duplicate is given while the first is in progress. @default '2s' */
   readonly maxRetryAfter?: Duration
-  /** The name of a header that tells for how many seconds an answer goes on being replayed. @default none */
-  readonly expiryHeader?: string
-  /** Where clients read what this resource promises: `type` and `Link` of every problem. @default this package's README */
-  readonly docs?: string
 }
 
 /** A key, or one that was made of content and brings its own retention. */

@@ -1,7 +1,9 @@
 /** Ports of a guard: notifications, the status resource, and the attempt that a handler is given. */
 import type { Attempt, Steps } from '@retryproof/core'
 import type { HttpResponse } from '../protocol/exchange.ts'
+import { Refusal } from '../protocol/refusal.ts'
 
+/** An answer, as a notifier sends it. */
 export interface Notice {
   /** The path of the status resource, where the answer can be read too. */
   readonly location: string
@@ -13,11 +15,16 @@ export interface Notifier<Native> {
   /**
    * Gives the address at which this request wants its answer; `undefined`: nowhere.
    *
-   * @throws a refusal for an address that is not allowed
+   * @throws the error that `callbackRefused()` makes, for an address that is not allowed
    */
   address(request: Native): URL | undefined
   /** Never rejects. */
   deliver(address: URL, notice: Notice): Promise<void>
+}
+
+/** Makes the error by which a notifier refuses an address: the guard answers it with 400. */
+export function callbackRefused(): Error {
+  return new Refusal('callback-refused')
 }
 
 /** The attempt, as a handler gets it. In a transaction it has no steps: the transaction is one step. */

@@ -32,12 +32,9 @@ export async function ask<Native, Tx>(
   const given = options.key ? await options.key(native) : keyFromHeaders(headers, options.syntax)
   if (given === undefined) {
     if (!options.required) return undefined
-    throw new Refusal(
-      'key-missing',
-      'This operation requires an Idempotency-Key: a value that is new for each request.',
-    )
+    throw new Refusal('key-missing')
   }
-  if (options.requirePrecondition && !namesVersion(headers)) throw preconditionRequired(options.docs)
+  if (options.requirePrecondition && !namesVersion(headers)) throw preconditionRequired()
   const ofContent = typeof given === 'object' && given !== null && 'retention' in given ? given : undefined
   const key = requireKey(ofContent ? ofContent.key : given)
   const name = nameOf(exchange, options)

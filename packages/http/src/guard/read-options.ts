@@ -2,8 +2,8 @@
 import { IdempotencyInvalidOptionError, type Operation, type Policies, unscoped } from '@retryproof/core'
 import { toMs } from '@retryproof/core/internal'
 import type { KeySyntax } from '../protocol/key-header.ts'
-import { DOCS } from '../protocol/problems.ts'
-import { type AnswerHead, readRecordPolicy } from './answer/record-policy.ts'
+import { type GivenAnswer, readRecordPolicy } from './answer/record-policy.ts'
+import { readSpelling, type Spelling, type SpellingOptions } from './answer/spelling.ts'
 import { responseSerializer } from './answer/stored-response.ts'
 import type { Guarding, HttpOptions } from './options.ts'
 import type { FingerprintOptions } from './request/fingerprint.ts'
@@ -15,7 +15,6 @@ export interface ResolvedOptions<Native, Tx = unknown> {
   readonly fingerprint: FingerprintOptions | undefined
   readonly statusResource: HttpOptions<Native>['statusResource'] | undefined
   readonly webhook: HttpOptions<Native>['webhook'] | undefined
-  readonly expiryHeader: string | undefined
   readonly operation: ((request: Native) => string) | undefined
   readonly syntax: KeySyntax
   readonly methods: ReadonlySet<string>
@@ -24,15 +23,16 @@ export interface ResolvedOptions<Native, Tx = unknown> {
   readonly maxRequestBytes: number
   /** Undefined where requests are not kept. */
   readonly storeHeaders: readonly string[] | undefined
-  readonly records: (answer: AnswerHead) => boolean
+  readonly records: (answer: GivenAnswer) => boolean
+  readonly spelling: Spelling<Native>
   readonly maxResponseBytes: number
   readonly stream: boolean
   readonly accepts: boolean
   readonly respondsEarly: boolean
   readonly transaction: boolean
-  readonly commitWhen: (status: number) => boolean
+  /** Undefined: below 400, where the answer is recorded. */
+  readonly commitWhen: ((status: number) => boolean) | undefined
   readonly maxRetryAfterMs: number
-  readonly docs: string
   /** The core's operation of that name, under the policies of these options. */
   readonly operationNamed: (name: string) => Operation<Tx>
 }
@@ -54,9 +54,21 @@ export function readHttpOptions<Native, Tx>(
   }
   const { scope, operation, key, syntax, methods, required, requirePrecondition, fingerprint, record, ...more } =
     options
-  const { maxRequestBytes, maxResponseBytes, stream, respond, statusResource, webhook, docs, ...others } = more
-  const { transaction, commitWhen, maxRetryAfter, expiryHeader, onInProgress, storeHeaders, ...policies } = others
-  const how = readChoice('respond', respond, ['sync', 'async', 'async-in-process'])
+  const {
+    maxRequestBytes,
+    maxResponseBytes,
+    stream,
+    respond,
+    statusResource,
+    webhook,
+    preset,
+    problem,
+    replayHeader,
+    docs,
+    ...others
+  } = more
+  const { transaction, commitWhen, maxRetryAfter, onInProgress, storeHeaders, ...policies } = others
+  const how = readChoice('respond', respond, ['sync', 'async'])
   const accepts = onInProgress === 'accept'
   const keepsRequests = (policies.storeRequest ?? 'no') !== 'no'
   if (transaction) requireTransactions(idempotency, hasHandler)
@@ -66,16 +78,16 @@ export function readHttpOptions<Native, Tx>(
       'is needed to answer with 202: statusResource(idempotency, { … })',
     )
   }
-  if (how === 'async' && !keepsRequests) {
+  if (how === 'async' && policies.storeRequest === undefined) {
     throw new IdempotencyInvalidOptionError(
       'respond',
-      `'async' keeps the request for recover(): set storeRequest, or say 'async-in-process' if a crash may lose the work`,
+      `'async' keeps the request for recover(): set storeRequest, to 'no' if a crash may lose the work`,
     )
   }
   if (webhook && how === 'sync') {
     throw new IdempotencyInvalidOptionError(
       'webhook',
-      `tells an answer that nobody waits for: it goes with respond: 'async'`,
+      `needs respond: 'async', since it sends answers that no client waits for`,
     )
   }
   return {
@@ -88,8 +100,9 @@ export function readHttpOptions<Native, Tx>(
     requirePrecondition: readFlag('requirePrecondition', requirePrecondition, false),
     fingerprint: readFingerprint(fingerprint),
     maxRequestBytes: readSize('maxRequestBytes', maxRequestBytes),
-    storeHeaders: keepsRequests ? readNames('storeHeaders', storeHeaders ?? ['content-type']) : undefined,
-    records: readRecordPolicy(record ?? 'final'),
+    storeHeaders: keepsRequests ? readStoreHeaders(storeHeaders) : undefined,
+    records: readRecordPolicy(record === undefined ? 'final' : record),
+    spelling: readSpelling({ preset, problem, replayHeader, docs } as SpellingOptions<Native>),
     maxResponseBytes: Math.min(readSize('maxResponseBytes', maxResponseBytes), roomFor(idempotency)),
     stream: readFlag('stream', stream, false),
     accepts,
@@ -97,10 +110,8 @@ export function readHttpOptions<Native, Tx>(
     statusResource,
     webhook,
     transaction: readFlag('transaction', transaction, false),
-    commitWhen: readFunction('commitWhen', commitWhen) ?? ((status) => status < 400),
+    commitWhen: readFunction('commitWhen', commitWhen),
     maxRetryAfterMs: toMs('maxRetryAfter', maxRetryAfter ?? '2s', { min: 1000 }),
-    expiryHeader: readHeaderName('expiryHeader', expiryHeader),
-    docs: readDocs(docs),
     operationNamed: operations(idempotency, {
       ...policies,
       ...(onInProgress !== undefined && onInProgress !== 'accept' && { onInProgress }),
@@ -203,19 +214,16 @@ function readSize(option: string, bytes: number = MIB): number {
   throw new IdempotencyInvalidOptionError(option, `must be a whole number of bytes, got ${String(bytes)}`)
 }
 
-function readNames(option: string, names: readonly string[]): string[] {
-  if (Array.isArray(names) && names.every((name) => typeof name === 'string' && TOKEN.test(name))) {
-    return names.map((name: string) => name.toLowerCase())
+/** Headers that carry credentials, whose record would outlive the request. */
+const CREDENTIALS =
+  /^(proxy-)?authorization$|^cookie2?$|api-?key|(auth|access|csrf|xsrf|security|session|refresh|id)-?token|secret|passw|assertion|jwt|client-cert/
+
+function readStoreHeaders(names: readonly string[] = ['content-type']): string[] {
+  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string' && TOKEN.test(name))) {
+    throw new IdempotencyInvalidOptionError('storeHeaders', 'must list the names of headers')
   }
-  throw new IdempotencyInvalidOptionError(option, 'must list the names of headers')
-}
-
-function readHeaderName(option: string, name: string | undefined): string | undefined {
-  if (name === undefined || (typeof name === 'string' && TOKEN.test(name))) return name
-  throw new IdempotencyInvalidOptionError(option, 'must be the name of a header')
-}
-
-function readDocs(docs: string = DOCS): string {
-  if (typeof docs === 'string' && URL.canParse(docs)) return docs
-  throw new IdempotencyInvalidOptionError('docs', 'must be an absolute URL')
+  const lower = names.map((name: string) => name.toLowerCase())
+  const credential = lower.find((name) => CREDENTIALS.test(name))
+  if (credential === undefined) return lower
+  throw new IdempotencyInvalidOptionError('storeHeaders', `must not list ${credential}, which carries credentials`)
 }

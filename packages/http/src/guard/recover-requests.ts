@@ -1,4 +1,4 @@
-/** Runs kept HTTP requests again that no client came back for. */
+/** Runs recorded HTTP requests again whose clients did not come back. */
 import type { Idempotency, Policies, Recovery } from '@retryproof/core'
 import type { HttpResponse } from '../protocol/exchange.ts'
 import { type RecordPolicy, readRecordPolicy } from './answer/record-policy.ts'

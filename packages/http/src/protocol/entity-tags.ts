@@ -2,7 +2,7 @@
 
 export interface EntityTag {
   readonly weak: boolean
-  /** What stands between the quotes. */
+  /** The text between the quotes. */
   readonly opaque: string
 }
 
@@ -10,13 +10,13 @@ const TAG = /(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"/
 const ONE_TAG = new RegExp(`^${TAG.source}$`)
 const TAGS = new RegExp(`^[ \\t,]*${TAG.source}([ \\t]*,[ \\t,]*${TAG.source})*[ \\t,]*$`)
 
-/** `undefined` for what is no entity tag. */
+/** `undefined` where it is no entity tag. */
 export function parseTag(text: string): EntityTag | undefined {
   const match = ONE_TAG.exec(text)
   return match ? { weak: match[1] !== undefined, opaque: match[2] ?? '' } : undefined
 }
 
-/** The tags of `If-Match` or `If-None-Match`; `'*'` for any; `undefined` for what cannot be read. */
+/** The tags of `If-Match` or `If-None-Match`; `'*'` for any; `undefined` where it cannot be read. */
 export function parseTags(text: string): readonly EntityTag[] | '*' | undefined {
   if (text.trim() === '*') return '*'
   if (!TAGS.test(text)) return undefined
@@ -26,7 +26,7 @@ export function parseTags(text: string): readonly EntityTag[] | '*' | undefined 
   }))
 }
 
-/** For writes: a weak tag matches nothing, since what it stands for may differ. */
+/** Compares for writes: a weak tag matches nothing, since two versions may have the same one. */
 export function matchesStrongly(left: EntityTag, right: EntityTag): boolean {
   return !left.weak && !right.weak && left.opaque === right.opaque
 }
@@ -41,7 +41,7 @@ const DATES = [
   /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/,
 ]
 
-/** Milliseconds since 1970; `undefined` for what is no date of HTTP, which is to be ignored. */
+/** Parses to milliseconds since 1970; `undefined` where it is no date of HTTP, which is then ignored. */
 export function parseHttpDate(text: string): number | undefined {
   if (!DATES.some((format) => format.test(text))) return undefined
   const ms = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)

@@ -1,8 +1,9 @@
-/** Conditional writes of RFC 9110: whoever changes a resource says which version of it they saw. */
+/** Conditional writes of RFC 9110: a client that changes a resource names the version that it saw. */
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { type EntityTag, matchesStrongly, matchesWeakly, parseHttpDate, parseTag, parseTags } from './entity-tags.ts'
 import { type HeaderField, type HttpResponse, headerValues } from './exchange.ts'
-import { DOCS, problemResponse, problems } from './problems.ts'
+import { problemResponse } from './problem-response.ts'
+import { DOCS, problemFor, problems } from './problems.ts'
 import { Refusal } from './refusal.ts'
 
 /** A request of Node's frameworks, or one of Fetch. */
@@ -12,14 +13,14 @@ export interface ConditionalRequest {
     | Readonly<Record<string, string | readonly string[] | undefined>>
 }
 
-/** What is known of the resource as it is now. Without a member, nothing is decided by it. */
+/** The resource as it is now. A member that is left out decides nothing. */
 export interface CurrentVersion {
   /** Its entity tag, with quotes: `'"7"'`, or `'W/"7"'` for one that does not tell all changes. Null: there is no resource. */
   readonly etag?: string | null
   readonly lastModified?: Date
 }
 
-/** What the client saw. */
+/** The version that the client saw. */
 export interface Expected {
   /**
    * The tags of `If-Match`, without quotes, for the `WHERE version = …` of the write itself; `'any'` for `If-Match: *`;
@@ -29,71 +30,87 @@ export interface Expected {
 }
 
 export interface PreconditionOptions {
-  /** Whether a request that names no version is refused (428). @default false */
+  /** Refuses a request that names no version (428). @default false */
   readonly required?: boolean
-  /** As of `idempotent`. */
-  readonly docs?: string
 }
 
-/** A precondition that does not hold (412) or is missing (428). Frameworks look at `status`; `response` is the whole answer. */
+/**
+ * A precondition does not hold (412) or is missing (428). A guard answers it as it answers its own refusals; without a
+ * guard, frameworks look at `status`, and `response` is the whole answer.
+ */
 export class PreconditionError extends Refusal {
   readonly status: number
   readonly statusCode: number
   readonly expose = true
   readonly response: HttpResponse
 
-  constructor(reason: 'precondition-failed' | 'precondition-required', message: string, docs: string = DOCS) {
-    super(reason, message)
+  constructor(reason: 'precondition-failed' | 'precondition-required') {
+    super(reason, problems[reason].advice)
     this.name = 'PreconditionError'
     this.status = problems[reason].status
     this.statusCode = this.status
-    this.response = problemResponse(reason, message, docs)
+    this.response = responseOf(this)
   }
 }
 
-/** For a write that hit no row, since somebody else was faster: `throw preconditionFailed()`. */
-export function preconditionFailed(docs?: string): PreconditionError {
-  return new PreconditionError(
-    'precondition-failed',
-    'The resource has changed since. Read it again, and decide anew.',
-    docs,
-  )
+function responseOf(error: PreconditionError): HttpResponse {
+  const problem = problemFor(error, { docs: DOCS, maxRetryAfterMs: 0 })
+  if (problem) return problemResponse(problem)
+  throw error
 }
 
 /**
- * Checks `If-Match`, `If-Unmodified-Since` and `If-None-Match`, and gives what the client expects.
+ * Makes the error (412) for a write that hit no row, since another writer was faster.
  *
- * Between this check and the write others may write: put `versions` into the write's own condition.
+ * @example
+ * import { preconditionFailed } from '@retryproof/http/precondition'
  *
- * @throws PreconditionError, IdempotencyInvalidOptionError for an `etag` that is none
+ * export function requireRow(rowCount: number) {
+ *   if (rowCount === 0) throw preconditionFailed()
+ * }
+ */
+export function preconditionFailed(): PreconditionError {
+  return new PreconditionError('precondition-failed')
+}
+
+/**
+ * Checks `If-Match`, `If-Unmodified-Since` and `If-None-Match`, and returns the versions that the client expects.
+ *
+ * Another writer may come between this check and the write: put `versions` into the condition of the write itself.
+ *
+ * @throws {@link PreconditionError} when the precondition does not hold, or is required and missing
+ * @throws {@link IdempotencyInvalidOptionError} when `etag` is no entity tag
+ *
+ * @example
+ * import { precondition } from '@retryproof/http/precondition'
+ *
+ * export function versionsOf(request: Request) {
+ *   return precondition(request, { etag: '"7"' }, { required: true }).versions
+ * }
  */
 export function precondition(
   request: ConditionalRequest,
   current: CurrentVersion = {},
-  { required = false, docs }: PreconditionOptions = {},
+  { required = false }: PreconditionOptions = {},
 ): Expected {
   const ifMatch = headerOf(request, 'if-match')
   const ifNoneMatch = headerOf(request, 'if-none-match')
   const ifUnmodifiedSince = headerOf(request, 'if-unmodified-since')
   if (required && ifMatch === undefined && ifNoneMatch === undefined && ifUnmodifiedSince === undefined) {
-    throw preconditionRequired(docs)
+    throw preconditionRequired()
   }
   const tag = readTag(current.etag)
   const named = ifMatch === undefined ? undefined : (parseTags(ifMatch) ?? [])
   const holds = named === undefined ? isUnmodified(ifUnmodifiedSince, current.lastModified) : isAmong(tag, named)
-  if (!holds || !isNoneOf(ifNoneMatch, tag, current)) throw preconditionFailed(docs)
+  if (!holds || !isNoneOf(ifNoneMatch, tag, current)) throw preconditionFailed()
   return { versions: named === '*' ? 'any' : named?.filter(({ weak }) => !weak).map(({ opaque }) => opaque) }
 }
 
-export function preconditionRequired(docs?: string): PreconditionError {
-  return new PreconditionError(
-    'precondition-required',
-    'Say which version this request changes: If-Match with its ETag.',
-    docs,
-  )
+export function preconditionRequired(): PreconditionError {
+  return new PreconditionError('precondition-required')
 }
 
-/** Whether a request names a version at all. */
+/** Tells whether a request names a version at all. */
 export function namesVersion(headers: readonly HeaderField[]): boolean {
   return ['if-match', 'if-none-match', 'if-unmodified-since'].some((name) =>
     headerValues(headers, name).some((value) => value.trim() !== ''),
@@ -102,7 +119,7 @@ export function namesVersion(headers: readonly HeaderField[]): boolean {
 
 type CurrentTag = EntityTag | null | undefined
 
-/** `If-Match`: strong comparison. Where nothing is known of the resource, the write itself has to decide. */
+/** `If-Match`: strong comparison. Where the current version is not known, the write itself has to decide. */
 function isAmong(current: CurrentTag, named: readonly EntityTag[] | '*'): boolean {
   if (current === null) return false
   if (named === '*') return true

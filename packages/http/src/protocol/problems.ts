@@ -1,61 +1,187 @@
-/** Every outcome that is no answer of the handler, as a problem of RFC 9457. */
+/** Problems of RFC 9457: one for each outcome that is not an answer of the handler. docs/problems.md has a heading for each. */
 import {
   type IdempotencyErrorCode,
   type IdempotencyInvalidCallError,
   type IdempotencyNotReplayableError,
   isIdempotencyError,
 } from '@retryproof/core'
-import type { HeaderField, HttpResponse } from './exchange.ts'
-import { Refusal } from './refusal.ts'
+import { isRefusal } from './refusal.ts'
 
-interface Problem {
+interface ProblemKind {
   readonly status: number
   readonly title: string
-  /** Sending the same request again, with the same key, may succeed. */
+  /** Tells a client what to do. Stands in the response, in docs/problems.md and in the description of a resource. */
+  readonly advice: string
+  /** The same request with the same key may succeed later. */
   readonly retryable: boolean
 }
 
-/** By the fragment of their type: each is a heading of the documentation. */
+/** By the fragment of their type. */
 export const problems = {
-  'key-missing': { status: 400, title: 'Idempotency-Key is missing', retryable: false },
-  'key-invalid': { status: 400, title: 'Idempotency-Key is not valid', retryable: false },
-  'callback-refused': { status: 400, title: 'The callback address is not allowed', retryable: false },
-  'body-invalid': { status: 400, title: 'The body cannot be told from another', retryable: false },
-  'unknown-operation': { status: 404, title: 'There is no such operation', retryable: false },
-  'in-progress': { status: 409, title: 'A request with this Idempotency-Key is in progress', retryable: true },
-  'lease-lost': { status: 409, title: 'Another attempt took this Idempotency-Key over', retryable: true },
-  conflict: { status: 409, title: 'The write lost against another', retryable: true },
-  'outcome-unknown': { status: 409, title: 'The outcome of an earlier attempt is unknown', retryable: false },
-  'not-replayable': { status: 410, title: 'Done before, but the answer was not kept', retryable: false },
-  'precondition-failed': { status: 412, title: 'The resource has changed', retryable: false },
-  'body-too-large': { status: 413, title: 'The body is too large', retryable: false },
-  'body-unsupported': { status: 415, title: 'This kind of body is not supported', retryable: false },
-  'key-reused': { status: 422, title: 'Idempotency-Key was used for another request', retryable: false },
-  'precondition-required': {
-    status: 428,
-    title: 'The request must name the version that it changes',
+  'key-missing': {
+    status: 400,
+    title: 'Idempotency-Key is missing',
+    advice: 'This operation requires an Idempotency-Key. Send a value that is new for each request, such as a UUID.',
     retryable: false,
   },
-  failed: { status: 500, title: 'The operation failed for good', retryable: false },
-  undecodable: { status: 500, title: 'The recorded answer cannot be read', retryable: false },
-  unavailable: { status: 503, title: 'Idempotency cannot be guaranteed right now', retryable: true },
-  'not-running': { status: 503, title: 'The operation is not done, and is not running', retryable: true },
-  draining: { status: 503, title: 'This server is shutting down', retryable: true },
-} as const satisfies Record<string, Problem>
+  'key-invalid': {
+    status: 400,
+    title: 'Idempotency-Key is malformed',
+    advice: 'The key is empty, longer than 255 characters, sent twice, or not written as a key. Nothing was run.',
+    retryable: false,
+  },
+  'callback-refused': {
+    status: 400,
+    title: 'The callback address is not allowed',
+    advice: 'The callback must be an https address on an allowed host. Nothing was run.',
+    retryable: false,
+  },
+  'body-invalid': {
+    status: 400,
+    title: 'The body cannot be fingerprinted',
+    advice: 'The body is nested too deeply to be compared with another one. Nothing was run.',
+    retryable: false,
+  },
+  'unknown-operation': {
+    status: 404,
+    title: 'The operation does not exist',
+    advice: 'No operation of this caller has this address, or its record has expired.',
+    retryable: false,
+  },
+  'in-progress': {
+    status: 409,
+    title: 'A request with this Idempotency-Key is in progress',
+    advice:
+      'The first request with this key is still running. Send the same request again with the same key to get its answer.',
+    retryable: true,
+  },
+  'lease-lost': {
+    status: 409,
+    title: 'Another attempt took over this Idempotency-Key',
+    advice:
+      'The lease of this attempt expired, and the attempt that took over has not settled yet. Send the same request again with the same key.',
+    retryable: true,
+  },
+  conflict: {
+    status: 409,
+    title: 'The transaction lost a conflict',
+    advice:
+      'The transaction was rolled back because of a conflicting write. Send the same request again with the same key.',
+    retryable: true,
+  },
+  'outcome-unknown': {
+    status: 409,
+    title: 'The outcome of an earlier attempt is unknown',
+    advice: 'An earlier attempt was interrupted, and its effect is unknown. The operator has to resolve this key.',
+    retryable: false,
+  },
+  'not-replayable': {
+    status: 410,
+    title: 'The answer was not recorded',
+    advice:
+      'The operation completed, but its answer was not recorded. The member original holds its status and Location.',
+    retryable: false,
+  },
+  'precondition-failed': {
+    status: 412,
+    title: 'The resource has changed',
+    advice: 'The resource has changed since the version that the request names. Read it again and decide anew.',
+    retryable: false,
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'The body is too large',
+    advice: 'The body exceeds the size up to which the server fingerprints a request. Nothing was run.',
+    retryable: false,
+  },
+  'body-unsupported': {
+    status: 415,
+    title: 'The body type is not supported',
+    advice:
+      'A multipart body differs each time it is sent, and this resource names no fields to compare. Nothing was run.',
+    retryable: false,
+  },
+  'key-reused': {
+    status: 422,
+    title: 'Idempotency-Key was used for another request',
+    advice: 'This key was used before with a different request. Nothing was run. Send a new key with a new request.',
+    retryable: false,
+  },
+  'precondition-required': {
+    status: 428,
+    title: 'The request names no version',
+    advice: 'The request must name the version that it changes: send If-Match with the ETag of the resource.',
+    retryable: false,
+  },
+  failed: {
+    status: 500,
+    title: 'The operation failed for good',
+    advice: 'The operation failed under this key and is not run again. Ask the operator.',
+    retryable: false,
+  },
+  undecodable: {
+    status: 500,
+    title: 'The recorded answer cannot be read',
+    advice: 'This key has a record that cannot be read, so the request is not run again. Ask the operator.',
+    retryable: false,
+  },
+  unavailable: {
+    status: 503,
+    title: 'The idempotency store is unavailable',
+    advice: 'The idempotency store cannot be reached. Send the same request again with the same key: nothing is lost.',
+    retryable: true,
+  },
+  'not-running': {
+    status: 503,
+    title: 'The operation is not running',
+    advice: 'The last attempt released the key without an answer. Send the original request again with the same key.',
+    retryable: true,
+  },
+  draining: {
+    status: 503,
+    title: 'The server is shutting down',
+    advice: 'The server accepts no new work while it shuts down. Send the same request again with the same key.',
+    retryable: true,
+  },
+} as const satisfies Record<string, ProblemKind>
 
-export type ProblemType = keyof typeof problems
+/** `'in-progress'`, `'key-reused'`, …: a heading of docs/problems.md. */
+export type ProblemCode = keyof typeof problems
+
+/** A problem as a client reads it, and as `problem` of a guard gets it. */
+export interface Problem {
+  readonly code: ProblemCode
+  /** The address of its documentation. */
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  /** Tells the client what to do. Names the same seconds as `retryAfter`. */
+  readonly detail: string
+  /** A `urn:uuid:` of this occurrence. */
+  readonly instance: string
+  /** The same request with the same key may succeed later. */
+  readonly retryable: boolean
+  /** The seconds of `Retry-After`, where it is retryable. */
+  readonly retryAfter?: number
+  /** The answer that was not recorded, where it is known. */
+  readonly original?: AnswerSummary
+}
+
+/** Status and `Location` of an answer that was not recorded. */
+export interface AnswerSummary {
+  readonly status: number
+  readonly location?: string
+}
 
 export interface ProblemOptions {
   readonly docs: string
   readonly maxRetryAfterMs: number
 }
 
-/** The draft explains what each answer means; an application with a page of its own (`docs`) says more. */
-export const DOCS = 'https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07'
+/** The page that explains each problem, unless an application has a page of its own (`docs`). */
+export const DOCS = 'https://github.com/retryproof/retryproof/blob/main/docs/problems.md'
 
-const utf8 = new TextEncoder()
-
-const typeByCode: Partial<Record<IdempotencyErrorCode, ProblemType>> = {
+const codeByError: Partial<Record<IdempotencyErrorCode, ProblemCode>> = {
   IDEMPOTENCY_KEY_REUSED: 'key-reused',
   IDEMPOTENCY_IN_PROGRESS: 'in-progress',
   IDEMPOTENCY_LEASE_LOST: 'lease-lost',
@@ -71,60 +197,42 @@ const typeByCode: Partial<Record<IdempotencyErrorCode, ProblemType>> = {
   IDEMPOTENCY_STORE_CLOSED: 'unavailable',
 }
 
-/** The client's fault; an operation or a scope that cannot be used is not. */
-const typeByField: Partial<Record<IdempotencyInvalidCallError['field'], ProblemType>> = {
+/** Calls that the client can correct. An operation or a scope that cannot be used is a fault of the application. */
+const codeByField: Partial<Record<IdempotencyInvalidCallError['field'], ProblemCode>> = {
   key: 'key-invalid',
   payload: 'body-invalid',
 }
 
-/** What went wrong inside is for the operator, who has the events; a client is told what to do. */
-const details: Partial<Record<ProblemType, string>> = {
-  conflict:
-    'The write lost against another one, and left nothing behind. Send the same request again with the same key.',
-  unavailable:
-    'The record of this key cannot be reached. Nothing is lost: send the same request again with the same key.',
-  undecodable: 'The request was handled before, and is not handled again under this key. Ask the operator.',
-  failed: 'The request was handled before, and is not handled again under this key. Ask the operator.',
-}
-
-/** The response for an error of this library; `undefined` for what is the application's to handle. */
-export function problemFor(error: unknown, { docs, maxRetryAfterMs }: ProblemOptions): HttpResponse | undefined {
-  const type = typeOf(error)
-  if (!type) return undefined
-  const detail = details[type] ?? (error as Error).message
-  if (problems[type].retryable) {
-    const retryAfter = retryAfterSeconds(error, maxRetryAfterMs)
-    return problemResponse(type, detail, docs, [['Retry-After', String(retryAfter)]], { retryAfter })
-  }
-  if (!isIdempotencyError(error, 'IDEMPOTENCY_NOT_REPLAYABLE')) return problemResponse(type, detail, docs)
-  const headers: HeaderField[] = []
+/** Describes an error of this library as a problem. `undefined` for an error that the application has to handle. */
+export function problemFor(error: unknown, { docs, maxRetryAfterMs }: ProblemOptions): Problem | undefined {
+  const code = codeOf(error)
+  if (!code) return undefined
+  const { status, title, advice, retryable } = problems[code]
+  const retryAfter = retryable ? retryAfterSeconds(error, maxRetryAfterMs) : undefined
   const original = originalOf(error)
-  if (original?.location !== undefined) headers.push(['Location', original.location])
-  return problemResponse(type, detail, docs, headers, { original })
+  return {
+    code,
+    type: withFragment(docs, code),
+    title,
+    status,
+    detail: retryAfter === undefined ? (detailOf(error) ?? advice) : `${advice} Retry after ${retryAfter} s.`,
+    instance: `urn:uuid:${crypto.randomUUID()}`,
+    retryable,
+    ...(retryAfter !== undefined && { retryAfter }),
+    ...(original && { original }),
+  }
 }
 
-export function problemResponse(
-  type: ProblemType,
-  detail: string,
-  docs: string,
-  more: readonly HeaderField[] = [],
-  members: Readonly<Record<string, unknown>> = {},
-): HttpResponse {
-  const { status, title, retryable } = problems[type]
-  const instance = `urn:uuid:${crypto.randomUUID()}`
-  const body = { type: withFragment(docs, type), title, status, detail, instance, retryable, ...members }
-  const headers: HeaderField[] = [
-    ['Content-Type', 'application/problem+json'],
-    ['Cache-Control', 'no-store'],
-    ['Link', `<${docs}>; rel="describedby"`],
-  ]
-  return { status, headers: [...headers, ...more], body: utf8.encode(JSON.stringify(body)) }
+function codeOf(error: unknown): ProblemCode | undefined {
+  if (isRefusal(error)) return error.reason
+  if (isIdempotencyError(error, 'IDEMPOTENCY_INVALID_CALL')) return codeByField[error.field]
+  return isIdempotencyError(error) ? codeByError[error.code] : undefined
 }
 
-function typeOf(error: unknown): ProblemType | undefined {
-  if (error instanceof Refusal) return error.reason
-  if (isIdempotencyError(error, 'IDEMPOTENCY_INVALID_CALL')) return typeByField[error.field]
-  return isIdempotencyError(error) ? typeByCode[error.code] : undefined
+/** The fault of this very request. Messages of other errors are for the operator, who has the events. */
+function detailOf(error: unknown): string | undefined {
+  if (isRefusal(error)) return error.detail
+  return isIdempotencyError(error, 'IDEMPOTENCY_INVALID_CALL') ? error.message : undefined
 }
 
 /** Whole seconds, at least one. */
@@ -133,14 +241,9 @@ function retryAfterSeconds(error: unknown, maxMs: number): number {
   return Math.max(1, Math.ceil(ms / 1000))
 }
 
-/** What is known of an answer that was not kept. */
-export interface AnswerSummary {
-  readonly status: number
-  readonly location?: string
-}
-
-function originalOf({ summary }: IdempotencyNotReplayableError): AnswerSummary | undefined {
-  const { status, location } = (summary ?? {}) as { status?: unknown; location?: unknown }
+function originalOf(error: unknown): AnswerSummary | undefined {
+  if (!isIdempotencyError(error, 'IDEMPOTENCY_NOT_REPLAYABLE')) return undefined
+  const { status, location } = ((error as IdempotencyNotReplayableError).summary ?? {}) as Record<string, unknown>
   if (typeof status !== 'number') return undefined
   return typeof location === 'string' ? { status, location } : { status }
 }

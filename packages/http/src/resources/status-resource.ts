@@ -1,4 +1,4 @@
-/** Where the answer of an operation is to be found that is not there yet. */
+/** Serves the answers of operations that were answered with 202. */
 import {
   type Idempotency,
   IdempotencyInvalidOptionError,
@@ -9,23 +9,21 @@ import {
   unscoped,
 } from '@retryproof/core'
 import { pendingResponse } from '../guard/answer/pending-response.ts'
-import { replayOf, responseSerializer } from '../guard/answer/stored-response.ts'
+import { readSpelling, type SpellingOptions } from '../guard/answer/spelling.ts'
+import { responseSerializer } from '../guard/answer/stored-response.ts'
 import type { HttpOptions } from '../guard/options.ts'
 import type { StatusResource } from '../guard/ports.ts'
 import type { HttpResponse } from '../protocol/exchange.ts'
-import { DOCS, type ProblemOptions, problemFor } from '../protocol/problems.ts'
 import { Refusal } from '../protocol/refusal.ts'
 import { createSeal } from './sealed-id.ts'
 
-export interface StatusResourceOptions<Native> {
-  /** Where it is mounted, such as `/operations`: the id comes behind it. */
+export interface StatusResourceOptions<Native> extends SpellingOptions<Native> {
+  /** The path that it is mounted under, such as `/operations`: the id follows it. */
   readonly path: string
-  /** Whose keys the asking caller may see. The same as that of the operations, so that strangers get 404. */
+  /** The scope of the asking caller, as of the operations: a caller of another scope gets 404. */
   readonly scope: HttpOptions<Native>['scope']
   /** Seals ids: at least 16 random bytes, the same in every process that serves this path. */
   readonly secret: string | Uint8Array
-  /** As of `idempotent`. */
-  readonly docs?: string
 }
 
 const RETRY_AFTER_MS = 2000
@@ -33,7 +31,7 @@ const RETRY_AFTER_MS = 2000
 /** @throws IdempotencyInvalidOptionError naming the option and what it must be */
 export function statusResource<Native>(
   idempotency: Pick<Idempotency, 'operation'>,
-  { path, scope, secret, docs = DOCS }: StatusResourceOptions<Native>,
+  { path, scope, secret, ...spellingOptions }: StatusResourceOptions<Native>,
 ): StatusResource<Native> {
   if (typeof path !== 'string' || !/^\/([^/?#\s]+\/?)*$/.test(path)) {
     throw new IdempotencyInvalidOptionError('path', 'must be a path such as /operations')
@@ -45,7 +43,7 @@ export function statusResource<Native>(
     )
   }
   const { seal, open } = createSeal(secret, 'retryproof/status')
-  const options: ProblemOptions = { docs, maxRetryAfterMs: RETRY_AFTER_MS }
+  const spelling = readSpelling(spellingOptions)
   const prefix = path.replace(/\/?$/, '/')
 
   async function inspect(id: string, request: Native): Promise<Inspection | null> {
@@ -62,9 +60,9 @@ export function statusResource<Native>(
       try {
         const record = await inspect(id, request)
         if (record?.state === 'in_progress') return pendingResponse(prefix + id, RETRY_AFTER_MS)
-        return replayOf(settledValue(record))
+        return spelling.replay(settledValue(record))
       } catch (error) {
-        const problem = problemFor(error, options)
+        const problem = spelling.problem(error, request, RETRY_AFTER_MS)
         if (!problem) throw error
         return problem
       }
@@ -72,12 +70,10 @@ export function statusResource<Native>(
   }
 }
 
-/** @throws why there is no answer */
+/** @throws the reason why there is no answer */
 function settledValue(record: Inspection | null): HttpResponse | undefined {
-  if (!record) throw new Refusal('unknown-operation', 'There is no such operation, or it is not yours.')
-  if (record.state === 'released') {
-    throw new Refusal('not-running', 'The last attempt came to nothing. Send the request itself again, with its key.')
-  }
+  if (!record) throw new Refusal('unknown-operation')
+  if (record.state === 'released') throw new Refusal('not-running')
   if (record.state === 'parked') throw new IdempotencyOutcomeUnknownError()
   if (record.unreadable) throw new IdempotencyUndecodableError('The recorded answer cannot be read.')
   if (record.error !== undefined) throw record.error

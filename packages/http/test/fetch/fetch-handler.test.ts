@@ -2,7 +2,8 @@ import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@ret
 import { memoryStore } from '@retryproof/memory'
 import { describe, expect, it } from 'vitest'
 import { attemptOf, type FetchOptions, idempotent } from '../../src/fetch.ts'
-import { preconditionFailed, statusResource } from '../../src/index.ts'
+import { preconditionFailed } from '../../src/precondition.ts'
+import { statusResource } from '../../src/status.ts'
 import { deferred } from '../deferred.ts'
 
 const create = () => createIdempotency({ store: memoryStore(), namespace: 'test' })
@@ -76,7 +77,8 @@ describe('a Fetch handler', () => {
     })
     const early: FetchOptions<[]> = {
       ...options,
-      respond: 'async-in-process',
+      respond: 'async',
+      storeRequest: 'no',
       statusResource: status,
       waitUntil: (work) => works.push(work),
     }

@@ -7,7 +7,7 @@ export const STATUS_PATH = '/operations'
 export const earlyRoutes: readonly RouteDescription[] = [
   {
     path: '/early',
-    guard: { byUser: true, respond: 'async-in-process', onInProgress: 'accept' },
+    guard: { byUser: true, respond: 'async', storeRequest: 'no', onInProgress: 'accept' },
     handle: async (request) => {
       const runs = run(request)
       await gate(request)

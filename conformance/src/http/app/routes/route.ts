@@ -8,7 +8,16 @@ import { caseOf, change, reached } from '../cases.ts'
 export interface RouteOptions
   extends Pick<
     HttpOptions<object>,
-    'lease' | 'maxRun' | 'methods' | 'onInProgress' | 'record' | 'required' | 'respond' | 'syntax' | 'transaction'
+    | 'lease'
+    | 'maxRun'
+    | 'methods'
+    | 'onInProgress'
+    | 'record'
+    | 'required'
+    | 'respond'
+    | 'storeRequest'
+    | 'syntax'
+    | 'transaction'
   > {
   /** `'unreachable'`: its store answers nothing. `'unrecording'`: it begins, and records nothing. `'slow'`: it records late. @default 'given' */
   readonly store?: 'given' | 'unreachable' | 'unrecording' | 'slow'

@@ -1,32 +1,39 @@
-/** Which answers are recorded and replayed, and which release the key for another attempt. */
+/** Decides which answers are recorded and replayed, and which release the key for another attempt. */
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import type { HeaderField } from '../../protocol/exchange.ts'
 
-/** What the decision is made from. */
-export interface AnswerHead {
+/** The answer of a handler, as a predicate sees it. */
+export interface GivenAnswer {
   readonly status: number
   readonly headers: readonly HeaderField[]
+  /** The bytes of the body, where they are held: not of a stream, nor of one that was compressed or is too large. */
+  readonly body: Uint8Array | undefined
+  /** Parses the body; `undefined` where it is not held, or is not JSON. */
+  json(): unknown
 }
 
 /**
- * `'final'`: what will not change when the same request is sent again, which is every status below 500 except those
- * that ask for another attempt. `'success'`: below 400. `'all'`: everything, server errors too.
+ * `'final'` records an answer that will not change when the same request is sent again: every status below 500, except
+ * those that ask for another attempt. `'success'` records statuses below 400 except 207, `'all'` every answer, server errors too.
+ * A function decides by status, headers and body.
  */
-export type RecordPolicy = 'final' | 'success' | 'all' | ((answer: AnswerHead) => boolean)
+export type RecordPolicy = 'final' | 'success' | 'all' | ((answer: GivenAnswer) => boolean)
 
-/** Statuses that say: not now, not yet, not you. The same request may be answered otherwise later. */
-const passing = new Set([401, 403, 407, 408, 412, 423, 425, 428, 429])
+/** Statuses below 500 that release the key: the same request may be answered otherwise later. 207 holds failures. */
+export const RELEASING_STATUSES = [207, 401, 403, 407, 408, 412, 423, 425, 428, 429] as const
 
-const presets = {
-  final: ({ status }: AnswerHead) => status < 500 && !passing.has(status),
-  success: ({ status }: AnswerHead) => status < 400,
+const releasing: ReadonlySet<number> = new Set(RELEASING_STATUSES)
+
+const policies = {
+  final: ({ status }: GivenAnswer) => status < 500 && !releasing.has(status),
+  success: ({ status }: GivenAnswer) => status < 400 && status !== 207,
   all: () => true,
-} as const satisfies Record<string, (answer: AnswerHead) => boolean>
+} as const satisfies Record<string, (answer: GivenAnswer) => boolean>
 
-/** @throws IdempotencyInvalidOptionError unless `policy` is a preset or a predicate */
-export function readRecordPolicy(policy: RecordPolicy): (answer: AnswerHead) => boolean {
+/** @throws IdempotencyInvalidOptionError unless `policy` is a name or a predicate */
+export function readRecordPolicy(policy: RecordPolicy): (answer: GivenAnswer) => boolean {
   if (typeof policy === 'function') return policy
-  if (Object.hasOwn(presets, policy)) return presets[policy]
+  if (Object.hasOwn(policies, policy)) return policies[policy]
   throw new IdempotencyInvalidOptionError(
     'record',
     `must be 'final', 'success', 'all' or a function, got ${String(policy)}`,

@@ -1,3 +1,4 @@
+/** Undoes what middleware inside of the guard did to an answer, before it is recorded. */
 import { changedFields, type HandlerAnswer, type HeaderField, type HttpResponse } from '../../protocol/exchange.ts'
 import { isCoded } from './media.ts'
 

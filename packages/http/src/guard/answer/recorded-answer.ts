@@ -3,24 +3,46 @@ import { release, unreplayable } from '@retryproof/core'
 import { releaseAfter } from '@retryproof/core/internal'
 import type { HandlerAnswer } from '../../protocol/exchange.ts'
 import { isCoded } from './media.ts'
-import type { AnswerHead } from './record-policy.ts'
+import type { GivenAnswer } from './record-policy.ts'
 import { storable, summaryOf } from './stored-response.ts'
 
 /** Records an answer, or releases the key: the final status decides. */
-export function toResult({ response, replayable }: HandlerAnswer, records: (answer: AnswerHead) => boolean) {
-  const { status, headers } = response
-  if (!records({ status, headers })) return release(response)
-  if (replayable && !isCoded(response)) return storable(response)
-  return unreplayable(response, summaryOf(response))
+export function toResult(answer: HandlerAnswer, records: (answer: GivenAnswer) => boolean) {
+  const { response } = answer
+  if (!records(given(answer))) return release(response)
+  return isHeld(answer) ? storable(response) : unreplayable(response, summaryOf(response))
 }
 
 /** Records the answer to a throw by its status as well, but never as a success: an answer below 400 releases the key. */
 export function toResultOfThrow(
   error: unknown,
   answer: HandlerAnswer,
-  records: (answer: AnswerHead) => boolean,
+  records: (answer: GivenAnswer) => boolean,
 ): ReturnType<typeof toResult> {
-  const { status, headers } = answer.response
-  const isRecorded = status >= 400 && records({ status, headers })
+  const isRecorded = answer.response.status >= 400 && records(given(answer))
   return isRecorded ? toResult(answer, records) : releaseAfter(error, answer.response)
+}
+
+/** Tells whether the bytes can be replayed: those that were compressed for one client would be noise to another. */
+function isHeld({ response, replayable }: HandlerAnswer): boolean {
+  return replayable && !isCoded(response)
+}
+
+const utf8 = new TextDecoder()
+
+function given(answer: HandlerAnswer): GivenAnswer {
+  const { status, headers } = answer.response
+  const body = isHeld(answer) ? answer.response.body : undefined
+  return {
+    status,
+    headers,
+    body,
+    json() {
+      try {
+        return body && JSON.parse(utf8.decode(body))
+      } catch {
+        return undefined
+      }
+    },
+  }
 }

@@ -1,49 +1,57 @@
-/** What of a response is kept, and in which bytes: a line of JSON (status and headers), then the body as it is. */
+/** The part of a response that is recorded, and its bytes: a line of JSON (status and headers), then the body as it is. */
 import { IdempotencyUndecodableError, type Serializer } from '@retryproof/core'
 import { joinLine, splitLine } from '../../protocol/bytes.ts'
 import { type HeaderField, type HttpResponse, headerValues } from '../../protocol/exchange.ts'
 import type { AnswerSummary } from '../../protocol/problems.ts'
 
-/** Belong to one connection, one moment or one client. */
-const neverStored = new Set([
+/** Headers that are never replayed: they belong to one connection, one moment or one client. */
+export const NEVER_REPLAYED: ReadonlySet<string> = new Set([
+  'age',
+  'authentication-info',
+  'clear-site-data',
   'connection',
   'content-length',
   'date',
   'idempotency-replayed',
+  'idempotent-replayed',
   'keep-alive',
   'proxy-authenticate',
+  'proxy-authentication-info',
   'proxy-authorization',
   'proxy-connection',
+  'server-timing',
   'set-cookie',
   'set-cookie2',
   'te',
+  'traceresponse',
   'trailer',
   'transfer-encoding',
   'upgrade',
 ])
 
-/** The response as it is kept: without what belongs to one connection, one moment or one client. */
+/** The response as it is recorded: without the headers that are never replayed, and those that `Connection` lists. */
 export function storable({ status, headers, body }: HttpResponse): HttpResponse {
-  const nominated = headerValues(headers, 'connection').flatMap((value) => value.toLowerCase().split(/[ ,]+/))
+  const nominated = headerValues(headers, 'connection').flatMap((value) => value.toLowerCase().split(/[\s,]+/))
   const kept = headers.filter(([name]) => {
     const lower = name.toLowerCase()
-    return !neverStored.has(lower) && !nominated.includes(lower)
+    return !NEVER_REPLAYED.has(lower) && !nominated.includes(lower)
   })
   return { status, headers: kept, body }
 }
 
 /**
- * A response for whoever sends the request again; without one (`replay: 'semantic'`), that it is done.
+ * Makes the response for a client that sends the request again: 204 where nothing was recorded (`replay: 'semantic'`).
  *
  * @throws IdempotencyUndecodableError for a value that is no response, since it was recorded by other means
  */
-export function replayOf(recorded: HttpResponse | undefined): HttpResponse {
+export function replayOf(recorded: HttpResponse | undefined, marker: string): HttpResponse {
   const { status, headers, body } = recorded ?? { status: 204, headers: [], body: new Uint8Array() }
   if (!(body instanceof Uint8Array)) throw new IdempotencyUndecodableError('The record holds no response.')
-  return { status, headers: [...headers, ['Idempotency-Replayed', 'true']], body }
+  const own = headers.filter(([name]) => name.toLowerCase() !== marker.toLowerCase())
+  return { status, headers: [...own, [marker, 'true']], body }
 }
 
-/** What is told of an answer that is not kept. */
+/** Keeps status and `Location` of an answer that is not recorded. */
 export function summaryOf({ status, headers }: HttpResponse): AnswerSummary {
   const [location] = headerValues(headers, 'location')
   return location === undefined ? { status } : { status, location }

@@ -1,5 +1,6 @@
-/** What a resource owes its clients by §2.5.2 of the draft: a published description of its idempotency. */
+/** Describes the idempotency of a resource to its clients, as §2.5.2 of the draft obliges a resource to do. */
 import { toMs } from '@retryproof/core/internal'
+import { presets } from '../../guard/answer/presets.ts'
 import { DOCS } from '../../protocol/problems.ts'
 import type { DescribedOptions, Facts } from './facts.ts'
 import { markdownOf } from './markdown.ts'
@@ -12,7 +13,17 @@ export interface IdempotencyDescription {
   readonly markdown: string
 }
 
-/** @throws IdempotencyInvalidOptionError */
+/**
+ * Describes a guarded resource as an OpenAPI fragment and as a page in Markdown.
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when `retention` is no duration
+ *
+ * @example
+ * import { unscoped } from '@retryproof/core'
+ * import { describeIdempotency } from '@retryproof/http/describe'
+ *
+ * const { openapi, markdown } = describeIdempotency({ scope: unscoped, retention: '24h' })
+ */
 export function describeIdempotency<Native>(options: DescribedOptions<Native>): IdempotencyDescription {
   const { docs = DOCS, record = 'final', required = true, requirePrecondition = false } = options
   const { respond = 'sync', fingerprint } = options
@@ -25,7 +36,7 @@ export function describeIdempotency<Native>(options: DescribedOptions<Native>): 
     methods: ['POST', 'PATCH', ...(options.methods ?? []).map((method) => method.toUpperCase())],
     retentionMs: toMs('retention', options.retention, { min: 1000 }),
     accepts,
-    expiryHeader: options.expiryHeader,
+    replayHeader: options.replayHeader ?? presets[options.preset ?? 'ietf'].replayHeader,
     fingerprint,
     record: typeof record === 'string' ? record : 'some',
     problems: [

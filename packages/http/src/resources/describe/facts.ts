@@ -1,12 +1,12 @@
 /** Facts about a guarded resource, from which its descriptions are generated. */
 import type { Duration } from '@retryproof/core'
 import type { HttpOptions } from '../../guard/options.ts'
-import type { ProblemType } from '../../protocol/problems.ts'
+import type { ProblemCode } from '../../protocol/problems.ts'
 
 /** The options of `idempotent`, with the retention said out loud. */
 export type DescribedOptions<Native> = HttpOptions<Native> & { readonly retention: Duration }
 
-/** What both forms say. */
+/** The facts that both forms state. */
 export interface Facts {
   readonly docs: string
   /** Whether the key is taken from the header. */
@@ -16,9 +16,10 @@ export interface Facts {
   readonly methods: readonly string[]
   readonly retentionMs: number
   readonly accepts: boolean
-  readonly expiryHeader: string | undefined
-  /** What of the body counts. */
+  /** The header that marks a replay. */
+  readonly replayHeader: string
+  /** The members of the body that count. */
   readonly fingerprint: HttpOptions<unknown>['fingerprint'] | undefined
   readonly record: 'final' | 'success' | 'all' | 'some'
-  readonly problems: readonly ProblemType[]
+  readonly problems: readonly ProblemCode[]
 }

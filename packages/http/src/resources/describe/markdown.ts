@@ -1,14 +1,13 @@
-/** The same for people. */
-
+/** The page for people, in Markdown. */
+import { RELEASING_STATUSES } from '../../guard/answer/record-policy.ts'
 import { problems } from '../../protocol/problems.ts'
 import type { Facts } from './facts.ts'
-import { advice } from './problem-advice.ts'
 
 const recorded = {
-  final: 'every answer that will not change: all statuses below 500 but 401, 403, 407, 408, 412, 423, 425, 428 and 429',
-  success: 'every answer with a status below 400',
+  final: `every final answer: statuses below 500, except ${RELEASING_STATUSES.join(', ')}`,
+  success: 'every answer with a status below 400, except 207',
   all: 'every answer, server errors included',
-  some: 'those answers that this resource counts as final',
+  some: 'the answers that this resource counts as final',
 } as const
 
 export function markdownOf(facts: Facts): string {
@@ -31,7 +30,7 @@ Send \`Idempotency-Key\` with ${isRequired ? 'every such request' : 'a request t
 request, such as a UUID. ${form} A key is yours alone, and belongs to one operation.`
 }
 
-function retrying({ record, fingerprint, accepts }: Facts): string {
+function retrying({ record, fingerprint, accepts, replayHeader }: Facts): string {
   const members = fingerprint?.pick
     ? `the members ${list(fingerprint.pick)} of the body`
     : fingerprint?.omit
@@ -46,23 +45,22 @@ Send the same request with the same key. The same are: method, path and query, m
 comes with anything else is refused with 422.
 
 While the first request runs, a retry ${waiting}. After that it gets the first
-answer again, marked \`Idempotency-Replayed: true\`: ${recorded[record]}. Any other answer releases the key, and a
+answer again, marked \`${replayHeader}: true\`: ${recorded[record]}. Any other answer releases the key, and a
 retry is handled anew.`
 }
 
-function expiry({ retentionMs, expiryHeader }: Facts): string {
-  const told = expiryHeader === undefined ? '' : ` \`${expiryHeader}\` tells for how many seconds that still holds.`
+function expiry({ retentionMs }: Facts): string {
   return `## Expiry
 
-An answer is kept for ${duration(retentionMs)} after it was given.${told} After that the same key is a new request.`
+An answer is kept for ${duration(retentionMs)} after it was given. After that the same key is a new request.`
 }
 
 function refusals({ problems: types }: Facts): string {
   const sections = types.map((type) => {
-    const { status, retryable } = problems[type]
-    return `### ${type}\n\n${status}${retryable ? ', `Retry-After`' : ''}. ${advice[type]}`
+    const { status, advice, retryable } = problems[type]
+    return `### ${type}\n\n${status}${retryable ? ', `Retry-After`' : ''}. ${advice}`
   })
-  return `## Problems\n\nRefusals are \`application/problem+json\` with one of these types.\n\n${sections.join('\n\n')}`
+  return `## Problems\n\nRefusals are problems of RFC 9457 with one of these types.\n\n${sections.join('\n\n')}`
 }
 
 function list(names: readonly string[]): string {

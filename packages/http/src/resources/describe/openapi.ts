@@ -1,8 +1,6 @@
 /** An OpenAPI 3.1 fragment. */
-
-import { type ProblemType, problems } from '../../protocol/problems.ts'
+import { type ProblemCode, problems } from '../../protocol/problems.ts'
 import type { Facts } from './facts.ts'
-import { advice } from './problem-advice.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -51,17 +49,12 @@ function keyOf({ isRequired, isStrict, retentionMs }: Facts): Json {
   }
 }
 
-function headersOf({ expiryHeader, accepts }: Facts): Json {
+function headersOf({ replayHeader, accepts }: Facts): Json {
+  const description = `\`${replayHeader}\`: \`true\` on an answer that is replayed.`
   return {
-    IdempotencyReplayed: { description: '`true` on an answer that was recorded before.', schema: { const: 'true' } },
+    IdempotencyReplayed: { description, schema: { const: 'true' } },
     ...(accepts && {
       IdempotencyStatus: { description: '`pending` while there is no answer yet.', schema: { const: 'pending' } },
-    }),
-    ...(expiryHeader !== undefined && {
-      IdempotencyExpiry: {
-        description: `\`${expiryHeader}\`: for how many seconds the answer goes on being replayed.`,
-        schema: { type: 'integer', minimum: 0 },
-      },
     }),
   }
 }
@@ -91,12 +84,12 @@ function pendingOf(): Json {
   }
 }
 
-function problemOf(types: readonly ProblemType[]): Json {
+function problemOf(types: readonly ProblemCode[]): Json {
   const mayWait = types.some((type) => problems[type].retryable)
   return {
-    description: types.map((type) => `\`${type}\`: ${advice[type]}`).join('\n\n'),
+    description: types.map((type) => `\`${type}\`: ${problems[type].advice}`).join('\n\n'),
     headers: {
-      Link: { description: 'Where this is explained, `rel="describedby"`.', schema: { type: 'string' } },
+      Link: { description: 'The page that explains the problem, `rel="describedby"`.', schema: { type: 'string' } },
       ...(mayWait && { 'Retry-After': { schema: { type: 'integer', minimum: 1 } } }),
     },
     content: { 'application/problem+json': { schema: ref('schemas', 'IdempotencyProblem') } },
@@ -119,7 +112,7 @@ function schemaOf({ docs, problems: types }: Facts): Json {
       retryAfter: { type: 'integer', minimum: 1, description: 'The seconds of `Retry-After`, where it is retryable.' },
       original: {
         type: 'object',
-        description: 'Of an answer that was not kept.',
+        description: 'Status and Location of an answer that was not recorded.',
         properties: { status: { type: 'integer' }, location: { type: 'string' } },
       },
     },

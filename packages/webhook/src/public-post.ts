@@ -1,4 +1,4 @@
-/** One POST to an address that a client chose: no redirects, and nowhere but to the public internet. */
+/** Sends one POST to an address that a client chose: without redirects, and to the public internet only. */
 import { lookup } from 'node:dns'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
@@ -10,22 +10,26 @@ export interface Post {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
   readonly timeoutMs: number
-  /** Also to private addresses. */
+  /** Allows private addresses too. */
   readonly anywhere: boolean
 }
 
-/** An address that is not of the public internet. */
+/** The address is not of the public internet. */
 export class AddressRefusedError extends Error {
   override readonly name = 'AddressRefusedError'
 }
 
-/** The status that came back. @throws when nothing did, or the address is refused */
+/**
+ * Sends the message, and resolves with the status of its answer.
+ *
+ * @throws {@link AddressRefusedError} when the address, or one that its name resolves to, is not public
+ */
 export function post({ url, headers, body, timeoutMs, anywhere }: Post): Promise<number> {
   const { hostname, protocol } = url
   const host = hostname.replace(/^\[|\]$/g, '')
   const request = protocol === 'https:' ? requestHttps : requestHttp
   return new Promise((resolve, reject) => {
-    // a name is checked when it is connected to, so that it cannot point elsewhere by then; an address is no name
+    // the look-up checks a name when it is connected to, so that it cannot point elsewhere by then; an address has none
     if (!anywhere && isIP(host) && !isPublic(host)) throw refused(host)
     const sent = request(url, {
       method: 'POST',
@@ -54,10 +58,15 @@ const lookupPublic: LookupFunction = (hostname, options, callback) => {
   })
 }
 
-function isPublic(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast'
+/** The only range of IPv6 from which public addresses are given out. */
+const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3')
+
+function isPublic(text: string): boolean {
+  if (!ipaddr.isValid(text)) return false
+  const address = ipaddr.process(text)
+  return address.range() === 'unicast' && (address.kind() === 'ipv4' || address.match(GLOBAL_UNICAST))
 }
 
 function refused(address: string): AddressRefusedError {
-  return new AddressRefusedError(`${address} is no address of the public internet`)
+  return new AddressRefusedError(`${address} is not an address of the public internet`)
 }

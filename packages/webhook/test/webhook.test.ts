@@ -1,11 +1,12 @@
+import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, describe, expect, it } from 'vitest'
-import { AddressRefusedError, post } from '../src/resources/public-post.ts'
-import { type WebhookOptions, webhook } from '../src/resources/webhook.ts'
-import { listening } from './client.ts'
+import { AddressRefusedError, post } from '../src/public-post.ts'
+import { type WebhookOptions, webhook } from '../src/webhook.ts'
 
 const secret = `whsec_${Buffer.from('a secret of its own, long enough').toString('base64')}`
 const servers = new Set<Server>()
@@ -20,6 +21,11 @@ afterEach(() => {
 interface Received {
   readonly headers: IncomingHttpHeaders
   readonly body: string
+}
+
+async function listening(server: Server): Promise<number> {
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return (server.address() as AddressInfo).port
 }
 
 /** A receiver that answers with each status in turn, and with the last one from then on. */
@@ -38,7 +44,7 @@ function sender(options: Partial<WebhookOptions<string>> = {}) {
   const undelivered: unknown[] = []
   const notifier = webhook<string>({
     url: (request) => request || undefined,
-    allow: ['127.0.0.1', 'localhost', 'hooks.example.com', '.example.org'],
+    allow: ['127.0.0.1', 'localhost', 'hooks.example.com', 'ports.example.com:8443', '.example.org'],
     secret,
     pause: 1,
     insecure: true,
@@ -72,6 +78,24 @@ describe('a message', () => {
     })
     expect(() => new Webhook(secret).verify(`${body} `, headers as Record<string, string>)).toThrow()
     expect([received.length, undelivered.length]).toEqual([1, 0])
+  })
+
+  it('is signed with each secret while they rotate', async () => {
+    const { url, received } = await receiver(204)
+    const old = `whsec_${Buffer.from('the secret that is going to be replaced').toString('base64')}`
+    await sender({ secret: [old, secret] }).notifier.deliver(url, notice)
+    const [{ headers, body } = { headers: {}, body: '' }] = received
+    for (const each of [old, secret]) new Webhook(each).verify(body, headers as Record<string, string>)
+  })
+
+  it('never rejects, whatever onUndelivered throws', async () => {
+    const { url } = await receiver(410)
+    const { notifier } = sender({
+      onUndelivered: () => {
+        throw new Error('no log')
+      },
+    })
+    await expect(notifier.deliver(url, notice)).resolves.toBeUndefined()
   })
 
   it('carries a binary body too', async () => {
@@ -145,6 +169,8 @@ describe('an address', () => {
     'http://0x7f.1/',
     'http://224.0.0.1/',
     'http://255.255.255.255/',
+    'http://[::a00:1]/',
+    'http://[4000::1]/',
   ])('%s is refused', async (url) => {
     const message = { url: new URL(url), headers: {}, body: '', timeoutMs: 1000, anywhere: false }
     await expect(post(message)).rejects.toThrow(AddressRefusedError)
@@ -152,7 +178,10 @@ describe('an address', () => {
 
   it.each([
     ['https://hooks.example.com/a', true],
-    ['https://hooks.example.com:8443/a', true],
+    ['https://hooks.example.com:22/a', false],
+    ['https://hooks.example.com:8443/a', false],
+    ['https://ports.example.com:8443/a', true],
+    ['https://ports.example.com/a', false],
     ['https://a.example.org/', true],
     ['https://a.b.example.org/', true],
     ['https://example.org/', false],
@@ -183,6 +212,8 @@ it.each<[string, Partial<WebhookOptions<string>>]>([
   ['allow', { allow: ['*'] }],
   ['secret', { secret: 'no base64!' }],
   ['secret', { secret: '' }],
+  ['secret', { secret: [] }],
+  ['secret', { secret: 'whsec_YQ==' }],
   ['attempts', { attempts: 0 }],
   ['timeout', { timeout: '0ms' }],
   ['pause', { pause: 'soon' as '1s' }],

@@ -1,0 +1,1 @@
+export { type StatusResourceOptions, statusResource } from './resources/status-resource.ts'

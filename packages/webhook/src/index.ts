@@ -1,0 +1,1 @@
+export { type WebhookOptions, webhook } from './webhook.ts'
