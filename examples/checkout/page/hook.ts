@@ -5,13 +5,14 @@ import { createElement, StrictMode, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 
 /** What was sent, and how to answer it. */
-const sent: { key: string; answer(status: number): void }[] = []
+const sent: { key: string; signal: AbortSignal; answer(status: number): void }[] = []
 
 const client = createIdempotentFetch({
   fetch: (input, init) =>
     new Promise((resolve) => {
-      const key = new Request(input, init).headers.get('Idempotency-Key') ?? ''
-      sent.push({ key, answer: (status) => resolve(new Response('{}', { status })) })
+      const { headers, signal } = new Request(input, init)
+      const key = headers.get('Idempotency-Key') ?? ''
+      sent.push({ key, signal, answer: (status) => resolve(new Response('{}', { status })) })
     }),
 })
 
@@ -23,7 +24,8 @@ function Pay({ intent }: { readonly intent: string }) {
   return createElement(
     'div',
     {},
-    button('pay', () => send('/payments', { method: 'POST', body: '{}' })),
+    // a signal of the component's own does not replace that of the hook
+    button('pay', () => send('/payments', { method: 'POST', body: '{}', signal: new AbortController().signal })),
     button('cancel', cancel),
     createElement('output', { id: 'state' }, state),
   )
@@ -43,6 +45,7 @@ createRoot(document.body).render(createElement(StrictMode, {}, createElement(App
 
 const hook = {
   keys: () => sent.map(({ key }) => key),
+  isAborted: (index: number) => sent[index]?.signal.aborted,
   answer: (index: number, status: number) => sent[index]?.answer(status),
 }
 

@@ -20,7 +20,7 @@ export interface OpenLab {
 declare const lab: Lab
 
 /** Its pages have the script of that name in `page`. */
-export async function openLab(executablePath: string, name: 'lab' | 'hook' = 'lab'): Promise<OpenLab> {
+export async function openLab(executablePath: string, name: 'lab' | 'hook' | 'recipes' = 'lab'): Promise<OpenLab> {
   const script = await bundle(fileURLToPath(new URL(`../page/${name}.ts`, import.meta.url)))
   const html = '<!doctype html><title>Lab</title><script type="module" src="/lab.js"></script>'
   const { url, close } = await listen(

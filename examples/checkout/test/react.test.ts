@@ -28,6 +28,7 @@ describe.skipIf(lacks !== '')(`in Chromium${lacks}`, { timeout: 60_000 }, () => 
     await expect.poll(state).toBe('pending')
     await expect.poll(async () => (await keys()).length).toBe(1)
     await page.click('#toggle')
+    await expect.poll(() => page.evaluate(() => hook.isAborted(0))).toBe(true)
     await page.click('#toggle')
     await expect.poll(state).toBe('nothing')
 

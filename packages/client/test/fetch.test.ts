@@ -1,5 +1,5 @@
 /** Limits of retries, refusals before anything is sent, storages that fail, and clearing. */
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import {
   createIdempotentFetch,
   type FetchOptions,
@@ -259,4 +259,22 @@ test.each<[FetchOptions, string]>([
 ])('%j is refused at once, by its name', (options, name) => {
   expect(() => createIdempotentFetch(options)).toThrow(RangeError)
   expect(() => createIdempotentFetch(options)).toThrow(name)
+})
+
+test.each([
+  ['of another origin names the preflight', 'https://page.example/pay', true],
+  ['of the same origin does not', 'https://shop.example/pay', false],
+])('the error of a server %s that was never reached', async (_, page, isNamed) => {
+  vi.stubGlobal('location', { href: page, origin: new globalThis.URL(page).origin })
+  onTestFinished(() => void vi.unstubAllGlobals())
+  const { send } = setUp([undefined], { retry: { tries: 2, backoff: { first: 1 } }, header: 'X-Key' })
+  const { message } = await send().catch((error: unknown) => error as Error)
+  expect(message.includes('CORS') && message.includes('X-Key')).toBe(isNamed)
+})
+
+test('a server of another origin that answered once is not said to refuse the preflight', async () => {
+  vi.stubGlobal('location', { href: 'https://page.example/', origin: 'https://page.example' })
+  onTestFinished(() => void vi.unstubAllGlobals())
+  const { send } = setUp([answer(503), undefined], { retry: { tries: 2, backoff: { first: 1 } } })
+  await expect(send()).rejects.toThrow(/^No answer in 2 tries\. The same intent may be sent again\.$/)
 })

@@ -70,8 +70,8 @@ export class IntentUnreachableError extends IntentError {
   override readonly name = 'IntentUnreachableError'
   readonly tries: number
 
-  constructor(tries: number, cause: unknown) {
-    super('INTENT_UNREACHABLE', `No answer in ${tries} tries. The same intent may be sent again.`, { cause })
+  constructor(tries: number, cause: unknown, hint = '') {
+    super('INTENT_UNREACHABLE', `No answer in ${tries} tries. The same intent may be sent again.${hint}`, { cause })
     this.tries = tries
   }
 }

@@ -34,7 +34,9 @@ export async function sendUntilDecided(options: ReadOptions, sending: Sending): 
   const headers = new Headers(toSend.headers)
   headers.set(options.header.name, key)
   let location: URL | undefined
+  const hint = corsHint(toSend.url, options.header.name)
   let failures = 0
+  let wasReached = false
   for (let sent = 1; ; sent++) {
     const address = location
     const { response, error } = await answerTo(options, signal, (ended) =>
@@ -42,6 +44,7 @@ export async function sendUntilDecided(options: ReadOptions, sending: Sending): 
     )
     const judgement = response && (await judge(response, options.verdict))
     const { verdict = 'retry', waitMs = 0 } = judgement ?? {}
+    wasReached ||= response !== undefined
     if (response && verdict !== 'retry' && verdict !== 'pending') return { response, verdict, isFirst: sent === 1 }
 
     const isInProgress = verdict === 'pending' || response?.status === 409
@@ -50,12 +53,23 @@ export async function sendUntilDecided(options: ReadOptions, sending: Sending): 
     const pauseMs = Math.max(backOffMs(round, firstPauseMs, maxPauseMs), waitMs)
     if (failures >= tries || performance.now() + pauseMs > deadlineMs) {
       if (response && verdict === 'retry') return { response, verdict, isFirst: false }
-      throw new IntentUnreachableError(sent, error ?? new Error('The server still works on it.'))
+      throw new IntentUnreachableError(
+        sent,
+        error ?? new Error('The server still works on it.'),
+        wasReached ? '' : hint,
+      )
     }
     location =
       verdict === 'pending' ? sameOrigin(judgement?.location, response?.url || toSend.url, toSend.url) : undefined
     await pause(pauseMs, deadlineMs, signal)
   }
+}
+
+/** A browser does not say why no request left: the server's answer to its preflight may be the reason. */
+function corsHint(url: string, header: string): string {
+  const origin = globalThis.location?.origin
+  if (!origin || origin === new URL(url).origin) return ''
+  return ` If the server never sees a request, let it allow the header ${header} (CORS).`
 }
 
 /** Resolves an address; `undefined` for one of another origin, since credentials go to nobody else. */
