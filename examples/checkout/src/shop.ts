@@ -1,7 +1,7 @@
 /** The shop: an ordinary Express app whose payments are guarded, in one SQLite file with what was charged. */
 import { createIdempotency } from '@retryproof/core'
 import { idempotent, serveStatus } from '@retryproof/express'
-import { statusResource } from '@retryproof/http'
+import { statusResource } from '@retryproof/http/status'
 import { migrate, sqliteStore } from '@retryproof/sqlite'
 import Database from 'better-sqlite3'
 import cors from 'cors'
@@ -50,7 +50,11 @@ export async function openShop(file: string): Promise<Shop> {
   app.use(cors(), express.json())
   app.post('/payments', idempotent(idempotency, { scope }), pay)
   // the same, answered with 202 before it is done
-  app.post('/orders', idempotent(idempotency, { scope, respond: 'async-in-process', statusResource: status }), pay)
+  app.post(
+    '/orders',
+    idempotent(idempotency, { scope, respond: 'async', storeRequest: 'no', statusResource: status }),
+    pay,
+  )
   app.get('/operations/:id', serveStatus(status))
 
   return { app, charges: () => all.all(), close: () => database.close() }
