@@ -166,7 +166,7 @@ async function examine(store: RedisStore, one: Acknowledged, kept: number, repor
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const rounds = Number(process.argv[2] ?? 3)
-  const durability = { replicas: 1, timeoutMs: 25 }
+  const durability = { replicas: 1, timeout: 25 }
   const kinds: FailoverOptions[] = [
     { shape: 'redis-sentinel', keys: 400, cut: false },
     { shape: 'redis-sentinel', keys: 400, cut: true },

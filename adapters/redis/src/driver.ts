@@ -1,8 +1,7 @@
-/** The driver as this store uses it: which clients can carry it, what may go wrong with them, and what that means. */
-import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
-import { refusals } from './errors.ts'
+/** The client as this store uses it: its type, the clients that are refused, and replies that never come. */
+import { IdempotencyInvalidOptionError } from '@retryproof/core/store'
 
-/** A client of ioredis 5 or 6: of one server, by Sentinels, or of a Cluster. It stays the caller's, who closes it. */
+/** A client of ioredis 5 or 6: of one server, by Sentinels, or of a Cluster. The caller owns and closes it. */
 export interface RedisClient {
   readonly isCluster: boolean
   readonly status: string
@@ -19,12 +18,15 @@ export interface RedisClient {
   wait(replicas: number, timeoutMs: number): Promise<number>
   info(): Promise<string>
   scan(cursor: string, match: 'MATCH', pattern: string, count: 'COUNT', size: number): Promise<[string, string[]]>
-  /** Of a Cluster. */
-  nodes?(role: 'master'): readonly Pick<RedisClient, 'scan'>[]
-  /** For `watch`, which needs a connection of its own. */
+  /** The primaries of a Cluster. */
+  nodes?(role: 'master'): readonly RedisNode[]
+  /** Makes the connection of `watch`, which needs one of its own. */
   duplicate(...overrides: never[]): Subscriber
-  on(event: 'ready' | 'close', listener: () => void): unknown
+  on(event: 'ready' | 'close' | '+node', listener: () => void): unknown
 }
+
+/** One server: a client, or a node of a Cluster. */
+export type RedisNode = Pick<RedisClient, 'scan' | 'info' | 'eval' | 'evalsha'>
 
 export interface Subscriber {
   subscribe(channel: string): Promise<unknown>
@@ -33,13 +35,13 @@ export interface Subscriber {
   disconnect(): void
 }
 
-/** What replies in bytes: ioredis has it, and its types do not. (`callBuffer` loses commands in automatic pipelines.) */
+/** Calls that reply in bytes. ioredis has them, its types do not. (`callBuffer` loses commands in automatic pipelines.) */
 interface Binary {
   readonly evalshaBuffer: RedisClient['evalsha']
   readonly evalBuffer: RedisClient['eval']
 }
 
-/** @throws IdempotencyInvalidOptionError saying what `client` is, where it cannot carry the store */
+/** @throws {@link IdempotencyInvalidOptionError} naming what `client` is, when it cannot carry the store */
 export function requireUsable(client: RedisClient): RedisClient & Binary {
   const problem = problemOf(Object(client))
   if (!problem) return client as RedisClient & Binary
@@ -61,14 +63,14 @@ function problemOf(client: Partial<RedisClient & Binary> & Record<string, unknow
 }
 
 /**
- * Whether a command may reach the server twice: ioredis sends one whose reply was lost again on the next connection.
- * A refusal may then be about the second sending, and says nothing about the first.
+ * Tells whether a command may reach the server twice: ioredis sends a command whose reply was lost again on the next
+ * connection. A refusal may then be about the second sending, and says nothing about the first.
  */
 export function mayResend({ isCluster, options }: RedisClient): boolean {
   return isCluster || options.autoResendUnfulfilledCommands !== false
 }
 
-/** Without resending, ioredis forgets what is unanswered when a connection closes: the promise would never settle. */
+/** Rejects unanswered calls when the connection closes: without resending, ioredis never settles their promises. */
 export function untilClosed(client: RedisClient): <T>(reply: Promise<T>) => Promise<T> {
   const unanswered = new Set<(reason: Error) => void>()
   let open = client.status === 'ready'
@@ -76,7 +78,7 @@ export function untilClosed(client: RedisClient): <T>(reply: Promise<T>) => Prom
     open = true
   })
   client.on('close', () => {
-    // what waits for a first connection goes on waiting
+    // calls that wait for the first connection go on waiting
     if (!open) return
     open = false
     for (const reject of unanswered) reject(new Error('The connection closed before the reply came'))
@@ -87,25 +89,4 @@ export function untilClosed(client: RedisClient): <T>(reply: Promise<T>) => Prom
       unanswered.add(reject)
       reply.then(resolve, reject).finally(() => unanswered.delete(reject))
     })
-}
-
-/** Looks at what INFO says. A user that may not ask is warned: nothing else would tell. */
-export async function requireKeeper(info: Promise<string>, isCluster: boolean, allowEviction: boolean): Promise<void> {
-  const said = await info.catch((error: Error) => {
-    if (error.message.startsWith('NOPERM')) return ''
-    throw error
-  })
-  if (!isCluster && /^role:slave/m.test(said)) throw new StoreMisconfiguredError(`Redis: ${refusals.READONLY}`)
-  const policy = /^maxmemory_policy:(\S+)/m.exec(said)?.[1]
-  if (allowEviction || policy === 'noeviction') return
-  if (policy) {
-    throw new StoreMisconfiguredError(
-      `Redis: maxmemory-policy is ${policy}, so that a full server forgets records, and their writes run again. ` +
-        'Set it to noeviction, or say allowEviction: true.',
-    )
-  }
-  process.emitWarning(
-    'Redis does not say its maxmemory-policy (INFO): make sure that it is noeviction.',
-    'RetryproofWarning',
-  )
 }

@@ -6,7 +6,7 @@ export const text = (field: Field | undefined): string => String(field ?? '')
 
 export const number = (field: Field | undefined): number => Number(text(field))
 
-/** A copy: the driver's Buffer is a part of everything that it read at once. */
+/** Copies bytes: the driver's Buffer is a part of everything that it read at once. */
 const bytes = (field: Field | undefined): Uint8Array | null =>
   field instanceof Uint8Array ? new Uint8Array(field) : null
 
@@ -29,7 +29,7 @@ export function toView(reply: Field[]): RecordView {
 
 const unread = { owner: '', fingerprint: '', request: null, checkpoint: null, result: null }
 
-/** What a listing shows of a record; null where `query` does not ask for it, or it is gone. */
+/** Returns a record as a listing shows it; null if `query` rules it out, or it is gone. */
 export function toListed(key: string, reply: Field[], query: ListQuery): ListedRecord | null {
   const [state, token, attempt, interrupted, lease, expires, now] = reply
   if (state === undefined) return null

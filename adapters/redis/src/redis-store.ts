@@ -1,14 +1,17 @@
 import {
   assertValueFits,
   type BeginReply,
+  type Duration,
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
   type ListedRecord,
   type ListQuery,
   type StoreCapabilities,
   StoreUnavailableError,
+  toMs,
 } from '@retryproof/core/store'
-import { mayResend, type RedisClient, requireKeeper, requireUsable, untilClosed } from './driver.ts'
+import { createCheck } from './check.ts'
+import { mayResend, type RedisClient, requireUsable, untilClosed } from './driver.ts'
 import { toStoreError } from './errors.ts'
 import { number, text, toListed, toView } from './record.ts'
 import { type Argument, callArguments, changeArguments, claimArguments, type Field, script, sha } from './statements.ts'
@@ -16,11 +19,11 @@ import { createWatch } from './watch.ts'
 
 export interface RedisStoreOptions {
   readonly client: RedisClient
-  /** Stands before each key. @default 'retryproof:' */
+  /** The beginning of each key. @default 'retryproof:' */
   readonly prefix?: string
   /**
-   * Answers only once `replicas` replicas have what the answer rests on, else throws after `timeoutMs`. This narrows what
-   * a failover loses; it cannot rule it out. Needs `autoResendUnfulfilledCommands: false`; not for a Cluster.
+   * Answers only once `replicas` replicas have the changes that the answer rests on, else throws after `timeout`. This
+   * narrows the loss of a failover, and cannot rule it out. Needs `autoResendUnfulfilledCommands: false`; not for a Cluster.
    */
   readonly durability?: Durability
   /** Accepts servers that evict records when they are full: those writes can be run again. @default false */
@@ -31,22 +34,24 @@ export interface RedisStoreOptions {
 
 export interface Durability {
   readonly replicas: number
-  readonly timeoutMs: number
+  /** @default '1s' */
+  readonly timeout?: Duration
 }
 
-/** It has no `purge`: Redis removes records by itself, a minute after they have expired. */
+/** A store in Redis. It has no `purge`: Redis removes records by itself, a minute after they have expired. */
 export interface RedisStore extends IdempotencyStore {
   /**
-   * Asks the server (of a Cluster, one) whether it can carry the store, as the first call does: to know it at start-up.
+   * Asks every primary whether it can carry the store, and runs each command of the script once on a probe key. Call it at
+   * start-up. The store asks by itself before its first call, after each reconnection, and once a minute.
    *
-   * @throws StoreMisconfiguredError when it evicts records, or is a replica
+   * @throws {@link StoreMisconfiguredError} when a server evicts records, is a replica, or refuses a command to the user
    */
   check(): Promise<void>
   list(query: ListQuery): AsyncIterable<ListedRecord>
   watch(key: string, onChange: () => void, signal: AbortSignal): Promise<void>
 }
 
-/** Whether an acknowledged change survives is for the server's AOF and replicas to say. */
+/** Not durable: the server's AOF and replicas decide whether an acknowledged change survives. */
 const capabilities: StoreCapabilities = {
   clock: 'store',
   durable: false,
@@ -56,21 +61,36 @@ const capabilities: StoreCapabilities = {
 }
 const PAGE = 200
 
-/** Keeps records in Redis 7 and later or Valkey: a hash for each, and one round trip for each call. */
+/**
+ * Keeps records in Redis 7 and later or Valkey: one hash for each record, one round trip for each call.
+ *
+ * @example
+ * import { redisStore } from '@retryproof/redis'
+ * import { Redis } from 'ioredis'
+ *
+ * const store = redisStore({ client: new Redis('redis://localhost:6379') })
+ * await store.check()
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when the client cannot carry the store, or an option is out of range
+ */
 export function redisStore(options: RedisStoreOptions): RedisStore {
   const { prefix = 'retryproof:', durability, allowEviction = false, now } = options
   const client = requireUsable(options.client)
   if (!prefix) throw new IdempotencyInvalidOptionError('prefix', 'must not be empty: a listing finds its records by it')
   const resends = mayResend(client)
-  if (durability) requireWait(client, durability, resends)
+  const wait = durability && readDurability(client, durability, resends)
   const answered = resends ? <T>(reply: Promise<T>) => reply : untilClosed(client)
   const fullPrefix = `${client.options.keyPrefix ?? ''}${prefix}`
   const watch = createWatch(client)
-  let checked: Promise<void> | undefined
+  const { ask, passed } = createCheck({ client, prefix, allowEviction, answered, resends })
+  let wasReady = client.status === 'ready'
+  client.on('ready', () => {
+    wasReady = true
+  })
 
   async function call(command: string, key: string, rest: Argument[] = []): Promise<Field[]> {
-    await (checked ?? check())
-    const all = [...callArguments(prefix + key, command, now?.(), durability !== undefined), ...rest].map(toSent)
+    await passed()
+    const all = [...callArguments(prefix + key, command, now?.(), wait !== undefined), ...rest].map(toSent)
     return mapped(async () => {
       try {
         return await confirmed(() => client.evalshaBuffer(sha, 1, ...all))
@@ -83,8 +103,8 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
 
   async function confirmed(send: () => Promise<unknown>): Promise<Field[]> {
     const reply = answered(send()) as Promise<Field[]>
-    if (!durability) return reply
-    const { replicas, timeoutMs } = durability
+    if (!wait) return reply
+    const { replicas, timeoutMs } = wait
     // WAIT is about what its own connection wrote: both are sent in the same tick
     const [value, count] = await Promise.all([reply, answered(client.wait(replicas, timeoutMs))])
     if (Number(count) >= replicas) return value
@@ -96,23 +116,14 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     try {
       return await work()
     } catch (error) {
-      throw toStoreError(error, resends)
+      // a client that never connected is an outage
+      throw toStoreError(error, resends, wasReady && client.status === 'end')
     }
   }
 
-  /** Asks anew. What went wrong is asked again with the next call. */
-  function check(): Promise<void> {
-    const asked = mapped(() => requireKeeper(answered(client.info()), client.isCluster, allowEviction))
-    checked = asked
-    asked.catch(() => {
-      if (checked === asked) checked = undefined
-    })
-    return asked
-  }
-
-  /** The keys that begin with `within`, each once, page by page. */
+  /** Yields the keys that begin with `within`, each once, page by page. */
   async function* pages(within: string): AsyncGenerator<string[]> {
-    await (checked ?? check())
+    await passed()
     const pattern = `${(fullPrefix + within).replace(/[[\]*?\\^]/g, '\\$&')}*`
     const seen = new Set<string>()
     for (const node of client.nodes?.('master') ?? [client]) {
@@ -129,7 +140,7 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
 
   return {
     capabilities,
-    check,
+    check: ask,
 
     async begin(key, claim) {
       assertValueFits(capabilities.maxValueBytes, claim)
@@ -168,17 +179,19 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
   }
 }
 
-/** @throws IdempotencyInvalidOptionError where WAIT could be about another connection than the one that wrote */
-function requireWait(client: RedisClient, { replicas, timeoutMs }: Durability, resends: boolean): void {
+/** @throws {@link IdempotencyInvalidOptionError} when WAIT could be about another connection than the one that wrote */
+function readDurability(client: RedisClient, { replicas, timeout = '1s' }: Durability, resends: boolean) {
+  const timeoutMs = toMs('durability.timeout', timeout, { min: 1 })
   const problem = client.isCluster
     ? 'is not for a Cluster, where WAIT may reach another server than the record: set min-replicas-to-write on them'
     : resends || client.options.enableAutoPipelining
       ? 'needs a client with autoResendUnfulfilledCommands: false and without enableAutoPipelining'
-      : [replicas, timeoutMs].some((n) => !Number.isSafeInteger(n) || n < 1) && 'takes whole numbers from 1'
+      : (!Number.isSafeInteger(replicas) || replicas < 1) && 'takes a whole number of replicas, from 1'
   if (problem) throw new IdempotencyInvalidOptionError('durability', problem)
+  return { replicas, timeoutMs }
 }
 
-/** A copy, because ioredis may write later; and it writes a Uint8Array that is no Buffer as text. */
+/** Copies bytes, since ioredis may write later, and into a Buffer, since it writes any other Uint8Array as text. */
 function toSent(value: Argument): string | Buffer {
   return value instanceof Uint8Array ? Buffer.from(value) : String(value)
 }

@@ -1,10 +1,10 @@
-/** The contract of the core (`reduce`) in Lua, and how calls and replies stand in its arguments and answers. */
+/** The contract of the core (`reduce`) in Lua, and the arguments of its calls. */
 import { createHash } from 'node:crypto'
 import type { Change, Claim } from '@retryproof/core/store'
 
 /**
  * KEYS[1] the record; ARGV[1] the command; ARGV[2] an injected now in µs, or '' for the server's clock; ARGV[3] '1' to
- * write something whatever happens, so that WAIT covers what the answer rests on; from ARGV[4] on what the command takes.
+ * write something in any case, so that WAIT covers the changes that the answer rests on; from ARGV[4] on the command's own.
  *
  * Times are whole µs as decimal text, which a double holds exactly until 2255. Fields: s state, t token, o owner,
  * f fingerprint, a attempt, i 1 if interrupted, l leaseUntil, e expiresAt, q request, n checkpoint seq, c its data, r result.
@@ -24,7 +24,12 @@ local live = present and state ~= 'tombstone'
 local function remain()
   if ARGV[2] == '' then redis.call('PEXPIREAT', key, S(math.ceil(expires / 1000) + 60000)) end
 end
-local function save(...) -- HSET, which alone can be refused (memory, replicas, disk), comes first: a script is not rolled back
+-- A script is not rolled back. So HSET, which alone can be refused for memory, replicas or disk, comes first, and nothing is
+-- written for a user who may not run the commands behind it.
+local function save(...)
+  if not (redis.acl_check_cmd('PEXPIREAT', key, 0) and redis.acl_check_cmd('HDEL', key, 'i')) then
+    error({ err = 'NOPERM this user may not run PEXPIREAT and HDEL' })
+  end
   redis.call('HSET', key, 's', state, 'e', S(expires), ...)
   remain()
 end
@@ -101,16 +106,16 @@ redis.pcall('PUBLISH', key, op) -- a user that may not publish loses the hint, a
 return { 'ok', 1 }
 `.trim()
 
-/** The name under which a server keeps the script until it restarts, fails over or is told to forget it. */
+/** The name under which a server keeps the script until it restarts, fails over or flushes its scripts. */
 export const sha = createHash('sha1').update(script).digest('hex')
 
 export type Argument = string | number | Uint8Array
-/** Bytes, and integers as numbers (as text, where the client is told so). */
+/** Bytes, and integers as numbers (or as text, if the client is configured so). */
 export type Field = Buffer | string | number | null
 
 const us = (ms: number): string => String(Math.round(ms * 1000))
 
-/** The beginning of every call. `now`: ms of an injected clock. */
+/** Returns the first arguments of every call. `now`: ms of an injected clock. */
 export function callArguments(key: string, command: string, now: number | undefined, touch: boolean): Argument[] {
   return [key, command, now === undefined ? '' : us(now), touch ? 1 : 0]
 }

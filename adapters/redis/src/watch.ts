@@ -1,6 +1,6 @@
 import type { RedisClient, Subscriber } from './driver.ts'
 
-/** One connection for all who watch, open as long as there is anybody. After it was lost, everybody is told. */
+/** Shares one connection among all watchers, open as long as there is one. After a reconnection, calls every watcher. */
 export function createWatch(client: RedisClient) {
   const watchers = new Map<string, Set<() => void>>()
   let subscriber: Subscriber | undefined
@@ -9,13 +9,13 @@ export function createWatch(client: RedisClient) {
     const options = { enableOfflineQueue: true }
     const duplicate = client.duplicate as (...overrides: unknown[]) => Subscriber
     const connection = duplicate.apply(client, client.isCluster ? [[], options] : [options])
-    const tell = (channel: string) => {
+    const notify = (channel: string) => {
       for (const onChange of [...(watchers.get(channel) ?? [])]) onChange()
     }
     let wasReady = false
-    connection.on('message', tell)
+    connection.on('message', notify)
     connection.on('ready', () => {
-      if (wasReady) for (const channel of [...watchers.keys()]) tell(channel)
+      if (wasReady) for (const channel of [...watchers.keys()]) notify(channel)
       wasReady = true
     })
     connection.on('error', () => {}) // it connects again by itself

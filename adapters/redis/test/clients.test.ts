@@ -30,13 +30,13 @@ describe('a client that cannot carry the store is refused at construction', () =
     expect(() => redisStore({ client: ioredis6(address, lazy), prefix: '' })).toThrow(/prefix/)
   })
 
-  const durability = { replicas: 1, timeoutMs: 100 }
+  const durability = { replicas: 1, timeout: 100 }
   test.each([
     ['a Cluster', clusterOf([address], lazy), durability, /Cluster/],
     ['a client that sends again', new Redis(lazy), durability, /autoResend/],
     ['automatic pipelines', ioredis6(address, { ...lazy, enableAutoPipelining: true }), durability, /AutoPipelining/],
-    ['no replica', ioredis6(address, lazy), { replicas: 0, timeoutMs: 100 }, /whole numbers/],
-    ['no end', ioredis6(address, lazy), { replicas: 1, timeoutMs: 0 }, /whole numbers/],
+    ['no replica', ioredis6(address, lazy), { replicas: 0, timeout: 100 }, /whole number/],
+    ['no end', ioredis6(address, lazy), { replicas: 1, timeout: 0 }, /durability.timeout/],
   ])('durability with %s', (_, client, asked, why) => {
     const construct = () => redisStore({ client, durability: asked })
     expect(construct).toThrow(IdempotencyInvalidOptionError)

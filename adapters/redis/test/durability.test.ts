@@ -15,8 +15,8 @@ describe.skipIf(missing)('durability', () => {
     return () => pair.stop()
   })
 
-  const patient = { replicas: 1, timeoutMs: 20_000 }
-  const hasty = { replicas: 1, timeoutMs: 50 }
+  const patient = { replicas: 1, timeout: 20_000 }
+  const hasty = { replicas: 1, timeout: 50 }
   const noReplica = { applied: 'unknown', message: expect.stringContaining('0 of 1 replicas confirmed') }
 
   test.each([

@@ -15,7 +15,7 @@ describe.skipIf(missing)('C-12 a primary that is killed under load', () => {
   })
 
   test.concurrent('with durability, what was lost had not been acknowledged', { timeout: 120_000 }, async () => {
-    const durability = { replicas: 1, timeoutMs: 100 }
+    const durability = { replicas: 1, timeout: 100 }
     const report = await failover({ shape: 'redis-sentinel', keys: 80, cut: true, durability })
     expect(report).toMatchObject({ ...kept, secondHolders: 0 })
     expect(report.acknowledged).toBeGreaterThan(0)

@@ -49,6 +49,7 @@ describe.skipIf(missing)('a server in trouble', () => {
 
   test('C-18 a script that was forgotten is sent once, and never again until it is forgotten', async () => {
     const store = storeFor(ioredis6(address))
+    await store.check()
     const sent = async () => (await admin.info('commandstats')).match(/cmdstat_eval:calls=(\d+)/)?.[1]
     for (const round of [1, 2, 3]) {
       await admin.script('FLUSH')
