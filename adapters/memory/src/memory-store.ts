@@ -14,9 +14,9 @@ import {
 } from '@retryproof/core/store'
 
 export interface MemoryStoreOptions {
-  /** How many records there is room for; a new key beyond them is refused. @default 100_000 */
+  /** Bounds the number of records. A new key beyond them is refused. @default 100_000 */
   readonly maxRecords?: number
-  /** For tests: the clock, in milliseconds. It must not go back. @default a monotonic clock */
+  /** Replaces the clock (milliseconds, never going back), for tests. @default a monotonic clock */
   readonly now?: (() => number) | undefined
 }
 
@@ -25,13 +25,18 @@ export type MemoryStore = IdempotencyStore & Required<Pick<IdempotencyStore, 'pu
 
 const MAX_VALUE_BYTES = 16 * 1024 * 1024
 const DEFAULT_GRACE_MS = 60_000
-/** Below this many records, what has expired is not worth looking for. */
+/** Below this number of records no expired ones are looked for. */
 const SMALL = 1024
 
 /**
- * Records in the memory of this process: for tests, and for a service that is one process and may forget at a restart.
+ * Keeps records in the memory of this process: for tests, and for a service that is one process and may forget at a restart.
  *
- * @throws IdempotencyInvalidOptionError when `maxRecords` is no whole number of at least 1
+ * @example
+ * import { memoryStore } from '@retryproof/memory'
+ *
+ * const store = memoryStore({ maxRecords: 10_000 })
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when `maxRecords` is no whole number of at least 1
  */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   const { maxRecords = 100_000, now = monotonicMs } = options
@@ -60,7 +65,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     return reply
   }
 
-  /** Keeps what has expired below half of the records, at a cost that each new record pays a share of. */
+  /** Removes expired records once the map has doubled, so that each new record pays a share of the cost. */
   function makeRoom(at: number): void {
     if (records.size >= Math.min(sweepAt, maxRecords) && firstExpiry <= at) {
       removeExpired(at, { limit: records.size, graceMs: 0 })
@@ -133,12 +138,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   }
 }
 
-/** Steps of the machine's clock would end leases early, or hold them for hours. */
+/** Returns a clock without steps: a step would end leases early, or hold them for hours. */
 function monotonicMs(): number {
   return performance.timeOrigin + performance.now()
 }
 
-/** The bytes that a command brought belong to the caller, who may reuse them: the record keeps a copy. */
+/** Copies the bytes of a command: they belong to the caller, who may reuse them. */
 function withOwnBytes(record: StoredRecord, previous: StoredRecord | null): StoredRecord {
   const { request, checkpoint, result } = record
   return {
@@ -149,7 +154,7 @@ function withOwnBytes(record: StoredRecord, previous: StoredRecord | null): Stor
   }
 }
 
-/** What a caller does with a reply must not reach the record. */
+/** Copies the bytes of a reply, so that a caller who changes them does not change the record. */
 function copyOut<View extends RecordView>(view: View): View {
   return {
     ...view,

@@ -1,6 +1,6 @@
 /** Types of the MongoDB driver, as far as the store uses it. */
 
-/** What the store uses of a collection of the driver. */
+/** The methods of a collection that the store calls. */
 export interface MongodbCollection<Session = unknown> {
   readonly collectionName: string
   readonly db: {
@@ -21,7 +21,7 @@ export interface IndexSpecification {
   readonly expireAfterSeconds: number
 }
 
-/** What the store uses of a session of the driver. */
+/** The methods of a session that the store calls. */
 export interface MongodbSession {
   inTransaction(): boolean
   withTransaction<T>(work: () => Promise<T>, options: object): Promise<T>

@@ -1,22 +1,37 @@
-/** Every error of the driver, the server or the network becomes one of the two that a store may throw. */
+/** Maps errors of the driver, the server and the network to the errors of the store port: unavailable, misconfigured, closed. */
 import type { IdempotencyError } from '@retryproof/core'
-import { isIdempotencyError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
+import {
+  isIdempotencyError,
+  StoreClosedError,
+  StoreMisconfiguredError,
+  StoreUnavailableError,
+} from '@retryproof/core/store'
 
-/** What stays wrong until somebody changes it, by the server's code. */
+/** Advice for errors that last until somebody changes something, by the server's code. */
 const ADVICE: Readonly<Record<number, string>> = {
   13: 'Give this user the role readWrite on the database.',
   18: 'Check user and password.',
   20: 'Transactions need a replica set.',
+  73: 'Give the collection a valid name.',
   85: 'Drop that index, or give the store a collection of its own.',
+  86: 'Drop that index, or give the store a collection of its own.',
   121: 'Remove the validator of the collection.',
+  166: 'Give the store a collection of its own: this one is a view.',
+  8000: 'Check user, password and privileges.',
   40415: 'The store needs MongoDB 5.0 or later.',
 }
 
-/** What `cause` means to the caller of a store. Errors of this library stay what they are. */
+/** Names of the driver's errors after the application closed its client. */
+const CLOSED = ['MongoClientClosedError', 'MongoNotConnectedError', 'MongoTopologyClosedError']
+
+/** Maps `cause`. Returns errors of this library as they are. */
 export function toStoreError(cause: unknown, applied: 'no' | 'unknown'): IdempotencyError {
   if (isIdempotencyError(cause)) return cause
+  if (CLOSED.includes((cause as Error | null)?.name ?? '')) {
+    return new StoreClosedError('MongoDB: the client is closed. Close it after the last call.', { cause })
+  }
   const advice = ADVICE[codeOf(cause)]
-  // named and not quoted: a refusal of the server may repeat the whole command, with the values that were to be stored
+  // the server's message is left out: it may repeat the whole command, with the values that were to be stored
   if (advice) return new StoreMisconfiguredError(`MongoDB refused: ${nameOf(cause)}. ${advice}`)
   return new StoreUnavailableError(`MongoDB failed: ${String(cause)}`, { applied, cause })
 }
@@ -24,7 +39,7 @@ export function toStoreError(cause: unknown, applied: 'no' | 'unknown'): Idempot
 interface ServerError {
   readonly code?: unknown
   readonly codeName?: unknown
-  /** Where the driver says it in its own words. */
+  /** The server's error, if the driver wrapped it. */
   readonly originalError?: ServerError
 }
 
@@ -38,7 +53,7 @@ function nameOf(error: unknown): string {
   return `${codeName ?? originalError?.codeName ?? 'error'} (${codeOf(error)})`
 }
 
-/** True where the server rolled the transaction back, so that the same again may succeed. */
+/** Tells whether the server rolled the transaction back, so that the same again may succeed. */
 export function isRolledBack(error: unknown): boolean {
   const { hasErrorLabel } = (error ?? {}) as { hasErrorLabel?(label: string): boolean }
   return hasErrorLabel?.call(error, 'TransientTransactionError') ?? false

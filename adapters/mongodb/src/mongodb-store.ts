@@ -17,7 +17,7 @@ import { READABLE, requireCollection } from './schema.ts'
 import { begin, fields, listable, purgeable, touch, transition } from './statements.ts'
 
 export interface MongodbStoreOptions<Session> {
-  /** Where the records are; make it with `migrate`. Its client stays the caller's. */
+  /** The collection of the records; `migrate` creates it. The caller owns and closes its client. */
   readonly collection: MongodbCollection<Session>
   /**
    * For how long `transaction` runs work again that meets a write of another transaction, in milliseconds; then it is a
@@ -36,7 +36,7 @@ const MAX_TRIES = 5
 const DUPLICATE_KEY = 11000
 const WRITE_CONFLICT = 112
 const DEFAULT_GRACE_MS = 60_000
-/** Two values and what surrounds them are less than the 16 MiB of a document. */
+/** Two values and the rest of a record fit into the 16 MiB of a document. */
 const MAX_VALUE_BYTES = 5 * 2 ** 20
 const DURABLY = { ...READABLE, writeConcern: { w: 'majority', j: true } }
 const COMMITTED = { ...READABLE, readPreference: 'primary', readConcern: { level: 'majority' } }
@@ -46,7 +46,18 @@ const IN_TRANSACTION = {
   writeConcern: DURABLY.writeConcern,
 }
 
-/** Keeps records in a collection of MongoDB; each operation is one command, by the server's clock. */
+/**
+ * Keeps records in a collection of MongoDB. Each operation is one command, by the server's clock.
+ *
+ * @example
+ * import { mongodbStore } from '@retryproof/mongodb'
+ * import { MongoClient } from 'mongodb'
+ *
+ * const client = new MongoClient('mongodb://localhost/shop?replicaSet=rs0')
+ * const store = mongodbStore({ collection: client.db().collection('idempotency') })
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option is out of range
+ */
 export function mongodbStore<Session extends MongodbSession>({
   collection,
   now,
@@ -56,7 +67,7 @@ export function mongodbStore<Session extends MongodbSession>({
   const clock = () => now?.() ?? '$$NOW'
   let checked: Promise<void> | undefined
 
-  /** The server would make a missing collection by itself: it is looked for once, before the first call. */
+  /** Checks the collection once, before the first call: the server would create a missing one by itself. */
   function check(): Promise<void> {
     checked ??= requireCollection(collection).catch((error) => {
       checked = undefined
@@ -75,7 +86,7 @@ export function mongodbStore<Session extends MongodbSession>({
     }
   }
 
-  /** Runs the one command that decides; the projection says what it shows. */
+  /** Runs the one command that decides. */
   async function update(key: string, pipeline: object[], values: object, options: object, tx?: Session): Promise<Seen> {
     if (tx) requireTransaction(tx)
     const stale = tx !== undefined && !isStarting(tx)
@@ -86,7 +97,7 @@ export function mongodbStore<Session extends MongodbSession>({
       try {
         return toSeen(await collection.findOneAndUpdate({ _id: key }, pipeline, all))
       } catch (error) {
-        // as it is, so that whoever runs the transaction sees that it may run again
+        // unwrapped, so that the driver of the transaction runs it again
         if (tx && isRolledBack(error)) throw error
         const collided = codeOf(error) === DUPLICATE_KEY
         if (!collided || tx || tries === MAX_TRIES) throw toStoreError(error, collided ? 'no' : 'unknown')
@@ -94,21 +105,21 @@ export function mongodbStore<Session extends MongodbSession>({
     }
   }
 
-  /** @throws IdempotencyInvalidOptionError */
+  /** @throws {@link IdempotencyInvalidOptionError} when `tx` is no open transaction of this client */
   function requireTransaction(tx: Session): void {
     const { client = collection.db.client } = tx as { client?: unknown }
     if (client !== collection.db.client) throw new IdempotencyInvalidOptionError('tx', 'is a session of another client')
     if (!tx.inTransaction()) throw new IdempotencyInvalidOptionError('tx', 'no transaction is open on this session')
   }
 
-  /** The pipelines decide as `reduce` does: of what they saw, or of what a begin left, it says what to answer. */
+  /** The pipelines decide as `reduce` does. `reduce` derives the reply from the document that they saw or left. */
   const operations = (tx?: Session) => ({
     async begin(key: string, claim: Claim) {
       assertValueFits(MAX_VALUE_BYTES, claim)
       const options = { projection: fields.begin, returnDocument: 'after', upsert: true }
       const after = await update(key, begin, claim, options, tx)
       const { reply } = reduce(after.record, { op: 'begin', claim }, after.now)
-      // where lease and retention are 0, what it left has expired, and reduce acquires it once more
+      // with lease and retention 0 the new record has expired already, and reduce acquires it once more
       return { ...reply, token: after.record?.token ?? reply.token }
     },
     async transition(key: string, token: number, change: Change) {
@@ -183,7 +194,7 @@ export function mongodbStore<Session extends MongodbSession>({
   }
 }
 
-/** Ends what the driver would run again for two minutes: work that meets a write of a transaction that stays open. */
+/** Ends work that meets a write of a transaction that stays open: the driver would run it again for two minutes. */
 function patience(lockTimeoutMs: number): (error: unknown) => never {
   let until: number | undefined
   return (error) => {
@@ -191,16 +202,19 @@ function patience(lockTimeoutMs: number): (error: unknown) => never {
     const now = performance.now()
     until ??= now + lockTimeoutMs
     if (now <= until) throw error
-    throw new TransactionConflictError('MongoDB: another transaction holds what this one writes. It was rolled back.', {
-      reason: 'lock-timeout',
-      cause: error,
-    })
+    throw new TransactionConflictError(
+      'MongoDB: another transaction holds a record that this one writes. This one was rolled back.',
+      {
+        reason: 'lock-timeout',
+        cause: error,
+      },
+    )
   }
 }
 
 const seen = ({ record, now }: Seen) => reduce(record, { op: 'get' }, now).reply
 
-/** Only the first statement of a transaction is sure to see what stands now; the later ones read the same snapshot. */
+/** Tells whether this is the first statement of a transaction: it sees the current record, later ones read a snapshot. */
 function isStarting(session: object): boolean {
   return (session as { transaction?: { isStarting?: boolean } }).transaction?.isStarting === true
 }

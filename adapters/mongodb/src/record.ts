@@ -1,15 +1,15 @@
-/** Between the contract's values and the documents and variables of MongoDB. */
+/** Converts between the values of the contract and the documents and variables of MongoDB. */
 import { type Checkpoint, type StoredRecord, StoreMisconfiguredError } from '@retryproof/core/store'
 import { LAYOUT } from './statements.ts'
 
 type Time = number | Date
 type Bytes = Uint8Array | null | undefined
 
-/** A document as a projection gives it. */
+/** A document as a projection returns it. */
 interface Stored extends Omit<StoredRecord, 'leaseUntil' | 'expiresAt' | 'request' | 'checkpoint' | 'result'> {
   readonly v: number
   readonly at: Time
-  /** Not in the answer to a write that the driver sent twice: that is the document as it was stored. */
+  /** Missing in the answer to a write that the driver sent twice: that answer is the document as it was stored. */
   readonly now?: Time
   readonly leaseUntil?: Time
   readonly expiresAt: Time
@@ -25,10 +25,10 @@ export interface Seen {
 }
 
 const us = (time: Time | undefined) => Number(time ?? 0) * 1000
-/** A copy: the driver encodes late, when a caller may have used its buffer again, and decodes into a view of what it received. */
+/** Copies bytes: the driver encodes late, when a caller may have reused its buffer, and decodes into a view of its input. */
 const copy = (bytes: Bytes) => (bytes ? new Uint8Array(bytes) : null)
 
-/** @throws StoreMisconfiguredError when the document is no record of this layout */
+/** @throws {@link StoreMisconfiguredError} when the document is no record of this layout */
 export function toSeen(found: unknown): Seen {
   if (found === null) return { record: null, now: 0 }
   const document = found as Stored
@@ -64,7 +64,7 @@ interface Values {
   readonly result?: Uint8Array
 }
 
-/** The variables of a pipeline: literals, which it never reads as expressions. */
+/** Returns the variables of a pipeline, as literals that it never reads as expressions. */
 export function variablesOf({ owner, fingerprint, token, checkpoint, ...values }: Values): object {
   const variables = {
     owner,

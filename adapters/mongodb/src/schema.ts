@@ -1,9 +1,9 @@
-/** The collection: what it is made of, how it is made, and whether the one that is there can hold records. */
+/** The collection: its index, its creation, and the check that it can hold records. */
 import { StoreMisconfiguredError } from '@retryproof/core/store'
 import type { IndexSpecification, MongodbCollection } from './driver.ts'
 import { codeOf, toStoreError } from './errors.ts'
 
-/** Said with each call, whatever the client's own defaults are. */
+/** Options of each call, which override the defaults of the client. */
 export const READABLE = {
   promoteValues: true,
   promoteLongs: true,
@@ -13,15 +13,30 @@ export const READABLE = {
 }
 const NAMESPACE_EXISTS = 48
 
-/** The index besides `_id`. By it the server removes documents a minute after they expired; no answer depends on it. */
+/**
+ * Returns the index besides `_id`. The server uses it to remove documents a minute after they expired. No answer depends
+ * on it.
+ *
+ * @example
+ * import { schema } from '@retryproof/mongodb'
+ *
+ * console.log(schema())
+ */
 export function schema(): IndexSpecification[] {
   return [{ name: 'retryproof_expiry', key: { expiresAt: 1 }, expireAfterSeconds: 60 }]
 }
 
 /**
- * Creates the collection and its index where they are missing, and checks them. Can be run again.
+ * Creates the collection and its index if they are missing, and checks them. Can be run again.
  *
- * @throws StoreMisconfiguredError when the collection that is there cannot hold records
+ * @example
+ * import { migrate } from '@retryproof/mongodb'
+ * import { MongoClient } from 'mongodb'
+ *
+ * const client = new MongoClient('mongodb://localhost/shop?replicaSet=rs0')
+ * await migrate({ collection: client.db().collection('idempotency') })
+ *
+ * @throws {@link StoreMisconfiguredError} when the collection cannot hold records
  */
 export async function migrate({ collection }: { readonly collection: MongodbCollection }): Promise<void> {
   try {
@@ -35,7 +50,7 @@ export async function migrate({ collection }: { readonly collection: MongodbColl
   }
 }
 
-/** @throws StoreMisconfiguredError when the collection is missing, or could merge keys or lose records */
+/** @throws {@link StoreMisconfiguredError} when the collection is missing, or could merge keys or lose records */
 export async function requireCollection({ collectionName: name, db }: MongodbCollection): Promise<void> {
   const [found] = await db.listCollections({ name }, READABLE).toArray()
   const problem = problemOf(found as Found | undefined)

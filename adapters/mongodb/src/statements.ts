@@ -102,7 +102,7 @@ const names = ['v', 'at', 'state', 'token', 'fingerprint', 'attempt', 'interrupt
 const facts = { ...Object.fromEntries(names.map((name) => [name, 1])), now }
 const held = all({ $eq: ['$owner', '$$owner'] }, { $eq: ['$state', 'in_progress'] })
 
-/** What replies need, of the document after a `begin` and before a transition. */
+/** Projections of the fields that replies need: after a `begin`, before a transition. */
 export const fields = {
   facts,
   begin: {
@@ -120,7 +120,7 @@ export const fields = {
   get: { ...facts, request: 1, checkpoint: 1, result: 1 },
 }
 
-/** What `purge` removes: expired for long enough, and with a token that cannot be given out again. */
+/** Filters the records that `purge` removes: expired for long enough, and with a token that cannot be assigned again. */
 export const purgeable = {
   v: LAYOUT,
   $expr: all({ $lte: ['$expiresAt', { $subtract: ['$$now', '$$grace'] }] }, { $lt: ['$token', microseconds] }),

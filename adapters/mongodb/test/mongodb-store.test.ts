@@ -18,6 +18,14 @@ for (const { title, url } of await services('mongodb')) {
     })
     afterAll(() => client.close())
 
+    test('a client that its application closed says so', async () => {
+      const own = connect(url)
+      const store = mongodbStore({ collection: databaseOf(own).collection(collection.collectionName) })
+      await store.get('none')
+      await own.close()
+      await expect(store.get('none')).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_CLOSED' })
+    })
+
     test('each operation is one command; a purge is two; the collection is looked for once', async () => {
       const proxy = await openProxy(url)
       const through = connect(proxy.url)

@@ -11,7 +11,6 @@ const DOCS = 'https://github.com/retryproof/retryproof/blob/main/docs/errors.md'
 
 /** The base of every error of this library. */
 export class IdempotencyError extends Error {
-  readonly [BRAND] = true
   readonly code: IdempotencyErrorCode
   /** The address of the section of docs/errors.md about this code. */
   readonly help: string
@@ -21,6 +20,11 @@ export class IdempotencyError extends Error {
     this.name = new.target.name
     this.code = code
     this.help = `${DOCS}#${code.toLowerCase()}`
+  }
+
+  /** Stays out of logs, which print own properties only. */
+  get [BRAND](): true {
+    return true
   }
 }
 
