@@ -65,8 +65,8 @@ function membersOf(value: Readonly<Record<string, unknown>>, depth: number, subs
   return changed ? Object.fromEntries([...Object.entries(value), ...changed]) : value
 }
 
-/** What has no members but its own, and says nothing else about its JSON. */
-function isPlain(value: object): value is Readonly<Record<string, unknown>> {
+/** Tells whether an object has no members but its own, and says nothing else about its JSON. */
+export function isPlain(value: object): value is Readonly<Record<string, unknown>> {
   if (Array.isArray(value) || hasToJson(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return true

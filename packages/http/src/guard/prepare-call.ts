@@ -65,7 +65,7 @@ export async function ask<Native, Tx>(
   const others: (string | Uint8Array)[] = []
   for (const rule of acceptFingerprints) others.push(await payloadBy(rule))
   const request = storeHeaders && keepRequest(exchange, await readOnce(), storeHeaders, maxRequestBytes)
-  const call = { scope, key, payload, ...(signal && { signal }), ...(request && { request }) }
+  const call: Asked<Tx>['call'] = { scope, key, payload, ...(signal && { signal }), ...(request && { request }) }
   return {
     name,
     operation,
@@ -79,9 +79,10 @@ export async function ask<Native, Tx>(
 /** @throws {@link Refusal} where the function finds nobody, which is a caller who is not known */
 async function scopeOf<Native>(name: string, native: Native, scope: HttpOptions<Native>['scope']): Promise<Scope> {
   if (typeof scope !== 'function') return scope
-  const owner = await scope(native)
-  const isNobody = [owner].flat().some((part) => part === undefined || part === null || part === '' || isAccident(part))
-  if (!isNobody) return owner
+  const owner: Scope = await scope(native)
+  const parts: unknown[] = [owner].flat()
+  const isNobody = (part: unknown) => part === undefined || part === null || part === '' || isAccident(part)
+  if (parts.length > 0 && !parts.some(isNobody)) return owner
   const given = JSON.stringify(owner) ?? 'undefined'
   throw new Refusal(
     'unauthenticated',

@@ -54,8 +54,20 @@ export function readHttpOptions<Native, Tx>(
   if (typeof idempotency?.operation !== 'function') {
     throw new IdempotencyInvalidOptionError('idempotency', 'must be what createIdempotency() gives')
   }
-  const { scope, operation, key, keyFormat, syntax, acceptFingerprints, methods, required, requirePrecondition, fingerprint, record, ...more } =
-    options
+  const {
+    scope,
+    operation,
+    key,
+    keyFormat,
+    syntax,
+    acceptFingerprints,
+    methods,
+    required,
+    requirePrecondition,
+    fingerprint,
+    record,
+    ...more
+  } = options
   const {
     maxRequestBytes,
     maxResponseBytes,

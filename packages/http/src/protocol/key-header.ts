@@ -47,10 +47,16 @@ export function readKeyFormat(format: 'uuid' | RegExp | undefined): KeyFormat | 
   if (format === undefined) return undefined
   if (format === 'uuid') return { words: 'a UUID', pattern: UUID }
   if (!(Object.prototype.toString.call(format) === '[object RegExp]')) {
-    throw new IdempotencyInvalidOptionError('keyFormat', `must be 'uuid' or a regular expression, got ${String(format)}`)
+    throw new IdempotencyInvalidOptionError(
+      'keyFormat',
+      `must be 'uuid' or a regular expression, got ${String(format)}`,
+    )
   }
   // without the flags that make a pattern remember where it last matched
-  return { words: `of the form ${format.source}`, pattern: new RegExp(format.source, format.flags.replace(/[gy]/g, '')) }
+  return {
+    words: `of the form ${format.source}`,
+    pattern: new RegExp(format.source, format.flags.replace(/[gy]/g, '')),
+  }
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i

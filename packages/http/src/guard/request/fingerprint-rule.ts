@@ -36,7 +36,7 @@ export function readAcceptedFingerprints<Native>(
   accepted: readonly Fingerprint<Native>[] = [],
 ): readonly Fingerprint<Native>[] {
   if (!Array.isArray(accepted)) {
-    throw new IdempotencyInvalidOptionError('acceptFingerprints', "must be a list of rules, such as [{ omit: [] }]")
+    throw new IdempotencyInvalidOptionError('acceptFingerprints', 'must be a list of rules, such as [{ omit: [] }]')
   }
   return accepted.map((rule: Fingerprint<Native>) => readFingerprint('acceptFingerprints', rule) ?? { omit: [] })
 }

@@ -50,7 +50,11 @@ export async function readBody<Native>(exchange: Exchange<Native>, maxBytes: num
  * The bytes of a body that its parser left as bytes or as text; undefined for any other value. A text that came as JSON may
  * be the value of a JSON string: then it is shorter than what was sent, by its quotes.
  */
-function sentBytes<Native>(parsed: unknown, { mediaType }: BodyForm, exchange: Exchange<Native>): Uint8Array | undefined {
+function sentBytes<Native>(
+  parsed: unknown,
+  { mediaType }: BodyForm,
+  exchange: Exchange<Native>,
+): Uint8Array | undefined {
   if (ArrayBuffer.isView(parsed)) return new Uint8Array(parsed.buffer, parsed.byteOffset, parsed.byteLength)
   if (typeof parsed !== 'string' || !parsed.isWellFormed()) return undefined
   const bytes = utf8.encode(parsed)

@@ -1,9 +1,10 @@
 /** Picks the members of a body that count. */
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
+import { isPlain } from '@retryproof/core/internal'
+import type { UploadedFile } from '../../protocol/exchange.ts'
 import type { BodyForm } from './body-form.ts'
 import type { FingerprintMembers } from './fingerprint-rule.ts'
-import type { UploadedFile } from '../../protocol/exchange.ts'
-import { kindOf, opaque } from './value-text.ts'
+import { kindOf, nameOf, opaque } from './value-text.ts'
 
 /**
  * The members of a body that count: for `pick` each with its path, so that no name of the client's is taken for one of
@@ -23,7 +24,8 @@ export async function select(
   const members: unknown[] = []
   for (const path of [...new Set(pick)].sort()) {
     const found = [...literal(value, path), ...memberAt(value, path.split('.')), ...(await filesOf(files, path))]
-    if (found.length === 0 && !files && form.isParsed && form.mediaType.startsWith('multipart/')) throw unknownField(path)
+    if (found.length === 0 && !files && form.isParsed && form.mediaType.startsWith('multipart/'))
+      throw unknownField(path)
     members.push([path, found])
   }
   return members
@@ -63,8 +65,8 @@ function without(value: unknown, path: readonly string[]): unknown {
 function membersOf(value: object): Readonly<Record<string, unknown>> {
   const kind = kindOf(value)
   if (['Map', 'URLSearchParams', 'FormData'].includes(kind)) return groupEntries(entriesOf(value))
-  if (kind === 'Array' || kind === 'Object') return value as Readonly<Record<string, unknown>>
-  throw opaque(kind, '')
+  if (Array.isArray(value) || isPlain(value)) return value as Readonly<Record<string, unknown>>
+  throw opaque(nameOf(value), '')
 }
 
 export function groupEntries(entries: Iterable<readonly [name: string, value: unknown]>): Record<string, unknown> {

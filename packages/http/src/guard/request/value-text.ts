@@ -88,7 +88,12 @@ const ITERABLES = new Set(['URLSearchParams', 'FormData', 'Headers', 'Map', 'Set
 
 /** What parsers that lose no digits make of numbers: lossless-json and json-bigint. */
 function digitsOf(value: object): string | undefined {
-  const number = value as { isLosslessNumber?: unknown; value?: unknown; _isBigNumber?: unknown; toFixed?: () => string }
+  const number = value as {
+    isLosslessNumber?: unknown
+    value?: unknown
+    _isBigNumber?: unknown
+    toFixed?: () => string
+  }
   if (number.isLosslessNumber === true && typeof number.value === 'string') return number.value
   return number._isBigNumber === true ? number.toFixed?.() : undefined
 }
@@ -109,7 +114,7 @@ export function kindOf(value: object): string {
   return Object.prototype.toString.call(value).slice('[object '.length, -1)
 }
 
-function nameOf(value: object): string {
+export function nameOf(value: object): string {
   return (value.constructor as { readonly name?: string } | undefined)?.name ?? kindOf(value)
 }
 
@@ -130,4 +135,3 @@ export function opaque(kind: string, member: string): IdempotencyInvalidOptionEr
     `cannot look into the ${kind} that a parser left ${member ? `at '${member}'` : 'as the body'}: let idempotent() come before that parser, let the parser leave plain values, or name what counts, fingerprint: (request) => …`,
   )
 }
-
