@@ -28,7 +28,7 @@ export interface Opening {
   /** How SQLite's disk fails. */
   readonly next?: Next
   readonly now?: () => number
-  readonly lockTimeout?: number
+  readonly lockTimeoutMs?: number
 }
 
 /** A transaction that was opened without the store. */

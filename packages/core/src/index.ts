@@ -25,7 +25,6 @@ export type {
   RecordFilter,
   RecoverOptions,
   Recovery,
-  RecoveryError,
 } from './api/operators.ts'
 export type { FailureDecision, Policies, ReplayByReference, Resolution, TransactionPolicies } from './api/policies.ts'
 export type { Codec, CodecContext, ErrorType, Kind, Serializer } from './api/serialization.ts'

@@ -1,6 +1,6 @@
-/** A request of Express, as the guard sees it. */
+/** Translates a request of Express for the guard. */
 import type { Exchange } from '@retryproof/http'
-import { headerFields, requestBody } from '@retryproof/http/node'
+import { closeSignal, headerFields, requestBody } from '@retryproof/http/node'
 import type { Request, RequestHandler, Response } from 'express'
 import { routePattern } from './route-pattern.ts'
 
@@ -9,13 +9,18 @@ export function toExchange(req: Request, res: Response, middleware: RequestHandl
     method: req.method,
     target: req.originalUrl,
     headers: headerFields(req.rawHeaders),
-    ...requestBody(req, req.body),
+    ...requestBody(req, parsedBody(req)),
     route: routePattern(req, middleware),
     get signal() {
-      const controller = new AbortController()
-      res.once('close', () => controller.abort('The client went away.'))
-      return controller.signal
+      return closeSignal(res)
     },
     native: req,
   }
+}
+
+/** body-parser 1 leaves `{}` for types that are not its own, and marks with `_body` what it has parsed. */
+function parsedBody(req: Request): unknown {
+  const { body, _body: isParsed } = req as { readonly body?: unknown; readonly _body?: boolean }
+  const isEmpty = typeof body === 'object' && body !== null && Object.keys(body).length === 0
+  return isEmpty && !Array.isArray(body) && isParsed !== true ? undefined : body
 }

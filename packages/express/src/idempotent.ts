@@ -1,37 +1,38 @@
 /** Express 5 and 4. */
-import { notStarted } from '@retryproof/core'
-import {
-  answered,
-  attemptFor,
-  createGuard,
-  type Guarding,
-  type HandlerAttempt,
-  type HttpOptions,
-  PreconditionError,
-} from '@retryproof/http'
-import {
-  answerEarly,
-  type CapturedResponse,
-  captureResponse,
-  isBodyLost,
-  lostBody,
-  sendResponse,
-} from '@retryproof/http/node'
-import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import { attemptFor, createGuard, type Guarding, type HandlerAttempt, type HttpOptions } from '@retryproof/http'
+import { type NodeBinding, passOnNode, sendResponse, serveNode } from '@retryproof/http/node'
+import type { Request, RequestHandler, Response } from 'express'
 import { toExchange } from './exchange.ts'
 import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
+import { watchErrors } from './watch-errors.ts'
 
-/** The attempt that handles this request; `undefined` where it passed without protection. */
+/**
+ * Gives the attempt that handles this request; `undefined` where it passed without protection.
+ *
+ * @example
+ * import { attemptOf } from '@retryproof/express'
+ * import express from 'express'
+ *
+ * express().post('/charges', (req, res) => res.json({ attempt: attemptOf(req)?.number }))
+ */
 export function attemptOf(req: Request): HandlerAttempt | undefined {
   return attemptFor(req)
 }
 
 /**
- * Makes a route safe to retry: `app.post('/charges', idempotent(idempotency, { scope }), handler)`.
+ * Makes a route safe to retry. It stands after authentication, on which `scope` relies, and after compression.
  *
- * Put it after authentication, which `scope` relies on, and compression before it.
+ * @throws {@link IdempotencyInvalidOptionError} when an option is not what it must be
  *
- * @throws IdempotencyInvalidOptionError naming the option and what it must be
+ * @example
+ * import { createIdempotency } from '@retryproof/core'
+ * import { idempotent } from '@retryproof/express'
+ * import { memoryStore } from '@retryproof/memory'
+ * import express from 'express'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'payments' })
+ * const guard = idempotent(idempotency, { scope: (req) => req.get('x-user') ?? [] })
+ * express().post('/charges', guard, (_req, res) => res.status(201).json({ charged: true }))
  */
 export function idempotent<Tx>(
   idempotency: Guarding<Tx>,
@@ -50,59 +51,19 @@ export function idempotent<Tx>(
 ): RequestHandler {
   const guard = createGuard<Request, Tx>(idempotency, options, { hasHandler: handler !== undefined })
 
-  /** Resolves when the handler is done; what it throws is Express's. After its end, an answer leaves before that is told. */
-  async function proceed(
-    req: Request,
-    res: Response,
-    next: NextFunction,
-    sent?: Promise<void>,
-    tx?: Tx,
-  ): Promise<void> {
-    try {
-      if (handler) await handler(req, res, { attempt: attemptFor(req), tx } as never)
-      else next()
-    } catch (error) {
-      if (res.writableEnded && tx !== undefined) throw error
-      if (res.writableEnded) await sent
-      if (error instanceof PreconditionError && !res.headersSent) sendResponse(res, error.response)
-      else next(error)
-    }
-  }
-
-  async function serve(req: Request, res: Response, next: NextFunction): Promise<void> {
-    let captured: CapturedResponse | undefined
-    let isSent = () => {}
-    const sent = new Promise<void>((resolve) => {
-      isSent = resolve
-    })
-    try {
-      const decision = await guard.handle(toExchange(req, res, middleware), {
-        async execute({ signal }, { tx, limits }) {
-          if (isBodyLost(req)) throw notStarted(lostBody())
-          captured?.discard()
-          captured = captureResponse(res, { ...limits, signal })
-          const done = proceed(req, res, next, sent, tx)
-          const [answer] = await Promise.all([captured.answered, tx === undefined ? undefined : done])
-          // a parser that found no body is answered for by nobody
-          if (answer.response.status >= 400 && isBodyLost(req)) throw lostBody()
-          return answered(answer)
-        },
-        answerEarly: (response) => answerEarly(res, response),
-      })
-      if (decision.kind === 'pass') await proceed(req, res, next)
-      else if (decision.kind === 'own') captured?.release(decision.headers)
-      else if (decision.kind === 'send' && captured) captured.replace(decision.response)
-      else if (decision.kind === 'send') sendResponse(res, decision.response)
-    } catch (error) {
-      // a response that the handler destroyed has nobody left to answer
-      if (captured?.discard() !== 'destroyed') next(error)
-    } finally {
-      isSent()
-    }
-  }
-
   const middleware: RequestHandler = (req, res, next) => {
-    void (guard.covers(req.method) ? serve(req, res, next) : proceed(req, res, next))
+    const binding: NodeBinding<Tx> = {
+      async run(tx) {
+        if (handler) await handler(req, res, { attempt: attemptFor(req), tx } as never)
+        else next()
+      },
+      // as Express does for what is thrown without a value: `next(undefined)` would go on as if nothing had happened
+      fail: (error) => next(error || new Error('Rejected promise')),
+      send: (response) => sendResponse(res, response),
+      watchErrors: (onError) => watchErrors(req, onError),
+    }
+    if (guard.covers(req.method)) void serveNode(guard, toExchange(req, res, middleware), res, binding)
+    else void passOnNode(guard, req, res, binding)
   }
   return middleware
 }

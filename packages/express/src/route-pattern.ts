@@ -1,8 +1,8 @@
-/** The pattern of the route that serves a request, where Express lets one know it. */
+/** Finds the pattern of the route that serves a request, where Express shows it. */
 import type { Request } from 'express'
 
-/** What this needs to know of Express's routers, 4 and 5. */
-interface Layer {
+/** The members of Express's routers, 4 and 5, that are read here. */
+export interface Layer {
   readonly handle: object & { readonly stack?: readonly Layer[] }
   readonly route?: Route | undefined
   /** Express 4, and the routers of Express 5 before 2.3: the names of the parameters. */
@@ -26,7 +26,7 @@ interface Application {
 }
 
 /**
- * Prefixes of mounted routers and the pattern of the route; `undefined` where `middleware` does not stand in a route,
+ * Gives the prefixes of mounted routers and the pattern of the route; `undefined` where `middleware` does not stand in a route,
  * or where a prefix has parameters, of which Express keeps only the values.
  */
 export function routePattern(req: Request, middleware: object): string | undefined {
@@ -41,10 +41,16 @@ const known = new WeakMap<Route, boolean>()
 function hasLiteralMounts(app: Application, route: Route): boolean {
   const before = known.get(route)
   if (before !== undefined) return before
-  const mounts = mountsOf((app._router ?? app.router)?.stack ?? [], route)
+  const mounts = mountsOf(layersOf(app), route)
   const literal = mounts.length > 0 && mounts.flat().every(isLiteral) && isMountedLiterally(app)
   known.set(route, literal)
   return literal
+}
+
+/** Gives the layers of an application's own router. */
+export function layersOf(app: object): readonly Layer[] {
+  const { _router: router4 } = app as Application
+  return (router4 ?? (app as Application).router)?.stack ?? []
 }
 
 /** For each place where the route can be reached: the mounts on the way to it. */

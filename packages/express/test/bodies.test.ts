@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import express5, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
 import { json, testApp, versions } from './app.ts'
@@ -153,4 +154,52 @@ it('is read by both of two guards', async () => {
     res.json(req.body),
   )
   expect(await (await post('/charges', json({ a: 1 }))).json()).toEqual({ a: 1 })
+})
+
+describe.each(versions)('a chunked body of %s', (_, framework) => {
+  const chunked = (path: string, ...chunks: string[]) =>
+    `POST ${path} HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\n` +
+    `Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunks
+      .map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`)
+      .join('')}0\r\n\r\n`
+
+  async function statusOf(port: number, text: string): Promise<string | undefined> {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(text)
+    const chunks: Buffer[] = []
+    for await (const chunk of socket) chunks.push(chunk as Buffer)
+    return Buffer.concat(chunks).toString().split('\r\n')[0]
+  }
+
+  it('that is empty is no body, wherever the parser stands', async () => {
+    const { app, guard, port } = testApp(framework)
+    const ok: RequestHandler = (_req, res) => void res.json({ ran: true })
+    const later: RequestHandler = (_req, _res, next) => void setImmediate(() => setImmediate(next))
+    app.post('/before', guard(), framework.json(), ok)
+    app.post('/after', framework.json(), guard(), ok)
+    app.post('/later', framework.json(), later, guard(), ok)
+    for (const path of ['/before', '/after', '/later']) {
+      expect([path, await statusOf(await port(), chunked(path))]).toEqual([path, 'HTTP/1.1 200 OK'])
+    }
+  })
+
+  it('is read as a text where an encoding was set before, and stays readable', async () => {
+    const { app, guard, port } = testApp(framework)
+    const texts: string[] = []
+    app.use((req, _res, next) => {
+      req.setEncoding('utf8')
+      next()
+    })
+    app.post('/x', guard(), async (req, res) => {
+      let text = ''
+      for await (const chunk of req) text += chunk
+      texts.push(text)
+      res.json({})
+    })
+    const statuses = [
+      await statusOf(await port(), chunked('/x', '{"a":', '"b"}')),
+      await statusOf(await port(), chunked('/x', '{"a":', '"c"}')),
+    ]
+    expect([statuses, texts]).toEqual([['HTTP/1.1 200 OK', 'HTTP/1.1 422 Unprocessable Entity'], ['{"a":"b"}']])
+  })
 })

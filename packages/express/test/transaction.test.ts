@@ -5,6 +5,7 @@ import { precondition, preconditionFailed } from '@retryproof/http/precondition'
 import { memoryStore } from '@retryproof/memory'
 import { migrate, postgresStore } from '@retryproof/postgres'
 import type express from 'express'
+import type { ErrorRequestHandler } from 'express'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
@@ -94,6 +95,37 @@ for (const { title, url, missing } of await services('postgres')) {
         })
         expect([(await post('/charges')).status, await written()]).toEqual([500, 0])
         expect([(await post('/charges')).status, await written(), counter.runs]).toEqual([201, 1, 2])
+      })
+
+      it.each([200, 402])(
+        'undoes what was written before a throw that an error handler answers with %s',
+        async (status) => {
+          const { app, post, written, counter } = charging(() => {
+            throw new Error('declined')
+          })
+          const answer: ErrorRequestHandler = (error: Error, _req, res, _next) => {
+            res.status(status).json({ error: error.message })
+          }
+          app.use(answer)
+          const [first, again] = [await post('/charges'), await post('/charges')]
+          expect([first.status, await first.json(), await written()]).toEqual([status, { error: 'declined' }, 0])
+          expect([again.status, counter.runs]).toEqual([status, status === 200 ? 2 : 1])
+        },
+      )
+
+      it('runs again after a conflict of transactions, and answers nobody before', async () => {
+        const conflict = Object.assign(new Error('deadlock detected'), { code: '40P01' })
+        let errors = 0
+        const { app, post, written, counter } = charging((_req, res) => {
+          if (counter.runs === 1) throw conflict
+          res.sendStatus(201)
+        })
+        const count: ErrorRequestHandler = (error, _req, _res, next) => {
+          errors++
+          next(error)
+        }
+        app.use(count)
+        expect([(await post('/charges')).status, await written(), counter.runs, errors]).toEqual([201, 1, 2, 0])
       })
 
       it('commits by another rule where there is one', async () => {

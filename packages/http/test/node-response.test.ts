@@ -51,7 +51,7 @@ async function serve(
     res.setHeader('X-Before', 'before')
     response.resolve(res)
     if (capture) {
-      const captured = captureResponse(res, { maxResponseBytes: 1000, stream, signal })
+      const captured = captureResponse(res, { maxResponseBytes: 1000, stream, whole: false, signal })
       captured.answered.then((given) => deliver(captured, given)).catch(() => captured.discard())
       captured.answered.then(answer.resolve, answer.reject)
     }
@@ -448,7 +448,7 @@ describe('a client that goes away', () => {
     const server = createServer(async (req, res) => {
       started.resolve()
       if (!req.socket.destroyed) await once(req.socket, 'close')
-      const captured = captureResponse(res, { maxResponseBytes: 1000, stream: false })
+      const captured = captureResponse(res, { maxResponseBytes: 1000, stream: false, whole: false })
       captured.answered.then(answer.resolve, answer.reject)
       await Promise.resolve(handler(res, req)).catch(() => undefined)
     })

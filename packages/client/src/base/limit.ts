@@ -1,4 +1,4 @@
-/** Bounds of waits. */
+/** Bounds of what is waited for. */
 
 export interface Limit {
   /** Aborts when the time is over, with any of the signals, or by `abort`. */

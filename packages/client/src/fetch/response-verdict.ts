@@ -31,8 +31,8 @@ const TRANSIENT = [408, 425, 429]
 const IN_FRONT = [401, 403, 404, 405, 407, 411, 412, 413, 414, 421, 423, 428, 431, 451]
 
 /**
- * Judges by headers and, since CORS hides most of them from a page of another origin, by the body. The word of the
- * application comes first; a pending 202 is no answer.
+ * Judges by headers and, since CORS hides most of them from a page of another origin, by the body. What the application
+ * says of an answer comes first; a pending 202 is no answer.
  */
 export async function judge(response: Response, ofApplication: VerdictOption): Promise<Judgement> {
   const { status, headers } = response

@@ -20,7 +20,7 @@ export interface Decided {
   readonly isFirst: boolean
 }
 
-/** A server that names a time is asked again at that time; everything else is back-off. */
+/** A server that says what it waits for is asked again when it says; the rest is back-off. */
 const STEADY = 1
 
 /**

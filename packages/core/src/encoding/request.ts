@@ -1,10 +1,9 @@
-/** Keeps the request of a call with its record, so that the call can be finished without its client. */
+/** What was asked, kept with the record, so that it can be finished without its client. */
 
 import { type Call, unscoped } from '../api/call.ts'
 import type { KeptCall } from '../api/operators.ts'
 import { chain, type MaybePromise } from '../base/maybe-promise.ts'
 import { IdempotencyInvalidCallError, IdempotencyUndecodableError } from '../errors.ts'
-import type { Digest } from '../keys/digest.ts'
 import type { Pipeline } from './envelope.ts'
 
 interface KeptPayload {
@@ -12,36 +11,29 @@ interface KeptPayload {
   readonly text: string
 }
 
-/** A kept call, as it is recorded. */
+/** A call as it stands in a record. */
 export interface KeptRequest {
   readonly operation: string
-  /** Null for an unscoped call. */
+  /** Null: unscoped. */
   readonly scope: readonly string[] | null
   readonly key: string
   readonly payload: KeptPayload
 }
 
 interface Where {
-  readonly digest: Digest
   readonly pipeline: Pipeline
   readonly key: string
   readonly fingerprint: string
 }
 
-/** Copies the parts of a call that are kept, so that the caller may go on with its payload. */
+/** What is kept of a call: a copy, so that the caller may go on with its payload. */
 export function keepRequest({ operation, scope, key, payload, request = payload }: Call): KeptRequest {
   return { operation, scope: scope === unscoped ? null : [scope].flat(), key, payload: keepPayload(request) }
 }
 
-/**
- * Encodes a kept call with a seal: a digest (HMAC with a `secret`) that binds it to its record, so that a request which was
- * changed in the store is not run.
- *
- * @throws {@link IdempotencyInvalidCallError} when the store has no room for it
- */
+/** @throws IdempotencyInvalidCallError where the store has no room for it */
 export function encodeRequest(where: Where, kept: KeptRequest, maxValueBytes: number): MaybePromise<Uint8Array> {
-  const encoded = chain(sealOf(where, kept), (seal) => where.pipeline.encodeJson('request', { ...kept, seal }, where))
-  return chain(encoded, (bytes) => {
+  return chain(where.pipeline.encodeJson('request', kept, where), (bytes) => {
     if (bytes.length <= maxValueBytes) return bytes
     throw new IdempotencyInvalidCallError(
       'payload',
@@ -50,19 +42,11 @@ export function encodeRequest(where: Where, kept: KeptRequest, maxValueBytes: nu
   })
 }
 
-function sealOf({ digest, key, fingerprint }: Where, { operation, scope, payload, ...kept }: KeptRequest) {
-  const parts = [key, fingerprint, operation, JSON.stringify(scope), kept.key, payload.type, payload.text]
-  return digest('retryproof/request', parts)
-}
-
-/** @throws {@link IdempotencyUndecodableError} when the bytes are no request of this record, or were changed */
-export async function decodeRequest(where: Where, bytes: Uint8Array): Promise<KeptCall> {
-  const { kind, value } = await where.pipeline.decode(bytes, where)
+/** @throws IdempotencyUndecodableError */
+export async function decodeRequest({ pipeline, key, fingerprint }: Where, bytes: Uint8Array): Promise<KeptCall> {
+  const { kind, value } = await pipeline.decode(bytes, { key, fingerprint })
   if (kind !== 'request') throw new IdempotencyUndecodableError(`A record keeps a ${kind} where its request should be.`)
-  const { seal, ...kept } = value as KeptRequest & { readonly seal: string }
-  if (seal !== (await sealOf(where, kept))) {
-    throw new IdempotencyUndecodableError('A kept request was changed in the store, or belongs to another record.')
-  }
+  const kept = value as KeptRequest
   return { operation: kept.operation, scope: kept.scope ?? unscoped, key: kept.key, payload: payloadOf(kept.payload) }
 }
 

@@ -1,4 +1,4 @@
-/** Checks the options of `once`. */
+/** The options of `once`, checked. */
 import {
   type Duration,
   type Idempotency,
@@ -9,19 +9,19 @@ import {
 import { toMs } from '@retryproof/core/internal'
 import { type Delays, type RedeliveryDelay, readDelays } from './redelivery-delay.ts'
 
-/** Are the policies of the core, with defaults for messages: `retention` `'7d'`, `lease` `'30s'`, `maxRun` `'15m'`, `maxAttempts` 5. */
+/** Policies of the core, with defaults for messages: `retention` `'7d'`, `lease` `'30s'`, `maxAttempts` 5. */
 export interface OnceOptions<InTransaction extends boolean = boolean>
   extends Omit<Policies, 'onInProgress' | 'onStoreUnavailable' | 'replay'> {
   /**
-   * Is the time in which the broker may deliver a message again, or a publisher repeat it. A shorter `retention` is
+   * For how long the broker may deliver a message again, or a publisher repeat it. A `retention` that is shorter is
    * refused: past it, a duplicate would be handled as if it were new. @default '7d'
    */
   readonly redeliveryWindow?: Duration
-  /** Is the delay after a failure, and while another consumer has the message. */
+  /** How long a message is left alone after a failure, and while another consumer has it. */
   readonly redeliveryDelay?: RedeliveryDelay
   /**
-   * Gives the handler a transaction of the store's database. Its writes and the record of the message commit together:
-   * both, or neither. @default false
+   * The handler gets a transaction of the store's database, and what it writes there commits together with the record
+   * of the message: both, or neither. @default false
    */
   readonly transaction?: InTransaction
 }
@@ -30,21 +30,20 @@ export interface ReadOnce {
   readonly transaction: boolean
   readonly maxAttempts: number
   readonly leaseMs: number
-  readonly maxRunMs: number
   readonly delays: Delays
   readonly onFailure: NonNullable<Policies['onFailure']>
-  /** Policies for the core. Attempts are counted here: a dead letter is confirmed before anything is settled. */
+  /** What the core is to know: attempts are counted here, since a dead letter has to be confirmed before anything is settled. */
   readonly policies: Policies
 }
 
 const DEFAULT_MAX_ATTEMPTS = 5
 
-/** @throws {@link IdempotencyInvalidOptionError} when an option cannot be used */
+/** @throws IdempotencyInvalidOptionError */
 export function readOnce(
   { capabilities }: Pick<Idempotency<never>, 'capabilities'>,
   { redeliveryWindow = retention.queue, redeliveryDelay, transaction = false, ...given }: OnceOptions,
 ): ReadOnce {
-  const { maxAttempts = DEFAULT_MAX_ATTEMPTS, onFailure = 'retry', lease = '30s', maxRun = '15m', ...policies } = given
+  const { maxAttempts = DEFAULT_MAX_ATTEMPTS, onFailure = 'retry', lease = '30s', ...policies } = given
   const windowMs = toMs('redeliveryWindow', redeliveryWindow, { min: 1 })
   const retentionMs = toMs('retention', policies.retention ?? Math.max(windowMs, toMs('retention', retention.queue)))
   if (retentionMs < windowMs) {
@@ -63,13 +62,11 @@ export function readOnce(
     transaction,
     maxAttempts,
     leaseMs: toMs('lease', lease),
-    maxRunMs: toMs('maxRun', maxRun),
     delays: readDelays(redeliveryDelay),
     onFailure,
     policies: {
       ...policies,
       lease,
-      maxRun,
       retention: retentionMs,
       maxAttempts: Number.POSITIVE_INFINITY,
       onInProgress: 'reject',

@@ -1,16 +1,19 @@
-/** Answering before the handler runs. */
+/** Answers before the handler runs. */
 import { once } from 'node:events'
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
 import type { HttpResponse } from '../../protocol/exchange.ts'
 import { copyHeaders, restoreHeaders, sendResponse } from './headers.ts'
 import { setClosed } from './hide-disconnect.ts'
+import { isHttp2 } from './response-seal.ts'
 
 /**
- * Sends an answer, and makes the response look as if nobody had answered yet, so that the handler can write to it. What
- * it writes has to be captured: nothing of it leaves.
+ * Sends an answer, and makes the response look as if nobody had answered yet, so that the handler can write to it. All
+ * that it writes has to be captured: nothing of it leaves.
  */
 export async function answerEarly(res: ServerResponse, response: HttpResponse): Promise<void> {
   const before = copyHeaders(res)
+  if (isHttp2(res)) return answerEarlyOnHttp2(res, response, before)
   sendResponse(res, response)
   if (!res.destroyed) await once(res, 'close')
   setClosed(res, false)
@@ -18,4 +21,48 @@ export async function answerEarly(res: ServerResponse, response: HttpResponse): 
   restoreHeaders(res, before)
   res.statusCode = 200
   res.statusMessage = ''
+}
+
+async function answerEarlyOnHttp2(
+  res: ServerResponse,
+  response: HttpResponse,
+  before: OutgoingHttpHeaders,
+): Promise<void> {
+  const { stream } = res as unknown as Http2ServerResponse
+  const left = new Promise<void>((resolve) => stream.once('finish', resolve).once('close', resolve))
+  sendResponse(res, response)
+  if (!stream.destroyed) await left
+  Object.setPrototypeOf(res, Object.create(Object.getPrototypeOf(res) as object, withoutStream(before)))
+}
+
+/** The members of a response that has no stream any more: nothing is sent, and headers can be set. */
+function withoutStream(before: OutgoingHttpHeaders): PropertyDescriptorMap {
+  const headers = new Map(Object.entries(before).map(([name, value]) => [name.toLowerCase(), value]))
+  const members: Partial<ServerResponse> & ThisType<ServerResponse> = {
+    getHeader: (name) => headers.get(name.toLowerCase()),
+    getHeaders: () => Object.fromEntries(headers),
+    getHeaderNames: () => [...headers.keys()],
+    hasHeader: (name) => headers.has(name.toLowerCase()),
+    removeHeader: (name) => void headers.delete(name.toLowerCase()),
+    setHeader(name: string, value: OutgoingHttpHeader) {
+      headers.set(name.toLowerCase(), value)
+      return this as ServerResponse
+    },
+    appendHeader(name, value) {
+      const lower = name.toLowerCase()
+      headers.set(lower, [headers.get(lower) ?? [], value].flat().map(String))
+      return this as ServerResponse
+    },
+  }
+  const fields = {
+    ...members,
+    statusCode: 200,
+    headersSent: false,
+    _header: false,
+    writableEnded: false,
+    finished: false,
+  }
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, { configurable: true, writable: true, value }]),
+  )
 }

@@ -1,11 +1,15 @@
 /**
- * Holds back what a handler writes to a Node response until it is recorded. While an answer is held, the response looks
- * as if it had been sent (`headersSent`, `writableEnded`), so that whoever writes to it afterwards fails as ever.
+ * Holds an answer back that a handler writes to a Node response, of HTTP/1 or HTTP/2, until it is recorded. While it is
+ * held, the response looks as if it had been sent (`headersSent`, `writableEnded`), so that later writes fail as ever.
  */
 import type { ServerResponse } from 'node:http'
+import type { BodyLimits } from '../../guard/answer/held-body.ts'
+import { isStreamed } from '../../guard/answer/media.ts'
 import type { HandlerAnswer, HeaderField, HttpResponse } from '../../protocol/exchange.ts'
 import { changedHeaders, copyHeaders, restoreHeaders, sendResponse } from './headers.ts'
 import { hideDisconnect } from './hide-disconnect.ts'
+import { hideStreamClose } from './hide-stream-close.ts'
+import { isHttp2, sealOf } from './response-seal.ts'
 import {
   applyHeaders,
   type Callback,
@@ -21,6 +25,12 @@ import {
 export interface CapturedResponse {
   /** Resolves once the handler has ended its answer; rejects when it destroyed the response instead. */
   readonly answered: Promise<HandlerAnswer>
+  /** True when a part of the answer has left. */
+  readonly hasPassed: boolean
+  /** True when the answer is complete. */
+  readonly isEnded: boolean
+  /** Makes `answered` reject, and lets through all that is written from now on. */
+  fail(error: unknown): void
   /** Lets the handler's answer go, with these headers more where they can still be added. */
   release(headers?: readonly HeaderField[]): void
   /** Drops it and sends this one; cuts the connection where a part of the handler's has left already. */
@@ -29,50 +39,48 @@ export interface CapturedResponse {
   discard(): 'reset' | 'destroyed'
 }
 
-export interface CaptureLimits {
-  /** A longer body goes out as it is written. */
-  readonly maxResponseBytes: number
-  /** Every body does. */
-  readonly stream: boolean
-  /** No body does, however long. */
-  readonly whole?: boolean
+export interface CaptureLimits extends BodyLimits {
   /** Aborts when the handler had all the time that it may take. */
   readonly signal?: AbortSignal
+  /** Called when the server closed the connection while the handler said nothing. */
+  readonly onCut?: () => void
 }
-
-/** What Node itself derives `headersSent` and `writableEnded` from. */
-interface Sealable {
-  _header: string | null
-  finished: boolean
-}
-
-const streamedTypes = /^(text\/event-stream|application\/x-ndjson)\s*(;|$)/i
 
 export function captureResponse(
   res: ServerResponse,
-  { maxResponseBytes, stream, whole = false, signal }: CaptureLimits,
+  { maxResponseBytes, stream, whole, signal, onCut = () => {} }: CaptureLimits,
 ): CapturedResponse {
   const { write, end, writeHead, flushHeaders, destroy } = res
-  const sealable = res as unknown as Sealable
+  const seal = sealOf(res)
+  const hasMessage = !isHttp2(res)
   const before = copyHeaders(res)
-  /** `passing`: all but the end leaves. `ended`: complete, and waits for its record. `open`: this is out of the way. */
+  /** `passing`: all but the end leaves. `ended`: complete, and waits for its record. `open`: nothing is held any more. */
   let phase: 'buffering' | 'passing' | 'ended' | 'open' = 'buffering'
   let head: { readonly status: number; readonly message: string } | undefined
   let hasPassed = false
   let isDestroyed = false
+  let isCut = false
   /** All of the body; of one that passes only the end, without which no client takes it for complete. */
   let held: Uint8Array[] = []
   let size = 0
   let declaredSize = Number.NaN
-  let settle: { resolve(answer: HandlerAnswer): void; reject(error: Error): void }
+  let settle: { resolve(answer: HandlerAnswer): void; reject(error: unknown): void }
   const answered = new Promise<HandlerAnswer>((resolve, reject) => {
     settle = { resolve, reject }
   })
   const isWriting = () => phase === 'buffering' || phase === 'passing'
-  const client = hideDisconnect(res, {
+  // the error of an answer that nobody waits for
+  answered.catch(() => undefined)
+  const client = (hasMessage ? hideDisconnect : hideStreamClose)(res, {
     isWriting,
+    onCut() {
+      isCut = true
+      onCut()
+    },
     onAbandoned: () => finish({ isWhole: false }),
     onGone() {
+      // left to its lease: to release the key would say that nothing is unknown
+      if (isCut) return
       if (signal?.aborted) giveUp()
       else signal?.addEventListener('abort', giveUp)
     },
@@ -90,7 +98,7 @@ export function captureResponse(
   function pass(): boolean {
     phase = 'passing'
     hasPassed = true
-    sealable._header = null
+    seal.setHeadSent(false)
     writeHead.call(res, res.statusCode)
     declaredSize = Number(res.getHeader('content-length') ?? Number.NaN)
     const begun = concatenate(held)
@@ -115,7 +123,7 @@ export function captureResponse(
 
   function finish({ isWhole }: { isWhole: boolean }): void {
     phase = 'ended'
-    sealable.finished = true
+    seal.setEnded(true)
     const status = head?.status ?? res.statusCode
     const replayable = isWhole && !hasPassed && size <= maxResponseBytes
     const hasBody = status !== 204 && status !== 304 && res.req.method !== 'HEAD'
@@ -125,37 +133,42 @@ export function captureResponse(
 
   /** Nobody is there to read on, and the handler had all the time that it may take. */
   function giveUp(): void {
-    if (isWriting()) fail(new Error('The client is gone, and the handler has not ended its answer in time.'))
+    fail(new Error('The client is gone, and the handler has not ended its answer in time.'))
     client.reveal()
   }
 
-  function fail(error: Error): void {
+  function fail(error: unknown): void {
+    if (!isWriting()) return
     phase = 'open'
     settle.reject(error)
   }
 
   function open(): void {
     phase = 'open'
-    sealable.finished = false
-    if (!hasPassed) sealable._header = null
+    seal.setEnded(false)
+    if (!hasPassed) seal.setHeadSent(false)
+  }
+
+  function setStatus({ status, message }: { readonly status: number; readonly message: string }): void {
+    res.statusCode = status
+    if (hasMessage) res.statusMessage = message
   }
 
   function reset(): void {
     open()
     restoreHeaders(res, before)
-    res.statusCode = 200
-    res.statusMessage = ''
+    setStatus({ status: 200, message: '' })
   }
 
   res.writeHead = (status: number, ...rest: unknown[]) => {
-    const { message = res.statusMessage, headers } = readHeadArguments(rest)
+    const given = readHeadArguments(rest)
+    const message = given.message ?? (hasMessage ? res.statusMessage : '')
     if (!isWriting() || head || !isValidHead(status, message)) return Reflect.apply(writeHead, res, [status, ...rest])
-    applyHeaders(res, headers)
-    res.statusCode = status
-    res.statusMessage = message
+    applyHeaders(res, given.headers)
     head = { status, message }
-    sealable._header = 'captured'
-    if (!whole && (stream || streamedTypes.test(String(res.getHeader('content-type'))))) pass()
+    setStatus(head)
+    seal.setHeadSent(true)
+    if (!whole && (stream || isStreamed([['content-type', String(res.getHeader('content-type'))]]))) pass()
     return res
   }
 
@@ -165,7 +178,7 @@ export function captureResponse(
     requireHead()
     const bytes = toBytes(chunk, encoding)
     if (hasPassed) return forward(bytes, callback)
-    // the writer is told that it is taken, and may use its buffer again
+    // the writer may use its buffer again at once
     hold(typeof chunk === 'string' ? bytes : Uint8Array.from(bytes))
     if (callback) process.nextTick(callback)
     return whole || size <= maxResponseBytes || pass()
@@ -193,11 +206,17 @@ export function captureResponse(
 
   return {
     answered,
+    get hasPassed() {
+      return hasPassed
+    },
+    get isEnded() {
+      return phase === 'ended'
+    },
+    fail,
     release(headers = []) {
       open()
       if (head && !hasPassed) {
-        res.statusCode = head.status
-        res.statusMessage = head.message
+        setStatus(head)
         for (const [name, value] of headers) res.setHeader(name, value)
       }
       Reflect.apply(end, res, held.length > 0 ? [concatenate(held)] : [])

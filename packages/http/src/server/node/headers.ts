@@ -2,7 +2,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { HeaderField, HttpResponse } from '../../protocol/exchange.ts'
 
-/** A response's headers as they are now. */
+/** Copies a response's headers as they are now. */
 export function copyHeaders(res: ServerResponse): OutgoingHttpHeaders {
   const headers = res.getHeaders()
   for (const name in headers) {
@@ -12,16 +12,19 @@ export function copyHeaders(res: ServerResponse): OutgoingHttpHeaders {
   return headers
 }
 
-/** Every Node has it, its types do not. */
+/** Names as they were written, where the response knows that: HTTP/2 has none but lower-case ones. */
 interface RawNames {
-  getRawHeaderNames(): string[]
+  getRawHeaderNames?(): string[]
 }
 
-/** The headers that are not what they were before. */
+/** Gives the headers that are not what they were before. */
 export function changedHeaders(res: ServerResponse, before: OutgoingHttpHeaders): HeaderField[] {
-  return (res as ServerResponse & RawNames).getRawHeaderNames().flatMap((name): HeaderField[] => {
+  const names = (res as ServerResponse & RawNames).getRawHeaderNames?.() ?? res.getHeaderNames()
+  return names.flatMap((name): HeaderField[] => {
     const value = res.getHeader(name)
-    if (value === undefined || String(value) === String(before[name.toLowerCase()])) return []
+    const lower = name.toLowerCase()
+    const isUnchanged = Object.hasOwn(before, lower) && String(value) === String(before[lower])
+    if (value === undefined || isUnchanged || lower.startsWith(':')) return []
     return Array.isArray(value) ? value.map((each) => [name, each]) : [[name, String(value)]]
   })
 }
@@ -39,4 +42,11 @@ export function sendResponse(res: ServerResponse, { status, headers, body }: Htt
   for (const [name, values] of fields) res.setHeader(name, values.length > 1 ? values : (values[0] ?? ''))
   res.statusCode = status
   Reflect.apply(end, res, [body])
+}
+
+/** Gives a signal that aborts when the response is closed, for calls that may wait. */
+export function closeSignal(res: ServerResponse): AbortSignal {
+  const controller = new AbortController()
+  res.once('close', () => controller.abort('The client went away.'))
+  return controller.signal
 }

@@ -1,19 +1,21 @@
 /**
- * A client that goes away cancels nothing: until the answer has ended, a Node response does not let those see it who
- * would stop writing, so that what was begun is finished and recorded.
+ * Hides from a handler that its client went away: until the answer has ended, a Node response does not let those see it
+ * who would stop writing, so that the work is finished and recorded.
  */
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import { ownSocket } from './own-socket.ts'
 
 export interface HiddenDisconnect {
-  /** The client is not there any more. */
+  /** True once the client is not there any more. */
   readonly isGone: boolean
-  /** Shows what was hidden, and hides nothing more. */
+  /** Shows the disconnect, and hides nothing more. */
   reveal(): void
 }
 
 export interface Disconnect {
-  /** Whether the answer has not ended yet. */
+  /** Returns true while the answer has not ended. */
   isWriting(): boolean
   /** The client went away. */
   onGone(): void
@@ -21,38 +23,45 @@ export interface Disconnect {
   onAbandoned(): void
   /** The handler destroyed the response. */
   onDestroyed(error: Error | undefined): void
+  /** The server closed the connection, by a time-out or `closeAllConnections`, and the handler has said nothing. */
+  onCut(): void
 }
 
-/** What Node sets when the connection is closed, and what `stream.pipeline` looks at. */
+/** Sets the fields that Node sets when the connection is closed, and that `stream.pipeline` looks at. */
 export function setClosed(res: ServerResponse, closed: boolean): void {
   Object.assign(res, { destroyed: closed, _closed: closed })
 }
 
 export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDisconnect {
-  const { socket } = res.req
+  const { req } = res
+  const { socket } = req
+  /** An early answer has left: the connection serves other requests by now. */
+  const isDetached = res.socket === null && !res.destroyed
   let isGone = false
   let isHidden = false
 
-  /** Before Node itself looks at it. Whatever is destroyed by then was destroyed by the handler. */
+  const { destroy } = res
+  res.destroy = (error?: Error) => {
+    if (told.isWriting()) told.onDestroyed(error)
+    return destroy.call(res, error)
+  }
+
+  const giveBackSocket = ownSocket(req, (error) => {
+    if (told.isWriting()) told.onDestroyed(error)
+    if (!isDetached) socket.destroy(error)
+  })
+
+  /** Runs before Node itself looks at the response. One that is destroyed by then was destroyed by the handler. */
   function onSocketClose(): void {
     if (!told.isWriting()) return
     if (res.destroyed) {
       told.onDestroyed(res.errored ?? undefined)
-    } else {
-      if (res.socket) swallowClose()
-      watchWithoutConnection()
-      told.onGone()
+      return
     }
-  }
-
-  /** No connection is left to tell that the response was destroyed. */
-  function watchWithoutConnection(): void {
+    if (res.socket) swallowClose()
     isGone = true
-    const { destroy } = res
-    res.destroy = (error?: Error) => {
-      if (told.isWriting()) told.onDestroyed(error)
-      return destroy.call(res, error)
-    }
+    if (!isDetached && isCutByServer(socket)) told.onCut()
+    told.onGone()
   }
 
   function swallowClose(): void {
@@ -71,7 +80,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
     setClosed(res, false)
   }
 
-  /** Who sends files listens to the socket itself, and destroys what it reads from. */
+  /** A sender of files listens to the socket itself, and destroys the file that it reads from. */
   function onPipe(source: Readable): void {
     source.once('close', () => {
       if (isGone && !source.readableEnded && !source.errored && told.isWriting()) told.onAbandoned()
@@ -79,10 +88,10 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
   }
 
   res.on('pipe', onPipe)
-  socket.prependListener('close', onSocketClose)
+  const unwatch = whenClosed(socket, onSocketClose)
   if (res.destroyed) {
     hide()
-    watchWithoutConnection()
+    isGone = true
     queueMicrotask(told.onGone)
   }
 
@@ -91,11 +100,33 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
       return isGone
     },
     reveal() {
-      socket.removeListener('close', onSocketClose)
+      unwatch()
+      giveBackSocket()
       if (!isHidden) return
       isHidden = false
       setClosed(res, true)
       res.emit('close')
     },
   }
+}
+
+/** Returns true for a connection that ended neither by its client nor by a failure. */
+function isCutByServer({ readableEnded, errored }: Socket): boolean {
+  return !readableEnded && !errored
+}
+
+const closings = new WeakMap<Socket, Set<() => void>>()
+
+/** Calls `onClose` before other listeners. One listener serves all requests of a connection, however many are pipelined. */
+function whenClosed(socket: Socket, onClose: () => void): () => void {
+  const known = closings.get(socket)
+  const listeners = known ?? new Set()
+  if (!known) {
+    closings.set(socket, listeners)
+    socket.prependListener('close', () => {
+      for (const listener of [...listeners]) listener()
+    })
+  }
+  listeners.add(onClose)
+  return () => void listeners.delete(onClose)
 }

@@ -1,8 +1,10 @@
 /** The body of a Node request, whether or not a parser ran before. */
 import type { IncomingMessage } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
 import type { RequestBody } from '../../protocol/exchange.ts'
 
 const none = new Uint8Array()
+const GONE = 'The client went away before it had sent the whole body.'
 const readBefore = new WeakMap<IncomingMessage, Uint8Array>()
 
 /** @param parsed what a parser left: `request.body`, as Express calls it */
@@ -10,55 +12,88 @@ export function requestBody(req: IncomingMessage, parsed: unknown): RequestBody 
   if (!hasBody(req)) return { body: none }
   const read = readBefore.get(req)
   if (read) return { body: read }
-  if (!req.readableDidRead) return { body: undefined, read: (maxBytes) => readAndPutBack(req, maxBytes) }
-  return { body: undefined, parsed }
+  if (req.readableDidRead) return { body: undefined, parsed }
+  // a parser may have waited for the end of a body in which nothing came
+  if (req.readableEnded || isEmpty(req)) return { body: none }
+  return { body: undefined, read: (maxBytes) => readAndPutBack(req, maxBytes) }
 }
 
-/** Whether a body that was read and put back went away with its connection before anybody else had it. */
+/** Returns true for a body that was read and put back, and went away with its connection before anybody else had it. */
 export function isBodyLost(req: IncomingMessage): boolean {
   return readBefore.has(req) && req.destroyed && !req.readableEnded
 }
 
-/** What a handler fails with whose body is lost: no refusal to remember, since nobody has looked at what was asked. */
+/** Makes the error of a handler whose body is lost: no refusal to remember, since nobody has looked at what was asked. */
 export function lostBody(): Error {
   return new Error(
     'The client went away before its body was parsed. Put the parser before idempotent() to have it first.',
   )
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+/** HTTP/2 needs no header to announce a body. */
+function hasBody(req: IncomingMessage): boolean {
+  if (req.httpVersionMajor >= 2) return !(streamOf(req)?.endAfterHeaders ?? false)
+  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
+}
+
+function streamOf(req: IncomingMessage): Http2ServerRequest['stream'] | undefined {
+  return (req as unknown as Partial<Http2ServerRequest>).stream
+}
+
+/** True once the last byte is there, whether or not anybody has read it. */
+function isComplete(req: IncomingMessage): boolean {
+  return req.complete || streamOf(req)?.readableEnded === true
+}
+
+/** True for a body that has come to its end without a byte. To read it would take its end from the next reader. */
+function isEmpty(req: IncomingMessage): boolean {
+  return isComplete(req) && req.readableLength === 0
 }
 
 /**
- * All of a body that nobody has read yet; it stays readable for whoever comes after. Null when it is larger.
+ * Reads all of a body that nobody has read yet; it stays readable for whoever comes after. Null when it is larger.
  *
  * @throws when the client goes away before its end
  */
 async function readAndPutBack(req: IncomingMessage, maxBytes: number): Promise<Uint8Array | null> {
-  const declared = Number(req.headers['content-length'] ?? 0)
+  const declared = Number(req.headers['content-length'] ?? Number.NaN)
   if (declared > maxBytes) return null
-  const chunks: Uint8Array[] = []
+  // until the parser of HTTP is through with what has arrived, an end that came together with the head
+  await new Promise<void>((resolve) => process.nextTick(resolve))
+  if (isEmpty(req)) return none
+  if (req.destroyed) throw new Error(GONE)
+  const encoding = req.readableEncoding
+  const chunks: (Uint8Array | string)[] = []
   let size = 0
   return new Promise((resolve, reject) => {
     const onReadable = () => {
-      for (let chunk: Buffer | null = req.read(); chunk !== null; chunk = req.read()) {
+      // an empty read would announce the end
+      while (req.readableLength > 0) {
+        const chunk = req.read() as Buffer | string | null
+        if (chunk === null) break
         chunks.push(chunk)
-        size += chunk.length
+        size += typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding ?? 'utf8') : chunk.length
         if (size > maxBytes) return done(() => resolve(null))
       }
-      if (!req.complete) return
-      const body = Buffer.concat(chunks)
+      if (!isComplete(req) && size !== declared) return
+      const body = bytesOf(chunks, encoding)
       // before the end is announced, so that the next reader finds the stream as if nobody had been there
-      if (size > 0) req.unshift(body)
+      if (size > 0) req.unshift(encoding ? chunks.join('') : body, encoding ?? undefined)
       readBefore.set(req, body)
       done(() => resolve(body))
     }
-    const onClose = () => done(() => reject(new Error('The client went away before it had sent the whole body.')))
+    const onClose = () => done(() => reject(new Error(GONE)))
     const done = (act: () => void) => {
       req.off('readable', onReadable).off('close', onClose).off('error', onClose)
       act()
     }
     req.on('readable', onReadable).on('close', onClose).on('error', onClose)
   })
+}
+
+/** Middleware may have set an encoding, in which the stream then gives texts. */
+function bytesOf(chunks: readonly (Uint8Array | string)[], encoding: BufferEncoding | null): Uint8Array {
+  return Buffer.concat(
+    chunks.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk, encoding ?? 'utf8') : chunk)),
+  )
 }

@@ -1,0 +1,188 @@
+/** The ways in which a handler ends, and what becomes of its key. */
+
+import { Agent, request } from 'node:http'
+import { pipeline, Readable } from 'node:stream'
+import { createIdempotency } from '@retryproof/core'
+import { statusResource } from '@retryproof/http/status'
+import { memoryStore } from '@retryproof/memory'
+import type express from 'express'
+import type { ErrorRequestHandler, RequestHandler } from 'express'
+import { describe, expect, it, vi } from 'vitest'
+import { type TestApp, testApp, versions } from './app.ts'
+
+const answersWith =
+  (status: number): ErrorRequestHandler =>
+  (_error, _req, res, next) => {
+    if (res.headersSent) next(_error)
+    else res.status(status).json({ failed: true })
+  }
+
+async function states({ idempotency }: Pick<TestApp, 'idempotency'>): Promise<string[]> {
+  const found: string[] = []
+  for await (const { state } of idempotency.list({})) found.push(state)
+  return found
+}
+
+describe.each(versions)('a handler of %s', (_, framework: typeof express) => {
+  function failing(handler: RequestHandler, given = false) {
+    const set = testApp(framework)
+    set.app.set('env', 'test')
+    const counter = { runs: 0 }
+    const counted: RequestHandler = (req, res, next) => {
+      counter.runs++
+      return handler(req, res, next)
+    }
+    if (given)
+      set.app.post(
+        '/x',
+        set.guard({}, (req, res) => counted(req, res, () => {})),
+      )
+    else set.app.post('/x', set.guard(), counted)
+    return { ...set, counter }
+  }
+
+  it.each<[string, RequestHandler]>([
+    [
+      'throws',
+      () => {
+        throw new Error('declined')
+      },
+    ],
+    ['passes an error on', (_req, _res, next) => next(new Error('declined'))],
+    ['passes a text on', (_req, _res, next) => next('declined')],
+  ])('that %s is no success, though an error handler answers 200', async (_name, handler) => {
+    const { app, post, counter } = failing(handler)
+    app.use(answersWith(200))
+    expect([(await post('/x')).status, (await post('/x')).status, counter.runs]).toEqual([200, 200, 2])
+  })
+
+  it('that throws is recorded by the status of its error handler from 400 on', async () => {
+    const { app, post, counter } = failing((_req, _res, next) => next(new Error('declined')))
+    app.use(answersWith(402))
+    expect([(await post('/x')).status, (await post('/x')).status, counter.runs]).toEqual([402, 402, 1])
+  })
+
+  it.each([undefined, null, false, 0, 'text', { status: 402 }])(
+    'that is given to the guard may throw anything: %s',
+    async (thrown) => {
+      const { app, post, counter } = failing(() => {
+        throw thrown
+      }, true)
+      app.use(answersWith(500))
+      expect([(await post('/x')).status, (await post('/x')).status, counter.runs]).toEqual([500, 500, 2])
+    },
+  )
+
+  it.each<[string, RequestHandler]>([
+    [
+      'passes an error on after a part',
+      (_req, res, next) => {
+        res.write('part')
+        next(new Error('broke'))
+      },
+    ],
+    [
+      'passes an error on after a part has left',
+      (_req, res, next) => {
+        res.flushHeaders()
+        res.write('part')
+        next(new Error('broke'))
+      },
+    ],
+    ['destroys its answer', (_req, res) => void res.destroy()],
+    ['destroys its socket', (req) => void req.socket.destroy()],
+    ['destroys its request', (req) => void req.destroy()],
+    [
+      'pipes a source that fails',
+      (_req, res) => {
+        const source = Readable.from(
+          (async function* () {
+            yield 'a'
+            throw new Error('source')
+          })(),
+        )
+        pipeline(source, res, () => {})
+      },
+    ],
+  ])('that %s frees its key at once', async (_name, handler) => {
+    const { post, counter, ...set } = failing(handler)
+    await expect(post('/x').then((response) => response.text())).rejects.toThrow()
+    await vi.waitFor(async () => expect(await states(set)).toEqual(['released']))
+    await expect(post('/x').then((response) => response.text())).rejects.toThrow()
+    expect(counter.runs).toBe(2)
+  })
+
+  it.each<[string, RequestHandler]>([
+    ['destroys its answer', (_req, res) => void setImmediate(() => res.destroy())],
+    ['destroys its socket', (req) => void setImmediate(() => req.socket.destroy())],
+    [
+      'pipes a source that fails',
+      (_req, res) => {
+        pipeline(
+          Readable.from([]).map(() => ''),
+          res,
+          () => {},
+        )
+        setImmediate(() => res.destroy(new Error('source')))
+      },
+    ],
+    [
+      'passes an error on after a part',
+      (_req, res, next) => {
+        res.write('a')
+        setImmediate(() => next(new Error('broke')))
+      },
+    ],
+  ])('that was answered early and %s frees its key, and its connection goes on', async (_name, handler) => {
+    const idempotency = createIdempotency({ store: memoryStore(), namespace: 'test' })
+    const set = testApp(framework, idempotency)
+    set.app.set('env', 'test')
+    const status = statusResource<express.Request>(idempotency, {
+      path: '/o',
+      scope: () => 'a',
+      secret: 'x'.repeat(32),
+    })
+    set.app.post(
+      '/x',
+      set.guard({ scope: () => 'a', respond: 'async', storeRequest: 'no', statusResource: status }),
+      handler,
+    )
+    set.app.get('/ping', (_req, res) => void res.send('pong'))
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const port = await set.port()
+    const ask = (method: string, path: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const headers = { 'Idempotency-Key': 'k' }
+        const sent = request({ host: '127.0.0.1', port, path, method, agent, headers }, (response) => {
+          response.resume().once('end', () => resolve(response.statusCode))
+        })
+        sent.once('error', reject).end()
+      })
+    expect(await ask('POST', '/x')).toBe(202)
+    await vi.waitFor(async () => expect(await states(set)).not.toEqual(['in_progress']))
+    expect([await ask('GET', '/ping'), await ask('GET', '/ping')]).toEqual([200, 200])
+    agent.destroy()
+  })
+
+  it('goes on for one lease when the server closes its connection, and is then taken over as interrupted', async () => {
+    const idempotency = createIdempotency({ store: memoryStore(), namespace: 'test', lease: '300ms' })
+    const set = testApp(framework, idempotency)
+    const attempts: (boolean | undefined)[] = []
+    let sockets: { destroy(): unknown } | undefined
+    set.app.post(
+      '/x',
+      set.guard({}, (_req, res, { attempt }) => {
+        attempts.push(attempt?.interrupted)
+        if (attempt?.number === 2) res.sendStatus(201)
+        else sockets = res.socket ?? undefined
+      }),
+    )
+    const first = set.post('/x')
+    await vi.waitFor(() => expect(attempts).toEqual([false]))
+    sockets?.destroy() // as time-outs and closeAllConnections() do
+    await expect(first).rejects.toThrow()
+    expect((await set.post('/x')).status).toBe(409)
+    await vi.waitFor(async () => expect((await set.post('/x')).status).toBe(201), { timeout: 3000 })
+    expect(attempts).toEqual([false, true])
+  })
+})

@@ -1,0 +1,71 @@
+/** Hides from a handler of HTTP/2 that its client went away, as `hideDisconnect` does for HTTP/1. */
+import type { ServerResponse } from 'node:http'
+import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
+import type { Disconnect, HiddenDisconnect } from './hide-disconnect.ts'
+
+export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDisconnect {
+  const { stream } = res as unknown as Http2ServerResponse
+  const { emit, destroy } = res
+  let isGone = false
+  /** The events that Node emitted when the client went away, to be shown later. */
+  let swallowed: string[] = []
+
+  const restore = watchDestruction(stream, (error) => {
+    if (told.isWriting()) told.onDestroyed(error)
+  })
+
+  res.destroy = (error?: Error) => {
+    if (told.isWriting()) told.onDestroyed(error)
+    return destroy.call(res, error)
+  }
+  res.emit = (event: string | symbol, ...values: unknown[]): boolean => {
+    if (!told.isWriting() || !stream.destroyed || (event !== 'close' && event !== 'finish')) {
+      return emit.call(res, event, ...values)
+    }
+    swallowed.push(event)
+    return true
+  }
+
+  function onClose(): void {
+    if (!told.isWriting() || isGone) return
+    isGone = true
+    told.onGone()
+    // a writer that waits for the stream to take more goes on
+    emit.call(res, 'drain')
+  }
+
+  stream.prependOnceListener('close', onClose)
+  if (stream.destroyed) queueMicrotask(onClose)
+
+  return {
+    get isGone() {
+      return isGone
+    },
+    reveal() {
+      stream.off('close', onClose)
+      restore()
+      const events = swallowed
+      swallowed = []
+      res.emit = emit
+      for (const event of events) res.emit(event)
+    },
+  }
+}
+
+/**
+ * Calls `onDestroy` where the handler destroys or closes the stream. Node itself destroys only a stream that its client has
+ * closed, or one of a session that is over.
+ */
+function watchDestruction(stream: ServerHttp2Stream, onDestroy: (error: Error | undefined) => void): () => void {
+  const { destroy, close } = stream
+  const isOver = () => stream.closed || stream.destroyed || (stream.session?.destroyed ?? true)
+  stream.destroy = (error?: Error) => {
+    if (!isOver()) onDestroy(error)
+    return destroy.call(stream, error)
+  }
+  stream.close = (code?: number, callback?: () => void) => {
+    if (!isOver()) onDestroy(undefined)
+    close.call(stream, code, callback)
+  }
+  return () => Object.assign(stream, { destroy, close })
+}

@@ -1,0 +1,32 @@
+/** A socket of a request's own: destroying it says that the handler destroys its answer, and not that a connection failed. */
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+
+/**
+ * Gives the request a view of its socket, whose `destroy` calls `onDestroy` instead. Everything else reaches the socket.
+ * Gives the function that takes the view away.
+ */
+export function ownSocket(req: IncomingMessage, onDestroy: (error: Error | undefined) => void): () => void {
+  const { socket } = req
+  const view = new Proxy(socket, {
+    get(target, name) {
+      if (name === 'destroy') {
+        return (error?: Error) => {
+          onDestroy(error)
+          return view
+        }
+      }
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+    set: (target, name, value) => Reflect.set(target, name, value, target),
+  })
+  setSocket(req, view)
+  return () => {
+    if (req.socket === view) setSocket(req, socket)
+  }
+}
+
+function setSocket(req: IncomingMessage, socket: Socket): void {
+  Object.defineProperty(req, 'socket', { configurable: true, enumerable: true, writable: true, value: socket })
+}

@@ -1,0 +1,168 @@
+/** One request on a Node response, from its key to its answer: the only chain of Express, Fastify, Koa, NestJS and plain servers. */
+import type { ServerResponse } from 'node:http'
+import { notStarted } from '@retryproof/core'
+import { lapse } from '@retryproof/core/internal'
+import type { Guard } from '../../guard/guard.ts'
+import { answered, type HandlerEnd, type HandlerRun, threw } from '../../guard/handler-end.ts'
+import type { HandlerAttempt } from '../../guard/ports.ts'
+import type { Exchange, HandlerAnswer, HttpResponse } from '../../protocol/exchange.ts'
+import { answerEarly } from './answer-early.ts'
+import { type CapturedResponse, captureResponse } from './capture-response.ts'
+import { isBodyLost, lostBody } from './request-body.ts'
+
+/** The translation between a framework and the chain. Nothing of it decides how a handler ended. */
+export interface NodeBinding<Tx> {
+  /** Starts the handler. Rejects with what it threw, and resolves when it returned, where the framework tells that. */
+  run(tx: Tx | undefined): Promise<unknown>
+  /** Hands an error, which may be any value, to the error path of the framework, which answers. */
+  fail(error: unknown): void
+  /** Sends a response instead of the handler's. */
+  send(response: HttpResponse): void
+  /** Calls `onError` for each error that the framework's own error path is given before the answer is complete. */
+  watchErrors?(onError: (error: unknown) => void): void
+  /** Undoes what an attempt set on the framework's response, before the next attempt or another answer. */
+  reset?(): void
+  /** Begins an attempt. */
+  begin?(run: HandlerRun<Tx> & Pick<HandlerAttempt, 'signal'>): void
+  /** Gives an answer as it is to be recorded, such as before compression. */
+  recordable?(answer: HandlerAnswer): HandlerAnswer
+}
+
+/** Serves one request. Resolves when its answer has been handed over. Never rejects. */
+export async function serveNode<Native, Tx>(
+  guard: Guard<Native, Tx>,
+  exchange: Exchange<Native>,
+  res: ServerResponse,
+  binding: NodeBinding<Tx>,
+): Promise<void> {
+  const { req } = res
+  const fail = failing(guard, exchange.native, res, binding)
+  let run: HandlerOnNode | undefined
+  let isOver = () => {}
+  const over = new Promise<void>((resolve) => {
+    isOver = resolve
+  })
+  try {
+    const decision = await guard.handle(exchange, {
+      execute(attempt, terms) {
+        if (isBodyLost(req)) throw notStarted(lostBody())
+        if (run?.captured.discard() === 'reset') binding.reset?.()
+        run = runOnNode(res, { ...binding, fail }, attempt, terms, over)
+        return run.end
+      },
+      answerEarly: (response) => answerEarly(res, response),
+    })
+    if (decision.kind === 'pass') await binding.run(undefined)
+    else if (decision.kind === 'own') run?.captured.release(decision.headers)
+    else if (decision.kind === 'send' && run) run.captured.replace(decision.response)
+    else if (decision.kind === 'send') binding.send(decision.response)
+  } catch (error) {
+    // a response that the handler destroyed has nobody left to answer
+    if (run?.captured.discard() !== 'destroyed' && !run?.wasHandedOver(error)) fail(error)
+  } finally {
+    isOver()
+  }
+}
+
+/** Runs a handler without protection, as `serveNode` does for a request that passes. Never rejects. */
+export async function passOnNode<Native, Tx>(
+  guard: Pick<Guard<Native, Tx>, 'refusalOf'>,
+  native: Native,
+  res: ServerResponse,
+  binding: NodeBinding<Tx>,
+): Promise<void> {
+  await binding.run(undefined).catch(failing(guard, native, res, binding))
+}
+
+/** Answers a refusal of this library, such as a precondition that does not hold, and leaves other errors to the framework. */
+function failing<Native, Tx>(
+  guard: Pick<Guard<Native, Tx>, 'refusalOf'>,
+  native: Native,
+  res: ServerResponse,
+  { send, fail }: NodeBinding<Tx>,
+): (error: unknown) => void {
+  return (error) => {
+    const refusal = res.headersSent ? undefined : guard.refusalOf(error, native)
+    if (refusal) send(refusal)
+    else fail(error)
+  }
+}
+
+interface HandlerOnNode {
+  readonly captured: CapturedResponse
+  readonly end: Promise<HandlerEnd>
+  /** Returns true for an error that the error path of the framework has already. */
+  wasHandedOver(error: unknown): boolean
+}
+
+/** Runs a handler under a capture. `over` resolves when its request is: then errors that come late are passed on. */
+function runOnNode<Tx>(
+  res: ServerResponse,
+  binding: NodeBinding<Tx>,
+  attempt: HandlerAttempt,
+  terms: HandlerRun<Tx>,
+  over: Promise<void>,
+): HandlerOnNode {
+  const { tx, limits } = terms
+  const { signal } = attempt
+  const handedOver: { readonly error: unknown }[] = []
+  const capture = () => captureResponse(res, { ...limits, signal, onCut: () => lapse(attempt) })
+  let captured = capture()
+
+  const recordable = (answer: HandlerAnswer) => binding.recordable?.(answer) ?? answer
+
+  /** After a part has left nobody takes the answer for complete any more: the key comes free at once. */
+  function onError(error: unknown): void {
+    if (captured.isEnded) return
+    handedOver.push({ error })
+    if (captured.hasPassed) captured.fail(error)
+  }
+
+  /** Gives what the error path of the framework answers. */
+  async function answerTo(error: unknown): Promise<HandlerAnswer> {
+    if (captured.isEnded) {
+      captured.discard()
+      binding.reset?.()
+      captured = capture()
+    }
+    onError(error)
+    binding.fail(error)
+    return recordable(await captured.answered)
+  }
+
+  async function endOf(returned: Promise<{ readonly error: unknown } | undefined>): Promise<HandlerEnd> {
+    const thrown = tx === undefined ? await firstOf(captured.answered, returned) : await returned
+    if (thrown) return threw(thrown.error, () => answerTo(thrown.error))
+    const answer = await captured.answered
+    // a parser that found no body is answered for by nobody
+    if (answer.response.status >= 400 && isBodyLost(res.req)) throw lostBody()
+    void returned.then(async (late) => {
+      await over
+      if (late) binding.fail(late.error)
+    })
+    const [passedOn] = handedOver
+    return passedOn ? threw(passedOn.error, async () => recordable(answer)) : answered(recordable(answer))
+  }
+
+  binding.begin?.({ ...terms, signal })
+  binding.watchErrors?.(onError)
+  const returned = binding.run(tx).then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  )
+  return {
+    get captured() {
+      return captured
+    },
+    end: endOf(returned),
+    wasHandedOver: (error) => handedOver.some((each) => each.error === error),
+  }
+}
+
+/** Waits for a complete answer or a throw, whichever is first. */
+function firstOf<Thrown>(answer: Promise<unknown>, returned: Promise<Thrown | undefined>): Promise<Thrown | undefined> {
+  return new Promise((resolve, reject) => {
+    answer.then(() => resolve(undefined), reject)
+    void returned.then((thrown) => thrown && resolve(thrown))
+  })
+}
