@@ -33,10 +33,11 @@ test('the last answer is returned when the time is over, and Retry-After is not 
 })
 
 test('a caller who gives up gets the reason; the key is kept', async () => {
-  const { send, keys } = setUp([undefined, ok], { retry: { backoff: { first: 60_000 } } })
+  const { send, sent, keys } = setUp([undefined, ok], { retry: { backoff: { first: 60_000, max: 60_000 } } })
   const caller = new AbortController()
   const sending = send('a', { signal: caller.signal })
-  setTimeout(() => caller.abort(new Error('gone')), 20)
+  await vi.waitFor(() => expect(sent).toHaveLength(1))
+  caller.abort(new Error('gone'))
   await expect(sending).rejects.toThrow('gone')
   await send()
   expect(keys().size).toBe(1)

@@ -127,10 +127,15 @@ test('a Request whose body does not end is refused', async () => {
   expect(sent).toHaveLength(0)
 })
 
-test('an event stream goes on past the time-out of a try, until its caller has enough', async () => {
+/** A server whose answer is a stream of events that ends after some of them. */
+async function eventServer(events: number): Promise<string> {
   const server = createServer((_, response) => {
     response.writeHead(200, { 'Content-Type': 'text/event-stream' })
-    const timer = setInterval(() => response.write('data: tick\n\n'), 10)
+    let sent = 0
+    const timer = setInterval(() => {
+      if (++sent > events) response.end()
+      else response.write('data: tick\n\n')
+    }, 10)
     response.on('close', () => clearInterval(timer))
   })
   await once(server.listen(0), 'listening')
@@ -138,18 +143,55 @@ test('an event stream goes on past the time-out of a try, until its caller has e
     server.closeAllConnections()
     server.close()
   })
+  return `http://localhost:${(server.address() as AddressInfo).port}/events`
+}
+
+test('an event stream goes on past the time-out of a try, until its caller has enough', async () => {
+  const url = await eventServer(10_000)
   const caller = new AbortController()
   const client = createIdempotentFetch({ storage: memoryStorage(), retry: { timeout: 100 } })
-  const { body } = await client.fetch(`http://localhost:${(server.address() as AddressInfo).port}`, {
-    intent: 'i',
-    signal: caller.signal,
-  })
+  const { body } = await client.fetch(url, { intent: 'i', signal: caller.signal })
   const reader = body?.getReader()
   let ticks = 0
   const reading = (async () => {
     while (!(await reader?.read())?.done) if (++ticks === 30) caller.abort(new Error('enough'))
   })()
   await expect(reading).rejects.toThrow('enough')
+})
+
+test('an event stream is handed on as it is, once, and leaves nothing behind when it is over', async () => {
+  const url = await eventServer(3)
+  const forever = new AbortController()
+  const clone = vi.spyOn(Response.prototype, 'clone')
+  onTestFinished(() => clone.mockRestore())
+  const client = createIdempotentFetch({ storage: memoryStorage(), verdict: () => undefined })
+  const response = await client.fetch(url, { intent: 'i', signal: forever.signal })
+  expect([response.url, response.redirected, response.headers.get('Content-Type')]).toEqual([
+    url,
+    false,
+    'text/event-stream',
+  ])
+  expect(await response.text()).toBe('data: tick\n\n'.repeat(3))
+  // a clone that nobody reads would keep all that was streamed
+  expect(clone).not.toHaveBeenCalled()
+  await expect.poll(() => getEventListeners(forever.signal, 'abort').length).toBe(0)
+})
+
+test('a network that comes back does not undercut Retry-After', async () => {
+  const { send, sent } = setUp([answer(503, { 'Retry-After': '60' }), ok])
+  const target = new EventTarget()
+  vi.stubGlobal('addEventListener', target.addEventListener.bind(target))
+  vi.stubGlobal('removeEventListener', target.removeEventListener.bind(target))
+  onTestFinished(() => void vi.unstubAllGlobals())
+  const caller = new AbortController()
+  const sending = send('a', { signal: caller.signal })
+  await expect.poll(() => sent.length).toBe(1)
+  await new Promise((resolve) => setImmediate(resolve))
+  target.dispatchEvent(new Event('online'))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(sent).toHaveLength(1)
+  caller.abort(new Error('gone'))
+  await expect(sending).rejects.toThrow('gone')
 })
 
 test('cancel before the key is made leaves nothing: another body is sent with a key of its own', async () => {

@@ -64,3 +64,9 @@ test('a pending 202 is no answer, whatever the application says of answers that 
   const { send } = setUp([pending, ok], { verdict: (response) => (response.ok ? 'done' : undefined) })
   expect((await send()).status).toBe(201)
 })
+
+test('nobody is asked with the key of the caller’s own headers at another address', async () => {
+  const { client, sent } = setUp([pending, ok])
+  await client.fetch(URL, { intent: 'i', headers: { 'Idempotency-Key': 'mine' }, body: 'a' })
+  expect(sent.map(({ key }) => key)).toEqual(['mine', null])
+})

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import {
   createIdempotentFetch,
   type FetchOptions,
@@ -210,4 +210,37 @@ test('fetchFor gives a fetch for libraries that take one', async () => {
   await send(new Request(url, { method: 'PATCH', body: 'a' }))
   expect(received.map(({ method }) => method)).toEqual(['PATCH', 'PATCH'])
   expect(new Set(seen('idempotency-key')).size).toBe(1)
+})
+
+test('a browser whose requests have no `body` member sends bodies all the same', async () => {
+  const body = Object.getOwnPropertyDescriptor(Request.prototype, 'body')
+  Object.defineProperty(Request.prototype, 'body', { configurable: true, value: undefined })
+  onTestFinished(() => void (body && Object.defineProperty(Request.prototype, 'body', body)))
+  await open().fetch(url, { intent: 'i', body: 'a' })
+  await open().fetch(new Request(url, { method: 'POST', body: 'b' }), { intent: 'i' })
+  expect(received.map(({ body }) => body)).toEqual(['a', 'b'])
+})
+
+test('a Request of another implementation is read by its public members', async () => {
+  const real = new Request(url, { method: 'PUT', headers: { 'Content-Type': 'text/x-a' }, body: 'a' })
+  const { method, headers } = real
+  const foreign = { url, method, headers, arrayBuffer: () => real.arrayBuffer() } as Request
+  await open().fetch(foreign, { intent: 'i' })
+  expect(received.map(({ method, headers, body }) => [method, headers['content-type'], body])).toEqual([
+    ['PUT', 'text/x-a', 'a'],
+  ])
+})
+
+test('a Request without a body, and one with an empty one', async () => {
+  const client = open()
+  await client.fetch(new Request(url), { intent: 'get' })
+  await client.fetch(new Request(url, { method: 'DELETE' }), { intent: 'delete' })
+  await client.fetch(new Request(url, { method: 'POST', body: '' }), { intent: 'empty' })
+  await client.fetch(url, { intent: 'none' })
+  expect(received.map(({ method, body }) => [method, body])).toEqual([
+    ['GET', ''],
+    ['DELETE', ''],
+    ['POST', ''],
+    ['POST', ''],
+  ])
 })

@@ -1,7 +1,13 @@
 /** One intent has one effect, whatever is lost, late or sent twice, in two tabs and over reloads. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createIdempotentFetch, type IdempotentFetch, IntentUnreachableError, memoryStorage } from '../src/index.ts'
+import {
+  createIdempotentFetch,
+  type IdempotentFetch,
+  IntentChangedError,
+  IntentUnreachableError,
+  memoryStorage,
+} from '../src/index.ts'
 import { lossyFetch } from '../src/lossy.ts'
 import { createServer } from './server.ts'
 
@@ -9,11 +15,23 @@ const RUNS = Number(process.env.FC_RUNS ?? 300)
 const SEED = process.env.FC_SEED === undefined ? {} : { seed: Number(process.env.FC_SEED) }
 const INTENTS = ['book', 'pen', 'cup'] as const
 type Intent = (typeof INTENTS)[number]
+/** The same intent was sent with another amount, and may have had an effect. */
+const CHANGED = 'changed'
 
 const intent = fc.constantFrom(...INTENTS)
 const tab = fc.constantFrom(0, 1)
 const action = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('click' as const), tab, intent, waits: fc.boolean() }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('click' as const),
+      tab,
+      intent,
+      /** A user who corrects the form sends another. */
+      amount: fc.constantFrom(1, 1, 2),
+      waits: fc.boolean(),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reload' as const), tab }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('done' as const, 'cancel' as const), tab, intent }) },
 )
@@ -47,14 +65,21 @@ test(`${RUNS} schedules of loss, delay, duplication, reload and clearing`, { tim
       const tabs = [open(), open()]
       const under: Promise<unknown>[] = []
 
-      async function click(client: IdempotentFetch, intent: Intent, signal?: AbortSignal, tab?: number) {
-        const init = { intent, body: JSON.stringify({ item: intent }), ...(signal && { signal }) }
+      async function click(
+        client: IdempotentFetch,
+        intent: Intent,
+        amount: number,
+        signal?: AbortSignal,
+        tab?: number,
+      ) {
+        const init = { intent, body: JSON.stringify({ item: intent, amount }), ...(signal && { signal }) }
         try {
           const response = await client.fetch('https://shop.example/payments', init)
           return response.status === 201 ? ((await response.json()) as { id: number }).id : undefined
         } catch (error) {
           // no answer, the page is gone, or its user gave up: what may end a click
           if (error instanceof IntentUnreachableError || signal?.aborted) return undefined
+          if (error instanceof IntentChangedError) return CHANGED
           if (error instanceof DOMException && gaveUp.has(`${tab} ${intent}`)) return undefined
           throw error
         }
@@ -67,7 +92,7 @@ test(`${RUNS} schedules of loss, delay, duplication, reload and clearing`, { tim
           at.unload.abort()
           tabs[step.tab] = open()
         } else if (step.do === 'click') {
-          const clicked = click(at.client, step.intent, at.unload.signal, step.tab)
+          const clicked = click(at.client, step.intent, step.amount, at.unload.signal, step.tab)
           under.push(clicked)
           if (step.waits) await clicked
         } else {
@@ -80,10 +105,15 @@ test(`${RUNS} schedules of loss, delay, duplication, reload and clearing`, { tim
 
       for (const intent of INTENTS) {
         const ids: (number | undefined)[] = []
+        let amount = 1
         // one tab after the other: the second clicks when the first has succeeded
         for (const { client } of [open(), open()]) {
           let id: number | undefined
-          for (let tries = 0; id === undefined && tries < 50; tries++) id = await click(client, intent)
+          for (let tries = 0; id === undefined && tries < 50; tries++) {
+            const shown = await click(client, intent, amount)
+            if (shown === CHANGED) amount = 3 - amount
+            else id = shown
+          }
           ids.push(id)
         }
         expect(ids[1]).toBe(ids[0])

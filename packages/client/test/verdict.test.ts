@@ -8,6 +8,10 @@ import { answer, ok, setUp, URL } from './set-up.ts'
 const lost = undefined
 const replayed = { 'Idempotency-Replayed': 'true' }
 const html = { 'Content-Type': 'text/html' }
+const replay = (response: Response) => {
+  response.headers.set('Idempotency-Replayed', 'true')
+  return response
+}
 /** An answer that was redirected, as `fetch` gives it. */
 const redirected = (status: number) => Object.defineProperty(answer(status, html), 'redirected', { value: true })
 /** An answer that CORS or `redirect: 'manual'` hides. */
@@ -65,6 +69,9 @@ const undecided = [
   ['a login page after a redirect', redirected(200)],
   ['a refusal after a redirect', redirected(422)],
   ['302', answer(302, { Location: '/login' })],
+  ['207, which the server does not record', answer(207)],
+  ['a mismatch that an outer guard replays', replay(problem(422, 'key-reused', false))],
+  ['409 in progress that an outer guard replays', replay(problem(409, 'in-progress', true))],
   ['an opaque redirect', hidden('opaqueredirect')],
   ['an opaque answer', hidden('opaque')],
   ['mismatch', problem(422, 'key-reused', false)],
@@ -136,6 +143,32 @@ test.each([401, 403, 404, 413])(
     expect(corrected.keys().size).toBe(2)
   },
 )
+
+test('a first answer that says that it is no replay is none', async () => {
+  const { send, keys } = setUp([lost, answer(402, { 'Idempotency-Replayed': 'false' })])
+  await send()
+  await send()
+  expect(keys().size).toBe(1)
+})
+
+test.each([
+  ['a login', 401],
+  ['a limit', 429],
+])('%s does nothing: a refusal after it is certain', async (_, status) => {
+  const { send, keys, sent } = setUp([answer(status), answer(422), ok], { retry: { tries: 2, backoff: { first: 1 } } })
+  await send()
+  if (sent.length === 1) await send()
+  await send('corrected')
+  expect([sent.map(({ body }) => body), keys().size]).toEqual([['a', 'a', 'corrected'], 2])
+})
+
+test('409 of an application with Retry-After counts as a try', async () => {
+  const { send, sent } = setUp([answer(409, { 'Retry-After': '0' })], {
+    retry: { tries: 3, backoff: { first: 1, max: 1 } },
+  })
+  expect((await send()).status).toBe(409)
+  expect(sent).toHaveLength(3)
+})
 
 test('a refusal does not drop the key that a second click has sent meanwhile', async () => {
   const answers: ((response: Response | undefined) => void)[] = []

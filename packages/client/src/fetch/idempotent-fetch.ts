@@ -5,7 +5,8 @@ import { webStorage } from '../storages/web-storage.ts'
 import { createIntents } from './intents.ts'
 import { type FetchOptions, readOptions } from './options.ts'
 import { type Input, isRequest, type Sendable, sendable } from './request-body.ts'
-import { type Decided, isStreamed, sendUntilDecided } from './send-until-decided.ts'
+import { isStreamed } from './response-verdict.ts'
+import { type Decided, sendUntilDecided } from './send-until-decided.ts'
 
 /** The options of `fetch`, and what the request is for: an intent, a key of one's own, or both. */
 export type IdempotentInit = RequestInit & (WithIntent | WithKey)
@@ -89,7 +90,7 @@ export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFet
     return kept
   }
 
-  /** @param isOnly nobody has sent the key but this call, once */
+  /** @param isOnly no other request with the key may have had an effect */
   async function note(intent: string, key: string, verdict: Decided['verdict'], isOnly: boolean): Promise<void> {
     if (verdict === 'done') await intents.markDone(intent, key)
     if (verdict === 'drop') await intents.drop(intent, key)
@@ -105,14 +106,14 @@ export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFet
       const { signal } = call
       let isOpen = false
       try {
-        const toSend = await bounded(sendable(input, init, timeoutMs), signal)
+        const toSend = await bounded(sendable(input, init, { keyHeader: header.name, timeoutMs }), signal)
         const { key, leftMs, isNew } = await keyFor(intent, toSend, given, signal)
         const deadlineMs = performance.now() + Math.min(withinMs, leftMs)
-        const { response, verdict, isFirst } = await sendUntilDecided(read, { key, toSend, signal, deadlineMs })
+        const { response, verdict, isOnly } = await sendUntilDecided(read, { key, toSend, signal, deadlineMs })
         // a verdict that cannot be noted harms nobody: the same key is sent again, and gets the same answer
-        await note(intent, key, verdict, isNew && isFirst).catch(() => {})
+        await note(intent, key, verdict, isNew && isOnly).catch(() => {})
         isOpen = isStreamed(response)
-        return response
+        return isOpen ? whenRead(response, () => end(intent, call)) : response
       } finally {
         if (!isOpen) end(intent, call)
       }
@@ -125,6 +126,15 @@ export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFet
     },
   }
   return client
+}
+
+/** Hands a streamed answer on, and notices its end. */
+function whenRead(response: Response, onEnd: () => void): Response {
+  const { url, redirected, type, body } = response
+  const { readable, writable } = new TransformStream()
+  void body?.pipeTo(writable).then(onEnd, onEnd)
+  const members = { url: { value: url }, redirected: { value: redirected }, type: { value: type } }
+  return Object.defineProperties(new Response(body && readable, response), members)
 }
 
 function defaultStorage(): IntentStorage {

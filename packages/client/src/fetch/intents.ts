@@ -5,9 +5,9 @@ import type { IntentStorage } from '../storages/storage.ts'
 import type { ReadOptions } from './options.ts'
 
 /**
- * - `new`: only the call that made the key has sent it
+ * - `new`: only one call has sent it whose request may have had an effect
  * - `open`: several calls have sent it; any of them may have had an effect
- * - `refused`: its only request did nothing, and the same request may still be sent with it
+ * - `refused`: its requests did nothing; the same request may still be sent with it, and another takes its place
  * - `done`: the server has decided, and gives the same answer again
  */
 type State = 'new' | 'open' | 'refused' | 'done'
@@ -25,7 +25,7 @@ export interface IntentKey {
   readonly key: string
   /** How many milliseconds more it may be sent. */
   readonly leftMs: number
-  /** Nobody has sent this key before. */
+  /** No earlier request with this key may have had an effect. */
   readonly isNew: boolean
 }
 
@@ -97,13 +97,16 @@ export function createIntents({ storage, prefix, keepForMs, timeoutMs, header }:
     async keyFor(intent, digest, own) {
       // a key of one's own may have been sent by another process
       const state = own === undefined ? 'new' : 'open'
+      let isNew = false
       const fresh = write({ key: own ?? header.write(crypto.randomUUID()), digest, mintedAt: Date.now(), state })
       const differs = (entry: Entry) => entry.digest !== digest || (own !== undefined && entry.key !== own)
       const kept = await update(prefix + intent, (current) => {
-        if (current === null) return fresh
-        const entry = read(intent, current)
-        if (isOver(entry) || (entry.state === 'refused' && differs(entry))) return fresh
-        return write({ ...entry, state: entry.state === 'done' ? 'done' : 'open' })
+        const entry = current === null ? null : read(intent, current)
+        const isFree = !entry || isOver(entry) || (entry.state === 'refused' && differs(entry))
+        isNew = isFree ? state === 'new' : entry.state === 'refused'
+        if (isFree) return fresh
+        if (entry.state === 'done') return current
+        return write({ ...entry, state: isNew ? 'new' : 'open' })
       })
       if (kept === fresh) void sweep().catch(() => {})
       const entry = read(intent, kept ?? '')
@@ -111,7 +114,7 @@ export function createIntents({ storage, prefix, keepForMs, timeoutMs, header }:
       // the server may have forgotten a key that may be too old, and would take it for something new
       if (ageMs >= keepForMs || ageMs < -TOLERANCE_MS) throw new IntentExpiredError(intent)
       if (differs(entry)) throw new IntentChangedError(intent)
-      return { key: entry.key, leftMs: keepForMs - ageMs, isNew: entry.state === 'new' }
+      return { key: entry.key, leftMs: keepForMs - ageMs, isNew }
     },
     markDone: (intent, key) => change(intent, key, (entry) => ({ ...entry, state: 'done' })),
     markRefused: (intent, key) =>

@@ -56,7 +56,7 @@ export interface ReadOptions {
   readonly keepForMs: number
   readonly prefix: string
   readonly header: KeyHeader
-  readonly verdict: VerdictOption
+  readonly verdict: VerdictOption | undefined
   readonly send: typeof fetch
 }
 
@@ -77,7 +77,7 @@ export function readOptions(options: FetchOptions, defaultStorage: () => IntentS
     keepForMs: toMs('keepFor', options.keepFor ?? '23h', CENTURY_MS),
     prefix,
     header: keyHeader(header, options.quoted ?? header.toLowerCase() === 'idempotency-key'),
-    verdict: options.verdict ?? (() => undefined),
+    verdict: options.verdict,
     send: (...request) => send(...request),
   }
 }

@@ -3,12 +3,12 @@ export function backOffMs(tries: number, firstMs: number, maxMs: number): number
   return Math.random() * Math.min(maxMs, firstMs * 2 ** (tries - 1))
 }
 
-/** Resolves after `ms`; before that, when a network comes back. Without one it waits for it, at most until `deadlineMs`. */
+/** Resolves after `ms`. Without a network it waits for one, at most until `deadlineMs`. */
 export function pause(ms: number, deadlineMs: number, signal: AbortSignal | null | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const isOffline = globalThis.navigator?.onLine === false
     const timer = setTimeout(finish, Math.max(0, isOffline ? deadlineMs - performance.now() : ms))
-    globalThis.addEventListener?.('online', finish)
+    if (isOffline) globalThis.addEventListener?.('online', finish)
     signal?.addEventListener('abort', cancel)
     if (signal?.aborted) cancel()
 

@@ -9,18 +9,64 @@ export interface Sendable {
   /** Method, address and body as 64 hexadecimal digits. */
   readonly digest: string
   readonly headers: Headers
-  /** Makes a new request with the same bytes. */
-  request(headers: Headers, signal: AbortSignal): Request
-  /** Makes a request for its answer at another address: by the same user, and without the body. */
+  /** Makes a new request with the same bytes and the value of the key's header. */
+  request(key: string, signal: AbortSignal): Request
+  /** Makes a request for its answer at another address: by the same user, without the body and the key. */
   ask(address: URL, signal: AbortSignal): Request
 }
 
+interface SendOptions {
+  readonly keyHeader: string
+  readonly timeoutMs: number
+}
+
 /** @throws {@link IntentUnsendableError} when it cannot be sent twice, or not with a key */
-export async function sendable(input: Input, init: RequestInit, timeoutMs: number): Promise<Sendable> {
-  const { body } = init
+export async function sendable(
+  input: Input,
+  init: RequestInit,
+  { keyHeader, timeoutMs }: SendOptions,
+): Promise<Sendable> {
+  refuseUnsendable(init.body, init.mode ?? (isRequest(input) ? input.mode : undefined))
+  const { signal: _, ...rest } = init
+  const given = isRequest(input) ? await membersOf(input, timeoutMs) : { method: 'POST' }
+  // as fetch resolves it: a page may have a <base>
+  const url = isRequest(input)
+    ? input.url
+    : new URL(input, globalThis.document?.baseURI ?? globalThis.location?.href).href
+  const all = { ...given, ...rest }
+  const original = new Request(url, all)
+  const { method, headers, credentials, mode } = original
+  const bytes = new Uint8Array(await original.arrayBuffer())
+  const form = await formOf(init.body, headers, bytes)
+  // a Blob, since undici cannot send bytes again where a 307 asks for it
+  const body = bytes.length > 0 ? new Blob([bytes]) : null
+  return {
+    url: original.url,
+    headers,
+    digest: await digestOf([method, original.url, form ?? bytes]),
+    request(key, signal) {
+      const sent = new Headers(headers)
+      sent.set(keyHeader, key)
+      return new Request(url, { ...all, headers: sent, body, signal })
+    },
+    ask(address, signal) {
+      const kept = new Headers([...headers].filter(([name]) => !name.startsWith('content-')))
+      kept.delete(keyHeader)
+      return new Request(address, { headers: kept, credentials, mode, signal })
+    },
+  }
+}
+
+/** @throws {@link IntentUnsendableError} when it is a stream, or a browser would drop its key */
+function refuseUnsendable(body: RequestInit['body'], mode: RequestMode | undefined): void {
   if (typeof body === 'object' && body !== null && (Symbol.asyncIterator in body || 'getReader' in body)) {
     throw new IntentUnsendableError(
       'A stream can be sent once only. Read it first: `await new Response(stream).blob()`.',
+    )
+  }
+  if (mode === 'no-cors') {
+    throw new IntentUnsendableError(
+      "`mode: 'no-cors'` sends no key. Let the server allow the header (CORS), and leave `mode` out.",
     )
   }
   if (!globalThis.crypto?.subtle) {
@@ -28,30 +74,19 @@ export async function sendable(input: Input, init: RequestInit, timeoutMs: numbe
       'Web Crypto is missing. Serve the page over https or from localhost; in React Native, load a polyfill first.',
     )
   }
-  const { signal: _, ...rest } = isRequest(input) ? init : { method: 'POST', ...init }
-  // as fetch resolves it: a page may have a <base>
-  const target = isRequest(input) ? input : new URL(input, globalThis.document?.baseURI ?? globalThis.location?.href)
-  // a browser drops the key of such a request without a word
-  if ((init.mode ?? (isRequest(input) && input.mode)) === 'no-cors') {
-    throw new IntentUnsendableError(
-      "`mode: 'no-cors'` sends no key. Let the server allow the header (CORS), and leave `mode` out.",
-    )
-  }
-  const original = new Request(target, rest)
-  const { url, method, headers, credentials, mode } = original
-  const bytes = new Uint8Array(await readInTime(original, timeoutMs))
-  const form = await formOf(body, headers, bytes)
+}
+
+/** Reads a Request by its public members: it may be of another implementation than the global one. */
+async function membersOf(request: Request, timeoutMs: number): Promise<RequestInit> {
+  const { method, headers, cache, credentials, integrity, keepalive, mode, redirect, referrer, referrerPolicy } =
+    request
+  const body = await readInTime(request, timeoutMs)
+  const members = { cache, credentials, integrity, keepalive, mode, redirect, referrer, referrerPolicy }
   return {
-    url,
-    headers,
-    digest: await digestOf([method, url, form ?? bytes]),
-    // a Blob, since undici cannot send bytes again where a 307 asks for it
-    request: (headers, signal) =>
-      new Request(original, { ...rest, headers, signal, ...(original.body && { body: new Blob([bytes]) }) }),
-    ask(address, signal) {
-      const kept = [...headers].filter(([name]) => !name.startsWith('content-'))
-      return new Request(address, { headers: kept, credentials, mode, signal })
-    },
+    method,
+    headers: [...headers],
+    ...(body.byteLength > 0 && { body }),
+    ...Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)),
   }
 }
 

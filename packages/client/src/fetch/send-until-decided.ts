@@ -3,7 +3,7 @@ import { bounded, limit } from '../base/limit.ts'
 import type { ReadOptions } from './options.ts'
 import { backOffMs, pause } from './pause.ts'
 import type { Sendable } from './request-body.ts'
-import { type Judgement, judge } from './response-verdict.ts'
+import { isStreamed, type Judgement, judge } from './response-verdict.ts'
 
 export interface Sending {
   readonly key: string
@@ -16,8 +16,16 @@ export interface Sending {
 export interface Decided {
   readonly response: Response
   readonly verdict: Exclude<Judgement['verdict'], 'pending'>
-  /** It is the answer to the only request of this call. */
-  readonly isFirst: boolean
+  /** No earlier request of this call may have had an effect. */
+  readonly isOnly: boolean
+}
+
+const NO_ANSWER: Judgement = {
+  verdict: 'retry',
+  waitMs: 0,
+  location: undefined,
+  isInProgress: false,
+  mayHaveActed: true,
 }
 
 /** A server that says what it waits for is asked again when it says; the rest is back-off. */
@@ -31,28 +39,27 @@ const STEADY = 1
 export async function sendUntilDecided(options: ReadOptions, sending: Sending): Promise<Decided> {
   const { tries, firstPauseMs, maxPauseMs } = options
   const { key, toSend, signal, deadlineMs } = sending
-  const headers = new Headers(toSend.headers)
-  headers.set(options.header.name, key)
-  let location: URL | undefined
   const hint = corsHint(toSend.url, options.header.name)
+  let location: URL | undefined
   let failures = 0
   let wasReached = false
+  let isOnly = true
   for (let sent = 1; ; sent++) {
     const address = location
     const { response, error } = await answerTo(options, signal, (ended) =>
-      address ? toSend.ask(address, ended) : toSend.request(headers, ended),
+      address ? toSend.ask(address, ended) : toSend.request(key, ended),
     )
-    const judgement = response && (await judge(response, options.verdict))
-    const { verdict = 'retry', waitMs = 0 } = judgement ?? {}
-    wasReached ||= response !== undefined
-    if (response && verdict !== 'retry' && verdict !== 'pending') return { response, verdict, isFirst: sent === 1 }
+    const judgement = response ? await judge(response, options.verdict) : NO_ANSWER
+    const { verdict, waitMs, isInProgress } = judgement
+    if (response && verdict !== 'retry' && verdict !== 'pending') return { response, verdict, isOnly }
 
-    const isInProgress = verdict === 'pending' || response?.status === 409
+    wasReached ||= response !== undefined
+    isOnly &&= !judgement.mayHaveActed && !isInProgress
     if (!isInProgress) failures++
     const round = isInProgress && waitMs > 0 ? STEADY : sent
     const pauseMs = Math.max(backOffMs(round, firstPauseMs, maxPauseMs), waitMs)
     if (failures >= tries || performance.now() + pauseMs > deadlineMs) {
-      if (response && verdict === 'retry') return { response, verdict, isFirst: false }
+      if (response && verdict === 'retry') return { response, verdict, isOnly }
       throw new IntentUnreachableError(
         sent,
         error ?? new Error('The server still works on it.'),
@@ -60,7 +67,8 @@ export async function sendUntilDecided(options: ReadOptions, sending: Sending): 
       )
     }
     location =
-      verdict === 'pending' ? sameOrigin(judgement?.location, response?.url || toSend.url, toSend.url) : undefined
+      verdict === 'pending' ? sameOrigin(judgement.location, response?.url || toSend.url, toSend.url) : undefined
+    if (response && isStreamed(response)) void response.body?.cancel().catch(() => {})
     await pause(pauseMs, deadlineMs, signal)
   }
 }
@@ -77,11 +85,6 @@ function sameOrigin(location: string | undefined, base: string, sentTo: string):
   if (!location || !URL.canParse(location, base)) return undefined
   const address = new URL(location, base)
   return address.origin === new URL(sentTo).origin ? address : undefined
-}
-
-/** Tells events and lines, which are read while they are written. */
-export function isStreamed({ headers }: Response): boolean {
-  return /event-stream|ndjson/.test(headers.get('Content-Type') ?? '')
 }
 
 type Answer =
