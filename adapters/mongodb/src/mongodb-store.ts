@@ -2,6 +2,7 @@ import {
   assertValueFits,
   type Change,
   type Claim,
+  type Duration,
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
   type ListQuery,
@@ -19,11 +20,8 @@ import { begin, fields, listable, purgeable, touch, transition } from './stateme
 export interface MongodbStoreOptions<Session> {
   /** The collection of the records; `migrate` creates it. The caller owns and closes its client. */
   readonly collection: MongodbCollection<Session>
-  /**
-   * For how long `transaction` runs work again that meets a write of another transaction, in milliseconds; then it is a
-   * conflict. @default 5_000
-   */
-  readonly lockTimeoutMs?: number
+  /** How long `transaction` runs work again that meets a write of another transaction; then it is a conflict. @default '5s' */
+  readonly lockTimeout?: Duration
   /** Replaces the server's clock (ms). For tests only. */
   readonly now?: (() => number) | undefined
 }
@@ -61,9 +59,9 @@ const IN_TRANSACTION = {
 export function mongodbStore<Session extends MongodbSession>({
   collection,
   now,
-  lockTimeoutMs: lockTimeout = 5_000,
+  lockTimeout = '5s',
 }: MongodbStoreOptions<Session>): MongodbStore<Session> {
-  const lockTimeoutMs = toMs('lockTimeoutMs', lockTimeout)
+  const lockTimeoutMs = toMs('lockTimeout', lockTimeout)
   const clock = () => now?.() ?? '$$NOW'
   let checked: Promise<void> | undefined
 

@@ -18,7 +18,7 @@ async function waitAcross(change: string): Promise<string[]> {
   const server = await startService('mariadb')
   await using fixture = await storeAt(server.url)
   const { pool, table } = fixture
-  const store = mysqlStore({ pool, table, timeoutMs: 2 * BEFORE_S * 1000 })
+  const store = mysqlStore({ pool, table, timeout: `${2 * BEFORE_S}s` })
   const hours = async () =>
     Number((await rowsOf(pool, 'SELECT ROUND(TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()) / 60) AS hours'))[0]?.hours)
 

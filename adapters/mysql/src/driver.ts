@@ -1,5 +1,5 @@
-/** What is used of mysql2, typed by use, and how a statement is sent: alone, or in a transaction of the caller. */
-import { setTimeout as sleep } from 'node:timers/promises'
+/** The driver as this store uses it, typed by use, and how a statement is sent: alone, or in a transaction of the caller. */
+import { backOff, sleep, within } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
 import { isConflict, toStoreError, toTransactionError } from './errors.ts'
 import { type Sql, sql } from './statements.ts'
@@ -24,11 +24,11 @@ export interface WithPromise<T> {
   promise(): T
 }
 
-/** What the statements of one operation are sent through. */
+/** The connection that the statements of one operation are sent through. */
 export interface Session {
   read(statement: Sql): Promise<readonly Row[]>
   write(statement: Sql): Promise<Written>
-  /** What a read ends with, so that it sees what the transaction will change. */
+  /** The end of a read, by which it sees what the transaction will change. */
   readonly lock: Sql
 }
 
@@ -41,7 +41,7 @@ export interface Written {
   readonly serverStatus: number
 }
 
-/** Whatever the pool's settings are, rows are objects, and values what mysql2 makes of them by itself. */
+/** Rows are objects, and values as mysql2 makes them by itself, whatever the settings of the pool are. */
 const pinned = {
   rowsAsArray: false,
   nestTables: false,
@@ -52,14 +52,34 @@ const pinned = {
 /** Conflicts of 64 clients at once are over after a few; this many say that something else is wrong. */
 export const MAX_TRIES = 30
 
+const CONFLICT_PAUSES = { firstMs: 1, maxMs: 100 }
+
 /** Waits before the same is tried again, longer each time, never all at once. */
-export const backOff = (tries: number): Promise<void> => sleep(Math.random() * Math.min(2 ** tries, 100))
+export const pause = (tries: number): Promise<void> => sleep(backOff(tries, CONFLICT_PAUSES))
 
 /** The promise API of a pool or a connection. */
 export function promised<T>(driver: T | WithPromise<T>): T {
   return typeof (driver as Partial<WithPromise<T>>).promise === 'function'
     ? (driver as WithPromise<T>).promise()
     : (driver as T)
+}
+
+/** @throws IdempotencyInvalidOptionError where `pool` gives no connections as mysql2 does */
+export function requireDriver(pool: unknown): void {
+  if (typeof Object(pool).getConnection === 'function') return
+  throw new IdempotencyInvalidOptionError('pool', `must be a pool of mysql2, got ${String(pool)}`)
+}
+
+/** Settings of a pool of mysql2, undefined where a wrapper hides them. `core` stands for the pool, whichever API it has. */
+export function settingsOf(pool: object): {
+  readonly core: object
+  readonly connections: number | undefined
+  readonly database: string | undefined
+} {
+  const core = (pool as { readonly pool?: object }).pool ?? pool
+  const { connectionLimit, connectionConfig } = Object(Object(core).config)
+  // 0 is without a limit
+  return { core, connections: connectionLimit || undefined, database: Object(connectionConfig).database || undefined }
 }
 
 /** Takes a connection from the pool. One that comes too late goes back. */
@@ -69,7 +89,7 @@ export async function connect<Connection extends MysqlPoolConnection>(
 ): Promise<Connection> {
   const coming = pool.getConnection()
   try {
-    return await within(timeoutMs, coming)
+    return await answered(timeoutMs, coming)
   } catch (error) {
     coming.then(
       (connection) => connection.release(),
@@ -86,7 +106,7 @@ export function ownSession(connection: MysqlPoolConnection, timeoutMs: number): 
       try {
         return await send(connection, statement, timeoutMs)
       } catch (error) {
-        if (isConflict(error) && tries < MAX_TRIES) await backOff(tries)
+        if (isConflict(error) && tries < MAX_TRIES) await pause(tries)
         else throw close(toStoreError(error, applied))
       }
     }
@@ -140,12 +160,12 @@ export async function sendInTransaction(
 
 async function send(connection: MysqlConnection, { text }: Sql, timeoutMs?: number): Promise<unknown> {
   const answer = connection.query({ ...pinned, sql: text })
-  const [reply] = await (timeoutMs === undefined ? answer : within(timeoutMs, answer))
+  const [reply] = await (timeoutMs === undefined ? answer : answered(timeoutMs, answer))
   return reply
 }
 
 /**
- * A deadlock ends a transaction on the server, and what follows commits by itself, statement by statement: who has caught
+ * A deadlock ends a transaction on the server, and the statements that follow commit by themselves: a caller who caught
  * that error must learn it before the record is written.
  *
  * @throws IdempotencyInvalidOptionError when no transaction is open on the connection
@@ -162,14 +182,7 @@ const IN_TRANSACTION = 1
 const AUTOCOMMIT = 2
 const isAlone = ({ serverStatus }: Written) => (serverStatus & (IN_TRANSACTION | AUTOCOMMIT)) === AUTOCOMMIT
 
-async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
-  }
+/** The answer; without one in time, an error that says nothing of what took effect. */
+function answered<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+  return within(timeoutMs, answer, () => new Error(`no answer within ${timeoutMs} ms`))
 }

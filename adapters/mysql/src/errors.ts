@@ -1,63 +1,106 @@
-/** Every error of the driver, the server or the network becomes one of those that a store may throw. */
+/** The kind of each error of the driver, the server and the network: unavailable, misconfigured or closed. */
 import type { IdempotencyError } from '@retryproof/core'
-import {
-  isIdempotencyError,
-  StoreMisconfiguredError,
-  StoreUnavailableError,
-  TransactionConflictError,
-} from '@retryproof/core/store'
+import { type ErrorMeaning, storeError } from '@retryproof/core/internal'
+import { isIdempotencyError, StoreUnavailableError, TransactionConflictError } from '@retryproof/core/store'
 
-/** What to do, by the server's error numbers. */
-const ADVICE: readonly (readonly [readonly number[], string])[] = [
-  [[1146], 'Run migrate(), or the statements of schema().'],
-  [[1049], 'Create the database, then run migrate().'],
-  [[1046], 'Set the `database` of the pool, or name it in `table`.'],
-  [
-    [1044, 1045, 1142, 1227, 1698],
-    'Check the user of the pool: it needs SELECT, INSERT, UPDATE and DELETE on the table, and CREATE for migrate().',
-  ],
-  [[1290, 1792, 1836], 'This server or session only reads: connect to the primary.'],
-  [[1153], 'Raise the max_allowed_packet of the server, or lower maxValueBytes.'],
-  [[1568], 'A transaction was left open on this connection: end each one before the connection is released.'],
-  [
-    [1048, 1054, 1264, 1265, 1364, 1366, 1406],
-    'The table has another layout, or that of a later version: run migrate() to see.',
-  ],
-]
+const refused = (advice?: string): ErrorMeaning => ({ kind: 'unavailable', applied: 'no', ...(advice && { advice }) })
+const misconfigured = (advice: string): ErrorMeaning => ({ kind: 'misconfigured', advice })
 
 const LOCK_TIMEOUT = 1205
 /** A deadlock, or a record that has changed since the transaction's snapshot: the server has rolled back. */
 const CONFLICTS = [1213, 1020]
-/** The wait for a lock was too long, no connection was to be had, or a conflict: the statement took no effect. */
-const REFUSED = [LOCK_TIMEOUT, 3572, 1040, 1203, 1226, ...CONFLICTS]
+/** What a server answers that was demoted, or was made to read only. */
+const READ_ONLY = [1290, 1792, 1836]
+/** What a server answers that shuts down, starts up, or is no member of its cluster now. */
+const NOT_SERVING = [1047, 1053, 1077, 1079]
 
-/** What `error` means to the caller of a store; `applied` where the error itself does not say. */
+/** By the server's error numbers. */
+const BY_NUMBER: readonly (readonly [readonly number[], ErrorMeaning])[] = [
+  [
+    READ_ONLY,
+    refused('The server only reads for now. If that lasts: connect to the primary, and let the session write.'),
+  ],
+  [NOT_SERVING, refused('The server starts up, shuts down, or has left its cluster.')],
+  [[1040, 1203, 1226], refused('All connections are taken: lower the sizes of the pools, or raise max_connections.')],
+  [[LOCK_TIMEOUT, 3572, ...CONFLICTS], refused()],
+  [[1021, 1114], refused('Make room on the disk of the server.')],
+  [[1146], misconfigured('Run migrate(), or the statements of schema().')],
+  [[1049], misconfigured('Create the database, then run migrate().')],
+  [[1046], misconfigured('Set the `database` of the pool, or name it in `table`.')],
+  [
+    [1044, 1045, 1130, 1142, 1143, 1227, 1251, 1524, 1698, 1820, 1862, 3118, 4151],
+    misconfigured(
+      'Check the user of the pool: it needs SELECT, INSERT, UPDATE and DELETE on the table, and CREATE for migrate().',
+    ),
+  ],
+  [[1129], misconfigured('The server blocks this host after failed connections: run FLUSH HOSTS there.')],
+  [[1153], misconfigured('Raise the max_allowed_packet of the server, or lower maxValueBytes.')],
+  [
+    [1568],
+    misconfigured('A transaction was left open on this connection: end each one before the connection is released.'),
+  ],
+  [
+    [1665],
+    misconfigured('Set binlog_format to ROW or MIXED: transactions at READ COMMITTED cannot be logged by statement.'),
+  ],
+  [
+    [1048, 1054, 1264, 1265, 1364, 1366, 1406],
+    misconfigured('The table has another layout, or that of a later version: run migrate() to see.'),
+  ],
+]
+
+const CLOSED = /^Pool is closed/
+
+/** The error of the store that `error` is; `applied` where the error itself does not say. Errors of this library stay what they are. */
 export function toStoreError(error: unknown, applied: 'no' | 'unknown'): IdempotencyError {
   if (isIdempotencyError(error)) return error
   const cause = withoutStatement(error)
-  const message = `MySQL: ${cause instanceof Error ? cause.message : String(cause)}.`
-  const number = errorNumber(error)
-  const advice = ADVICE.find(([numbers]) => numbers.includes(number))?.[1]
-  if (advice) return new StoreMisconfiguredError(`${message} ${advice}`, { cause })
-  return new StoreUnavailableError(message, { applied: REFUSED.includes(number) ? 'no' : applied, cause })
+  const said = messageOf(cause)
+  return storeError(`MySQL: ${said}`, meaningOf(error, said) ?? { kind: 'unavailable', applied }, cause)
 }
 
-/** The same statement may succeed when it is sent again. */
+function meaningOf(error: unknown, said: string): ErrorMeaning | undefined {
+  if (CLOSED.test(said)) return { kind: 'closed' }
+  const number = errorNumber(error)
+  const known = BY_NUMBER.find(([numbers]) => numbers.includes(number))
+  if (known) return known[1]
+  return Object(error).syscall === 'connect' || Object(error).syscall === 'getaddrinfo' ? refused() : undefined
+}
+
+/** Tells whether the same statement may succeed when it is sent again. */
 export const isConflict = (error: unknown): boolean => CONFLICTS.includes(errorNumber(error))
 
-/** What `error`, or one that it wraps, means to a transaction: all else stays what it is. */
+/**
+ * The error of a transaction in which a statement failed, of the store or of the caller, however it was wrapped: another
+ * transaction came between, or the server reads only or shuts down. Every other error stays what it is.
+ */
 export function toTransactionError(error: unknown): unknown {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
-    const reason = isConflict(cause) ? 'conflict' : errorNumber(cause) === LOCK_TIMEOUT ? 'lock-timeout' : undefined
+    const number = errorNumber(cause)
+    const reason = isConflict(cause) ? 'conflict' : number === LOCK_TIMEOUT ? 'lock-timeout' : undefined
     if (reason)
       return new TransactionConflictError(`MySQL: ${cause.message}.`, { reason, cause: withoutStatement(error) })
+    if (isSessionLost(cause)) {
+      const message = `The session was lost before the transaction could commit: ${cause.message}`
+      return new StoreUnavailableError(message, { applied: 'no', cause: withoutStatement(error) })
+    }
   }
   return error
 }
 
-function errorNumber(error: unknown): number {
-  return Number(Object(error).errno)
+/** Tells whether the server reads only, shuts down, or ended the session. */
+function isSessionLost(error: unknown): boolean {
+  const { code, message } = Object(error)
+  return (
+    [...READ_ONLY, ...NOT_SERVING, 1152, 1927, 4031].includes(errorNumber(error)) ||
+    code === 'PROTOCOL_CONNECTION_LOST' ||
+    /command when connection is in closed state/.test(String(message))
+  )
 }
+
+const errorNumber = (error: unknown): number => Number(Object(error).errno)
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** The driver keeps the statement with its error, and the statement holds what was asked: it must not reach a log. */
 function withoutStatement(error: unknown): unknown {

@@ -1,17 +1,20 @@
+import { turnsOf } from '@retryproof/core/internal'
 import {
   assertValueFits,
   type BeginReply,
+  type Duration,
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
+  isIdempotencyError,
   type ListedRecord,
   type ListQuery,
   reduce,
   type StoredRecord,
   StoreUnavailableError,
   toListedRecord,
+  toMs,
 } from '@retryproof/core/store'
 import {
-  backOff,
   boundSession,
   connect,
   MAX_TRIES,
@@ -19,14 +22,17 @@ import {
   type MysqlPool,
   type MysqlPoolConnection,
   ownSession,
+  pause,
   promised,
+  requireDriver,
   requireTransaction,
   type Session,
+  settingsOf,
   type WithPromise,
 } from './driver.ts'
 import { requireShort, toRecord } from './record.ts'
-import { tableName, verify } from './schema.ts'
-import { APPLIED, type Sql, statements } from './statements.ts'
+import { parseTable, qualify, quoted, verify } from './schema.ts'
+import { APPLIED, type Sql, type Statements, statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
 
 export interface MysqlStoreOptions<Connection extends MysqlPoolConnection> {
@@ -34,13 +40,13 @@ export interface MysqlStoreOptions<Connection extends MysqlPoolConnection> {
   readonly pool: MysqlPool<Connection> | WithPromise<MysqlPool<Connection>>
   /** The table, perhaps with its database. Make it with `migrate`. @default 'retryproof' */
   readonly table?: string
-  /** How long a connection or an answer is waited for, in milliseconds; then the connection is closed. @default 10_000 */
-  readonly timeoutMs?: number
+  /** How long a connection of the pool, or an answer on it, is waited for; then the connection is closed. @default '10s' */
+  readonly timeout?: Duration
   /**
-   * How long a statement in `transaction` waits for other transactions, in milliseconds. The server counts whole seconds:
-   * it is rounded up. @default 5_000
+   * How long a statement in `transaction` waits for other transactions. The server counts whole seconds: it is rounded up.
+   * @default '5s'
    */
-  readonly lockTimeoutMs?: number
+  readonly lockTimeout?: Duration
   /** The largest value, in bytes. The server's max_allowed_packet must be twice that, and 8 KiB. @default 4 MiB */
   readonly maxValueBytes?: number
   /** Replaces the server's clock (ms). For tests only. */
@@ -62,31 +68,48 @@ const BATCH = 500
 /**
  * Keeps records in a table of MySQL or MariaDB, by the server's clock. It opens no connection and makes no table.
  *
- * @throws IdempotencyInvalidOptionError
+ * @example
+ * import { createIdempotency } from '@retryproof/core'
+ * import { migrate, mysqlStore } from '@retryproof/mysql'
+ * import mysql from 'mysql2/promise'
+ *
+ * const pool = mysql.createPool(process.env.DATABASE_URL ?? 'mysql://app@localhost/app')
+ * await migrate({ pool })
+ * const idempotency = createIdempotency({ store: mysqlStore({ pool }), namespace: 'payments' })
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
  */
 export function mysqlStore<Connection extends MysqlPoolConnection>(
   options: MysqlStoreOptions<Connection>,
 ): MysqlStore<Connection> {
-  const { table, now, timeoutMs = 10_000, lockTimeoutMs = 5_000, maxValueBytes = 4 * 2 ** 20 } = options
-  requirePositive('timeoutMs', timeoutMs)
-  requirePositive('lockTimeoutMs', lockTimeoutMs)
+  const { now, maxValueBytes = 4 * 2 ** 20 } = options
+  const table = parseTable(options.table)
+  const timeoutMs = toMs('timeout', options.timeout ?? '10s', { min: 1 })
+  const lockTimeoutMs = toMs('lockTimeout', options.lockTimeout ?? '5s', { min: 1 })
   requirePositive('maxValueBytes', maxValueBytes)
   const pool = promised(options.pool)
-  const statement = statements(tableName(table), now && (() => Math.round(now() * 1000)))
+  requireDriver(pool)
+  const { core, connections, database } = settingsOf(pool)
+  const inTurn = turnsOf(core, connections)
   const clockMs = now ?? (() => performance.now())
-  let verified: Promise<void> | undefined
+  let prepared: Promise<Statements> | undefined
 
-  /** Looks at the server and the table once, through whatever session comes first. */
-  function verifyOnce(session: Session): Promise<void> {
-    verified ??= verify(session, table, maxValueBytes).catch((error) => {
-      verified = undefined
-      throw error
-    })
-    return verified
+  /** Looks at the server and the table once, through the session that comes first, and fixes which table that is. */
+  function prepare(session: Session): Promise<Statements> {
+    prepared ??= qualify(session, table, database)
+      .then(async (found) => {
+        await verify(session, found, maxValueBytes)
+        return statements(quoted(found), now && (() => Math.round(now() * 1000)))
+      })
+      .catch((error) => {
+        prepared = undefined
+        throw error
+      })
+    return prepared
   }
 
-  function operations({ read, write, lock }: Session): Operations {
-    /** What stands under the key, and since when. Undefined: it expired while it was read, and only a later look can say when. */
+  function operations({ read, write, lock }: Session, statement: Statements): Operations {
+    /** The record under the key, and since when it stood so. Undefined: it expired while it was read, and only a later look can say when. */
     async function find(key: string, values?: { work: Sql; result: Sql }): Promise<Found | undefined> {
       const [row] = await read(statement.read(key, lock, values))
       if (!row) return { record: null, at: 0 }
@@ -140,22 +163,30 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     }
   }
 
-  async function onConnection<T>(use: (session: Session, connection: Connection) => Promise<T>): Promise<T> {
+  async function onConnection<T>(
+    use: (session: Session, statement: Statements, connection: Connection) => Promise<T>,
+  ): Promise<T> {
     const connection = await connect(pool, timeoutMs)
     try {
       const session = ownSession(connection, timeoutMs)
-      await verifyOnce(session)
-      return await use(session, connection)
+      return await use(session, await prepare(session), connection)
+    } catch (error) {
+      // a server that only reads is not the one that the next call should find
+      if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) connection.destroy()
+      throw error
     } finally {
       connection.release()
     }
   }
 
+  const operate = <T>(use: (operations: Operations) => Promise<T>): Promise<T> =>
+    onConnection(async (session, statement) => use(operations(session, statement)))
+
   async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery): AsyncGenerator<ListedRecord> {
     let count = 0
     let after = ''
     for (;;) {
-      const page = await onConnection(({ read }) => read(statement.page(after, query, BATCH)))
+      const page = await onConnection(({ read }, statement) => read(statement.page(after, query, BATCH)))
       for (const row of page) {
         if (count >= limit) return
         const found = toListedRecord(String(row.k), toRecord(row), query, Number(row.started))
@@ -176,12 +207,12 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
       transactional: 'async',
       maxValueBytes,
     },
-    begin: (key, claim) => onConnection((session) => operations(session).begin(key, claim)),
-    transition: (key, token, change) => onConnection((session) => operations(session).transition(key, token, change)),
-    get: (key) => onConnection((session) => operations(session).get(key)),
+    begin: (key, claim) => operate(({ begin }) => begin(key, claim)),
+    transition: (key, token, change) => operate(({ transition }) => transition(key, token, change)),
+    get: (key) => operate(({ get }) => get(key)),
 
     purge: ({ limit, graceMs = DEFAULT_GRACE_MS }) =>
-      onConnection(async ({ read, write }) => {
+      onConnection(async ({ read, write }, statement) => {
         let removed = 0
         for (let left = limit; left > 0; left -= BATCH) {
           const old = statement.purgeable(graceMs)
@@ -197,26 +228,31 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
 
     bind(tx) {
       const session = boundSession(promised(tx))
-      const bound = operations(session)
-      const ready = async () => {
-        await verifyOnce(session)
+      const bound = async () => operations(session, await prepare(session))
+      const writing = async () => {
+        const operations = await bound()
         await requireTransaction(session)
+        return operations
       }
       return {
-        begin: (key, claim) => ready().then(() => bound.begin(key, claim)),
-        transition: (key, token, change) => ready().then(() => bound.transition(key, token, change)),
-        get: (key) => verifyOnce(session).then(() => bound.get(key)),
+        begin: async (key, claim) => (await writing()).begin(key, claim),
+        transition: async (key, token, change) => (await writing()).transition(key, token, change),
+        get: async (key) => (await bound()).get(key),
       }
     },
 
     transaction: (work) =>
-      onConnection((_, connection) => inTransaction(connection, { timeoutMs, lockTimeoutMs }, () => work(connection))),
+      inTurn(() =>
+        onConnection((_session, _statement, connection) =>
+          inTransaction(connection, { timeoutMs, lockTimeoutMs }, () => work(connection)),
+        ),
+      ),
   }
 }
 
+/** A record, and when it stood so, in µs of the store's clock. */
 interface Found {
   readonly record: StoredRecord | null
-  /** When it stood so, in µs of the store's clock. */
   readonly at: number
 }
 
@@ -225,7 +261,7 @@ async function untilAnswered<T>(attempt: () => Promise<T | undefined>): Promise<
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
     const answer = await attempt()
     if (answer !== undefined) return answer
-    await backOff(tries)
+    await pause(tries)
   }
   throw new StoreUnavailableError(`Other writers of the key came first in ${MAX_TRIES} tries. Try again.`, {
     applied: 'no',

@@ -1,5 +1,5 @@
 /** The table: its definition, its creation, and the check that server and table are what the statements expect. */
-import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
 import { connect, type MysqlPool, ownSession, promised, type Row, type Session, type WithPromise } from './driver.ts'
 import { type Sql, sql } from './statements.ts'
 
@@ -36,7 +36,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
 export function schema({ table }: SchemaOptions = {}): string[] {
   const columns = Object.entries(COLUMNS).map(([name, type]) => `  ${name} ${type},\n`)
   return [
-    `CREATE TABLE IF NOT EXISTS ${tableName(table).text} (\n${columns.join('')}  KEY expires (expires_at)\n` +
+    `CREATE TABLE IF NOT EXISTS ${quoted(parseTable(table)).text} (\n${columns.join('')}  KEY expires (expires_at)\n` +
       `) ENGINE = InnoDB DEFAULT CHARACTER SET ascii COMMENT = 'retryproof layout ${LAYOUT}'`,
   ]
 }
@@ -51,7 +51,7 @@ export async function migrate({ pool, table }: MigrateOptions): Promise<void> {
   try {
     const session = ownSession(connection, MIGRATION_TIMEOUT_MS)
     for (const text of schema({ ...(table && { table }) })) await session.write({ text })
-    await verify(session, table)
+    await verify(session, parseTable(table))
   } finally {
     connection.destroy()
   }
@@ -61,8 +61,31 @@ const MIGRATION_TIMEOUT_MS = 60_000
 /** What a statement takes beside its one large value, which stands in it as hex. */
 const ROOM_BYTES = 8 * 1024
 
-/** @throws StoreMisconfiguredError when the table or the server is not what the statements expect */
-export async function verify({ read }: Session, table = 'retryproof', maxValueBytes = 0): Promise<void> {
+/**
+ * The table with its database: that of the pool, else of this session. What a session means by a plain name may change with
+ * `USE`, and a key that is begun in one table and repeated in another would run twice.
+ *
+ * @throws {@link StoreMisconfiguredError} when no database is chosen, or several have such a table and the pool names none
+ */
+export async function qualify({ read }: Session, table: Table, database: string | undefined): Promise<Table> {
+  if (table.database !== undefined) return table
+  if (database !== undefined) return { ...table, database }
+  const [session = {}] = await read(sql`
+SELECT DATABASE() AS current, (SELECT COUNT(*) FROM information_schema.tables WHERE table_name = ${text(table.name)}) AS tables`)
+  const { current, tables } = session
+  refuse(current === null, 'No database is chosen. Set the `database` of the pool, or name it in `table`.')
+  refuse(
+    Number(tables) > 1,
+    `${tables} databases have a table '${table.name}', and the pool names none of them. Name its database in \`table\`.`,
+  )
+  return { ...table, database: String(current) }
+}
+
+/**
+ * @throws {@link StoreMisconfiguredError} when the table or the server is not what the statements expect
+ * @throws {@link StoreUnavailableError} when the server only reads for now
+ */
+export async function verify({ read }: Session, table: Table, maxValueBytes = 0): Promise<void> {
   const [server = {}] = await read(sql`
 SELECT SLEEP(0.001) AS slept, NOW(6) = SYSDATE(6) AS frozen, @@autocommit AS autocommit, @@read_only AS readonly,
   @@max_allowed_packet AS packet`)
@@ -71,31 +94,37 @@ SELECT SLEEP(0.001) AS slept, NOW(6) = SYSDATE(6) AS frozen, @@autocommit AS aut
     Number(server.frozen) === 1,
     'The server runs with --sysdate-is-now, and a statement that waited would judge by a time that is over. Start it without.',
   )
-  refuse(['1', 'ON'].includes(String(server.readonly)), 'The server only reads (read_only). Connect to the primary.')
+  if (['1', 'ON'].includes(String(server.readonly)))
+    throw new StoreUnavailableError(
+      'The server only reads for now (read_only). If that lasts: connect to the primary.',
+      {
+        applied: 'no',
+      },
+    )
   refuse(
     Number(server.packet) < packet,
     `The server takes packets of ${server.packet} bytes. Raise its max_allowed_packet to ${packet}, or lower maxValueBytes.`,
   )
 
-  const [name = '', database] = table.split('.').reverse()
-  const ours = sql`table_schema = ${database ? text(database) : sql`DATABASE()`} AND table_name = ${text(name)}
-  AND (@@lower_case_table_names <> 0 OR CAST(table_name AS BINARY) = ${name})`
+  const name = shown(table)
+  const ours = sql`table_schema = ${table.database === undefined ? sql`DATABASE()` : text(table.database)}
+  AND table_name = ${text(table.name)} AND (@@lower_case_table_names <> 0 OR CAST(table_name AS BINARY) = ${table.name})`
   const [found] = await read(sql`
 SELECT engine AS engine, table_comment AS comment FROM information_schema.tables WHERE ${ours}`)
-  refuse(!found, `The table '${table}' is missing. Run migrate(), or the statements of schema().`)
+  refuse(!found, `The table '${name}' is missing. Run migrate(), or the statements of schema().`)
   const layout = Number(/retryproof layout (\d+)/.exec(String(found?.comment))?.[1] ?? LAYOUT)
   refuse(
     layout > LAYOUT,
-    `The table '${table}' belongs to a later version of @retryproof/mysql (layout ${layout}; this version knows ${LAYOUT}). Upgrade it.`,
+    `The table '${name}' belongs to a later version of @retryproof/mysql (layout ${layout}; this version knows ${LAYOUT}). Upgrade it.`,
   )
-  refuse(found?.engine !== 'InnoDB', `The table '${table}' has the engine ${found?.engine}, and InnoDB is needed.`)
+  refuse(found?.engine !== 'InnoDB', `The table '${name}' has the engine ${found?.engine}, and InnoDB is needed.`)
 
   const columns = await read(sql`
 SELECT column_name AS name, column_type AS type, is_nullable AS optional, column_key AS part, extra AS extra
 FROM information_schema.columns WHERE ${ours}`)
   refuse(
     columns.some(({ extra }) => /auto_increment/i.test(String(extra))),
-    `The table '${table}' has an AUTO_INCREMENT column, and its numbers would be taken for answers of the store. Remove it.`,
+    `The table '${name}' has an AUTO_INCREMENT column, and its numbers would be taken for answers of the store. Remove it.`,
   )
   const actual = columns.map(definition)
   const missing = Object.entries(COLUMNS)
@@ -103,7 +132,7 @@ FROM information_schema.columns WHERE ${ours}`)
     .filter((column) => !actual.includes(column))
   refuse(
     missing.length > 0,
-    `The table '${table}' has another layout: it has (${actual.join(', ')}), and lacks (${missing.join(', ')}). Choose another table.`,
+    `The table '${name}' has another layout: it has (${actual.join(', ')}), and lacks (${missing.join(', ')}). Choose another table.`,
   )
 }
 
@@ -117,14 +146,30 @@ function refuse(problem: boolean, message: string): void {
   if (problem) throw new StoreMisconfiguredError(message)
 }
 
-/** The name, quoted. @throws IdempotencyInvalidOptionError when `table` is not one plain name, or two with a dot between */
-export function tableName(table = 'retryproof'): Sql {
-  if (/^([A-Za-z0-9_]{1,64}\.)?[A-Za-z0-9_]{1,64}$/.test(table)) return { text: `\`${table.replace('.', '`.`')}\`` }
-  throw new IdempotencyInvalidOptionError(
-    'table',
-    `must be a name of at most 64 letters, digits and _, perhaps with its database, got ${JSON.stringify(table)}`,
-  )
+/** A table, and its database where one is named. */
+export interface Table {
+  readonly database: string | undefined
+  readonly name: string
 }
 
-/** A plain name as text: bytes would be compared by case. */
-const text = (name: string): Sql => ({ text: `'${name}'` })
+/** @throws IdempotencyInvalidOptionError when `table` is not one plain name, or two with a dot between */
+export function parseTable(table = 'retryproof'): Table {
+  if (!/^([A-Za-z0-9_]{1,64}\.)?[A-Za-z0-9_]{1,64}$/.test(table))
+    throw new IdempotencyInvalidOptionError(
+      'table',
+      `must be a name of at most 64 letters, digits and _, perhaps with its database, got ${JSON.stringify(table)}`,
+    )
+  const [name = '', database] = table.split('.').reverse()
+  return { database, name }
+}
+
+/** The name as a statement takes it. */
+export function quoted({ database, name }: Table): Sql {
+  const parts = database === undefined ? [name] : [database, name]
+  return { text: parts.map((part) => `\`${part.replaceAll('`', '``')}\``).join('.') }
+}
+
+const shown = ({ database, name }: Table): string => (database === undefined ? name : `${database}.${name}`)
+
+/** A name as text: bytes would be compared by case. */
+const text = (name: string): Sql => ({ text: `_utf8mb4 ${sql`${name}`.text}` })

@@ -45,6 +45,8 @@ export const HELD = sql`(${STARTED} + MOD(TIMESTAMPDIFF(MICROSECOND, NOW(6), SYS
 
 const LIST_COLUMNS = sql`k, state, token, owner, fingerprint, attempt, interrupted, lease_until, expires_at`
 
+export type Statements = ReturnType<typeof statements>
+
 /** The statements of one table. `clock` (whole µs) replaces the server's. */
 export function statements(table: Sql, clock?: () => number) {
   const started = () => (clock ? sql`${clock()}` : STARTED)

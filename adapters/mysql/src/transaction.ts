@@ -1,4 +1,5 @@
 /** A transaction on a connection of the pool, whose end is known, or said to be unknown. */
+import { isIdempotencyError } from '@retryproof/core/store'
 import { type MysqlPoolConnection, sendInTransaction } from './driver.ts'
 import { toTransactionError } from './errors.ts'
 import { type Sql, sql } from './statements.ts'
@@ -13,8 +14,10 @@ export interface Patience {
  * Commits when `work` resolves, and rolls back when it throws. Its statements see what others commit meanwhile, whatever
  * the default of the pool is, and wait for others at most `lockTimeoutMs`. Then the session is as it was.
  *
- * @throws TransactionConflictError when another transaction came between; StoreUnavailableError with `applied: 'unknown'`
- * when the answer to COMMIT was lost; and what `work` throws
+ * @throws {@link TransactionConflictError} when another transaction came between
+ * @throws {@link StoreUnavailableError} with `applied: 'unknown'` when the answer to COMMIT was lost; with `'no'` when the
+ * session was lost before
+ * @throws what `work` throws
  */
 export async function inTransaction<T>(
   connection: MysqlPoolConnection,
@@ -28,10 +31,14 @@ export async function inTransaction<T>(
   try {
     value = await work()
   } catch (error) {
-    await send(sql`ROLLBACK`, 'no')
-      .then(restore)
-      .catch(() => {})
-    throw toTransactionError(error)
+    const known = toTransactionError(error)
+    // nobody should get a session again that reads only, or has ended
+    if (isIdempotencyError(known, 'IDEMPOTENCY_STORE_UNAVAILABLE')) connection.destroy()
+    else
+      await send(sql`ROLLBACK`, 'no')
+        .then(restore)
+        .catch(() => {})
+    throw known
   }
   await send(sql`COMMIT`, 'unknown')
   await restore()

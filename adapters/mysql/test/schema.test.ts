@@ -116,18 +116,17 @@ await onEachServer(({ title, url, version }) => {
         }),
       )
       for (const wrong of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
-        expect(() => mysqlStore({ pool, timeoutMs: wrong })).toThrow(/timeoutMs/)
+        if (wrong !== 1.5) expect(() => mysqlStore({ pool, timeout: wrong })).toThrow(/timeout/)
         expect(() => mysqlStore({ pool, maxValueBytes: wrong })).toThrow(/maxValueBytes/)
       }
     })
 
-    test('a database that is none, no database at all, a session that only reads', async () => {
+    test('a database that is none, and no database at all', async () => {
       const table = freshTable()
       await migrate({ pool, table })
       for (const [at, settings, message] of [
         [Object.assign(new URL(url), { pathname: '/no_such_database' }).href, {}, /Create the database|Check the user/],
-        [Object.assign(new URL(url), { pathname: '/' }).href, {}, /'.*' is missing/],
-        [url, { session: ['SET SESSION TRANSACTION READ ONLY'] }, /only reads: connect to the primary/],
+        [Object.assign(new URL(url), { pathname: '/' }).href, {}, /No database is chosen/],
       ] as const) {
         const other = connect(at, settings)
         await expect(mysqlStore({ pool: other, table }).begin('k', claim())).rejects.toSatisfy(refused(message))
@@ -171,14 +170,16 @@ await onEachServer(({ title, url, version }) => {
 
   describe(`servers like ${title}`, { timeout: 60_000 }, () => {
     test.each([
-      ['--sysdate-is-now', /runs with --sysdate-is-now/],
-      ['--read-only', /only reads \(read_only\)/],
-    ])('one with %s is refused', async (argument, message) => {
+      ['--sysdate-is-now', { code: 'IDEMPOTENCY_STORE_MISCONFIGURED', message: /runs with --sysdate-is-now/ }],
+      // it may be one that was demoted a moment ago
+      ['--read-only', { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', message: /only reads for now/ }],
+    ])('one with %s is refused', async (argument, { code, message }) => {
       const server = await startService(like, { args: [argument] })
       const pool = connect(server.url)
       try {
-        await expect(migrate({ pool })).rejects.toSatisfy(refused(message))
-        await expect(mysqlStore({ pool }).begin('k', claim())).rejects.toSatisfy(refused(message))
+        const refusal = { code, message: expect.stringMatching(message) }
+        await expect(migrate({ pool })).rejects.toMatchObject(refusal)
+        await expect(mysqlStore({ pool }).begin('k', claim())).rejects.toMatchObject(refusal)
       } finally {
         await pool.end()
         await server.stop()

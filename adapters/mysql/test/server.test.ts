@@ -16,7 +16,7 @@ await onEachServer(({ title, version }) =>
       server = await startService(version.includes('MariaDB') ? 'mariadb' : 'mysql', { durable: true })
       pool = connect(server.url, { pool: { connectionLimit: 8 } })
       await migrate({ pool })
-      store = mysqlStore({ pool, timeoutMs: 1_000 })
+      store = mysqlStore({ pool, timeout: 1_000 })
     }, 120_000)
     afterAll(async () => {
       await pool.end()

@@ -208,7 +208,7 @@ await onEachServer(({ title, url, version }) =>
 
     test('a wait for another transaction ends with the lock time-out, and nothing stays behind', async () => {
       const pool = connect(url, { pool: { connectionLimit: 1 }, session: ['SET SESSION innodb_lock_wait_timeout = 7'] })
-      const store = mysqlStore({ pool, table: fixture.table, lockTimeoutMs: 300 })
+      const store = mysqlStore({ pool, table: fixture.table, lockTimeout: 300 })
       const seconds = async (session: Pick<mysql.Pool, 'query'>) =>
         (await rowsOf(session, 'SELECT @@innodb_lock_wait_timeout AS seconds'))[0]?.seconds
       const within: unknown[] = []
@@ -236,7 +236,7 @@ await onEachServer(({ title, url, version }) =>
     })
 
     test('a duplicate in mode `single` is told within the lock time-out that its key is in progress', async () => {
-      const store = mysqlStore({ pool: fixture.pool, table: fixture.table, lockTimeoutMs: 1_000 })
+      const store = mysqlStore({ pool: fixture.pool, table: fixture.table, lockTimeout: 1_000 })
       const idempotency = createIdempotency({ store, namespace: 'shop' })
       const call = { operation: 'pay', scope: unscoped, key, payload: 1 } as const
       const startedAt = performance.now()

@@ -1,5 +1,7 @@
-/** What a store needs of a driver, typed by use: a pg.Pool, a pg.Client, a PGlite, or a wrapper of one. */
-import { StoreUnavailableError } from '@retryproof/core/store'
+/** The driver as this store uses it, typed by use: a pg.Pool, a pg.Client, a PGlite, or a wrapper of one. */
+import { within } from '@retryproof/core/internal'
+import { IdempotencyInvalidOptionError, StoreUnavailableError } from '@retryproof/core/store'
+import { toStoreError } from './errors.ts'
 
 /** Anything that runs a statement: a pool, a client, an open transaction. */
 export interface PostgresQueryable {
@@ -9,6 +11,7 @@ export interface PostgresQueryable {
 /** A pg.Pool. */
 export interface PostgresPool<Client> extends PostgresQueryable {
   readonly totalCount: number
+  readonly options?: { readonly max?: number | undefined }
   connect(): Promise<Client>
   connect(callback: (error: never, client: never, done: never) => void): void
 }
@@ -29,6 +32,12 @@ export interface PostgresPoolClient extends PostgresQueryable {
   release(destroy?: boolean): void
 }
 
+/** A statement; with a name it may be prepared. No other text has the same name, so that stores can share a connection. */
+export interface Statement {
+  readonly name?: string
+  readonly text: string
+}
+
 interface Pg {
   query(config: Statement & { values: unknown[]; types: typeof unparsed }): ReturnType<PostgresQueryable['query']>
 }
@@ -40,10 +49,55 @@ export const isEmbedded = <Tx>(database: PostgresDatabase<Tx>): database is Post
 /** Pools and clients of pg, and what wraps them, connect; they take a statement as one object. */
 const isPg = (db: PostgresQueryable): db is PostgresQueryable & Pg => 'connect' in db
 
+/** @throws IdempotencyInvalidOptionError where `pool` cannot run a statement as pg does */
+export function requireDriver(pool: unknown): void {
+  if (typeof Object(pool).query === 'function') return
+  const got =
+    typeof pool === 'function' && 'unsafe' in pool ? 'postgres.js; its README section has a wrapper' : String(pool)
+  throw new IdempotencyInvalidOptionError('pool', `must be a pg.Pool, a connected pg.Client or a PGlite, got ${got}`)
+}
+
 /** @throws StoreUnavailableError where the driver knows that no transaction is open: each statement would commit by itself */
 export function requireTransaction(tx: PostgresQueryable & { getTransactionStatus?(): string | null }): void {
   if (tx.getTransactionStatus?.() !== 'I') return
   throw new StoreUnavailableError('No transaction is open on this client: say BEGIN first.', { applied: 'no' })
+}
+
+/**
+ * Takes a client of the pool for `use`, which says afterwards whether the next one may have it too. A client that failed
+ * is closed, so that the pool opens a new connection, which finds the primary of the moment.
+ *
+ * @throws StoreUnavailableError when no connection came within `timeoutMs`
+ */
+export async function onClient<Client, T>(
+  pool: PostgresPool<Client>,
+  timeoutMs: number,
+  use: (client: Client & PostgresPoolClient, keep: () => void) => Promise<T>,
+): Promise<T> {
+  const coming = pool.connect() as Promise<Client & PostgresPoolClient>
+  const late = () => {
+    coming.then(
+      (client) => client.release(),
+      () => {},
+    )
+    const message = `The pool had no connection to spare within ${timeoutMs} ms.`
+    return new StoreUnavailableError(message, { applied: 'no' })
+  }
+  const client = await within(timeoutMs, coming, late).catch((error) => {
+    throw toStoreError(error)
+  })
+  // a connection that breaks between two statements says so in the next one
+  const ignore = () => {}
+  client.on('error', ignore)
+  let kept = false
+  try {
+    return await use(client, () => {
+      kept = true
+    })
+  } finally {
+    client.off('error', ignore)
+    client.release(!kept)
+  }
 }
 
 /** Runs a statement, and gives the replies that it makes. `prepare`: under its name, where the driver is pg. */
@@ -59,8 +113,9 @@ export async function ask<Reply>(
   return (rows as { readonly reply: unknown }[]).map(({ reply }) => JSON.parse(String(reply)) as Reply)
 }
 
-/** With a name, it may be prepared: no other text has the same, so that stores can share a connection. */
-export interface Statement {
-  readonly name?: string
-  readonly text: string
+/** The answer of a statement; later than `timeoutMs` it is unknown. */
+export function answered<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+  const late = () =>
+    new StoreUnavailableError(`PostgreSQL gave no answer within ${timeoutMs} ms.`, { applied: 'unknown' })
+  return within(timeoutMs, answer, late)
 }

@@ -1,35 +1,39 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { backOff, sleep } from '@retryproof/core/internal'
 import {
+  assertValueFits,
   type BeginReply,
   type Change,
   type Claim,
+  type Duration,
   type IdempotencyStore,
   type ListedRecord,
   type ListQuery,
   type RecordStore,
   type RecordView,
-  StoreMisconfiguredError,
   StoreUnavailableError,
   type TransitionReply,
   toMs,
   UnsupportedIsolationError,
 } from '@retryproof/core/store'
 import {
+  answered,
   ask,
   isEmbedded,
   isPool,
+  onClient,
   type PostgresDatabase,
   type PostgresEmbedded,
   type PostgresPool,
   type PostgresPoolClient,
   type PostgresQueryable,
+  requireDriver,
   requireTransaction,
   type Statement,
 } from './driver.ts'
 import { isConflict, isStale, toStoreError } from './errors.ts'
 import { type Reply, toLiveView, toView } from './record.ts'
-import { tableNames } from './schema.ts'
-import { statements } from './statements.ts'
+import { qualify, tableNames } from './schema.ts'
+import { type Statements, statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
 import { createWatch } from './watch.ts'
 
@@ -41,12 +45,14 @@ export interface PostgresStoreOptions<Tx> {
   /** Prepares each statement once per connection. `false` behind PgBouncer in transaction mode. @default true */
   readonly prepare?: boolean
   /**
-   * Wakes who waits for a record by NOTIFY, on a client taken from this pool for as long as somebody waits. It may be
+   * Wakes those who wait for a record by NOTIFY, on a client taken from this pool for as long as somebody waits. It may be
    * `pool`, unless that goes through a pooler. Every process that shares the table needs it. Without it waiters poll.
    */
   readonly watch?: PostgresPool<PostgresPoolClient>
-  /** How long a statement in `transaction` waits for other transactions, in milliseconds. @default 5_000 */
-  readonly lockTimeoutMs?: number
+  /** How long a connection of the pool, or an answer on it, is waited for; then the connection is closed. @default '10s' */
+  readonly timeout?: Duration
+  /** How long a statement in `transaction` waits for other transactions. @default '5s' */
+  readonly lockTimeout?: Duration
   /** Replaces the server's clock (ms). For tests only. */
   readonly now?: (() => number) | undefined
 }
@@ -57,8 +63,12 @@ export type PostgresRecordStore = RecordStore & Required<Pick<RecordStore, 'purg
 /** What a pool gives, and a PGlite. */
 export type PostgresStore<Tx> = PostgresRecordStore & Required<Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'>>
 
+/** Runs `work` on a connection: one of the pool, or that of the caller's transaction. */
+type Use = <T>(work: (db: PostgresQueryable) => Promise<T>) => Promise<T>
+
 /** Races of 64 clients are over after a few; this many say that something else is wrong. */
 const MAX_TRIES = 30
+const CONFLICT_PAUSES = { firstMs: 1, maxMs: 50 }
 const MAX_VALUE_BYTES = 16 * 1024 * 1024
 const LIST_BATCH = 500
 
@@ -66,7 +76,16 @@ const LIST_BATCH = 500
  * Keeps records in a table of PostgreSQL: each operation is one statement, one round trip, by the server's clock.
  * Opens no connection of its own, and makes no table.
  *
- * @throws IdempotencyInvalidOptionError when `table` cannot be the name of one
+ * @example
+ * import { createIdempotency } from '@retryproof/core'
+ * import { migrate, postgresStore } from '@retryproof/postgres'
+ * import pg from 'pg'
+ *
+ * const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL })
+ * await migrate({ pool })
+ * const idempotency = createIdempotency({ store: postgresStore({ pool }), namespace: 'payments' })
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when `table` cannot be the name of one, or `pool` is none
  */
 export function postgresStore<Tx extends PostgresQueryable>(
   options: PostgresStoreOptions<Tx> & { readonly pool: PostgresPool<Tx> | PostgresEmbedded<Tx> },
@@ -74,20 +93,40 @@ export function postgresStore<Tx extends PostgresQueryable>(
 export function postgresStore(options: PostgresStoreOptions<PostgresQueryable>): PostgresRecordStore
 export function postgresStore<Tx extends PostgresQueryable>(options: PostgresStoreOptions<Tx>): PostgresRecordStore {
   const { pool, prepare = true, watch, now } = options
+  requireDriver(pool)
   const names = tableNames(options.table)
-  const lockTimeoutMs = Math.ceil(toMs('lockTimeoutMs', options.lockTimeoutMs ?? 5_000))
-  const sql = statements(names, watch !== undefined)
+  const timeoutMs = toMs('timeout', options.timeout ?? '10s', { min: 1 })
+  const lockTimeoutMs = toMs('lockTimeout', options.lockTimeout ?? '5s')
   const clock = () => (now ? Math.round(now() * 1000) : null)
+  let qualified: Promise<Statements> | undefined
+
+  /** The statements on the table that the first call found, whatever later sessions mean by its name. */
+  function statementsOn(db: PostgresQueryable): Promise<Statements> {
+    qualified ??= qualify(db, names)
+      .then((found) => statements(found, watch !== undefined))
+      .catch((error) => {
+        qualified = undefined
+        throw error
+      })
+    return qualified
+  }
+
+  const ofPool: Use = (work) => {
+    if (!isPool(pool)) return work(pool)
+    return onClient(pool, timeoutMs, async (client, keep) => {
+      const value = await answered(timeoutMs, work(client))
+      keep()
+      return value
+    })
+  }
 
   /** Sends again what lost a race against another transaction: it changed nothing. */
-  async function run<T>(db: PostgresQueryable, statement: Statement, values: unknown[]): Promise<T[]> {
-    const bound = db !== pool
+  async function run<T>(use: Use, pick: (sql: Statements) => Statement, values: unknown[]): Promise<T[]> {
+    const bound = use !== ofPool
     let cause: unknown
-    requireRoom(values)
-    if (bound) requireTransaction(db)
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       try {
-        const replies = await ask<T>(db, statement, values, prepare)
+        const replies = await use(async (db) => ask<T>(db, pick(await statementsOn(db)), values, prepare))
         const first = replies[0] as Partial<Reply> | undefined
         if (bound && first?.isolation !== 'read committed') throw new UnsupportedIsolationError(SNAPSHOT)
         if (first?.outcome !== null) return replies
@@ -96,14 +135,14 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
         if (bound || !isConflict(error)) throw toStoreError(error, names.table)
         cause = error
       }
-      await sleep(Math.random() * Math.min(2 ** tries, 50))
+      await sleep(backOff(tries, CONFLICT_PAUSES))
     }
     throw new StoreUnavailableError(`Other transactions came between ${MAX_TRIES} times.`, { applied: 'no', cause })
   }
 
-  function operations(db: PostgresQueryable) {
-    async function decide(statement: Statement, key: string, ...values: unknown[]): Promise<Reply> {
-      const [reply] = await run<Reply>(db, statement, [key, clock(), ...values])
+  function operations(use: Use) {
+    async function decide(pick: (sql: Statements) => Statement, key: string, ...values: unknown[]): Promise<Reply> {
+      const [reply] = await run<Reply>(use, pick, [key, clock(), ...values])
       return reply as Reply
     }
 
@@ -112,37 +151,39 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
         case 'renew': {
           const { leaseMs, retentionMs = 0, checkpoint } = change
           const times = [toUs(leaseMs), toUs(retentionMs)]
-          if (!checkpoint) return decide(sql.renew, key, token, ...times)
-          return decide(sql.checkpoint, key, token, ...times, checkpoint.seq, checkpoint.data)
+          if (!checkpoint) return decide((sql) => sql.renew, key, token, ...times)
+          return decide((sql) => sql.checkpoint, key, token, ...times, checkpoint.seq, checkpoint.data)
         }
         case 'completed':
         case 'failed':
-          return decide(sql.settle, key, token, change.to, toUs(change.retentionMs), change.result)
+          return decide((sql) => sql.settle, key, token, change.to, toUs(change.retentionMs), change.result)
         case 'released': {
           const { delayMs, retentionMs, unresolved = false } = change
-          return decide(sql.release, key, token, toUs(delayMs), toUs(retentionMs), unresolved)
+          return decide((sql) => sql.release, key, token, toUs(delayMs), toUs(retentionMs), unresolved)
         }
         case 'parked':
-          return decide(sql.park, key, token, toUs(change.retentionMs))
+          return decide((sql) => sql.park, key, token, toUs(change.retentionMs))
         case 'forgotten':
-          return decide(sql.forget, key, token, toUs(change.tombstoneMs))
+          return decide((sql) => sql.forget, key, token, toUs(change.tombstoneMs))
       }
     }
 
     return {
       async begin(key: string, claim: Claim): Promise<BeginReply> {
+        assertValueFits(MAX_VALUE_BYTES, claim)
         const { owner, fingerprint, leaseMs, retentionMs, request } = claim
         const values = [owner, fingerprint, toUs(leaseMs), toUs(retentionMs), request ?? null]
-        const reply = await decide(sql.begin, key, ...values)
+        const reply = await decide((sql) => sql.begin, key, ...values)
         return { outcome: reply.outcome as BeginReply['outcome'], ...toView(reply) }
       },
       async transition(key: string, token: number, change: Change): Promise<TransitionReply> {
+        assertValueFits(MAX_VALUE_BYTES, change)
         const reply = await send(key, token, change)
         if (reply.verdict === 'apply' || reply.verdict === 'same') return { outcome: 'ok', applied: reply.applied }
         return { outcome: 'lost', current: toLiveView(reply) }
       },
       async get(key: string): Promise<RecordView | null> {
-        return toLiveView(await decide(sql.get, key))
+        return toLiveView(await decide((sql) => sql.get, key))
       },
     }
   }
@@ -153,7 +194,7 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
     const filter = [end, operation, state, stuckForMs === undefined ? null : toUs(stuckForMs), expired]
     for (let left = limit; left > 0; left -= LIST_BATCH) {
       const values = [after, clock(), ...filter, Math.min(left, LIST_BATCH)]
-      const rows = await run<ListedRecord>(pool, sql.list, values)
+      const rows = await run<ListedRecord>(ofPool, (sql) => sql.list, values)
       yield* rows
       if (rows.length < LIST_BATCH) return
       after = rows.at(-1)?.key ?? end
@@ -162,7 +203,14 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
 
   const embedded = isEmbedded(pool)
   const transactional: Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'> = embedded || isPool(pool)
-    ? { bind: operations, transaction: (work) => inTransaction(pool, names.table, lockTimeoutMs, work) }
+    ? {
+        bind: (tx) =>
+          operations(async (work) => {
+            requireTransaction(tx)
+            return work(tx)
+          }),
+        transaction: (work) => inTransaction(pool, names.table, { timeoutMs, lockTimeoutMs }, work),
+      }
     : {}
   return {
     capabilities: {
@@ -172,12 +220,12 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
       transactional: transactional.bind ? 'async' : false,
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    ...operations(pool),
+    ...operations(ofPool),
     ...transactional,
     ...(watch && { watch: createWatch(watch, names.table) }),
     list,
     async purge({ limit, graceMs = 60_000 }) {
-      const [purged = 0] = await run<number>(pool, sql.purge, [limit, clock(), toUs(graceMs)])
+      const [purged = 0] = await run<number>(ofPool, (sql) => sql.purge, [limit, clock(), toUs(graceMs)])
       return purged
     },
   }
@@ -186,11 +234,3 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
 const SNAPSHOT = 'This transaction reads a snapshot, in which a record may be out of date: open it with READ COMMITTED.'
 
 const toUs = (ms: number): number => Math.round(ms * 1000)
-
-function requireRoom(values: readonly unknown[]): void {
-  for (const value of values) {
-    if (!(value instanceof Uint8Array) || value.length <= MAX_VALUE_BYTES) continue
-    const room = `there is room for ${MAX_VALUE_BYTES}: store a reference`
-    throw new StoreMisconfiguredError(`A value has ${value.length} bytes, and ${room}.`)
-  }
-}

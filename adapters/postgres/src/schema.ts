@@ -1,6 +1,6 @@
 /** The table: what it is called, how it is made, and whether the one that is there is ours. */
 import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
-import { ask, isEmbedded, type PostgresDatabase } from './driver.ts'
+import { ask, isEmbedded, type PostgresDatabase, type PostgresQueryable } from './driver.ts'
 import { toStoreError } from './errors.ts'
 
 export interface SchemaOptions {
@@ -18,6 +18,8 @@ export interface MigrateOptions extends SchemaOptions {
 /** Quoted names. `layout` names the primary key, so that statements for another layout fail before they write. */
 export interface TableNames {
   readonly table: string
+  /** The table without its schema, unquoted, where none was named: a session decides which one it means. */
+  readonly unqualified: string | undefined
   readonly layout: string
   readonly index: string
   partition(number: number): string
@@ -55,6 +57,7 @@ export function tableNames(table = 'retryproof'): TableNames {
   const inSchema = (last: string) => [...parts.slice(0, -1), last].map((part) => `"${part}"`).join('.')
   return {
     table: inSchema(`${name}`),
+    unqualified: parts.length === 1 ? name : undefined,
     layout: `"${name}_layout_${LAYOUT}"`,
     index: `"${name}_expires"`,
     partition: (number) => inSchema(`${name}_p${number}`),
@@ -101,6 +104,41 @@ export async function migrate({ pool, ...options }: MigrateOptions): Promise<voi
     throw toStoreError(error, names.table)
   }
 }
+
+/**
+ * The table with its schema. What sessions mean by a name depends on their search path, which an application may change
+ * from tenant to tenant: a key that is begun in one table and repeated in another would run twice.
+ *
+ * @throws {@link StoreMisconfiguredError} when there is no such table, or several of which a changed search path chooses one
+ */
+export async function qualify(db: PostgresQueryable, names: TableNames): Promise<TableNames> {
+  const { unqualified } = names
+  if (unqualified === undefined) return names
+  const [found] = await ask<Located>(db, { text: LOCATE }, [names.table, unqualified])
+  if (!found?.schema)
+    throw new StoreMisconfiguredError(
+      `The table ${names.table} does not exist: run migrate(), or the statements that schema() gives.`,
+    )
+  if (found.changed && found.tables > 1)
+    throw new StoreMisconfiguredError(
+      `${found.tables} schemas have a table ${names.table}, and this session has changed its search path or role. Name the ` +
+        'schema in `table`, and give each tenant a store of its own.',
+    )
+  return { ...names, table: `"${found.schema.replaceAll('"', '""')}".${names.table}` }
+}
+
+interface Located {
+  readonly schema: string | null
+  readonly tables: number
+  readonly changed: boolean
+}
+
+const LOCATE = `
+SELECT json_build_object(
+  'schema', (SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = to_regclass($1)),
+  'tables', (SELECT count(*) FROM pg_class WHERE relname = $2 AND relkind IN ('r', 'p') AND relpersistence <> 't'),
+  'changed', current_user <> session_user OR (SELECT setting <> reset_val FROM pg_settings WHERE name = 'search_path')
+)::text AS reply`
 
 interface Found {
   readonly persistence: string

@@ -38,6 +38,8 @@ function named(text: string): Statement {
   return { name: `retryproof_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`, text }
 }
 
+export type Statements = ReturnType<typeof statements>
+
 /** The statements of one table. With `notify`, a transition that may end a wait says so on the channel. */
 export function statements({ table, layout }: TableNames, notify: boolean) {
   /**

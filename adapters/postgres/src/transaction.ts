@@ -1,16 +1,24 @@
 /** A transaction whose end is known, or said to be unknown. */
+import { turnsOf } from '@retryproof/core/internal'
 import { isIdempotencyError, StoreUnavailableError, TransactionConflictError } from '@retryproof/core/store'
 import {
+  answered,
   isEmbedded,
+  onClient,
   type PostgresEmbedded,
   type PostgresPool,
-  type PostgresPoolClient,
   type PostgresQueryable,
 } from './driver.ts'
-import { isOfTheCaller, raceIn, toStoreError } from './errors.ts'
+import { isOfTheCaller, isSessionLost, raceIn, toStoreError } from './errors.ts'
 
 type Work<Tx, T> = (tx: Tx) => T | Promise<T>
 type Explained = (error: unknown) => never
+
+/** In milliseconds: for a connection and the answer to a statement of the transaction itself, and for locks of others. */
+export interface Patience {
+  readonly timeoutMs: number
+  readonly lockTimeoutMs: number
+}
 
 const READ_COMMITTED = 'ISOLATION LEVEL READ COMMITTED'
 
@@ -18,13 +26,15 @@ const READ_COMMITTED = 'ISOLATION LEVEL READ COMMITTED'
  * Commits when `work` resolves, and rolls back when it throws. Its statements see what others commit meanwhile, whatever
  * the default of the pool is, and wait for others at most `lockTimeoutMs`.
  *
- * @throws TransactionConflictError when another transaction came between; StoreUnavailableError with `applied: 'unknown'`
- * when the answer to COMMIT was lost; and what `work` throws
+ * @throws {@link TransactionConflictError} when another transaction came between
+ * @throws {@link StoreUnavailableError} with `applied: 'unknown'` when the answer to COMMIT was lost; with `'no'` when no
+ * connection came, or the session was lost before
+ * @throws what `work` throws
  */
 export async function inTransaction<Tx extends PostgresQueryable, T>(
   database: PostgresPool<Tx> | PostgresEmbedded<Tx>,
   table: string,
-  lockTimeoutMs: number,
+  patience: Patience,
   work: Work<Tx, T>,
 ): Promise<T> {
   const explained: Explained = (error) => {
@@ -32,14 +42,12 @@ export async function inTransaction<Tx extends PostgresQueryable, T>(
   }
   try {
     if (isEmbedded(database)) return await inEmbedded(database, work, explained)
-    return await onClient(database, lockTimeoutMs, work, explained)
+    return await turnsOf(database, database.options?.max)(() => inPool(database, patience, work, explained))
   } catch (error) {
     const reason = raceIn(error)
     if (!reason) throw error
-    throw new TransactionConflictError(`Rolled back, because of another transaction: ${error}`, {
-      reason,
-      cause: error,
-    })
+    const message = `The transaction was rolled back, because of another: ${error}`
+    throw new TransactionConflictError(message, { reason, cause: error })
   }
 }
 
@@ -58,42 +66,34 @@ function inEmbedded<Tx extends PostgresQueryable, T>(
   })
 }
 
-async function onClient<Tx extends PostgresQueryable, T>(
+function inPool<Tx extends PostgresQueryable, T>(
   pool: PostgresPool<Tx>,
-  lockTimeoutMs: number,
+  { timeoutMs, lockTimeoutMs }: Patience,
   work: Work<Tx, T>,
   explained: Explained,
 ): Promise<T> {
-  const client = (await pool.connect().catch(explained)) as Tx & PostgresPoolClient
-  // a connection that breaks while `work` does something else says so in the next statement
-  const ignore = () => {}
-  client.on('error', ignore)
-  let usable = false
-  try {
-    await client.query(`BEGIN ${READ_COMMITTED}; SET LOCAL lock_timeout = ${lockTimeoutMs}`).catch(explained)
+  return onClient(pool, timeoutMs, async (client, keep) => {
+    const send = (text: string) => answered(timeoutMs, client.query(text))
+    await send(`BEGIN ${READ_COMMITTED}; SET LOCAL lock_timeout = ${lockTimeoutMs}`).catch(explained)
     let value: T
     try {
       value = await work(client)
     } catch (error) {
-      usable = !hangs(error) && (await rollBack(client))
+      if (isSessionLost(error)) {
+        const message = `The session was lost before the transaction could commit: ${error}`
+        throw new StoreUnavailableError(message, { applied: 'no', cause: error })
+      }
+      // where this fails the connection is broken, and the server rolls back by itself
+      if (!hangs(error)) await send('ROLLBACK').then(keep, () => {})
       throw error
     }
-    const { command } = await client.query('COMMIT').catch(explained)
-    usable = true
+    const { command } = await send('COMMIT').catch(explained)
+    keep()
     // after a statement that failed, COMMIT rolls back and does not call it an error
     if (command === 'COMMIT') return value
     throw new StoreUnavailableError('The transaction was rolled back: a statement in it had failed.', { applied: 'no' })
-  } finally {
-    client.off('error', ignore)
-    client.release(!usable)
-  }
+  })
 }
 
 const hangs = (error: unknown): boolean =>
   isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error.applied === 'unknown'
-
-/** False where the connection is broken, and the server rolls back by itself. */
-function rollBack(client: PostgresQueryable): Promise<boolean> {
-  const [usable, broken] = [() => true, () => false]
-  return client.query('ROLLBACK').then(usable, broken)
-}

@@ -135,7 +135,7 @@ for (const { title, url: server } of await services('postgres')) {
       const { store, pool } = fixture
       await pool.query(`INSERT INTO ${ledger} VALUES ('contended')`)
       const update = `UPDATE ${ledger} SET parent = NULL WHERE id = 'contended'`
-      const hasty = postgresStore({ pool, table: fixture.table, lockTimeoutMs: 50 })
+      const hasty = postgresStore({ pool, table: fixture.table, lockTimeout: 50 })
       await store.transaction(async (tx) => {
         await tx.query(update)
         const blocked = hasty.transaction((other) => other.query(update))
@@ -158,7 +158,7 @@ for (const { title, url: server } of await services('postgres')) {
 
     test('a duplicate in one transaction waits for the other, as long as it may', async () => {
       const { store, pool, table } = fixture
-      const hasty = postgresStore({ pool, table, lockTimeoutMs: 50 })
+      const hasty = postgresStore({ pool, table, lockTimeout: 50 })
       await store.transaction(async (tx) => {
         await store.bind(tx).begin('single', claim())
         const duplicate = hasty.transaction((other) => hasty.bind(other).begin('single', claim({ owner: 'two' })))

@@ -1,7 +1,8 @@
-/** Maps errors of SQLite to errors of the store port. */
+/** The kind of each error of SQLite and its drivers: unavailable, misconfigured or closed. */
 import type { IdempotencyError } from '@retryproof/core'
-import { StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
+import { type ErrorMeaning, storeError } from '@retryproof/core/internal'
 
+/** Calls the driver, whose errors become those of the store. `applied` where the error itself does not say. */
 export function guard<T>(call: () => T, applied: 'no' | 'unknown' = 'no'): T {
   try {
     return call()
@@ -10,28 +11,37 @@ export function guard<T>(call: () => T, applied: 'no' | 'unknown' = 'no'): T {
   }
 }
 
-const advice: Record<string, string> = {
-  BUSY: 'Another connection holds the lock: end its transaction, or raise lockTimeoutMs.',
-  READONLY: 'Open it for writing, and let this process write to the file and to its folder.',
-  CORRUPT: 'The file is damaged: restore it from a backup, or recover it with the sqlite3 shell.',
-  FULL: 'Make room on the disk, raise max_page_count, or purge.',
-  CANTOPEN: 'Its folder must exist, and this process must be able to write to it.',
-  NOTADB: 'Open another file: this one is no SQLite database, or it is encrypted.',
+const misconfigured = (advice: string): ErrorMeaning => ({ kind: 'misconfigured', advice })
+/** A COMMIT that says so has written nothing. */
+const refused = (advice: string): ErrorMeaning => ({ kind: 'unavailable', applied: 'no', advice })
+
+/** By the result code without its extension. */
+const BY_CODE: Readonly<Record<string, ErrorMeaning>> = {
+  BUSY: refused('Another connection holds the lock: end its transaction, or raise lockTimeout.'),
+  LOCKED: refused('Another connection holds the lock: end its transaction, or raise lockTimeout.'),
+  FULL: refused('Make room on the disk, raise max_page_count, or purge.'),
+  CANTOPEN: refused('Its folder must exist, and this process must be able to write to it.'),
+  READONLY: misconfigured('Open it for writing, and let this process write to the file and to its folder.'),
+  PERM: misconfigured('Let this process read and write the file and its folder.'),
+  AUTH: misconfigured('Let the authorizer of the connection read and write the table.'),
+  CORRUPT: misconfigured('The file is damaged: restore it from a backup, or recover it with the sqlite3 shell.'),
+  NOTADB: misconfigured('Open another file: this one is no SQLite database, or it is encrypted.'),
+  TOOBIG: misconfigured('The value has no room in a row of this database: store a reference.'),
 }
+
+/** By the text, where the code says no more than "error". */
+const BY_MESSAGE: readonly (readonly [RegExp, ErrorMeaning])[] = [
+  [/no such (table|column)|has no column/, misconfigured('Run migrate(), or the statements of schema().')],
+  [/(database|connection) is not open|closed database|database has closed/i, { kind: 'closed' }],
+]
 
 function toStoreError(cause: unknown, applied: 'no' | 'unknown'): IdempotencyError {
-  const name = resultName(cause)
-  const text = cause instanceof Error ? cause.message : String(cause)
-  if (/no such (table|column)|has no column/.test(text)) {
-    return new StoreMisconfiguredError(`SQLite: ${text}. Run migrate(), or the statements of schema().`, { cause })
-  }
-  const message = `SQLite: ${text}. ${advice[name] ?? ''}`.trimEnd()
-  if (name === 'READONLY' || name === 'NOTADB') return new StoreMisconfiguredError(message, { cause })
-  // a COMMIT that says so too has written nothing
-  const isSure = isLocked(cause) || name === 'FULL'
-  return new StoreUnavailableError(message, { applied: isSure ? 'no' : applied, cause })
+  const said = cause instanceof Error ? cause.message : String(cause)
+  const known = BY_MESSAGE.find(([texts]) => texts.test(said))?.[1] ?? BY_CODE[resultName(cause)]
+  return storeError(`SQLite: ${said}`, known ?? { kind: 'unavailable', applied }, cause)
 }
 
+/** Tells whether another connection holds the lock. */
 export function isLocked(cause: unknown): boolean {
   return ['BUSY', 'LOCKED'].includes(resultName(cause))
 }

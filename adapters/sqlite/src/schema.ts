@@ -1,6 +1,7 @@
 /** The table: its definition, its creation, and the check that it is the one that the statements expect. */
-import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
-import { exclusively, pragma, type SqliteDatabase, statement, whenFree } from './driver.ts'
+import { type Duration, IdempotencyInvalidOptionError, StoreMisconfiguredError, toMs } from '@retryproof/core/store'
+import { pragma, type SqliteDatabase, statement } from './driver.ts'
+import { exclusively, whenFree } from './transaction.ts'
 
 export interface SchemaOptions {
   /** The table's name: letters, digits and `_`. @default 'retryproof' */
@@ -9,8 +10,8 @@ export interface SchemaOptions {
 
 export interface MigrateOptions extends SchemaOptions {
   readonly database: SqliteDatabase
-  /** How long to wait for other connections to let go of the database, in milliseconds. @default 5_000 */
-  readonly lockTimeoutMs?: number
+  /** How long `migrate` waits for other connections to let go of the database. @default '5s' */
+  readonly lockTimeout?: Duration
 }
 
 /** Raised when the columns change. It stands in a comment of the table's definition, where later versions read it. */
@@ -49,13 +50,9 @@ export function schema({ table = 'retryproof' }: SchemaOptions = {}): [createTab
  *
  * @throws StoreMisconfiguredError when the table has another layout, or that of a later version
  */
-export async function migrate({
-  database,
-  table = 'retryproof',
-  lockTimeoutMs = 5_000,
-}: MigrateOptions): Promise<void> {
+export async function migrate({ database, table = 'retryproof', lockTimeout = '5s' }: MigrateOptions): Promise<void> {
   const [createTable, createIndex] = schema({ table })
-  await whenFree(database, lockTimeoutMs, () => {
+  await whenFree(database, toMs('lockTimeout', lockTimeout), () => {
     exclusively(database, () => {
       statement(database, createTable).run()
       verifyTable(database, table)
@@ -99,7 +96,7 @@ export function verifyJournal(database: SqliteDatabase): void {
   )
 }
 
-/** Whether the database lives in a file: only then others see it, and it survives. */
+/** Tells whether the database lives in a file: only then others see it, and it survives. */
 export function isFile(database: SqliteDatabase): boolean {
   const databases = statement(database, 'PRAGMA database_list').all() as { name: string; file: string | null }[]
   return databases.some(({ name, file }) => name === 'main' && Boolean(file))

@@ -3,6 +3,7 @@ import {
   type BoundStore,
   type Change,
   type Claim,
+  type Duration,
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
   type ListedRecord,
@@ -13,18 +14,19 @@ import {
   toListedRecord,
   toMs,
 } from '@retryproof/core/store'
-import { exclusively, isInTransaction, type SqliteDatabase, whenFree } from './driver.ts'
+import { isInTransaction, requireDriver, type SqliteDatabase } from './driver.ts'
 import { type Row, toRecord } from './record.ts'
 import { isFile, quoted } from './schema.ts'
 import { prepareStatements, readRecord, type Statements, writeRecord } from './statements.ts'
+import { exclusively, inTransaction, whenFree } from './transaction.ts'
 
 export interface SqliteStoreOptions<Database extends SqliteDatabase> {
   /** An open connection of better-sqlite3, node:sqlite or bun:sqlite. It stays yours: close it after the last call. */
   readonly database: Database
   /** @default 'retryproof' */
   readonly table?: string
-  /** How long a call waits for other processes to let go of the database, in milliseconds. @default 5_000 */
-  readonly lockTimeoutMs?: number
+  /** How long a call waits for other processes to let go of the database. @default '5s' */
+  readonly lockTimeout?: Duration
   /** For tests: replaces the clock of the machine, in milliseconds. */
   readonly now?: (() => number) | undefined
 }
@@ -40,9 +42,18 @@ const DEFAULT_GRACE_MS = 60_000
 const PAGE_ROWS = 500
 
 /**
- * Records in a table of a SQLite file, for every process on this machine that opens it. `migrate` creates the table.
+ * Keeps records in a table of a SQLite file, for every process on this machine that opens it. `migrate` creates the table.
  *
- * @throws IdempotencyInvalidOptionError when an option cannot be used
+ * @example
+ * import { createIdempotency } from '@retryproof/core'
+ * import { migrate, sqliteStore } from '@retryproof/sqlite'
+ * import Database from 'better-sqlite3'
+ *
+ * const database = new Database('payments.db')
+ * await migrate({ database })
+ * const idempotency = createIdempotency({ store: sqliteStore({ database }), namespace: 'payments' })
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
  */
 export function sqliteStore<Database extends SqliteDatabase>(
   options: SqliteStoreOptions<Database>,
@@ -50,10 +61,10 @@ export function sqliteStore<Database extends SqliteDatabase>(
   const { database, table = 'retryproof', now = Date.now } = options
   requireDriver(database)
   quoted(table)
-  const lockTimeoutMs = toMs('lockTimeoutMs', options.lockTimeoutMs ?? 5_000)
+  const lockTimeoutMs = toMs('lockTimeout', options.lockTimeout ?? '5s')
   const prepared = new WeakMap<SqliteDatabase, Statements>()
   const clock = () => Math.round(now() * 1000)
-  // a first call inside a transaction then finds the connection ready; what is wrong with it, every call tells
+  // a first call inside a transaction then finds the connection ready; every call tells what is wrong with it
   whenFree(database, 0, () => statementsOf(database)).catch(() => undefined)
 
   function statementsOf(connection: SqliteDatabase): Statements {
@@ -79,7 +90,7 @@ export function sqliteStore<Database extends SqliteDatabase>(
       const previous = readRecord(sql, key)
       const at = clock()
       const { record, reply } = decide(previous, at)
-      // what seems to have expired may have been renewed between the read and the clock: only the lock makes that sure
+      // a record that seems to have expired may have been renewed between the read and the clock: only the lock makes sure
       const isSure = record === previous && (previous === null || previous.expiresAt > at)
       return isSure ? reply : exclusively(database, () => applyHeld(sql, key, decide))
     })
@@ -131,7 +142,7 @@ export function sqliteStore<Database extends SqliteDatabase>(
       use((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes)),
     list,
     bind,
-    transaction: (work) => use(() => exclusively(database, () => refusePromise(work(database)))),
+    transaction: (work) => inTransaction(database, lockTimeoutMs, () => statementsOf(database), work),
   }
 }
 
@@ -146,23 +157,3 @@ function transition(token: number, change: Change) {
 }
 
 const get = (record: StoredRecord | null, at: number) => reduce(record, { op: 'get' }, at)
-
-function requireDriver(database: SqliteDatabase): void {
-  const isConnection = typeof database?.prepare === 'function' && typeof database.exec === 'function'
-  if (isConnection && ('inTransaction' in database || 'isTransaction' in database)) return
-  throw new IdempotencyInvalidOptionError(
-    'database',
-    'must be an open connection of better-sqlite3, bun:sqlite, or node:sqlite of Node 22.16 or later',
-  )
-}
-
-/** What runs after the first `await` would run outside of the transaction. */
-function refusePromise<T>(value: T | Promise<T>): T {
-  if (typeof Object(value).then !== 'function') return value as T
-  // it is refused whatever becomes of it, and must not end the process as an unhandled rejection
-  Promise.resolve(value).catch(() => undefined)
-  throw new IdempotencyInvalidOptionError(
-    'work',
-    'must not be async: SQLite transactions are synchronous. It was rolled back.',
-  )
-}

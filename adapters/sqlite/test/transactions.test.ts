@@ -135,7 +135,7 @@ describe('bind', () => {
   test('holds the lock from its first call, so that what it read stays true', async () => {
     const { database, file, store } = await shop()
     const { token } = await store.begin('k', claim())
-    const other = sqliteStore({ database: open(file), now: () => 1_000_000, lockTimeoutMs: 50 })
+    const other = sqliteStore({ database: open(file), now: () => 1_000_000, lockTimeout: 50 })
     database.exec('BEGIN')
     expect(store.bind(database).get('k')).toMatchObject({ state: 'in_progress' })
     expect(await errorOf(other.transition('k', token, settled))).toMatchObject({ applied: 'no' })
@@ -171,6 +171,18 @@ describe('bind', () => {
   })
 })
 
+test('work is called once, also when it throws what says that another database is locked', async () => {
+  const { store } = await shop()
+  let calls = 0
+  const cause = Object.assign(new Error('of another database'), { code: 'SQLITE_BUSY' })
+  const outcome = store.transaction(() => {
+    calls++
+    throw new StoreUnavailableError('locked', { applied: 'no', cause })
+  })
+  expect(await errorOf(outcome)).toMatchObject({ message: 'locked' })
+  expect(calls).toBe(1)
+})
+
 describe('a call that is not bound, while a transaction is open on the connection of the store,', () => {
   test('waits for its end, and is no part of it', async () => {
     const { database, store } = await shop()
@@ -187,7 +199,7 @@ describe('a call that is not bound, while a transaction is open on the connectio
 
   test('says so when it does not end', async () => {
     const { database, file } = await shop()
-    const store = sqliteStore({ database, lockTimeoutMs: 50 })
+    const store = sqliteStore({ database, lockTimeout: 50 })
     database.exec('BEGIN')
     const refusals = [await errorOf(store.get('k')), await errorOf(store.begin('k', claim()))]
     database.exec('COMMIT')

@@ -7,8 +7,6 @@ export type ConsumerNeed =
   | 'transactions'
   /** A message is delivered again when its consumer is silent for too long. */
   | 'visibility'
-  /** A message is taken from a consumer whose handler hangs. */
-  | 'hung handlers'
   /** A consumer's connection can be cut while it works. */
   | 'cuts'
 
@@ -53,12 +51,16 @@ export interface PublishedMessage {
   /** Where the binding looks for it by default, unless it has no default. */
   readonly id?: string
   readonly body: string
+  /** Are set by the publisher, whatever the broker calls headers. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface TestLetter {
   readonly body: string
-  /** The header `retryproof-reason`. */
+  /** Is the header `retryproof-reason`. */
   readonly reason: string | undefined
+  /** Is the header `retryproof-round`. */
+  readonly round: string | undefined
 }
 
 /** One test of a consumer, for any test runner: `run` resolves, or throws an `AssertionError` that says what went wrong. */

@@ -28,7 +28,7 @@ export interface Opening {
   /** How SQLite's disk fails. */
   readonly next?: Next
   readonly now?: () => number
-  readonly lockTimeoutMs?: number
+  readonly lockTimeout?: number
 }
 
 /** A transaction that was opened without the store. */

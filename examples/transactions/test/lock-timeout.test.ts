@@ -9,7 +9,7 @@ const BOUND_MS = 10_000
 const call = { operation: 'pay', scope: unscoped, key: 'payment 1', payload: 1 } as const
 
 async function meetHeldKey<Tx>(backend: Backend<Tx>): Promise<void> {
-  const { store, insert } = backend.open({ lockTimeoutMs: LOCK_TIMEOUT_MS })
+  const { store, insert } = backend.open({ lockTimeout: LOCK_TIMEOUT_MS })
   const idempotency = createIdempotency({ store, namespace: 'shop' })
   const pay = (tx: Tx) => insert(tx, call.key, 'paid')?.then(() => 'paid') ?? 'paid'
   const single = () => idempotency.transaction(call, pay, { mode: 'single' })

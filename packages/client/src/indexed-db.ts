@@ -4,7 +4,15 @@ import { IntentStorageError, isIntentError } from './base/errors.ts'
 import type { IntentStorage } from './storages/storage.ts'
 import { inTransaction } from './storages/with-lock.ts'
 
-/** Each change is one transaction of the database. */
+/**
+ * Keeps keys in IndexedDB: shared by all tabs and workers. Each change is one transaction of the database.
+ *
+ * @example
+ * import { createIdempotentFetch } from '@retryproof/client'
+ * import { indexedDbStorage } from '@retryproof/client/indexed-db'
+ *
+ * const client = createIdempotentFetch({ storage: indexedDbStorage() })
+ */
 export function indexedDbStorage(database = 'retryproof'): IntentStorage {
   const store = createStore(database, 'intents')
   return {

@@ -1,24 +1,37 @@
-/** A network that loses things, to test retries with: the same seed loses the same. */
+/** A network that loses requests and answers, to test retries with: the same seed loses the same. */
+import { type Duration, toMs } from './base/duration.ts'
 
 export interface LossyOptions {
-  /** Which part of the requests never arrives, from 0 to 1. @default 0 */
+  /** The part of the requests that never arrives, from 0 to 1. @default 0 */
   readonly loseRequests?: number
-  /** Which part of the answers never arrives: the request took effect. @default 0 */
+  /** The part of the answers that never arrives, although the request took effect. @default 0 */
   readonly loseResponses?: number
-  /** Which part of the requests arrives twice. @default 0 */
+  /** The part of the requests that arrives twice. @default 0 */
   readonly duplicate?: number
-  /** Each request is late by up to so many milliseconds. @default 0 */
-  readonly delay?: number
-  /** @default random; see `seed` of what is returned */
+  /** The longest delay of a request; each is random up to it. @default none */
+  readonly delay?: Duration
+  /** The seed of all that is random. @default random; the returned `fetch` has it as `seed` */
   readonly seed?: number
 }
 
-/** `send` over a bad network. `seed` says how to have the same again. */
+/**
+ * Makes a `fetch` over a bad network. Its `seed` repeats a run.
+ *
+ * @throws {@link RangeError} when an option is out of range
+ *
+ * @example
+ * import { createIdempotentFetch, memoryStorage } from '@retryproof/client'
+ * import { lossyFetch } from '@retryproof/client/lossy'
+ *
+ * const bad = lossyFetch({ loseResponses: 0.4, duplicate: 0.1, delay: '50ms', seed: 7 })
+ * const client = createIdempotentFetch({ fetch: bad, storage: memoryStorage() })
+ */
 export function lossyFetch(
   options: LossyOptions = {},
   send: typeof fetch = fetch,
 ): typeof fetch & { readonly seed: number } {
-  const { loseRequests = 0, loseResponses = 0, duplicate = 0, delay = 0 } = options
+  const { loseRequests = 0, loseResponses = 0, duplicate = 0, delay } = options
+  const delayMs = delay ? toMs('delay', delay) : 0
   const { seed = Math.floor(Math.random() * 2 ** 31) } = options
   for (const [name, value] of Object.entries({ loseRequests, loseResponses, duplicate })) {
     if (!(value >= 0 && value <= 1)) throw new RangeError(`${name} must be from 0 to 1, got ${value}`)
@@ -26,8 +39,8 @@ export function lossyFetch(
   const random = randomFrom(seed)
 
   async function lossy(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
-    // all drawn at once, so that what a request suffers does not hang on when others are sent
-    const [late, lost, twice, unheard] = [random() * delay, random(), random(), random()]
+    // drawn at once, so that the fate of a request does not depend on when others are sent
+    const [late, lost, twice, unheard] = [random() * delayMs, random(), random(), random()]
     const request = new Request(input, init)
     if (late > 0) await new Promise((resolve) => setTimeout(resolve, late))
     request.signal.throwIfAborted()

@@ -13,7 +13,7 @@ export interface IntentState {
   readonly error: unknown
   /** Ends the intent, once the user has seen its answer: the next `send` is something new. */
   done(): Promise<void>
-  /** Gives the intent up, and ends what is under way. What was sent may still take effect. */
+  /** Gives the intent up, and ends what is under way. A request that was sent may still take effect. */
   cancel(): Promise<void>
 }
 

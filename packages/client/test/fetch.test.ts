@@ -1,5 +1,7 @@
 /** Limits of retries, refusals before anything is sent, storages that fail, and clearing. */
+import { readFileSync } from 'node:fs'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import * as client from '../src/index.ts'
 import {
   createIdempotentFetch,
   type FetchOptions,
@@ -278,4 +280,19 @@ test('a server of another origin that answered once is not said to refuse the pr
   onTestFinished(() => void vi.unstubAllGlobals())
   const { send } = setUp([answer(503), undefined], { retry: { tries: 2, backoff: { first: 1 } } })
   await expect(send()).rejects.toThrow(/^No answer in 2 tries\. The same intent may be sent again\.$/)
+})
+
+test('docs/errors.md has one heading for each code, and names its class', () => {
+  const page = readFileSync(new globalThis.URL('../../../docs/errors.md', import.meta.url), 'utf8')
+  const headings = [...page.matchAll(/^## (INTENT_\w+)\n\n`(\w+)`/gm)].map(([, code, name]) => [code, name])
+  const classes = Object.values(client).flatMap((value) =>
+    typeof value === 'function' && value.prototype instanceof client.IntentError ? [value.name] : [],
+  )
+  const codeOf = (name: string) =>
+    name
+      .replace(/Error$/, '')
+      .replace(/(?<=[a-z])(?=[A-Z])/g, '_')
+      .toUpperCase()
+  expect(headings.toSorted()).toEqual(classes.map((name) => [codeOf(name), name]).toSorted())
+  expect(headings).toHaveLength(5)
 })

@@ -1,4 +1,4 @@
-/** One intent has one effect, whatever is lost, late or sent twice, in two tabs and over reloads. */
+/** One intent has one effect, whatever is lost, late, sent twice or answered by a gateway, in two tabs and over reloads. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
@@ -9,6 +9,7 @@ import {
   memoryStorage,
 } from '../src/index.ts'
 import { lossyFetch } from '../src/lossy.ts'
+import { gateway } from './gateway.ts'
 import { createServer } from './server.ts'
 
 const RUNS = Number(process.env.FC_RUNS ?? 300)
@@ -45,21 +46,34 @@ const network = fc.record({
 })
 const schedule = fc.record({
   network,
-  failures: fc.array(fc.boolean()),
+  courses: fc.array(fc.constantFrom('charged' as const, 'declined' as const, 'failed' as const)),
+  /** About every second request is answered by something in front of the server. */
+  gateway: fc.record({ answers: fc.array(fc.nat(17), { maxLength: 20 }), isElsewhere: fc.boolean() }),
   actions: fc.array(action, { minLength: 1, maxLength: 12 }),
 })
 
-test(`${RUNS} schedules of loss, delay, duplication, reload and clearing`, { timeout: 3_600_000 }, async () => {
+test(`${RUNS} schedules of loss, delay, duplication, gateways, declined cards, reload and clearing`, {
+  timeout: 3_600_000,
+}, async () => {
   await fc.assert(
-    fc.asyncProperty(schedule, async ({ network, failures, actions }) => {
-      const lossy = lossyFetch(network, (...request) => server.fetch(...request))
-      const server = createServer(failures)
+    fc.asyncProperty(schedule, async ({ network, courses, gateway: between, actions }) => {
+      // a gateway does not resend what is not idempotent (RFC 9110, 9.2.2): what arrives twice does so behind it
+      const { duplicate, ...outside } = network
+      const inside = lossyFetch({ duplicate, seed: network.seed }, (...request) => server.fetch(...request))
+      const lossy = lossyFetch(outside, gateway(between, inside))
+      const server = createServer(courses)
       const storage = memoryStorage()
       const cleared = new Map<Intent, number>()
       /** Which tab gave which intent up: the clicks that are under way there end. */
       const gaveUp = new Set<string>()
       const open = () => ({
-        client: createIdempotentFetch({ storage, fetch: lossy, retry: { backoff: { first: 1, max: 2 }, tries: 6 } }),
+        client: createIdempotentFetch({
+          storage,
+          fetch: lossy,
+          retry: { backoff: { first: 1, max: 2 }, tries: 6 },
+          // nothing in front of this server answers with 402
+          verdict: ({ status }) => (status === 402 ? 'drop' : undefined),
+        }),
         unload: new AbortController(),
       })
       const tabs = [open(), open()]

@@ -14,9 +14,12 @@ export interface Server {
   readonly payments: readonly Payment[]
 }
 
-/** Its handler throws as often as `failures` says so, in order. */
-export function createServer(failures: readonly boolean[] = []): Server {
-  const left = [...failures]
+/** What becomes of an execution of the handler: a charge, a declined card, or an error. */
+export type Course = 'charged' | 'declined' | 'failed'
+
+/** Its executions take these courses, in order, and then all succeed. */
+export function createServer(courses: readonly Course[] = []): Server {
+  const left = [...courses]
   const idempotency = createIdempotency({ store: memoryStore(), namespace: 'test' })
   const payments: Payment[] = []
 
@@ -24,14 +27,20 @@ export function createServer(failures: readonly boolean[] = []): Server {
     const key = request.headers.get('Idempotency-Key') ?? ''
     const body = await request.text()
     try {
-      const { value } = await idempotency.run({ operation: 'pay', scope: unscoped, key, payload: body }, async () => {
-        await turn()
-        if (left.shift()) throw new Error('no luck')
-        const id = payments.push({ id: payments.length + 1, key, body })
-        await turn()
-        return id
-      })
-      return Response.json({ id: value }, { status: 201 })
+      const { value, replayed } = await idempotency.run(
+        { operation: 'pay', scope: unscoped, key, payload: body },
+        async () => {
+          await turn()
+          const course = left.shift()
+          if (course === 'failed') throw new Error('no luck')
+          if (course === 'declined') return 0
+          const id = payments.push({ id: payments.length + 1, key, body })
+          await turn()
+          return id
+        },
+      )
+      const headers = { ...(replayed && { 'Idempotency-Replayed': 'true' }) }
+      return Response.json({ id: value }, { status: value > 0 ? 201 : 402, headers })
     } catch (error) {
       if (error instanceof IdempotencyInProgressError) return problem(409, 'in-progress', true, { 'Retry-After': '0' })
       if (error instanceof IdempotencyKeyReusedError) return problem(422, 'key-reused', false)

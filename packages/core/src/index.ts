@@ -25,6 +25,7 @@ export type {
   RecordFilter,
   RecoverOptions,
   Recovery,
+  RecoveryError,
 } from './api/operators.ts'
 export type { FailureDecision, Policies, ReplayByReference, Resolution, TransactionPolicies } from './api/policies.ts'
 export type { Codec, CodecContext, ErrorType, Kind, Serializer } from './api/serialization.ts'

@@ -1,8 +1,21 @@
 /** The entry for packages of this repository. Makes no promise to anybody else: any version may change it. */
-export { failAndAnswer, isRelease, releaseAfter } from './api/handler-results.ts'
+export {
+  failAndAnswer,
+  isNotStarted,
+  isRelease,
+  isRollBack,
+  isTerminal,
+  releaseAfter,
+} from './api/handler-results.ts'
+export { createTurns, type Turns, within } from './base/bounded.ts'
 export { MAX_DURATION_MS, toMs } from './base/durations.ts'
-export { backOff, sleep } from './base/timers.ts'
-export { warn } from './base/warn.ts'
+export { backOff, sleep, startTimer } from './base/timers.ts'
+export { describeThrown, warn } from './base/warn.ts'
 export { lapse } from './engine/mechanisms/lease.ts'
-export { canonicalize } from './keys/canonical-json.ts'
+export { canonicalize, isPlain, type Substitute } from './keys/canonical-json.ts'
+export { canonicalText } from './keys/canonical-text.ts'
+export { decimalText } from './keys/decimal-text.ts'
 export { createDigest } from './keys/digest.ts'
+export { isAccident, MAX_CHARACTERS, problemOf, requireText } from './keys/storage-key.ts'
+export { turnsOf } from './store/pool-turns.ts'
+export { type ErrorMeaning, storeError } from './store/store-error.ts'

@@ -177,8 +177,18 @@ describe('what is not plain JSON', () => {
         #a = 1
         show = () => this.#a
       })(),
-      /JSON has no function/,
+      /what a Secret holds/,
     ],
+    [
+      'a private field beside a member',
+      new (class Money {
+        currency = 'CHF'
+        #cents = 100
+        cents = () => this.#cents
+      })(),
+      /what a Money holds/,
+    ],
+    ['a date that is not valid', { at: new Date(Number.NaN) }, /payload at 'at': the Date is not valid/],
     ['what has no end', endless(), /more than 1000 levels/],
   ])('%s is refused', (_, value, message) => {
     expect(() => canonicalize(value)).toThrow(IdempotencyInvalidCallError)

@@ -1,6 +1,7 @@
 import { memoryStore } from '@retryproof/memory'
 import { expect, test, vi } from 'vitest'
 import { createIdempotency, type KeptCall, type Policies, unscoped } from '../src/index.ts'
+import { wrapStore } from '../src/store.ts'
 
 const policies = { lease: '1s', storeRequest: 'plaintext' } as const
 
@@ -39,7 +40,13 @@ test.each([
   const call = { scope: ['tenant', 'user'], key: 'k', payload }
   await crash([call])
   const handler = vi.fn((kept: KeptCall) => ({ done: kept.key }))
-  expect(await charge.recover({ handler, authorize })).toEqual({ finished: 1, failed: 0, parked: 0, skipped: 0 })
+  expect(await charge.recover({ handler, authorize })).toEqual({
+    finished: 1,
+    failed: 0,
+    parked: 0,
+    skipped: 0,
+    errors: [],
+  })
   expect(handler).toHaveBeenCalledWith(
     { operation: 'charge', ...call },
     expect.objectContaining({ number: 2, interrupted: true }),
@@ -91,7 +98,13 @@ test('what runs, is settled, or belongs to another operation is left alone', asy
   })
   await running
   const handler = vi.fn()
-  expect(await charge.recover({ handler, authorize })).toEqual({ finished: 0, failed: 0, parked: 0, skipped: 1 })
+  expect(await charge.recover({ handler, authorize })).toEqual({
+    finished: 0,
+    failed: 0,
+    parked: 0,
+    skipped: 1,
+    errors: [],
+  })
   expect(handler).not.toHaveBeenCalled()
 })
 
@@ -133,8 +146,62 @@ test('what another recoverer is at work on is skipped, and has not failed', asyn
   const handler = vi.fn(() => new Promise<string>((resolve) => (finish = resolve)))
   const [one, other] = [charge.recover({ handler, authorize }), charge.recover({ handler, authorize })]
   await vi.waitFor(() => expect(handler).toHaveBeenCalledOnce())
-  expect(await Promise.race([one, other])).toEqual({ finished: 0, failed: 0, parked: 0, skipped: 1 })
+  expect(await Promise.race([one, other])).toEqual({ finished: 0, failed: 0, parked: 0, skipped: 1, errors: [] })
   finish('done')
   const both = await Promise.all([one, other])
   expect(both.map(({ finished }) => finished).sort()).toEqual([0, 1])
+})
+
+test('a thousand records that fail each time keep no other from its turn', async () => {
+  const { charge, crash } = setUp()
+  const fails = Array.from({ length: 1000 }, (_, index) => ({ scope: 'a', key: `fails${index}` }))
+  await crash([...fails, { scope: 'a', key: 'good' }])
+  const handler = vi.fn(({ key }: KeptCall) => {
+    if (key !== 'good') throw new Error('declined')
+    return 'done'
+  })
+  const { errors, ...counts } = await charge.recover({ handler, authorize, limit: 10 })
+  expect(counts).toEqual({ finished: 1, failed: 1000, parked: 0, skipped: 0 })
+  expect(errors).toHaveLength(100)
+})
+
+test('errors are returned and emitted, and an `authorize` that throws ends no pass', async () => {
+  let now = 1_000_000
+  const idempotency = createIdempotency({ store: memoryStore({ now: () => now }), namespace: 'n' })
+  const orders = idempotency.operation('order', policies)
+  for (const scope of ['deleted user', 'ann']) {
+    await orders.run({ scope, key: 'k' }, () => Promise.reject(new Error('crashed'))).catch(() => {})
+  }
+  now += 2000
+  const emitted = vi.fn()
+  idempotency.on('recoveryFailed', emitted)
+  const error = new Error('No such user.')
+  const recovery = await orders.recover({
+    authorize: ({ scope }) => (scope.toString() === 'deleted user' ? Promise.reject(error) : true),
+    handler: () => 'done',
+  })
+  expect(recovery).toMatchObject({ finished: 1, failed: 1, errors: [{ error }] })
+  expect(emitted).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ operation: 'order', error }))
+})
+
+test('a request that was changed in the store is not run', async () => {
+  let now = 1_000_000
+  const store = memoryStore({ now: () => now })
+  const changed = wrapStore(store, {
+    async get(key) {
+      const record = await store.get(key)
+      if (!record?.request) return record
+      const text = new TextDecoder().decode(record.request).replace('\\"amount\\":1}', '\\"amount\\":1000}')
+      return { ...record, request: new TextEncoder().encode(text) }
+    },
+  })
+  const secret = 'a secret of at least 16 bytes'
+  const pay = createIdempotency({ store: changed, namespace: 'n', secret }).operation('pay', policies)
+  const call = { scope: 'a', key: 'k', payload: { amount: 1 } }
+  await pay.run(call, () => Promise.reject(new Error('crashed'))).catch(() => {})
+  now += 2000
+  const handler = vi.fn()
+  const recovery = await pay.recover({ authorize, handler })
+  expect(handler).not.toHaveBeenCalled()
+  expect(recovery).toMatchObject({ failed: 1, errors: [{ error: { code: 'IDEMPOTENCY_UNDECODABLE' } }] })
 })

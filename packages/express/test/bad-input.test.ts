@@ -90,18 +90,16 @@ describe.each(versions)('bad input on %s', (_, express) => {
   it.each<[string, unknown]>([
     ['missing', undefined],
     ['empty', ''],
+    ['the text of what is missing', 'undefined'],
     ['a list with an empty part', ['tenant', '']],
-  ])('a scope that is %s is an error of the application that says so', async (_name, scope) => {
+  ])('a scope that is %s is nobody: 401, with the route and the function', async (_name, scope) => {
     const { app, guard, post } = testApp(express)
     let runs = 0
-    app.post('/charges', guard({ scope: () => scope as string }), (_req, res) => res.json(++runs))
-    app.use(tellError)
+    const whoever = () => scope as string
+    app.post('/charges', guard({ scope: whoever }), (_req, res) => res.json(++runs))
     const answer = await post('/charges')
-    expect([answer.status, await answer.json(), runs]).toEqual([
-      500,
-      { code: 'IDEMPOTENCY_INVALID_CALL', message: expect.stringContaining('scope') },
-      0,
-    ])
+    const detail = expect.stringMatching(/`whoever` of POST \/charges/) as string
+    expect([answer.status, await answer.json(), runs]).toEqual([401, expect.objectContaining({ detail }), 0])
   })
 
   it.each<[string, unknown]>([

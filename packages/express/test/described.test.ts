@@ -13,7 +13,7 @@ describe.each(versions)('what a description says of %s', (_, express) => {
     const inner = memoryStore()
     const store: IdempotencyStore = { ...inner, begin: (key, claim) => (begin ?? inner.begin)(key, claim) }
     const set = testApp(express, createIdempotency({ store, namespace: 'test', storeTimeout: 100 }))
-    const scope = () => 'ann'
+    const scope = (req: Request) => (req.get('x-kind') === 'nobody' ? [] : 'ann')
     const status = statusResource<Request>(set.idempotency, {
       path: '/operations',
       scope,
@@ -46,6 +46,7 @@ describe.each(versions)('what a description says of %s', (_, express) => {
 
     const seen = new Map<string, number>()
     seen.set('key missing', await ask(null, 'plain'))
+    seen.set('nobody', await ask('a', 'nobody'))
     seen.set('no version', await ask('a', 'plain', { headers: { 'If-Match': '' } }))
     seen.set('body too large', await ask('b', 'plain', { body: 'x'.repeat(1001) }))
     const form = new FormData()
@@ -70,6 +71,7 @@ describe.each(versions)('what a description says of %s', (_, express) => {
 
     expect(Object.fromEntries(seen)).toEqual({
       'key missing': 400,
+      nobody: 401,
       'no version': 428,
       'body too large': 413,
       multipart: 415,

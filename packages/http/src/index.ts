@@ -17,9 +17,16 @@ export {
 export type { Guarding, HttpOptions, RequestKey } from './guard/options.ts'
 export { callbackRefused, type HandlerAttempt, type Notice, type Notifier, type StatusResource } from './guard/ports.ts'
 export { type RecoverRequestsOptions, recoverRequests } from './guard/recover-requests.ts'
-export type { FingerprintOptions } from './guard/request/fingerprint.ts'
+export type { Fingerprint, FingerprintMembers } from './guard/request/fingerprint-rule.ts'
 export type { KeptRequest } from './guard/request/kept-request.ts'
-export type { Exchange, HandlerAnswer, HeaderField, HttpResponse, RequestBody } from './protocol/exchange.ts'
+export type {
+  Exchange,
+  HandlerAnswer,
+  HeaderField,
+  HttpResponse,
+  RequestBody,
+  UploadedFile,
+} from './protocol/exchange.ts'
 export { changedFields, headerValues } from './protocol/exchange.ts'
 export type { KeySyntax } from './protocol/key-header.ts'
 export { PreconditionError } from './protocol/precondition.ts'

@@ -66,14 +66,63 @@ describe('a guarded request', () => {
 
   it.each<[string, unknown]>([
     ['missing', undefined],
+    ['null', null],
     ['empty', ''],
+    ['the text of what is missing', 'undefined'],
+    ['the text of no number', 'NaN'],
     ['an empty list', []],
     ['a list with an empty part', ['tenant', '']],
+    ['a list with a part that is missing', ['tenant', undefined]],
+    ['a list with the text of an object', ['tenant', '[object Object]']],
+  ])('is not run for nobody: a scope that is %s', async (_, scope) => {
+    const { ask } = setUp({ scope: async () => scope as string })
+    const answer = await ask()
+    expect([answer.status, answer.runs]).toEqual([401, 0])
+    expect(JSON.parse(answer.body)).toMatchObject({ detail: expect.stringMatching(/`scope` of POST \/charges/) })
+  })
+
+  it.each<[string, unknown]>([
     ['a number', 7],
+    ['a list with a number', ['tenant', 7]],
+    ['too long', 'x'.repeat(256)],
   ])('is not run for a scope that is %s', async (_, scope) => {
     const { ask } = setUp({ scope: async () => scope as string })
     await expect(ask()).rejects.toThrow(IdempotencyInvalidCallError)
     await expect(ask()).rejects.toMatchObject({ field: 'scope' })
+  })
+
+  it.each(['undefined', 'null', 'NaN', '[object Object]', 'order-undefined', 'bankaccount_null', 'cart:NaN'])(
+    'is not run for the key %s',
+    async (key) => {
+      const { ask } = setUp()
+      expect(await ask({ headers: [['Idempotency-Key', `"${key}"`]] })).toMatchObject({ status: 400, runs: 0 })
+      expect(await setUp({ key: () => key }).ask()).toMatchObject({ status: 400, runs: 0 })
+    },
+  )
+
+  it('takes keys of the format that is asked for, however they are quoted', async () => {
+    const uuid = '8e03978e-40d5-43dd-bc93-6894a57f9324'
+    const { ask } = setUp({ keyFormat: 'uuid' })
+    const sent = (key: string) => ask({ headers: [['Idempotency-Key', key]] })
+    expect(await sent(`"${uuid}"`)).toMatchObject({ status: 'own', runs: 1 })
+    expect(await sent(uuid.toUpperCase())).toMatchObject({ status: 'own', runs: 2 })
+    const refused = await sent('k1')
+    expect([refused.status, JSON.parse(refused.body)]).toMatchObject([
+      400,
+      { detail: expect.stringContaining('a UUID') },
+    ])
+    const sticky = setUp({ keyFormat: /^ord_\d+$/g })
+    for (const status of ['own', 'own', 'own']) {
+      expect(await sticky.ask({ headers: [['Idempotency-Key', `ord_${sticky.attempts.length}`]] })).toMatchObject({
+        status,
+      })
+    }
+    expect(await setUp({ keyFormat: /^ord/, key: () => 'x' }).ask()).toMatchObject({ status: 400 })
+  })
+
+  it('speaks of no header where the key comes from elsewhere', async () => {
+    const { body } = await setUp({ key: () => undefined }).ask()
+    expect((JSON.parse(body) as { detail: string }).detail).not.toContain('Idempotency-Key')
   })
 
   it('may belong to nobody in particular', async () => {

@@ -20,7 +20,11 @@ describe('options', () => {
     ['methods', { scope, methods: ['DELETE '] }],
     ['required', { scope, required: 'no' }],
     ['fingerprint', { scope, fingerprint: {} }],
-    ['fingerprint', { scope, fingerprint: { pick: [] } }],
+    ['fingerprint', { scope, fingerprint: null }],
+    ['fingerprint', { scope, fingerprint: 'body' }],
+    ['acceptFingerprints', { scope, acceptFingerprints: { omit: [] } }],
+    ['acceptFingerprints', { scope, acceptFingerprints: [{}] }],
+    ['keyFormat', { scope, keyFormat: 'ulid' }],
     ['fingerprint', { scope, fingerprint: { pick: [''] } }],
     ['fingerprint', { scope, fingerprint: { pick: ['a'], omit: ['b'] } }],
     ['maxRequestBytes', { scope, maxRequestBytes: -1 }],
@@ -57,6 +61,8 @@ describe('options', () => {
       methods: ['delete'],
       required: false,
       fingerprint: { omit: ['trace'] },
+      acceptFingerprints: [{ omit: [] }, { pick: [] }, () => null],
+      keyFormat: 'uuid',
       maxRequestBytes: 0,
       maxResponseBytes: 10,
       record: 'all',
@@ -68,6 +74,15 @@ describe('options', () => {
       onInProgress: { wait: '1s' },
     }
     const guard = createGuard(idempotency, options)
-    expect(['POST', 'PATCH', 'DELETE', 'GET', 'PUT'].map(guard.covers)).toEqual([true, true, true, false, false])
+    expect(['POST', 'PATCH', 'DELETE', 'GET', 'PUT'].map((method) => guard.covers(method))).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+    ])
+    expect(guard.covers('PUT', 'PUT')).toBe(true)
+    expect(guard.covers('HEAD', 'HEAD')).toBe(false)
+    expect(guard.covers('GET', 'PUT')).toBe(false)
   })
 })

@@ -38,6 +38,7 @@ const cases = [
   ['failed', new IdempotencyReplayedFailureError({ name: 'Error', message: 'secret' }), 500, false],
   ['failed', new IdempotencyMaxAttemptsError(3), 500, false],
   ['callback-refused', new Refusal('callback-refused', 'x'), 400, false],
+  ['unauthenticated', new Refusal('unauthenticated', 'x'), 401, false],
   ['unknown-operation', new Refusal('unknown-operation', 'x'), 404, false],
   ['conflict', new TransactionConflictError('secret', { reason: 'conflict' }), 409, true],
   ['precondition-failed', new Refusal('precondition-failed', 'x'), 412, false],

@@ -1,170 +1,156 @@
-/** BullMQ: a worker whose jobs are delayed, and not failed, when they have to come back. */
+/** BullMQ: a processor for a worker. Jobs that have to come back are delayed, and do not fail. */
 import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
-import { createConsumer } from './consumer/consumer.ts'
-import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
-import { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
+import { type Consumer, createConsumer } from './consumer/consumer.ts'
+import type { ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery } from './consumer/delivery.ts'
-import { deliveriesNeeded, requireDeliveries } from './once/redelivery-delay.ts'
-import type { DeadLetter } from './once/verdict.ts'
+import { ID_HEADER, REASON_HEADER } from './consumer/letter-headers.ts'
 
-/** A job, as a worker of BullMQ gives it. */
+/** Is a job, as a worker of BullMQ gives it. */
 export interface BullJob {
   readonly id?: string | undefined
   readonly name: string
   readonly data: unknown
   readonly queueName: string
-  /** When it was added, in milliseconds. */
+  /** Is the time when it was added, in milliseconds. */
   readonly timestamp: number
   readonly attemptsStarted?: number
   moveToDelayed(timestamp: number, token?: string): Promise<unknown>
-  extendLock(token: string, duration: number): Promise<unknown>
 }
 
-/** A worker of BullMQ. */
-export interface BullWorker {
-  readonly name: string
-  readonly opts: BullWorkerOptions
-  concurrency: number
-  on(event: 'error', listener: (error: Error) => void): unknown
-  once(event: 'closed', listener: () => void): unknown
-  close(force?: boolean): Promise<unknown>
-}
-
-export interface BullWorkerOptions {
-  readonly maxStalledCount?: number
-  readonly maxStartedAttempts?: number
-  readonly lockDuration?: number
-  readonly skipLockRenewal?: boolean
-}
-
-/** What a worker is to do with a job. */
+/** Is what a worker does with a job. */
 export type BullProcessor = (job: BullJob, token?: string) => Promise<void>
 
 export interface BullOptions<Body, InTransaction extends boolean>
-  extends ConsumerOptions<BullJob, Body, InTransaction> {
-  /**
-   * Makes the worker: `(processor) => new Worker('orders', processor, { connection, maxStalledCount: 5, skipLockRenewal: true })`.
-   * The binding renews the locks of its jobs, and no longer than `maxRun`, so that one that hangs is not held for ever.
-   */
-  readonly worker: (processor: BullProcessor) => BullWorker
-  /** The queue of the dead letters: their data says why, and has the data of the job in it. */
-  readonly deadLetters: { add(name: string, data: DeadLetterData): Promise<unknown> }
-  /** The consumer group. @default the queue's name */
+  extends Omit<ConsumerOptions<BullJob, Body, InTransaction>, 'concurrency'> {
+  /** Is the queue of the dead letters, another one than the worker's. Their data give the reason, and hold the data of the job. */
+  readonly deadLetters: { readonly name?: string; add(name: string, data: DeadLetterData): Promise<unknown> }
+  /** Names the consumer group. @default the queue's name */
   readonly operation?: string
 }
 
-/** The data of a dead letter: what is said of it, and the job's. Added to the queue again as it is, it is read as that job. */
+/** Is the data of a dead letter: our headers, and the job's data. Added to the queue again as it is, it is read as that job. */
 export interface DeadLetterData {
   readonly [REASON_HEADER]: string
   readonly [ID_HEADER]: string
   readonly data: unknown
 }
 
-const DEFAULT_LOCK_MS = 30_000
 const text = new TextEncoder()
 
 /**
- * Handles each job of a queue once. Its id is the queue, the job's id and its timestamp, since the ids of a queue start
- * again when it is emptied; `id` may say otherwise. Jobs that come back are delayed: `attempts` and `backoff` of a job
- * are not used, but those of the options.
+ * Makes a processor that handles each job of a queue once. Its id is the queue, the job's id and its timestamp, since the
+ * ids of a queue start again when it is emptied; `id` may say otherwise. Jobs that come back are delayed: `attempts` and
+ * `backoff` of a job are not used, but those of the options. Give the worker a `maxStalledCount` of at least `maxAttempts`:
+ * BullMQ fails a job whose workers crashed more often.
  *
- * @throws IdempotencyInvalidOptionError: also where the worker gives jobs up too early
+ * @example
+ * import { createIdempotency, unscoped } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { idempotent } from '@retryproof/messaging/bullmq'
+ * import { Queue, Worker } from 'bullmq'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
+ * const connection = { url: 'redis://localhost:6379', maxRetriesPerRequest: null }
+ * const ship = idempotent(
+ *   idempotency,
+ *   { deadLetters: new Queue('orders-dead', { connection }), scope: unscoped },
+ *   async (order) => {
+ *     console.log('ship', order)
+ *   },
+ * )
+ * const worker = new Worker('orders', ship, { connection, maxStalledCount: 5 })
+ * process.once('SIGTERM', () => worker.close())
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
  */
-export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
+export function idempotent<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
-  { worker: makeWorker, deadLetters, operation, ...options }: BullOptions<Body, InTransaction>,
+  { deadLetters, operation, ...options }: BullOptions<Body, InTransaction>,
   handler: MessageHandler<BullJob, Body, Tx, InTransaction>,
-): Promise<ConsumerHandle> {
+): BullProcessor {
   if (typeof deadLetters?.add !== 'function') throw new IdempotencyInvalidOptionError('deadLetters', 'must be a queue')
-  const worker = makeWorker((job, token) => process(job, token))
-  const { maxStalledCount = 1, maxStartedAttempts: limit = Number.POSITIVE_INFINITY } = worker.opts
-  const { lockDuration = DEFAULT_LOCK_MS, skipLockRenewal = false } = worker.opts
-  const group = operation ?? worker.name
-  const at = await orClose(worker, () => {
-    const at = createConsumer(idempotency, group, options, handler)
-    requireDeliveries('worker', limit, deliveriesNeeded(at.read.delays, at.read.maxAttempts, at.read.leaseMs))
-    if (!skipLockRenewal) {
-      throw new IdempotencyInvalidOptionError(
-        'worker',
-        'must have skipLockRenewal: true: a job that hangs would be held for ever',
-      )
-    }
-    if (maxStalledCount < at.read.maxAttempts) {
-      throw new IdempotencyInvalidOptionError(
-        'worker',
-        `fails a job whose worker crashed ${maxStalledCount + 1} times, and \`maxAttempts\` is ${at.read.maxAttempts}: raise its maxStalledCount, or lower \`maxAttempts\``,
-      )
-    }
-    return at
-  })
-  worker.on('error', at.failed)
-  worker.concurrency = at.concurrency
-  const closed = new Promise<void>((resolve) => worker.once('closed', resolve))
+  const create = (group: string) => createConsumer(idempotency, group, options, handler)
+  // refuses a wrong option now, and not at the first job
+  create(operation ?? 'jobs')
+  const consumers = new Map<string, Consumer<BullJob>>()
 
-  async function process(job: BullJob, token = ''): Promise<void> {
-    let isDone = false
-    const delivery = deliveryOf(job, token)
-    await at.consume({
-      ...delivery,
-      async ack() {
-        isDone = true
-      },
-    })
-    // also where it could not be delayed: its lock then ends, and it comes back
-    if (!isDone) throw delayed()
+  /** Makes the consumer of a queue when its first job comes. */
+  function consumerOf(job: BullJob): Consumer<BullJob> {
+    const { queueName } = job
+    if (deadLetters.name === queueName) {
+      throw new IdempotencyInvalidOptionError(
+        'deadLetters',
+        "must be another queue than the job's: they would go round",
+      )
+    }
+    const known = consumers.get(queueName)
+    if (known) return known
+    const made = create(operation ?? queueName)
+    consumers.set(queueName, made)
+    const { maxStalledCount } = workerOptionsOf(job)
+    if (maxStalledCount !== undefined && maxStalledCount < made.read.maxAttempts) {
+      const crashes = `fails a job whose workers crashed ${maxStalledCount + 1} times`
+      made.failed(
+        new IdempotencyInvalidOptionError(
+          'maxStalledCount',
+          `of the worker of '${queueName}' ${crashes}, and \`maxAttempts\` is ${made.read.maxAttempts}: raise it, or lower \`maxAttempts\``,
+        ),
+      )
+    }
+    return made
   }
 
-  function deliveryOf(job: BullJob, token: string): Omit<Delivery<BullJob>, 'ack'> {
+  function deliveryOf(job: BullJob, token: string): Delivery<BullJob> {
     const letter = deadLetterIn(job.data)
-    const deliveries = job.attemptsStarted
-    const id = letter?.[ID_HEADER] ?? `${job.queueName}:${job.id}:${job.timestamp}`
     const data = letter ? letter.data : job.data
+    const id = `${job.queueName}:${job.id}:${job.timestamp}`
+    const limit = workerOptionsOf(job).maxStartedAttempts ?? Number.POSITIVE_INFINITY
     return {
       message: job,
-      body: text.encode(JSON.stringify(data) ?? ''),
+      body: () => text.encode(JSON.stringify(data) ?? ''),
       messageId: id,
-      deliveries,
-      isLastDelivery: deliveries !== undefined && deliveries >= limit,
-      isRedriven: letter !== undefined,
-      extend: { everyMs: lockDuration / 3, act: () => job.extendLock(token, lockDuration) },
+      deliveries: job.attemptsStarted,
+      isLastDelivery: (job.attemptsStarted ?? 0) >= limit,
+      header(name) {
+        const value =
+          letter && Object.hasOwn(letter, name) ? (letter as object as Record<string, unknown>)[name] : undefined
+        return typeof value === 'string' ? value : undefined
+      },
+      // the worker completes the job after this
+      ack: () => undefined,
       redeliver: (delayMs) => job.moveToDelayed(Date.now() + delayMs, token),
-      deadLetter: (reason) => addDeadLetter(job, { id, data, reason }),
+      origin: { 'retryproof-job': id },
+      // without an id of its own: a queue takes no id twice, even when the first dead letter was dealt with
+      publish: ({ headers, withHeaders, withBody }) =>
+        deadLetters.add(withHeaders ? job.name : 'dead-letter', {
+          [REASON_HEADER]: '',
+          [ID_HEADER]: id,
+          ...headers,
+          data: withBody ? data : null,
+        }),
+      isRefusal: (error) => /RangeError|TypeError|exceeds the limit/.test(String(error)),
     }
   }
 
-  function addDeadLetter(
-    job: BullJob,
-    { id, data, reason }: { readonly id: string; readonly data: unknown; readonly reason: DeadLetter },
-  ): Promise<unknown> {
-    const headers = { [REASON_HEADER]: reason.reason, ...deadLetterHeaders(group, reason), [ID_HEADER]: id }
-    // without an id of its own: a queue takes none twice, also not when the first dead letter was dealt with
-    return deadLetters.add(job.name, { ...headers, data })
+  return async (job, token = '') => {
+    const delayMs = await consumerOf(job).consume(deliveryOf(job, token))
+    // also where it could not be delayed: its lock then expires, and it comes back
+    if (delayMs !== undefined) throw delayed()
   }
-
-  async function drain(timeout: Parameters<ConsumerHandle['drain']>[0]) {
-    return at.drain(timeout, worker.close())
-  }
-
-  return { closed, drain }
 }
 
-async function orClose<T>(worker: BullWorker, check: () => T): Promise<T> {
-  try {
-    return check()
-  } catch (error) {
-    // it has not taken a job yet: it connects first
-    await worker.close(true)
-    throw error
-  }
+/** Reads the options of the job's worker, where this version of BullMQ shows them. */
+function workerOptionsOf(job: BullJob): { readonly maxStalledCount?: number; readonly maxStartedAttempts?: number } {
+  const worker = Object(Reflect.get(job, 'queue')) as { readonly opts?: object }
+  return Object(worker.opts)
 }
 
 function deadLetterIn(data: unknown): DeadLetterData | undefined {
-  const found = Object(data) as Partial<DeadLetterData>
-  const isOne = typeof found[REASON_HEADER] === 'string' && typeof found[ID_HEADER] === 'string'
-  return isOne ? (found as DeadLetterData) : undefined
+  const isText = (name: string) => Object.hasOwn(Object(data), name) && typeof Object(data)[name] === 'string'
+  return isText(REASON_HEADER) && isText(ID_HEADER) ? (data as DeadLetterData) : undefined
 }
 
-/** The worker then leaves the job where it is. It knows such an error by its name. */
+/** Makes the worker leave the job where it is. A worker knows such an error by its name. */
 function delayed(): Error {
   return Object.assign(new Error('It comes back.'), { name: 'DelayedError' })
 }

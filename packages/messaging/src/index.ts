@@ -6,12 +6,12 @@ export type {
   MessageContext,
   MessageHandler,
 } from './consumer/consumer-options.ts'
-export { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
-export type { Delivery } from './consumer/delivery.ts'
+export type { Delivery, LetterParts } from './consumer/delivery.ts'
+export { ID_HEADER, REASON_HEADER, ROUND_HEADER } from './consumer/letter-headers.ts'
 export type { IncomingMessage, MessageAttempt, MessageTx, MessageWork } from './once/message.ts'
 export { createOnce, type Once, once } from './once/once.ts'
 export type { OnceOptions } from './once/once-options.ts'
-export { deliveriesNeeded, type RedeliveryDelay, requireDeliveries } from './once/redelivery-delay.ts'
+export type { RedeliveryDelay } from './once/redelivery-delay.ts'
 export type {
   DeadLetter,
   DeadLettered,
@@ -19,5 +19,6 @@ export type {
   Duplicate,
   Handled,
   Redeliver,
+  RedeliveryReason,
   Verdict,
 } from './once/verdict.ts'

@@ -1,45 +1,51 @@
 /** Kafka: the order of a partition is kept, and its offset committed after its messages are settled. */
 import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
-import { type Consumer, createConsumer } from './consumer/consumer.ts'
-import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
-import { REASON_HEADER } from './consumer/dead-letter-headers.ts'
-import type { Delivery } from './consumer/delivery.ts'
 import type {
   HandleKafka,
   KafkaJsConsumer,
   KafkaJsProducer,
+  KafkaLetter,
   KafkaMessage,
   KafkaRun,
   KafkaStream,
   KafkaStreamProducer,
-} from './consumer/kafka/client.ts'
-import { deadLetterHeadersOf, type HeaderList, headersOf } from './consumer/kafka/dead-letter.ts'
-import { runKafkaJs, sendWithKafkaJs } from './consumer/kafka/kafkajs.ts'
-import { runStream, sendWithStream } from './consumer/kafka/platformatic.ts'
+} from './brokers/kafka/client.ts'
+import { headerIn, headersOf } from './brokers/kafka/headers.ts'
+import { runKafkaJs, sendWithKafkaJs } from './brokers/kafka/kafkajs.ts'
+import { runStream, sendWithStream } from './brokers/kafka/platformatic.ts'
+import { type Consumer, createConsumer } from './consumer/consumer.ts'
+import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
+import type { Delivery, LetterParts } from './consumer/delivery.ts'
 
-export type { KafkaMessage } from './consumer/kafka/client.ts'
+export type {
+  KafkaJsConsumer,
+  KafkaJsProducer,
+  KafkaMessage,
+  KafkaStream,
+  KafkaStreamProducer,
+} from './brokers/kafka/client.ts'
 
-/** The same options for both clients. */
+/** Are the options that both clients share. */
 export interface KafkaCommonOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<KafkaMessage, Body, InTransaction> {
-  /** What its publisher calls the message. Required: an offset is another for each copy. */
-  readonly id: (body: Body, message: KafkaMessage) => string | undefined
-  /** The topic of the dead letters. */
+  /** Reads the publisher's name for the message. Required: an offset is another for each copy. */
+  readonly id: NonNullable<ConsumerOptions<KafkaMessage, Body, InTransaction>['id']>
+  /** Is the topic of the dead letters. The consumer must not read it. */
   readonly deadLetters: string
-  /** The consumer group of the records. @default the group of the consumer */
+  /** Names the consumer group of the records. @default the group of the consumer */
   readonly operation?: string
 }
 
-/** With kafkajs: a consumer that is connected and subscribed and does not run yet, and a producer that is connected. */
+/** Takes kafkajs: a consumer that is connected and subscribed and does not run yet, and a producer that is connected. */
 export interface KafkaJsOptions<Body, InTransaction extends boolean> extends KafkaCommonOptions<Body, InTransaction> {
   readonly consumer: KafkaJsConsumer
   readonly producer: KafkaJsProducer
 }
 
 /**
- * With `@platformatic/kafka`: the stream of `consumer.consume({ topics, autocommit: false, … })`, of bytes, and a producer
- * of bytes. With `autocommit`, messages would be lost. All partitions come out of one stream: when `concurrency` messages
- * have been read of one that is held up, the others wait as well.
+ * Takes `@platformatic/kafka`: the stream of `consumer.consume({ topics, autocommit: false, … })`, of bytes, and a producer
+ * of bytes. `autocommit` would lose messages. All partitions come out of one stream: when `concurrency` messages have been
+ * read of a partition that is held up, the others wait too.
  */
 export interface KafkaStreamOptions<Body, InTransaction extends boolean>
   extends KafkaCommonOptions<Body, InTransaction> {
@@ -51,14 +57,35 @@ export type KafkaOptions<Body, InTransaction extends boolean> =
   | KafkaJsOptions<Body, InTransaction>
   | KafkaStreamOptions<Body, InTransaction>
 
-/** How often the client is asked whether a heartbeat is due. */
+/** Is the time between two questions to the client whether a heartbeat is due. */
 const HEARTBEAT_MS = 200
 
 /**
- * Handles each message once. One that has to come back holds its partition up, so that order is kept, until it is done or
- * a dead letter; other partitions go on. `concurrency` is how many partitions are worked on at once.
+ * Handles each message once. A message that has to come back holds its partition up, so that order is kept, until it is
+ * done or a dead letter; other partitions go on. `concurrency` limits the partitions that are worked on at once.
  *
- * @throws IdempotencyInvalidOptionError
+ * @example
+ * import { createIdempotency, unscoped } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { consume } from '@retryproof/messaging/kafka'
+ * import { Kafka } from 'kafkajs'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
+ * const kafka = new Kafka({ brokers: ['localhost:9092'] })
+ * const [consumer, producer] = [kafka.consumer({ groupId: 'shipping' }), kafka.producer()]
+ * await Promise.all([consumer.connect(), producer.connect()])
+ * await consumer.subscribe({ topics: ['orders'] })
+ * const id = (order: { id: string }) => order.id
+ * const { closed } = await consume(
+ *   idempotency,
+ *   { consumer, producer, deadLetters: 'orders-dead', scope: unscoped, id },
+ *   async (order) => {
+ *     console.log('ship', order.id)
+ *   },
+ * )
+ * await closed
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
@@ -83,7 +110,7 @@ async function consumeKafkaJs<Tx, Body, InTransaction extends boolean>(
 ): Promise<ConsumerHandle> {
   const group = operation ?? (await consumer.describeGroup()).groupId
   const at = createConsumer(idempotency, group, options, handler)
-  const handle = handlerOf(at, group, (message, headers) => sendWithKafkaJs(producer, deadLetters, message, headers))
+  const handle = handlerOf(at, deadLetters, (letter) => sendWithKafkaJs(producer, letter))
   return consuming(at, await runKafkaJs(consumer, at, handle))
 }
 
@@ -94,7 +121,7 @@ async function consumeStream<Tx, Body, InTransaction extends boolean>(
 ): Promise<ConsumerHandle> {
   const group = operation ?? stream.consumer.groupId
   const at = createConsumer(idempotency, group, options, handler)
-  const handle = handlerOf(at, group, (message, headers) => sendWithStream(producer, deadLetters, message, headers))
+  const handle = handlerOf(at, deadLetters, (letter) => sendWithStream(producer, letter))
   return consuming(at, runStream(stream, at, handle))
 }
 
@@ -104,10 +131,10 @@ function consuming(at: Consumer<KafkaMessage>, { closed, stop }: KafkaRun): Cons
 
 function handlerOf(
   at: Consumer<KafkaMessage>,
-  group: string,
-  send: (message: KafkaMessage, headers: HeaderList) => Promise<unknown>,
+  deadLetters: string,
+  send: (letter: KafkaLetter) => Promise<unknown>,
 ): HandleKafka {
-  // of each partition, the message that was delivered last, and how often
+  // the message of each partition that was delivered last, and how often
   const last = new Map<string, { readonly offset: string; readonly deliveries: number }>()
 
   function deliveriesOf({ topic, partition, offset }: KafkaMessage): number {
@@ -118,23 +145,61 @@ function handlerOf(
   }
 
   return async (message, heartbeat) => {
-    let comesBackMs: number | undefined = 0
+    const { topic, partition, offset } = message
+    if (topic === deadLetters) throw readsItsDeadLetters()
     const delivery: Delivery<KafkaMessage> = {
       message,
-      body: message.value ?? new Uint8Array(),
+      body: () => message.value ?? new Uint8Array(),
       messageId: undefined,
       deliveries: deliveriesOf(message),
-      isRedriven: headersOf(message).some(([name]) => name === REASON_HEADER),
+      header: (name) => headerIn(message, name),
       ...(heartbeat && { extend: { everyMs: HEARTBEAT_MS, act: heartbeat } }),
-      async ack() {
-        comesBackMs = undefined
+      // the offset is committed after this
+      ack: () => undefined,
+      origin: {
+        'retryproof-topic': topic,
+        'retryproof-partition': String(partition),
+        'retryproof-offset': String(offset),
       },
-      async redeliver(delayMs) {
-        comesBackMs = delayMs
-      },
-      deadLetter: (letter) => send(message, deadLetterHeadersOf(group, message, letter)),
+      publish: (letter) => send(letterOf(deadLetters, message, letter)),
+      isRefusal,
     }
-    await at.consume(delivery)
-    return comesBackMs
+    return at.consume(delivery)
   }
+}
+
+/** Size from which a message may have been compressed to fit the broker's limit, in bytes. */
+const LARGE = 100_000
+
+function letterOf(topic: string, message: KafkaMessage, { headers, withHeaders, withBody }: LetterParts): KafkaLetter {
+  const { key, value } = message
+  const foreign = withHeaders ? headersOf(message).filter(([name]) => !Object.hasOwn(headers, name)) : []
+  const own = Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)] as const)
+  // a compacted topic takes no letter without a key
+  const way = `${message.topic}/${message.partition}/${message.offset}`
+  return {
+    topic,
+    key: withBody ? (key ? Buffer.from(key) : null) : Buffer.from(way),
+    value: withBody ? (value ? Buffer.from(value) : null) : Buffer.from(''),
+    headers: [...foreign, ...own],
+    isLarge: withBody && (value?.byteLength ?? 0) > LARGE,
+  }
+}
+
+const REFUSALS = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP']
+
+/** Looks for a refusal in an error, in its cause and in those that it has collected. */
+function isRefusal(error: unknown): boolean {
+  const { name, type, apiId, cause, errors } = Object(error) as Record<string, unknown>
+  if (name === 'RangeError' || name === 'TypeError') return true
+  if (REFUSALS.includes(String(type)) || REFUSALS.includes(String(apiId))) return true
+  const inner = [cause, ...(Array.isArray(errors) ? errors : [])]
+  return inner.some((each) => each !== undefined && isRefusal(each))
+}
+
+function readsItsDeadLetters(): IdempotencyInvalidOptionError {
+  return new IdempotencyInvalidOptionError(
+    'deadLetters',
+    'must be a topic that the consumer does not read: they would go round',
+  )
 }

@@ -2,77 +2,61 @@
 import { headers as newHeaders } from '@nats-io/nats-core'
 import { type Idempotency, IdempotencyInvalidOptionError, isIdempotencyError } from '@retryproof/core'
 import { sleep } from '@retryproof/core/internal'
+import type { NatsConsumer, NatsJetStream, NatsMessage } from './brokers/nats/client.ts'
+import { readsItsDeadLetters, refuseCircle } from './brokers/nats/subjects.ts'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
-import { deadLetterHeaders, ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
-import type { Delivery } from './consumer/delivery.ts'
+import type { Delivery, LetterParts } from './consumer/delivery.ts'
 import { deliveriesNeeded, growingDelay, requireDeliveries } from './once/redelivery-delay.ts'
-import type { DeadLetter } from './once/verdict.ts'
 
-/** A message, as `@nats-io/jetstream` gives it. */
-export interface NatsMessage {
-  readonly subject: string
-  readonly seq: number
-  readonly data: Uint8Array
-  readonly headers?: NatsHeaders | undefined
-  readonly info: { readonly stream: string; readonly deliveryCount: number }
-  ackAck(): Promise<boolean>
-  nak(delayMs?: number): void
-  working(): void
-}
-
-export interface NatsHeaders {
-  keys(): string[]
-  values(name: string): string[]
-  get(name: string): string
-}
-
-/** A pull consumer, as `jetstream.consumers.get(stream, name)` gives it. */
-export interface NatsConsumer {
-  info(): Promise<{ readonly name: string; readonly config: NatsConsumerConfig }>
-  next(options: { expires: number }): Promise<NatsMessage | null>
-}
-
-export interface NatsConsumerConfig {
-  readonly ack_policy?: string
-  readonly ack_wait?: number
-  readonly max_deliver?: number
-  readonly backoff?: readonly number[]
-}
+export type { NatsConsumer, NatsJetStream, NatsMessage } from './brokers/nats/client.ts'
 
 export interface NatsOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<NatsMessage, Body, InTransaction> {
   readonly consumer: NatsConsumer
-  /** `jetstream(connection)`: publishes the dead letters. */
-  readonly jetstream: { publish(subject: string, data: Uint8Array, options: NatsPublishOptions): Promise<unknown> }
-  /** The subject of the dead letters; a stream must keep it. */
+  /** Is `jetstream(connection)`, and publishes the dead letters. */
+  readonly jetstream: NatsJetStream
+  /** Is the subject of the dead letters; a stream must keep it. */
   readonly deadLetters: string
-  /** The consumer group. @default the consumer's name */
+  /** Names the consumer group. Required for a consumer without `durable_name`. @default the consumer's name */
   readonly operation?: string
-}
-
-interface NatsPublishOptions {
-  readonly msgID: string
-  readonly headers: ReturnType<typeof newHeaders>
 }
 
 const NANOSECONDS = 1_000_000
 const MESSAGE_ID = 'Nats-Msg-Id'
-/** How long a question for the next message stays open; so long does it take until a consumer stops. The least there is. */
+/** The time that a question for the next message stays open, and so the time until a consumer stops. It cannot be shorter. */
 const ASK_MS = 1000
 const PAUSES = { firstMs: 100, maxMs: 5000 }
 
 /**
  * Handles each message of a consumer once. Its id is the header `Nats-Msg-Id`, unless `id` says otherwise.
  *
- * @throws IdempotencyInvalidOptionError: also where the consumer gives messages up too early, or acknowledges several at once
+ * @example
+ * import { jetstream } from '@nats-io/jetstream'
+ * import { connect } from '@nats-io/transport-node'
+ * import { createIdempotency, unscoped } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { consume } from '@retryproof/messaging/nats'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
+ * const client = jetstream(await connect())
+ * const consumer = await client.consumers.get('shop', 'shipping')
+ * const options = { consumer, jetstream: client, deadLetters: 'dead.orders', scope: unscoped }
+ * const { closed } = await consume(idempotency, options, async (order) => {
+ *   console.log('ship', order)
+ * })
+ * await closed
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
+ * @throws {@link IdempotencyInvalidOptionError} when the consumer gives messages up too early, acknowledges several at once, has no name of its own, or reads its dead letters
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
   { consumer, jetstream, deadLetters, operation, ...options }: NatsOptions<Body, InTransaction>,
   handler: MessageHandler<NatsMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {
-  const { name, config } = await consumer.info()
+  const info = await consumer.info()
+  const { name, config } = info
   const group = operation ?? name
   const at = createConsumer(idempotency, group, options, handler)
   if (typeof deadLetters !== 'string' || deadLetters === '') {
@@ -84,47 +68,44 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
       `must have the ack_policy 'explicit', got '${config.ack_policy}'`,
     )
   }
+  if (operation === undefined && !config.durable_name) {
+    throw new IdempotencyInvalidOptionError(
+      'operation',
+      `is needed: the consumer has no durable_name, and the name '${name}' is another at each start`,
+    )
+  }
+  await refuseCircle(info, jetstream, deadLetters)
   const limit =
     config.max_deliver !== undefined && config.max_deliver > 0 ? config.max_deliver : Number.POSITIVE_INFINITY
   requireDeliveries('consumer', limit, deliveriesNeeded(at.read.delays, at.read.maxAttempts, at.read.leaseMs))
   const patienceMs = Math.min(config.ack_wait ?? 30_000 * NANOSECONDS, ...(config.backoff ?? [])) / NANOSECONDS
 
   function deliveryOf(message: NatsMessage): Delivery<NatsMessage> {
-    const deliveries = message.info.deliveryCount
+    const { stream, deliveryCount: deliveries, timestampNanos } = message.info
     const header = (wanted: string) => message.headers?.get(wanted) || undefined
     return {
       message,
-      body: message.data,
-      messageId: header(ID_HEADER) ?? header(MESSAGE_ID),
+      body: () => message.data,
+      messageId: header(MESSAGE_ID),
       deliveries,
       isLastDelivery: deliveries >= limit,
-      isRedriven: header(REASON_HEADER) !== undefined,
+      header,
       extend: { everyMs: patienceMs / 3, act: () => message.working() },
       ack: () => message.ackAck(),
-      async redeliver(delayMs) {
-        message.nak(delayMs)
+      redeliver: (delayMs) => message.nak(delayMs),
+      origin: {
+        'retryproof-subject': message.subject,
+        'retryproof-stream': stream,
+        'retryproof-sequence': String(message.seq),
       },
-      async deadLetter(letter) {
-        await jetstream.publish(deadLetters, message.data, {
-          // of one message, the stream of the dead letters keeps one for each group
-          msgID: `${group} ${message.info.stream} ${message.seq}`,
+      publish: (letter) =>
+        jetstream.publish(deadLetters, letter.withBody ? message.data : new Uint8Array(), {
+          // the stream of the dead letters keeps one for each group; a stream made anew counts from 1 again
+          msgID: `${group} ${stream} ${message.seq} ${timestampNanos}`,
           headers: headersOf(message, letter),
-        })
-      },
+        }),
+      isRefusal,
     }
-  }
-
-  function headersOf(message: NatsMessage, letter: DeadLetter): ReturnType<typeof newHeaders> {
-    const headers = newHeaders()
-    for (const key of message.headers?.keys() ?? []) {
-      if (/^nats-/i.test(key)) continue
-      for (const value of message.headers?.values(key) ?? []) headers.append(key, value)
-    }
-    const id = message.headers?.get(ID_HEADER) || message.headers?.get(MESSAGE_ID)
-    if (id) headers.set(ID_HEADER, id)
-    headers.set('retryproof-subject', message.subject)
-    for (const [key, value] of Object.entries(deadLetterHeaders(group, letter))) headers.set(key, value)
-    return headers
   }
 
   /** Asks for a message only when it can be handled at once, so that none waits here while its time runs. */
@@ -139,8 +120,20 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
         if (isClosed(error) || isIdempotencyError(error, 'IDEMPOTENCY_INVALID_OPTION')) throw error
         at.failed(error)
         failures++
+        const gone = await goneError()
+        if (gone !== undefined) throw gone
         await sleep(growingDelay(PAUSES, failures), at.stopping)
       }
+    }
+  }
+
+  /** Asks for the consumer: after it was deleted, a question for the next message fails in many ways, or is left open. */
+  async function goneError(): Promise<unknown> {
+    try {
+      await consumer.info()
+      return undefined
+    } catch (error) {
+      return ['ConsumerNotFoundError', 'StreamNotFoundError'].includes(Object(error).name) ? error : undefined
     }
   }
 
@@ -148,14 +141,25 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
   return { closed, drain: (options) => at.drain(options, closed) }
 }
 
-function readsItsDeadLetters(): IdempotencyInvalidOptionError {
-  return new IdempotencyInvalidOptionError(
-    'deadLetters',
-    'must be a subject that the consumer does not read: they would go round',
-  )
+function headersOf(message: NatsMessage, { headers: own, withHeaders }: LetterParts): ReturnType<typeof newHeaders> {
+  const headers = newHeaders()
+  for (const key of withHeaders ? (message.headers?.keys() ?? []) : []) {
+    // they act on the server
+    if (/^nats-/i.test(key)) continue
+    for (const value of message.headers?.values(key) ?? []) headers.append(key, value)
+  }
+  for (const [key, value] of Object.entries(own)) headers.set(key, value)
+  return headers
 }
 
-/** A client that reconnects does so by itself; one that was closed never will. */
+const MESSAGE_TOO_LARGE = 10054
+
+function isRefusal(error: unknown): boolean {
+  const { name, code } = Object(error) as { name?: unknown; code?: unknown }
+  return name === 'InvalidArgumentError' || name === 'RangeError' || code === MESSAGE_TOO_LARGE
+}
+
+/** Recognizes a client that was closed. One that is cut off reconnects by itself. */
 function isClosed(error: unknown): boolean {
   const { name, code } = Object(error) as { name?: unknown; code?: unknown }
   return name === 'ClosedConnectionError' || code === 'CONNECTION_CLOSED'

@@ -1,148 +1,144 @@
 /** RabbitMQ: a queue, over a confirm channel of amqplib. */
-import { randomUUID } from 'node:crypto'
-import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
-import { sleep } from '@retryproof/core/internal'
+import { setMaxListeners } from 'node:events'
+import { type Duration, type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
+import { sleep, toMs } from '@retryproof/core/internal'
+import type { RabbitAddress, RabbitChannel, RabbitMessage } from './brokers/rabbitmq/client.ts'
+import { createLetters } from './brokers/rabbitmq/letters.ts'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
-import { deadLetterHeaders, REASON_HEADER } from './consumer/dead-letter-headers.ts'
 import type { Delivery } from './consumer/delivery.ts'
-import type { DeadLetter } from './once/verdict.ts'
 
-/** A message, as amqplib gives it. */
-export interface RabbitMessage {
-  readonly content: Uint8Array
-  readonly fields: { readonly redelivered: boolean; readonly exchange: string; readonly routingKey: string }
-  readonly properties: { readonly messageId?: unknown; readonly headers?: Record<string, unknown> | undefined }
-}
-
-/** A confirm channel, as `connection.createConfirmChannel()` of amqplib gives it. */
-export interface RabbitChannel {
-  prefetch(count: number): Promise<unknown>
-  consume(queue: string, onMessage: (message: RabbitMessage | null) => void): Promise<{ readonly consumerTag: string }>
-  cancel(consumerTag: string): Promise<unknown>
-  ack(message: RabbitMessage): void
-  nack(message: RabbitMessage, allUpTo: boolean, requeue: boolean): void
-  publish(
-    exchange: string,
-    key: string,
-    content: Uint8Array,
-    options: object,
-    confirmed: (error: unknown) => void,
-  ): boolean
-  on(event: 'close', listener: () => void): unknown
-  on(event: 'error', listener: (error: Error) => void): unknown
-  on(event: 'return', listener: (message: RabbitMessage) => void): unknown
-}
+export type { RabbitAddress, RabbitChannel, RabbitMessage } from './brokers/rabbitmq/client.ts'
 
 export interface RabbitOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<RabbitMessage, Body, InTransaction> {
-  /** For this consumer alone. When it closes, so does the consumer. */
+  /** Serves this consumer alone. When it closes, so does the consumer. */
   readonly channel: RabbitChannel
   readonly queue: string
-  /** Where dead letters are published: it must lead to a queue that keeps them. */
-  readonly deadLetters: { readonly exchange: string; readonly routingKey: string }
-  /** The consumer group. @default the queue */
+  /** Leads to a queue that keeps the dead letters. */
+  readonly deadLetters: RabbitAddress
+  /** Names the consumer group. @default the queue */
   readonly operation?: string
+  /**
+   * Is the broker's limit for an unacknowledged message: `consumer_timeout`, or `x-consumer-timeout` of the queue. The
+   * broker closes the channel past it, so `maxRun` must be 5 minutes shorter. @default '30m'
+   */
+  readonly consumerTimeout?: Duration
 }
 
-/**
- * A message waits for its next try in the hands of its consumer, and after so long goes back to the queue: brokers close
- * a channel on which one is unacknowledged for half an hour.
- */
-const MAX_HOLD_MS = 600_000
+/** The time that reading, a dead letter and acknowledging may take beside the handler. */
+const MARGIN_MS = 5 * 60_000
 
 /**
  * Handles each message of a queue once. Its id is the property `messageId`, unless `id` says otherwise. A delay costs no
- * delivery: the message stays where it is, and counts towards `concurrency` until it is done.
+ * delivery: the message stays with its consumer, and counts towards `concurrency` until it is done.
  *
- * @throws IdempotencyInvalidOptionError
+ * @example
+ * import { createIdempotency, unscoped } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { consume } from '@retryproof/messaging/rabbitmq'
+ * import amqp from 'amqplib'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
+ * const connection = await amqp.connect('amqp://localhost')
+ * const channel = await connection.createConfirmChannel()
+ * const deadLetters = { exchange: '', routingKey: 'orders-dead' }
+ * const { closed } = await consume(idempotency, { channel, queue: 'orders', deadLetters, scope: unscoped }, async (order) => {
+ *   console.log('ship', order)
+ * })
+ * await closed
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
+ * @throws {@link IdempotencyInvalidOptionError} when `deadLetters` leads to the queue itself
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
-  { channel, queue, deadLetters, operation = queue, ...options }: RabbitOptions<Body, InTransaction>,
+  options: RabbitOptions<Body, InTransaction>,
   handler: MessageHandler<RabbitMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {
-  const at = createConsumer(idempotency, operation, options, handler)
-  const { exchange, routingKey } = readDeadLetters(deadLetters, queue)
-  const closing = new AbortController()
-  const unroutable = new Set<unknown>()
-  const letGo = AbortSignal.any([at.stopping, closing.signal])
-
-  async function start(): Promise<{ readonly consumerTag: string }> {
-    await channel.prefetch(at.concurrency)
-    return channel.consume(queue, onMessage)
+  const { channel, queue, deadLetters, operation = queue, consumerTimeout = '30m', ...shared } = options
+  if (options.operation === undefined && queue.startsWith('amq.')) {
+    throw new IdempotencyInvalidOptionError('operation', `is needed: the name of '${queue}' is another at each start`)
   }
+  const at = createConsumer(idempotency, operation, shared, handler)
+  const letters = createLetters(channel, readDeadLetters(deadLetters, queue), queue)
+  const holdMs = toMs('consumerTimeout', consumerTimeout) - at.read.maxRunMs - MARGIN_MS
+  if (holdMs < 0) {
+    throw new IdempotencyInvalidOptionError(
+      'maxRun',
+      `must be 5 minutes shorter than \`consumerTimeout\` (${consumerTimeout}), at which the broker closes the channel`,
+    )
+  }
+  const closing = new AbortController()
+  const letGo = AbortSignal.any([at.stopping, closing.signal])
+  // each message that waits listens
+  setMaxListeners(0, letGo)
 
-  function deliveryOf(message: RabbitMessage, tries: number, receivedAt: number): Delivery<RabbitMessage> {
+  function deliveryOf(message: RabbitMessage, tries: number): Delivery<RabbitMessage> {
     const { messageId, headers = {} } = message.properties
+    const { exchange, routingKey } = message.fields
     return {
       message,
-      body: message.content,
+      body: () => message.content,
       messageId: typeof messageId === 'string' ? messageId : undefined,
       deliveries: countOf(message) + tries,
-      isRedriven: headers[REASON_HEADER] !== undefined,
-      async ack() {
-        channel.ack(message)
+      header(name) {
+        const value = Object.hasOwn(headers, name) ? headers[name] : undefined
+        return typeof value === 'string' ? value : undefined
       },
-      async redeliver(delayMs) {
-        await sleep(delayMs, letGo)
-        // an unacknowledged message of a closed channel is in its queue again
-        if (closing.signal.aborted) return
-        const isHeldLong = performance.now() - receivedAt > MAX_HOLD_MS
-        if (at.stopping.aborted || isHeldLong) channel.nack(message, false, true)
-        else await at.consume(deliveryOf(message, tries + 1, receivedAt))
-      },
-      deadLetter: (letter) => publishDeadLetter(message, letter),
+      ack: () => channel.ack(message),
+      origin: { 'retryproof-exchange': exchange, 'retryproof-routing-key': routingKey },
+      publish: (letter) => letters.publish(message, letter),
+      isRefusal: (error) => ['RangeError', 'TypeError'].includes(Object(error).name),
     }
   }
 
-  /** A message that no queue takes is confirmed as well, having been returned before. */
-  function publishDeadLetter(message: RabbitMessage, letter: DeadLetter): Promise<void> {
-    const mark = randomUUID()
-    const { exchange: from, routingKey: key } = message.fields
-    const headers = {
-      ...message.properties.headers,
-      'x-delivery-count': undefined,
-      ...deadLetterHeaders(operation, letter),
-      'retryproof-exchange': from,
-      'retryproof-routing-key': key,
-      [MARK]: mark,
+  /** Tries a message until it is done, and gives it back before the broker's limit. Never throws. */
+  async function handle(message: RabbitMessage): Promise<void> {
+    const receivedAt = performance.now()
+    for (let tries = 0; ; tries++) {
+      const delayMs = await at.consume(deliveryOf(message, tries))
+      if (delayMs === undefined) return
+      const leftMs = holdMs - (performance.now() - receivedAt)
+      await sleep(Math.min(delayMs, leftMs), letGo)
+      // an unacknowledged message of a closed channel is in its queue again
+      if (closing.signal.aborted) return
+      if (at.stopping.aborted || delayMs > leftMs) return giveBack(message)
     }
-    // its time to live, and whose it was, were those of the message
-    const { expiration: _, userId: __, ...properties } = message.properties as Record<string, unknown>
-    const asked = { ...properties, headers, persistent: true, mandatory: true }
-    return new Promise((resolve, reject) => {
-      const stop = () => reject(new Error('The channel closed before the dead letter was confirmed.'))
-      closing.signal.addEventListener('abort', stop, { once: true })
-      channel.publish(exchange, routingKey, message.content, asked, (error) => {
-        closing.signal.removeEventListener('abort', stop)
-        if (error) reject(error)
-        else if (unroutable.delete(mark)) reject(new Error(`No queue takes the dead letters of '${queue}'.`))
-        else resolve()
-      })
-    })
   }
 
-  function onMessage(message: RabbitMessage | null): void {
-    if (message) void at.consume(deliveryOf(message, 0, performance.now()))
-    else finish.reject(new Error(`RabbitMQ ended the consumer of '${queue}': was the queue deleted?`))
+  function giveBack(message: RabbitMessage): void {
+    try {
+      channel.nack(message, false, true)
+    } catch (error) {
+      at.failed(error)
+    }
   }
+
   let finish: { resolve(): void; reject(error: Error): void } = { resolve: () => {}, reject: () => {} }
   const closed = new Promise<void>((resolve, reject) => {
     finish = { resolve, reject }
   })
+  function onMessage(message: RabbitMessage | null): void {
+    if (message) void handle(message)
+    else finish.reject(new Error(`RabbitMQ ended the consumer of '${queue}': was the queue deleted?`))
+  }
   let reason: unknown
   channel.on('error', (error) => {
     reason = error
   })
   channel.on('close', () => {
     closing.abort()
+    letters.close()
     if (at.stopping.aborted) finish.resolve()
     else finish.reject(new Error(`The channel of the consumer of '${queue}' closed.`, { cause: reason }))
   })
-  channel.on('return', (message) => unroutable.add(message.properties.headers?.[MARK]))
-  const { consumerTag } = await start().catch((error) => {
-    // the caller is told this, and has no `closed` to look at
+  async function start(): Promise<string> {
+    await channel.prefetch(at.concurrency)
+    return (await channel.consume(queue, onMessage)).consumerTag
+  }
+  const consumerTag = await start().catch((error) => {
+    // the caller gets this error, and no `closed`
     closed.catch(() => {})
     throw error
   })
@@ -162,16 +158,14 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
   }
 }
 
-const MARK = 'retryproof-mark'
-
+/** Counts deliveries. Quorum queues count them; classic ones only say that there was another, and pass on any header. */
 function countOf({ properties, fields }: RabbitMessage): number {
-  // quorum queues count; classic ones only say that there was another
   const count = properties.headers?.['x-delivery-count']
-  return typeof count === 'number' ? count + 1 : fields.redelivered ? 2 : 1
+  return Number.isSafeInteger(count) && Number(count) >= 0 ? Number(count) + 1 : fields.redelivered ? 2 : 1
 }
 
-function readDeadLetters(deadLetters: RabbitOptions<unknown, boolean>['deadLetters'], queue: string) {
-  const { exchange, routingKey } = Object(deadLetters) as Partial<RabbitOptions<unknown, boolean>['deadLetters']>
+function readDeadLetters(deadLetters: RabbitAddress, queue: string): RabbitAddress {
+  const { exchange, routingKey } = Object(deadLetters) as Partial<RabbitAddress>
   if (typeof exchange !== 'string' || typeof routingKey !== 'string') {
     throw new IdempotencyInvalidOptionError('deadLetters', 'must be { exchange, routingKey } of a queue for them')
   }

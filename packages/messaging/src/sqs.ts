@@ -1,36 +1,35 @@
 /** SQS: long polling, each message of a batch settled on its own, the groups of a FIFO queue in order. */
 import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
 import { sleep, toMs } from '@retryproof/core/internal'
+import { attributeIn, attributesOf } from './brokers/sqs/attributes.ts'
+import type { SqsClient, SqsMessage } from './brokers/sqs/client.ts'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
-import { ID_HEADER, REASON_HEADER } from './consumer/dead-letter-headers.ts'
 import type { Delivery } from './consumer/delivery.ts'
-import type { SqsClient, SqsMessage } from './consumer/sqs/client.ts'
-import { deadLetterAttributes } from './consumer/sqs/dead-letter.ts'
 import { deliveriesNeeded, growingDelay, requireDeliveries } from './once/redelivery-delay.ts'
 
-export type { SqsClient, SqsMessage } from './consumer/sqs/client.ts'
+export type { SqsClient, SqsMessage } from './brokers/sqs/client.ts'
 
 export interface SqsOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<SqsMessage, Body, InTransaction> {
-  /** `new SQS(…)` of `@aws-sdk/client-sqs`. */
+  /** Is `new SQS(…)` of `@aws-sdk/client-sqs`. */
   readonly client: SqsClient
   readonly queueUrl: string
-  /** The URL of the queue of the dead letters. */
+  /** Is the URL of the queue of the dead letters. */
   readonly deadLetters: string
-  /** The consumer group. @default the queue's name */
+  /** Names the consumer group. @default the queue's name */
   readonly operation?: string
   /**
-   * How many messages a request brings, at most 10. In a FIFO queue, those behind one that failed are delivered once more
-   * for each time that it fails, so that its `maxReceiveCount` has to be that many times as high. @default 10; FIFO: 1
+   * Limits the messages that a request brings, at most 10. In a FIFO queue, those behind one that failed are delivered once
+   * more for each time that it fails, so that its `maxReceiveCount` has to be that many times as high. @default 10; FIFO: 1
    */
   readonly batchSize?: number
 }
 
 const MAX_BATCH = 10
 const LONG_POLL_S = 20
-/** SQS keeps a message invisible for twelve hours in all, from when it was received. */
-const MAX_VISIBILITY_S = 11 * 3600
+/** Bounds the time that a message is hidden: SQS allows twelve hours from when it was received. */
+const MAX_HIDDEN_MS = 12 * 3_600_000 - 5 * 60_000
 const PAUSES = { firstMs: 100, maxMs: 5000 }
 const text = new TextEncoder()
 
@@ -38,7 +37,25 @@ const text = new TextEncoder()
  * Handles each message of a queue once. Its id is its MessageId, unless `id` says otherwise: a publisher that sends
  * a message again gives it another.
  *
- * @throws IdempotencyInvalidOptionError: also where the queue gives messages up too early, or keeps them longer than their records
+ * @example
+ * import { SQS } from '@aws-sdk/client-sqs'
+ * import { createIdempotency, unscoped } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { consume } from '@retryproof/messaging/sqs'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
+ * const queueUrl = 'https://sqs.eu-central-1.amazonaws.com/123456789012/orders'
+ * const { closed } = await consume(
+ *   idempotency,
+ *   { client: new SQS(), queueUrl, deadLetters: `${queueUrl}-dead`, scope: unscoped },
+ *   async (order) => {
+ *     console.log('ship', order)
+ *   },
+ * )
+ * await closed
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
+ * @throws {@link IdempotencyInvalidOptionError} when the queue gives messages up too early, or keeps them longer than their records
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
@@ -49,6 +66,12 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
   const at = createConsumer(idempotency, group, options, handler)
   if (typeof deadLetters !== 'string' || deadLetters === '') {
     throw new IdempotencyInvalidOptionError('deadLetters', 'must be the URL of a queue')
+  }
+  if (deadLetters === queueUrl) {
+    throw new IdempotencyInvalidOptionError('deadLetters', 'must not be the queue itself: they would go round')
+  }
+  if (at.read.maxRunMs > MAX_HIDDEN_MS) {
+    throw new IdempotencyInvalidOptionError('maxRun', 'must be shorter than 11 h 55 min: SQS delivers again after 12 h')
   }
   const isFifo = queueUrl.endsWith('.fifo')
   const most = batchSize ?? (isFifo ? 1 : MAX_BATCH)
@@ -73,46 +96,43 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
       VisibilityTimeout: seconds,
     })
 
-  function deliveryOf(message: SqsMessage, told: Told): Delivery<SqsMessage> {
+  function deliveryOf(message: SqsMessage, receivedAt: number): Delivery<SqsMessage> {
     const deliveries = Number(message.Attributes?.ApproximateReceiveCount ?? 1)
     return {
       message,
-      body: text.encode(message.Body ?? ''),
-      messageId: message.MessageAttributes?.[ID_HEADER]?.StringValue ?? message.MessageId,
+      body: () => text.encode(message.Body ?? ''),
+      messageId: message.MessageId,
       deliveries,
       isLastDelivery: deliveries >= limit,
-      isRedriven: message.MessageAttributes?.[REASON_HEADER] !== undefined,
+      header: (name) => attributeIn(message, name),
       extend: { everyMs: (visibilityS * 1000) / 3, act: () => setVisibility(message, visibilityS) },
-      ack() {
-        told.isDone = true
-        return client.deleteMessage({ QueueUrl: queueUrl, ReceiptHandle: message.ReceiptHandle ?? '' })
-      },
-      redeliver(delayMs) {
-        told.delayS = Math.min(MAX_VISIBILITY_S, Math.ceil(delayMs / 1000))
-        return setVisibility(message, told.delayS)
-      },
-      deadLetter: (letter) =>
+      ack: () => client.deleteMessage({ QueueUrl: queueUrl, ReceiptHandle: message.ReceiptHandle ?? '' }),
+      redeliver: (delayMs) => setVisibility(message, hiddenS(delayMs, receivedAt)),
+      origin: { 'retryproof-message-id': message.MessageId ?? '' },
+      publish: (letter) =>
         client.sendMessage({
           QueueUrl: deadLetters,
-          MessageBody: message.Body ?? '',
-          MessageAttributes: deadLetterAttributes(group, message, letter),
+          MessageBody: letter.withBody ? (message.Body ?? LEFT_OUT) : LEFT_OUT,
+          MessageAttributes: attributesOf(message, letter),
           ...(deadLetters.endsWith('.fifo') && {
             MessageGroupId: message.Attributes?.MessageGroupId ?? group,
             MessageDeduplicationId: message.MessageId ?? '',
           }),
         }),
+      isRefusal,
     }
   }
 
-  /** Messages that must be handled one after the other; those behind the first that has to come back do so after it. */
+  /** Handles messages one after the other. Those behind the first that has to come back do so after it. */
   async function handleInOrder(line: readonly SqsMessage[]): Promise<void> {
+    const receivedAt = performance.now()
     for (const [position, message] of line.entries()) {
-      const told: Told = { isDone: false, delayS: 0 }
-      await at.consume(deliveryOf(message, told))
-      if (told.isDone) continue
+      const delayMs = await at.consume(deliveryOf(message, receivedAt))
+      if (delayMs === undefined) continue
       const behind = line.slice(position + 1)
-      // what cannot be given back now comes back when its visibility ends
-      await Promise.all(behind.map((later) => setVisibility(later, told.delayS).catch(at.failed)))
+      const delayS = hiddenS(delayMs, receivedAt)
+      // a message that cannot be given back now comes back when its visibility ends
+      await Promise.all(behind.map((later) => setVisibility(later, delayS).catch(at.failed)))
       return
     }
   }
@@ -166,13 +186,23 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
   return { closed, drain: (options) => at.drain(options, closed) }
 }
 
-/** What the broker was told of a delivery. */
-interface Told {
-  isDone: boolean
-  delayS: number
+/** Stands for a body that was left out: SQS takes no empty one. */
+const LEFT_OUT = '(left out)'
+
+/** Returns the seconds for which a message is hidden: no longer in all than SQS allows. */
+export function hiddenS(delayMs: number, receivedAt: number): number {
+  const leftMs = Math.max(0, MAX_HIDDEN_MS - (performance.now() - receivedAt))
+  return Math.ceil(Math.min(delayMs, leftMs) / 1000)
 }
 
-/** One line for each group of a FIFO queue, and for each message of another. */
+const REFUSALS = /InvalidParameterValue|InvalidMessageContents|InvalidAttributeValue|MessageTooLong|RequestTooLong/
+
+function isRefusal(error: unknown): boolean {
+  const { name, Code, message } = Object(error) as Record<string, unknown>
+  return [name, Code, message].some((each) => REFUSALS.test(String(each)))
+}
+
+/** Makes one line of each group of a FIFO queue, and of each message of another queue. */
 function linesOf(messages: readonly SqsMessage[]): readonly (readonly SqsMessage[])[] {
   const groups = new Map<unknown, SqsMessage[]>()
   for (const message of messages) {

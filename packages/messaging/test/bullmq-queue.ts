@@ -1,9 +1,16 @@
 /** Queues of BullMQ for the suite. */
 import { randomBytes } from 'node:crypto'
 import type { TestLetter, TestQueue } from '@retryproof/conformance/messaging'
-import { Queue, Worker } from 'bullmq'
-import { consume, type DeadLetterData } from '../src/bullmq.ts'
-import { REASON_HEADER } from '../src/index.ts'
+import { Queue, type Worker } from 'bullmq'
+import { type DeadLetterData, idempotent } from '../src/bullmq.ts'
+import { REASON_HEADER, ROUND_HEADER } from '../src/index.ts'
+import { openWorker } from './bullmq-handle.ts'
+
+const lettersOf = (data: DeadLetterData) => ({
+  body: String(data.data),
+  reason: data[REASON_HEADER],
+  round: (data as unknown as Record<string, string>)[ROUND_HEADER],
+})
 
 /** The data of a job is a text here, so that one can be unreadable. */
 export async function openBullQueue(url: string, lockMs: number): Promise<TestQueue> {
@@ -16,29 +23,30 @@ export async function openBullQueue(url: string, lockMs: number): Promise<TestQu
   let cut = async () => {}
 
   return {
-    async publish({ body }) {
-      await queue.add('order', body)
+    async publish({ body, headers }) {
+      await queue.add('order', headers ? { ...headers, data: body } : body)
     },
-    async consume(idempotency, options, handler) {
-      const worker = (processor: ConstructorParameters<typeof Worker>[1]) => {
-        const made = new Worker(name, processor, {
-          connection,
-          lockDuration: lockMs,
-          stalledInterval: lockMs / 2,
-          maxStalledCount: 20,
-          skipLockRenewal: true,
-        })
-        workers.push(made)
-        cut = () => made.close(true)
-        return made
+    async consume(idempotency, { concurrency = 10, ...options }, handler) {
+      const parse = async (bytes: Uint8Array, job: { readonly data: unknown }) => {
+        const read: unknown = JSON.parse(Buffer.from(bytes).toString())
+        return options.parse ? options.parse(Buffer.from(String(read)), job as never) : JSON.parse(String(read))
       }
-      const parse = (bytes: Uint8Array) => JSON.parse(JSON.parse(Buffer.from(bytes).toString()))
-      return consume(idempotency, { ...options, worker, deadLetters: dead, parse } as never, handler as never)
+      const all = { ...options, deadLetters: dead, parse }
+      const { worker, handle } = openWorker(name, idempotent(idempotency, all as never, handler as never), {
+        connection,
+        concurrency,
+        lockDuration: lockMs,
+        stalledInterval: lockMs / 2,
+        maxStalledCount: 20,
+      })
+      workers.push(worker)
+      cut = () => worker.close(true)
+      return handle
     },
     cut: () => cut(),
     async deadLetters() {
       const jobs = await dead.getJobs(['waiting'], 0, -1)
-      return jobs.map((job) => ({ body: String(read(job).data), reason: read(job)[REASON_HEADER], job }))
+      return jobs.map((job) => ({ ...lettersOf(read(job)), job }))
     },
     async redrive(letter) {
       const { job } = letter as TestLetter & { job: { data: unknown } }

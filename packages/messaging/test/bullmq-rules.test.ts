@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { createIdempotency, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
-import { Queue, Worker, type WorkerOptions } from 'bullmq'
+import { Queue, type WorkerOptions } from 'bullmq'
 import { afterEach, describe, expect, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
-import { type BullJob, type BullOptions, consume } from '../src/bullmq.ts'
+import { type BullJob, type BullOptions, idempotent } from '../src/bullmq.ts'
 import type { ConsumerHandle, Verdict } from '../src/index.ts'
+import { openWorker } from './bullmq-handle.ts'
 
 const redis = await service('redis')
 const connection = { url: redis.url, maxRetriesPerRequest: null }
@@ -30,11 +31,9 @@ function openRules() {
     options: Partial<BullOptions<unknown, false>> = {},
     limits: Partial<WorkerOptions> = {},
   ): Promise<ConsumerHandle> {
-    const consuming = await consume(
+    const processor = idempotent(
       idempotency,
       {
-        worker: (processor) =>
-          new Worker(name, processor, { connection, maxStalledCount: 5, skipLockRenewal: true, ...limits }),
         deadLetters,
         scope: unscoped,
         redeliveryDelay: { first: 10, max: 100 },
@@ -43,6 +42,7 @@ function openRules() {
       },
       (body, { message }) => handler(body, message),
     )
+    const { handle: consuming } = openWorker(name, processor, { connection, maxStalledCount: 5, ...limits })
     toClose.push(() => consuming.drain())
     return consuming
   }
@@ -116,15 +116,45 @@ describe.skipIf(redis.missing)(`BullMQ on ${redis.title}`, () => {
     expect(bodies).toEqual([{ n: 1 }])
   })
 
-  test.each([
-    { limits: { maxStalledCount: 1 }, says: /whose worker crashed 2 times, and `maxAttempts` is 5/ },
-    { limits: { skipLockRenewal: false }, says: /must have skipLockRenewal: true/ },
-    { limits: { maxStartedAttempts: 3 }, says: /delivers a message 3 times at most/ },
-  ])('a worker that gives jobs up too early is refused, and takes none: $limits', async ({ limits, says }) => {
-    const { queue, start } = openRules()
+  test('a worker that fails jobs too early is told of at its first job', async () => {
+    const { queue, start, because } = openRules()
+    const errors: unknown[] = []
+    await start(() => {}, { onError: (error) => errors.push(error) }, { maxStalledCount: 1 })
     await queue.add('order', { n: 1 })
-    await expect(start(() => {}, {}, limits)).rejects.toThrow(says)
-    expect(await queue.getWaitingCount()).toBe(1)
-    expect(await queue.getActiveCount()).toBe(0)
+    await expect.poll(because).toEqual(['handled'])
+    expect(String(errors)).toMatch(/whose workers crashed 2 times, and `maxAttempts` is 5/)
+  })
+
+  test('the last start of a job that fails is a dead letter', async () => {
+    const { queue, deadLetters, start, because } = openRules()
+    const fail = () => {
+      throw new Error('not yet')
+    }
+    await start(fail, {}, { maxStartedAttempts: 2 })
+    await queue.add('order', { n: 1 })
+    await expect.poll(because).toEqual(['failed', 'dead-letter'])
+    const [letter] = await deadLetters.getWaiting()
+    expect(letter?.data['retryproof-reason']).toBe('last-delivery')
+  })
+
+  test('dead letters in the queue of the jobs are refused, and the job fails', async () => {
+    const { queue, start } = openRules()
+    await start(() => {}, { deadLetters: queue })
+    const job = await queue.add('order', { n: 1 })
+    await expect.poll(() => job.getState()).toBe('failed')
+  })
+
+  test('what a publisher writes into its data takes no other job its id', async () => {
+    const { name, queue, deadLetters, start, because } = openRules()
+    const bodies: unknown[] = []
+    await start((body) => bodies.push(body))
+    const [id, timestamp] = ['alice', Date.now()]
+    const spoofed = { 'retryproof-reason': 'x', 'retryproof-id': `${name}:${id}:${timestamp}`, data: { n: 'mallory' } }
+    await queue.add('order', spoofed)
+    await expect.poll(because).toEqual(['handled'])
+    await queue.add('order', { n: 'alice' }, { jobId: id, timestamp })
+    await expect.poll(because).toEqual(['handled', 'handled'])
+    expect(bodies).toEqual([{ n: 'mallory' }, { n: 'alice' }])
+    expect(await deadLetters.getWaitingCount()).toBe(0)
   })
 })

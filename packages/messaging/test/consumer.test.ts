@@ -1,20 +1,22 @@
 import { createIdempotency, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { expect, test, vi } from 'vitest'
-import { type ConsumerOptions, createConsumer, type Delivery, type Verdict } from '../src/index.ts'
+import { type ConsumerOptions, createConsumer, type Delivery, REASON_HEADER, type Verdict } from '../src/index.ts'
 
 /** A delivery of a broker that takes everything, and what it was told. */
 function deliveryOf(id: string, changes: Partial<Delivery<string>> = {}) {
   const told: string[] = []
   const delivery: Delivery<string> = {
     message: id,
-    body: new TextEncoder().encode('{}'),
+    body: () => new TextEncoder().encode('{}'),
     messageId: id,
     deliveries: 1,
-    isRedriven: false,
+    header: () => undefined,
+    origin: {},
+    isRefusal: () => false,
     ack: async () => told.push('ack'),
     redeliver: async (ms) => told.push(`redeliver ${ms}`),
-    deadLetter: async ({ reason }) => told.push(reason),
+    publish: async ({ headers }) => told.push(String(headers[REASON_HEADER])),
     ...changes,
   }
   return { delivery, told }

@@ -74,7 +74,7 @@ const gallery: readonly Broken[] = [
     name: 'cuts long ids short',
     rejectedBy: 'long-id',
     break: withOptions(({ id }) => ({
-      id: (body: unknown, message: never) => id?.(body, message)?.slice(0, 255),
+      id: async (body: unknown, message: never) => (await id?.(body, message))?.slice(0, 255),
     })),
   },
   { name: 'has an id for what has none', rejectedBy: 'no-id', break: withOptions(() => ({ id: () => 'an id' })) },

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { Consumer, Producer } from '@platformatic/kafka'
 import type { TestLetter, TestQueue } from '@retryproof/conformance/messaging'
 import type { Kafka, Message } from 'kafkajs'
-import { REASON_HEADER } from '../src/index.ts'
+import { REASON_HEADER, ROUND_HEADER } from '../src/index.ts'
 import { consume } from '../src/kafka.ts'
 import { createTopics } from './drill/kafka-broker.ts'
 
@@ -25,8 +25,8 @@ export async function openKafkaQueue(kafka: Kafka, brokers: string, client: Clie
   await reader.subscribe({ topics: [deadLetters], fromBeginning: true })
   await reader.run({
     async eachMessage({ message }) {
-      const reason = message.headers?.[REASON_HEADER]
-      letters.push({ body: String(message.value), reason: reason && String(reason), message })
+      const read = (name: string) => message.headers?.[name]?.toString()
+      letters.push({ body: String(message.value), reason: read(REASON_HEADER), round: read(ROUND_HEADER), message })
     },
   })
 
@@ -68,8 +68,8 @@ export async function openKafkaQueue(kafka: Kafka, brokers: string, client: Clie
   }
 
   return {
-    async publish({ body }) {
-      await producer.send({ topic, messages: [{ value: body }] })
+    async publish({ body, headers = {} }) {
+      await producer.send({ topic, messages: [{ value: body, headers: { ...headers } }] })
     },
     async consume(idempotency, options, handler) {
       const opened = await (client === 'kafkajs' ? openKafkaJs() : openPlatformatic())

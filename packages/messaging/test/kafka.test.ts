@@ -10,7 +10,6 @@ import { openPostgres } from './postgres.ts'
 const server = await service('kafka')
 const kafka = openKafka(server.url)
 const store = (await openPostgres()) ?? memoryStore()
-const hung = 'a partition waits for its consumer, until that is taken for gone: see kafka-rules.test.ts'
 const cuts = 'its clients go to the brokers by themselves; the drill kills whole consumers'
 
 const withStream = {
@@ -26,7 +25,7 @@ describe.skipIf(server.missing)(server.title, () => {
     store,
     visibilityMs: SESSION_MS,
     isOrdered: true,
-    lacks: { cuts, 'hung handlers': hung },
+    lacks: { cuts },
   })
 
   describeConsumer('@platformatic/kafka', withStream)

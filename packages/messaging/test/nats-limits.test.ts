@@ -67,10 +67,60 @@ describe.skipIf(server.missing)(server.title, async () => {
     await expect(consuming).rejects.toSatisfy(refusal('consumer'))
   })
 
-  test('a consumer that reads its own dead letters is ended', async () => {
-    const { consuming, stream } = await open({}, {}, '>')
-    await client.publish(`${stream}.orders`, 'no { JSON')
-    await expect((await consuming).closed).rejects.toSatisfy(refusal('deadLetters'))
+  test.each(['>', '*', 'dead'])('a consumer that reads its own dead letters by %s is refused', async (read) => {
+    const { consuming } = await open({}, {}, read)
+    await expect(consuming).rejects.toSatisfy(refusal('deadLetters'))
+  })
+
+  test('a consumer of a whole stream that keeps the dead letters too is refused', async () => {
+    const { consuming } = await open({ filter_subject: undefined as never })
+    await expect(consuming).rejects.toSatisfy(refusal('deadLetters'))
+  })
+
+  test('a consumer without a durable name needs an operation: its name is another at each start', async () => {
+    const ephemeral = { durable_name: undefined as never, name: 'group' }
+    await expect((await open(ephemeral)).consuming).rejects.toSatisfy(refusal('operation'))
+    const { consuming } = await open(ephemeral, { operation: 'orders' })
+    await (await consuming).drain()
+  })
+
+  test.each(['consumer', 'stream'] as const)(
+    'a %s that is deleted ends the consumer',
+    async (what) => {
+      const { consuming, stream } = await open({})
+      const { closed } = await consuming
+      const ended = expect(closed).rejects.toThrow(/not found/)
+      await (what === 'consumer' ? manager.consumers.delete(stream, 'group') : manager.streams.delete(stream))
+      await ended
+    },
+    20_000,
+  )
+
+  test('a message as large as the server takes is a dead letter without its body, with the way to it', async () => {
+    const errors: unknown[] = []
+    const { consuming, stream, subject, verdicts } = await open({}, { onError: (error) => errors.push(error) })
+    const { max_payload: most = 0 } = connection.info ?? {}
+    await client.publish(subject, new Uint8Array(most - 50))
+    await expect.poll(() => verdicts.map(({ because }) => because)).toEqual(['dead-letter'])
+    const letter = await manager.streams.getMessage(stream, { last_by_subj: `${stream}.dead` })
+    expect(letter?.data.length).toBe(0)
+    expect(letter?.header.get('retryproof-left-out')).toBe('headers and body')
+    expect(letter?.header.get('retryproof-stream')).toBe(stream)
+    expect(letter?.header.get('retryproof-sequence')).toBe('1')
+    expect(String(errors)).toMatch(/written without its headers and body/)
+    await (await consuming).drain()
+  })
+
+  test('what a publisher writes into its headers takes no other message its id', async () => {
+    const { consuming, subject, handled } = await open({})
+    const forged = headers()
+    forged.set('retryproof-reason', 'x')
+    forged.set('retryproof-id', 'alice')
+    await client.publish(subject, '{"of":"mallory"}', { msgID: 'mallory', headers: forged })
+    await expect.poll(() => handled).toEqual([{ of: 'mallory' }])
+    await client.publish(subject, '{"of":"alice"}', { msgID: 'alice' })
+    await expect.poll(() => handled).toEqual([{ of: 'mallory' }, { of: 'alice' }])
+    await (await consuming).drain()
   })
 
   test('the id is Nats-Msg-Id; in a dead letter it is kept beside it, with all other headers', async () => {

@@ -4,7 +4,7 @@ import { AckPolicy, type JsMsg, jetstream, jetstreamManager } from '@nats-io/jet
 import { headers, type NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
 import type { TestLetter, TestQueue } from '@retryproof/conformance/messaging'
-import { REASON_HEADER } from '../src/index.ts'
+import { REASON_HEADER, ROUND_HEADER } from '../src/index.ts'
 import { consume } from '../src/nats.ts'
 
 const NANOSECONDS = 1_000_000
@@ -32,8 +32,10 @@ export async function openNatsQueue(url: string, visibilityMs: number): Promise<
 
   return {
     // without Nats-Msg-Id, by which the stream itself would drop duplicates for two minutes
-    async publish({ body }) {
-      await client.publish(`${stream}.orders`, body)
+    async publish({ body, headers: given = {} }) {
+      const all = headers()
+      for (const [name, value] of Object.entries(given)) all.set(name, value)
+      await client.publish(`${stream}.orders`, body, { headers: all })
     },
     async consume(idempotency, options, handler) {
       const own = await connect({ servers })
@@ -49,7 +51,12 @@ export async function openNatsQueue(url: string, visibilityMs: number): Promise<
       const { num_pending: waiting } = await dead.info()
       const found = waiting > 0 ? await dead.fetch({ max_messages: waiting, expires: 1000 }) : []
       for await (const message of found) {
-        letters.push({ body: message.string(), reason: message.headers?.get(REASON_HEADER), message })
+        letters.push({
+          body: message.string(),
+          reason: message.headers?.get(REASON_HEADER),
+          round: message.headers?.get(ROUND_HEADER),
+          message,
+        })
         message.ack()
       }
       return letters

@@ -64,7 +64,7 @@ test('what a handler returns need not be a value that can be recorded', async ()
 
 test('a message that is handed back is redelivered', async () => {
   const { deliver } = consumerOf()
-  expect(await deliver(() => release('not now'))).toMatchObject({ action: 'redeliver', because: 'unrecorded' })
+  expect(await deliver(() => release('not now'))).toMatchObject({ action: 'redeliver', because: 'released' })
   expect(await deliver(() => undefined)).toMatchObject({ because: 'handled', attempt: 2 })
 })
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { TestLetter, TestQueue } from '@retryproof/conformance/messaging'
 import { type ConfirmChannel, connect, type GetMessage } from 'amqplib'
-import { REASON_HEADER } from '../src/index.ts'
+import { REASON_HEADER, ROUND_HEADER } from '../src/index.ts'
 import { consume } from '../src/rabbitmq.ts'
 
 /** `change`: what consumers are given instead of their channel. */
@@ -22,8 +22,9 @@ export async function openRabbitQueue(
   let cut = async () => {}
 
   return {
-    async publish({ id, body }) {
-      channel.sendToQueue(queue, Buffer.from(body), { persistent: true, ...(id !== undefined && { messageId: id }) })
+    async publish({ id, body, headers }) {
+      const options = { persistent: true, headers, ...(id !== undefined && { messageId: id }) }
+      channel.sendToQueue(queue, Buffer.from(body), options)
       await channel.waitForConfirms()
     },
     async consume(idempotency, options, handler) {
@@ -40,8 +41,8 @@ export async function openRabbitQueue(
       for (;;) {
         const message = await channel.get(dead, { noAck: true })
         if (!message) return letters
-        const reason = message.properties.headers?.[REASON_HEADER]
-        letters.push({ body: message.content.toString(), reason: reason && String(reason), message })
+        const { [REASON_HEADER]: reason, [ROUND_HEADER]: round } = message.properties.headers ?? {}
+        letters.push({ body: message.content.toString(), reason, round, message })
       }
     },
     async redrive(letter) {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Message, MessageAttributeValue, SQS } from '@aws-sdk/client-sqs'
 import type { TestLetter, TestQueue } from '@retryproof/conformance/messaging'
-import { REASON_HEADER } from '../src/index.ts'
+import { REASON_HEADER, ROUND_HEADER } from '../src/index.ts'
 import { consume } from '../src/sqs.ts'
 
 /** Makes a queue, and gives its URL. */
@@ -11,6 +11,8 @@ export async function createQueue(client: SQS, name: string, attributes: Record<
   const { QueueUrl = '' } = await client.createQueue({ QueueName: name, Attributes })
   return QueueUrl
 }
+
+const text = (value: string): MessageAttributeValue => ({ DataType: 'String', StringValue: value })
 
 /** In a FIFO queue, all messages of the suite are of one group. */
 export async function openSqsQueue(client: SQS, kind: 'standard' | 'FIFO', visibilityMs: number): Promise<TestQueue> {
@@ -26,7 +28,8 @@ export async function openSqsQueue(client: SQS, kind: 'standard' | 'FIFO', visib
   }
 
   return {
-    publish: ({ body }) => send(body),
+    publish: ({ body, headers = {} }) =>
+      send(body, Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, text(value)]))),
     async consume(idempotency, options, handler) {
       return consume(idempotency, { ...options, client, queueUrl, deadLetters: dead } as never, handler as never)
     },
@@ -39,8 +42,8 @@ export async function openSqsQueue(client: SQS, kind: 'standard' | 'FIFO', visib
         })
         if (Messages.length === 0) return letters
         for (const message of Messages) {
-          const reason = message.MessageAttributes?.[REASON_HEADER]?.StringValue
-          letters.push({ body: message.Body ?? '', reason, message })
+          const read = (name: string) => message.MessageAttributes?.[name]?.StringValue
+          letters.push({ body: message.Body ?? '', reason: read(REASON_HEADER), round: read(ROUND_HEADER), message })
           await client.deleteMessage({ QueueUrl: dead, ReceiptHandle: message.ReceiptHandle })
         }
       }

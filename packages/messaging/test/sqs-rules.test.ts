@@ -4,7 +4,7 @@ import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@ret
 import { memoryStore } from '@retryproof/memory'
 import { afterEach, describe, expect, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
-import type { SqsClient } from '../src/consumer/sqs/client.ts'
+import type { SqsClient } from '../src/brokers/sqs/client.ts'
 import type { ConsumerHandle, Verdict } from '../src/index.ts'
 import { consume, type SqsOptions } from '../src/sqs.ts'
 import { openSqs } from './drill/sqs-broker.ts'

@@ -22,6 +22,7 @@ const lines: Record<EventType, readonly [level: keyof EventLogger, message: stri
   takeover: ['warn', 'Took over after an expired lease: the outcome of the earlier attempt is unknown'],
   leaseLost: ['warn', 'The lease expired, or another attempt holds the key'],
   parked: ['warn', 'Parked: waits for a resolution'],
+  recoveryFailed: ['error', 'A recovery failed: the record waits for the next pass'],
   unrecorded: ['error', 'Done, but not recorded: a retry may repeat it'],
   storeUnavailable: ['error', 'The store is unavailable'],
 }

@@ -37,10 +37,10 @@ const own: Readonly<Record<string, () => Promise<void>>> = {
   async locked() {
     const other = connect()
     other.exec('BEGIN IMMEDIATE')
-    const error = await errorOf(sqliteStore({ database: connect(), lockTimeoutMs: 50 }).begin('locked', claim()))
+    const error = await errorOf(sqliteStore({ database: connect(), lockTimeout: 50 }).begin('locked', claim()))
     other.exec('ROLLBACK')
     assert(error instanceof StoreUnavailableError && error.applied === 'no', String(error))
-    assert.match(error.message, /lockTimeoutMs/)
+    assert.match(error.message, /lockTimeout/)
   },
   async 'read-only'() {
     const database = connect(driver === 'bun:sqlite' ? { readonly: true } : { readOnly: true })

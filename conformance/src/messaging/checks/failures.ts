@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { release, terminal, unreplayable } from '@retryproof/core'
 import { writesOf } from '../../http/app/business-writes.ts'
 import type { ConsumerCheck } from '../check.ts'
 import { countsOf } from '../consumer-harness.ts'
@@ -61,6 +62,51 @@ export const failureChecks: readonly ConsumerCheck[] = [
       const [letter] = await bench.letters(1)
       await bench.acknowledged(1)
       assert.deepEqual([letter?.reason, bench.runs.length], ['failed', 1])
+    },
+  },
+  {
+    id: 'terminal',
+    title: 'an error that the handler calls terminal makes a dead letter at once',
+    run: async (bench) => {
+      bench.handle(() => {
+        throw terminal(new Error('never'))
+      })
+      await bench.start()
+      await bench.publish(order)
+      const [letter] = await bench.letters(1)
+      await bench.acknowledged(1)
+      assert.deepEqual([letter?.reason, bench.runs.length], ['failed', 1])
+    },
+  },
+  {
+    id: 'nested-error',
+    title: 'an error of another operation that a handler passes on is a failure of the handler',
+    run: async (bench) => {
+      const nested = { operation: 'charges', scope: 'suite', key: 'k' }
+      const charge = () => bench.idempotency.run(nested, () => unreplayable('a secret'))
+      await charge()
+      bench.handle(async (_, { attempt }) => {
+        // throws IdempotencyNotReplayableError, which would say of this message that it was handled
+        if (attempt.number === 1) await charge()
+      })
+      await bench.start()
+      await bench.publish(order)
+      await bench.acknowledged(1)
+      assert.deepEqual(countsOf(bench.verdicts), { failed: 1, handled: 1 })
+    },
+  },
+  {
+    id: 'released',
+    title: 'a message that its handler releases comes back after the delay of the release',
+    run: async (bench) => {
+      bench.handle((_, { attempt }) => (attempt.number === 1 ? release('not now', { delay: 400 }) : undefined))
+      await bench.start()
+      await bench.publish(order)
+      await bench.until('it was released', () => countsOf(bench.verdicts).released === 1)
+      const releasedAt = performance.now()
+      await bench.acknowledged(1)
+      assert.ok(performance.now() - releasedAt >= 350, 'the delay was not kept')
+      assert.equal(bench.runs.length, 2)
     },
   },
   {

@@ -96,23 +96,51 @@ export const interruptionChecks: readonly ConsumerCheck[] = [
     },
   },
   {
+    id: 'drain-retry',
+    title: 'a message in its fourth try is one message to a drain',
+    run: async (bench) => {
+      const { passed, open } = gate()
+      bench.handle((_, { attempt }) => {
+        if (attempt.number < 4) throw new Error('not yet')
+        return passed
+      })
+      const consuming = await bench.start()
+      await bench.publish(order('a'))
+      await bench.until('it runs for the fourth time', () => bench.runs.length === 4)
+      assert.deepEqual(await consuming.drain({ timeout: 100 }), { unfinished: 1 })
+      open()
+    },
+  },
+  {
     id: 'hangs',
     title: 'a handler that hangs keeps its message no longer than `maxRun`',
-    needs: ['visibility', 'hung handlers'],
     run: async (bench) => {
       const { passed, open } = gate()
       bench.handle((_, { attempt }) => (attempt.number === 1 ? passed : undefined))
-      await bench.start({ lease: 500, maxRun: 600 })
+      await bench.start({ lease: 500, maxRun: 600, concurrency: 1 })
       await bench.publish(order('a'))
       await bench.acknowledged(1)
       assert.deepEqual(
         bench.runs.map(({ attempt }) => attempt),
         [1, 2],
       )
+      const { handled, 'timed-out': timedOut } = countsOf(bench.verdicts)
+      assert.deepEqual({ handled, timedOut }, { handled: 1, timedOut: 1 })
       open()
-      // the one that hung finds that the message was handled
-      await bench.acknowledged(2)
-      assert.equal(countsOf(bench.verdicts).duplicate, 1)
+    },
+  },
+  {
+    id: 'hangs-always',
+    title: 'a message whose handlers all hang is given up, and those behind it are handled',
+    run: async (bench) => {
+      const { passed, open } = gate()
+      bench.handle(({ id }) => (id === 'a' ? passed : undefined))
+      await bench.start({ lease: 500, maxRun: 600, concurrency: 1, maxAttempts: 2 })
+      await bench.publish(order('a'), order('b'))
+      const [letter] = await bench.letters(1)
+      assert.equal(letter?.reason, 'max-attempts')
+      await bench.until('b is handled', () => countsOf(bench.verdicts).handled === 1)
+      open()
     },
   },
   {

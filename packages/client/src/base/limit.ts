@@ -1,4 +1,4 @@
-/** Bounds of what is waited for. */
+/** Bounds of waits. */
 
 export interface Limit {
   /** Aborts when the time is over, with any of the signals, or by `abort`. */

@@ -8,11 +8,11 @@ import { type Input, isRequest, type Sendable, sendable } from './request-body.t
 import { isStreamed } from './response-verdict.ts'
 import { type Decided, sendUntilDecided } from './send-until-decided.ts'
 
-/** The options of `fetch`, and what the request is for: an intent, a key of one's own, or both. */
+/** The options of `fetch`, with an intent, a key of one's own, or both. */
 export type IdempotentInit = RequestInit & (WithIntent | WithKey)
 
 interface WithIntent {
-  /** Names what the user wants, the same for each click and each reload: `checkout-42`, and not the time. */
+  /** Names the wish of the user, the same for each click and each reload: `checkout-42`, and not the time. */
   readonly intent: string
   readonly key?: string | undefined
 }
@@ -48,7 +48,7 @@ export interface IdempotentFetch {
   fetchFor(intent: string): typeof fetch
   /** Makes the same intent something new, in all tabs: not before nobody can mean the old one any more. */
   done(intent: string): Promise<void>
-  /** Gives the intent up: this page sends no more of it (AbortError). What was sent may still take effect. */
+  /** Gives the intent up: this page sends no more of it (AbortError). A request that was sent may still take effect. */
   cancel(intent: string): Promise<void>
 }
 

@@ -23,7 +23,7 @@ interface Entry {
 export interface IntentKey {
   /** The value of the header. */
   readonly key: string
-  /** How many milliseconds more it may be sent. */
+  /** The time that is left to send it, in milliseconds. */
   readonly leftMs: number
   /** No earlier request with this key may have had an effect. */
   readonly isNew: boolean
@@ -52,7 +52,7 @@ export interface Intents {
 const TOLERANCE_MS = 60_000
 const FORM = /^([0-9a-f]{64})\.(\d{1,15})\.(new|open|refused|done)\.([\x20-\x7e]+)$/
 
-/** How many entries each new key looks at: more than one, so that what is over does not add up. */
+/** The number of entries that each new key looks at: more than one, so that entries do not add up. */
 const SWEPT = 2
 
 export function createIntents({ storage, prefix, keepForMs, timeoutMs, header }: ReadOptions): Intents {

@@ -3,27 +3,27 @@ import type { IntentStorage } from '../storages/storage.ts'
 import { type KeyHeader, keyHeader } from './key-header.ts'
 import type { VerdictOption } from './response-verdict.ts'
 
-/** How often, and how long, a request is sent again. */
+/** Bounds of retries. */
 export interface RetryOptions {
-  /** How often a request is sent at most. @default 8 */
+  /** The number of tries that may bring no decision. Waiting for a request in progress does not count. @default 8 */
   readonly tries?: number
   /**
    * The pauses between tries. Each is random, the first up to `first`, each next one up to twice as much, at most `max`,
    * and never shorter than `Retry-After`. @default { first: '250ms', max: '10s' }
    */
   readonly backoff?: { readonly first?: Duration; readonly max?: Duration }
-  /** How long a try waits for its answer. @default '30s' */
+  /** The longest wait for an answer, for a storage, and for the body of a `Request`. @default '30s' */
   readonly timeout?: Duration
-  /** When tries end, counted from the call. Time without a network counts. @default '2m' */
+  /** The end of all tries, counted from the call. Time without a network counts. @default '2m' */
   readonly within?: Duration
 }
 
 export interface FetchOptions {
-  /** Where keys are kept. @default `localStorage`; in memory where there is no page */
+  /** Keeps the keys. @default `localStorage`; in memory if there is no page */
   readonly storage?: IntentStorage
   readonly retry?: RetryOptions
   /**
-   * How long a key may be used. It must be shorter than the server's retention, so that a key that the server has
+   * The longest use of a key. It must be shorter than the server's retention, so that a key that the server has
    * forgotten is never sent again. @default '23h', for servers that keep 24
    */
   readonly keepFor?: Duration
@@ -32,13 +32,13 @@ export interface FetchOptions {
   /** The header that carries the key. @default 'Idempotency-Key' */
   readonly header?: string
   /**
-   * Whether the key is written as a String of RFC 9651, `"…"`. Servers that do not know the draft may take the quotes as
-   * part of the key. @default true for `Idempotency-Key`, false for any other header
+   * Writes the key as a String of RFC 9651, `"…"`. Servers that do not know the draft may take the quotes as part of the
+   * key. @default true for `Idempotency-Key`, false for any other header
    */
   readonly quoted?: boolean
   /**
-   * Says what an answer means, where the application knows more than its status says: `undefined` leaves it to the client.
-   * `'drop'` only where it is certain that no request with this key did anything. @default none
+   * Judges an answer, if the application knows more than its status says; `undefined` leaves it to the client. `'drop'`
+   * requires certainty that no request with this key did anything. @default none
    */
   readonly verdict?: VerdictOption
   /** Sends each request. @default the global `fetch` */

@@ -1,4 +1,4 @@
-/** A request that can be sent any number of times, and what tells it from another. */
+/** A request that can be sent any number of times, and its digest. */
 import { IntentUnsendableError } from '../base/errors.ts'
 import { inTime } from '../base/limit.ts'
 

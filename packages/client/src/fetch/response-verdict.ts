@@ -42,8 +42,8 @@ export function isStreamed({ headers }: Response): boolean {
 }
 
 /**
- * Judges by headers and, since CORS hides most of them from a page of another origin, by the body. What the application
- * says of an answer comes first; a pending 202 is no answer.
+ * Judges by headers and, since CORS hides most of them from a page of another origin, by the body. The word of the
+ * application comes first; a pending 202 is no answer.
  */
 export async function judge(response: Response, ofApplication?: VerdictOption): Promise<Judgement> {
   const { status, headers } = response

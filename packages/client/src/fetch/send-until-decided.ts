@@ -28,7 +28,7 @@ const NO_ANSWER: Judgement = {
   mayHaveActed: true,
 }
 
-/** A server that says what it waits for is asked again when it says; the rest is back-off. */
+/** A server that names a time is asked again at that time; everything else is back-off. */
 const STEADY = 1
 
 /**

@@ -3,7 +3,14 @@ import { storageAdapter } from './storage-adapter.ts'
 
 const DAY_S = 86_400
 
-/** Keeps keys in cookies: shared by all tabs, and by subdomains where `domain` says so. They are sent with each request. */
+/**
+ * Keeps keys in cookies: shared by all tabs, and by subdomains if `domain` says so. They are sent with each request.
+ *
+ * @example
+ * import { cookieStorage, createIdempotentFetch } from '@retryproof/client'
+ *
+ * const client = createIdempotentFetch({ storage: cookieStorage({ domain: 'shop.example' }) })
+ */
 export function cookieStorage(options: { readonly domain?: string; readonly path?: string } = {}): IntentStorage {
   const { domain, path = '/' } = options
   const where = `; Path=${path}; SameSite=Lax${domain ? `; Domain=${domain}` : ''}`

@@ -2,10 +2,10 @@ import { IntentStorageError, isIntentError } from '../base/errors.ts'
 import type { IntentStorage, PlainStorage } from './storage.ts'
 import { withLock } from './with-lock.ts'
 
-/** Runs `work` when it is its turn, with what all tabs agree on where a storage may be behind. */
+/** Runs `work` when it is its turn, with the entry that all tabs agree on, if a storage may be behind. */
 type Turns = (name: string, work: (last?: string | null) => string | null) => Promise<string | null>
 
-/** An `IntentStorage` of one that answers at once. What was written is read again: some browsers drop it without a word. */
+/** Lifts a storage that answers at once to an `IntentStorage`. Reads again after it writes: some browsers drop a write silently. */
 export function storageAdapter(open: () => PlainStorage, turnsOf: () => Turns = () => withLock): IntentStorage {
   return {
     async update(name, change) {

@@ -7,7 +7,7 @@ export interface IntentStorage {
    * @throws {@link IntentStorageError} when it cannot be kept
    */
   update(name: string, change: (current: string | null) => string | null): Promise<string | null>
-  /** Lists what is kept, so that entries whose time is over can be removed. A storage without it keeps them. */
+  /** Lists the names, so that entries whose time is over can be removed. A storage without it keeps them. */
   names?(): Iterable<string>
 }
 

@@ -1,7 +1,14 @@
 import type { IntentStorage } from './storage.ts'
 import { storageAdapter } from './storage-adapter.ts'
 
-/** Keeps keys in the address of the page: over reloads, and in a copy of the address. No storage is needed for it. */
+/**
+ * Keeps keys in the address of the page: over reloads, and in a copy of the address. It needs no storage.
+ *
+ * @example
+ * import { createIdempotentFetch, urlStorage } from '@retryproof/client'
+ *
+ * const client = createIdempotentFetch({ storage: urlStorage() })
+ */
 export function urlStorage(): IntentStorage {
   const change = (edit: (parameters: URLSearchParams) => void) => {
     const url = new URL(location.href)

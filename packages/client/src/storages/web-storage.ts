@@ -6,6 +6,11 @@ import { withLock } from './with-lock.ts'
 /**
  * Keeps keys in `localStorage` (all tabs, over reloads and restarts) or `sessionStorage` (this tab, over reloads).
  * Takes a function, because a browser that blocks a storage throws when it is only named.
+ *
+ * @example
+ * import { createIdempotentFetch, webStorage } from '@retryproof/client'
+ *
+ * const client = createIdempotentFetch({ storage: webStorage(() => sessionStorage) })
  */
 export function webStorage(storage: () => Storage = () => localStorage): IntentStorage {
   const open = () => {

@@ -13,7 +13,7 @@ export async function withLock<T>(name: string, work: () => T): Promise<T> {
   return indexedDB ? inTransaction(store, '', () => work()) : work()
 }
 
-/** Runs `work`, with what it last made of this name in any tab, in one transaction. Resolves once that is kept. */
+/** Runs `work`, with its last result for this name in any tab, in one transaction. Resolves once the result is kept. */
 export async function inTransaction<T>(
   database: ReturnType<typeof createStore>,
   name: string,

@@ -32,6 +32,8 @@ export interface IdempotencyEvents {
   failed: AttemptEvent & { readonly durationMs: number }
   released: AttemptEvent & { readonly delayMs: number; readonly durationMs: number }
   parked: AttemptEvent
+  /** `recover` could not finish a record: its handler, `authorize`, or the reading of its request failed. */
+  recoveryFailed: EventBase & { readonly error: unknown }
   /** The effect is done, but its result could not be recorded: a retry may repeat it. */
   unrecorded: AttemptEvent & { readonly reason: string }
   storeUnavailable: Omit<EventBase, 'operation'> & {

@@ -57,9 +57,9 @@ export interface PurgeRunner {
 export type KeptCall = Pick<Call, 'operation' | 'scope' | 'key' | 'payload'>
 
 interface RecoverBase {
-  /** Whether whoever asked may still do this. What is refused is parked, for a person to look at. */
+  /** Tells whether the scope of the call may still do this. Parks a refused call, for a person to look at. */
   readonly authorize: (call: KeptCall) => boolean | Promise<boolean>
-  /** How many records are taken up at most. @default 1000 */
+  /** Bounds the records that one pass finishes or parks. Records that fail or are skipped do not count. @default 1000 */
   readonly limit?: number
 }
 
@@ -78,13 +78,22 @@ export type RecoverOptions<Tx = unknown> = RecoverBase &
       }
   )
 
-/** What became of the records that were taken up. */
+/** A record that `recover` could not finish. */
+export interface RecoveryError {
+  /** The storage key. */
+  readonly key: string
+  readonly error: unknown
+}
+
+/** The result of a pass of `recover`. */
 export interface Recovery {
   readonly finished: number
-  /** The handler failed; its failure policy says what comes next. */
+  /** The handler, `authorize`, or the store failed for so many records. The failure policy decides what comes next. */
   readonly failed: number
-  /** Parked: by its takeover policy, or because `authorize` said no. */
+  /** Parked by the takeover policy, or because `authorize` returned false. */
   readonly parked: number
-  /** Another call was faster, nothing was kept, or what was kept is not a call of this operation. */
+  /** Another call was faster, nothing was kept, or the kept request is not a call of this operation. */
   readonly skipped: number
+  /** The first 100 errors, with the keys of their records. Each is emitted as `recoveryFailed` too. */
+  readonly errors: readonly RecoveryError[]
 }

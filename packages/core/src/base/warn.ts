@@ -1,7 +1,17 @@
-/** Says that the caller's own code (a listener, a policy) threw where that must not harm a write. */
+/** Warns that the caller's own code (a listener, a policy) threw where that must not harm a write. Never throws. */
 export function warn(message: string, error: unknown): void {
   const { process } = globalThis as { process?: Warner }
-  process?.emitWarning?.(message, { type: 'RetryproofWarning', detail: String((error as Error)?.stack ?? error) })
+  process?.emitWarning?.(message, { type: 'RetryproofWarning', detail: describeThrown(error, 'stack') })
+}
+
+/** Describes anything that can be thrown: an error, a text, an object without a prototype, a proxy. Never throws. */
+export function describeThrown(thrown: unknown, member: 'message' | 'stack' = 'message'): string {
+  try {
+    const told = (thrown as { readonly [name: string]: unknown } | null | undefined)?.[member]
+    return typeof told === 'string' ? told : String(thrown)
+  } catch {
+    return 'a value that cannot be described'
+  }
 }
 
 interface Warner {

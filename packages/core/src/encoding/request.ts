@@ -1,9 +1,10 @@
-/** What was asked, kept with the record, so that it can be finished without its client. */
+/** Keeps the request of a call with its record, so that the call can be finished without its client. */
 
 import { type Call, unscoped } from '../api/call.ts'
 import type { KeptCall } from '../api/operators.ts'
 import { chain, type MaybePromise } from '../base/maybe-promise.ts'
 import { IdempotencyInvalidCallError, IdempotencyUndecodableError } from '../errors.ts'
+import type { Digest } from '../keys/digest.ts'
 import type { Pipeline } from './envelope.ts'
 
 interface KeptPayload {
@@ -11,29 +12,36 @@ interface KeptPayload {
   readonly text: string
 }
 
-/** A call as it stands in a record. */
+/** A kept call, as it is recorded. */
 export interface KeptRequest {
   readonly operation: string
-  /** Null: unscoped. */
+  /** Null for an unscoped call. */
   readonly scope: readonly string[] | null
   readonly key: string
   readonly payload: KeptPayload
 }
 
 interface Where {
+  readonly digest: Digest
   readonly pipeline: Pipeline
   readonly key: string
   readonly fingerprint: string
 }
 
-/** What is kept of a call: a copy, so that the caller may go on with its payload. */
+/** Copies the parts of a call that are kept, so that the caller may go on with its payload. */
 export function keepRequest({ operation, scope, key, payload, request = payload }: Call): KeptRequest {
   return { operation, scope: scope === unscoped ? null : [scope].flat(), key, payload: keepPayload(request) }
 }
 
-/** @throws IdempotencyInvalidCallError where the store has no room for it */
+/**
+ * Encodes a kept call with a seal: a digest (HMAC with a `secret`) that binds it to its record, so that a request which was
+ * changed in the store is not run.
+ *
+ * @throws {@link IdempotencyInvalidCallError} when the store has no room for it
+ */
 export function encodeRequest(where: Where, kept: KeptRequest, maxValueBytes: number): MaybePromise<Uint8Array> {
-  return chain(where.pipeline.encodeJson('request', kept, where), (bytes) => {
+  const encoded = chain(sealOf(where, kept), (seal) => where.pipeline.encodeJson('request', { ...kept, seal }, where))
+  return chain(encoded, (bytes) => {
     if (bytes.length <= maxValueBytes) return bytes
     throw new IdempotencyInvalidCallError(
       'payload',
@@ -42,11 +50,19 @@ export function encodeRequest(where: Where, kept: KeptRequest, maxValueBytes: nu
   })
 }
 
-/** @throws IdempotencyUndecodableError */
-export async function decodeRequest({ pipeline, key, fingerprint }: Where, bytes: Uint8Array): Promise<KeptCall> {
-  const { kind, value } = await pipeline.decode(bytes, { key, fingerprint })
+function sealOf({ digest, key, fingerprint }: Where, { operation, scope, payload, ...kept }: KeptRequest) {
+  const parts = [key, fingerprint, operation, JSON.stringify(scope), kept.key, payload.type, payload.text]
+  return digest('retryproof/request', parts)
+}
+
+/** @throws {@link IdempotencyUndecodableError} when the bytes are no request of this record, or were changed */
+export async function decodeRequest(where: Where, bytes: Uint8Array): Promise<KeptCall> {
+  const { kind, value } = await where.pipeline.decode(bytes, where)
   if (kind !== 'request') throw new IdempotencyUndecodableError(`A record keeps a ${kind} where its request should be.`)
-  const kept = value as KeptRequest
+  const { seal, ...kept } = value as KeptRequest & { readonly seal: string }
+  if (seal !== (await sealOf(where, kept))) {
+    throw new IdempotencyUndecodableError('A kept request was changed in the store, or belongs to another record.')
+  }
   return { operation: kept.operation, scope: kept.scope ?? unscoped, key: kept.key, payload: payloadOf(kept.payload) }
 }
 

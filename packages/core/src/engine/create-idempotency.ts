@@ -66,7 +66,8 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     ])
     const pipeline = instance.pipelineFor(policies.serializer)
     const { maxValueBytes } = instance.store.capabilities
-    const request = kept && (await encodeRequest({ pipeline, key, fingerprint }, kept, maxValueBytes))
+    const request =
+      kept && (await encodeRequest({ digest: instance.digest, pipeline, key, fingerprint }, kept, maxValueBytes))
     return { operation, key, fingerprint, policies, pipeline, signal, request }
   }
 

@@ -1,94 +1,104 @@
 /** JSON Canonicalization Scheme, RFC 8785: one text for each JSON value, whatever the order of its members. */
 import { IdempotencyInvalidCallError } from '../errors.ts'
+import { canonicalText, MAX_DEPTH, tooDeep } from './canonical-text.ts'
 
-const MAX_DEPTH = 1000
+/**
+ * Gives the JSON value that stands for one which JSON cannot hold: a number or a text without a form, or an object that is
+ * neither plain nor an array. `inner` does the same for what such an object holds.
+ *
+ * @throws for what nobody can look into
+ */
+export type Substitute = (value: unknown, member: string, inner: (held: unknown) => unknown) => unknown
 
 /**
  * The canonical JSON text of a value. Members that are `undefined` are left out, and `toJSON` is honoured.
  *
- * @throws IdempotencyInvalidCallError for what JSON would lose silently (BigInt, NaN, functions, Map, Set and Error, `undefined` in
- * an array, lone surrogates), for cycles, and for more than 1000 levels
+ * @throws {@link IdempotencyInvalidCallError} for what JSON would lose silently: BigInt, NaN, functions, instances of
+ * classes, invalid dates, `undefined` in an array, lone surrogates, cycles, and more than 1000 levels
  */
-export function canonicalize(value: unknown): string {
-  return write(value, [], '')
+export function canonicalize(value: unknown, substitute: Substitute = honourToJson): string {
+  return canonicalText(JSON.stringify(toJsonValue(value, '', 0, substitute)))
 }
 
-/** Every request is written once, so this is written for speed: no closures, and one array for all ancestors. */
-function write(value: unknown, ancestors: object[], member: string): string {
+/** The value itself, unless something in it has to be substituted. */
+function toJsonValue(value: unknown, member: string | number, depth: number, substitute: Substitute): unknown {
   switch (typeof value) {
     case 'boolean':
-      return value ? 'true' : 'false'
-    case 'number':
-      if (!Number.isFinite(value)) throw refusal(member, `JSON has no ${value}`)
-      return `${value}`
+      return value
     case 'string':
-      return writeText(value, member)
+      if (value.isWellFormed()) return value
+      break
+    case 'number':
+      if (Number.isFinite(value) && !Object.is(value, -0)) return value
+      break
     case 'object':
-      return value === null ? 'null' : writeObject(value, ancestors, member)
-    default:
-      throw refusal(member, `JSON has no ${typeof value}; convert it first`)
+      if (value === null) return value
+      if (depth >= MAX_DEPTH) throw tooDeep()
+      if (isPlain(value)) return membersOf(value, depth + 1, substitute)
+      if (Array.isArray(value)) return itemsOf(value, depth + 1, substitute)
   }
+  return substitute(value, `${member}`, (held) => toJsonValue(held, member, depth + 1, substitute))
 }
 
-/** What stands for itself between quotes. */
-const PLAIN_TEXT = /^[ !#-[\]-~]*$/
-
-function writeText(text: string, member: string): string {
-  if (PLAIN_TEXT.test(text)) return `"${text}"`
-  if (!text.isWellFormed()) throw refusal(member, 'a lone surrogate has no UTF-8 form')
-  return JSON.stringify(text)
-}
-
-function writeObject(value: object, ancestors: object[], member: string): string {
-  if (ancestors.includes(value)) throw refusal(member, 'a cycle')
-  if (ancestors.length >= MAX_DEPTH)
-    throw new IdempotencyInvalidCallError('payload', `payload: more than ${MAX_DEPTH} levels`)
-  ancestors.push(value)
-  const text = writeEntered(value, ancestors, member)
-  ancestors.pop()
-  return text
-}
-
-function writeEntered(value: object, ancestors: object[], member: string): string {
-  const json: unknown = hasToJson(value) ? value.toJSON(member) : value
-  if (json !== value) return write(json, ancestors, member)
-  return Array.isArray(value) ? writeArray(value, ancestors) : writeMembers(value, ancestors, member)
-}
-
-function writeArray(items: readonly unknown[], ancestors: object[]): string {
-  let text = ''
+function itemsOf(items: readonly unknown[], depth: number, substitute: Substitute): readonly unknown[] {
+  let copy: unknown[] | undefined
   // by index, so that the holes of a sparse array are seen
   for (let index = 0; index < items.length; index++) {
-    text += `${index === 0 ? '' : ','}${write(items[index], ancestors, `${index}`)}`
+    const json = toJsonValue(items[index], index, depth, substitute)
+    if (copy) copy.push(json)
+    else if (json !== items[index]) copy = [...items.slice(0, index), json]
   }
-  return `[${text}]`
+  return copy ?? items
 }
 
-function writeMembers(value: object, ancestors: object[], member: string): string {
-  const names = Object.keys(value).sort()
-  if (!isTransparent(value, names)) {
-    const kind = value.constructor?.name ?? 'object'
-    throw refusal(member, `JSON cannot see what a ${kind} holds; convert it first`)
-  }
-  let text = ''
-  for (const name of names) {
-    const item = (value as Record<string, unknown>)[name]
+function membersOf(value: Readonly<Record<string, unknown>>, depth: number, substitute: Substitute): object {
+  let changed: [name: string, json: unknown][] | undefined
+  for (const name of Object.keys(value)) {
+    const item = value[name]
     if (item === undefined) continue
-    text += `${text === '' ? '' : ','}${writeText(name, name)}:${write(item, ancestors, name)}`
+    if (!name.isWellFormed()) substitute(name, name, identity)
+    const json = toJsonValue(item, name, depth, substitute)
+    if (json === item) continue
+    changed ??= []
+    changed.push([name, json])
   }
-  return `{${text}}`
+  return changed ? Object.fromEntries([...Object.entries(value), ...changed]) : value
+}
+
+/** Tells whether an object has no members but its own, and says nothing else about its JSON. */
+export function isPlain(value: object): value is Readonly<Record<string, unknown>> {
+  if (Array.isArray(value) || hasToJson(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return true
+  // the prototype of objects in another realm
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
 }
 
 function hasToJson(value: object): value is { toJSON(member: string): unknown } {
   return 'toJSON' in value && typeof value.toJSON === 'function'
 }
 
-/** What a Map, a Set or an Error holds is not its members, though it may have members too. */
-function isTransparent(value: object, names: readonly string[]): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === Object.prototype || prototype === null) return true
-  if (value instanceof Map || value instanceof Set || value instanceof Error) return false
-  return names.length > 0 || Object.getPrototypeOf(prototype) === null
+function honourToJson(value: unknown, member: string, inner: (held: unknown) => unknown): unknown {
+  switch (typeof value) {
+    case 'number':
+      if (value === 0) return 0
+      throw refusal(member, `JSON has no ${value}`)
+    case 'string':
+      throw refusal(member, 'a lone surrogate has no UTF-8 form')
+    case 'object': {
+      const kind = value?.constructor?.name ?? 'object'
+      if (!value || !hasToJson(value)) throw refusal(member, `JSON cannot see what a ${kind} holds; convert it first`)
+      const json = value.toJSON(member)
+      if (json === null && kind === 'Date') throw refusal(member, 'the Date is not valid')
+      return inner(json === value ? { ...value } : json)
+    }
+    default:
+      throw refusal(member, `JSON has no ${typeof value}; convert it first`)
+  }
+}
+
+function identity<Value>(value: Value): Value {
+  return value
 }
 
 function refusal(member: string, problem: string): IdempotencyInvalidCallError {

@@ -31,8 +31,13 @@ export type Decision =
 
 /** Guards the requests of one `idempotent()`. */
 export interface Guard<Native, Tx = unknown> {
-  /** Tells whether requests of this method are guarded at all. */
-  covers(method: string): boolean
+  /**
+   * Tells whether requests of this method are guarded at all.
+   *
+   * @param ownMethod the one method of the route in which the guard stands; undefined where it stands before several
+   * @throws {@link IdempotencyInvalidOptionError} for one that is not, with `transaction: true`
+   */
+  covers(method: string, ownMethod?: string): boolean
   /** The response for a refusal that a handler throws, such as a PreconditionError; `undefined` for any other error. */
   refusalOf(error: unknown, native: Native): HttpResponse | undefined
   /**
@@ -55,7 +60,15 @@ export function createGuard<Native extends object, Tx = unknown>(
 ): Guard<Native, Tx> {
   const options = readHttpOptions(idempotency, httpOptions, hasHandler)
   return {
-    covers: (method) => options.methods.has(method),
+    covers(method, ownMethod) {
+      // HEAD comes to the route of a GET by itself
+      const isGuarded = options.methods.has(method) || (method === ownMethod && method !== 'HEAD')
+      if (isGuarded || !options.transaction) return isGuarded
+      throw new IdempotencyInvalidOptionError(
+        'methods',
+        `must name ${method}: with transaction: true no handler runs without its transaction`,
+      )
+    },
     refusalOf: (error, native) =>
       isRefusal(error) ? options.spelling.problem(error, native, options.maxRetryAfterMs) : undefined,
     async handle(exchange, calls) {
@@ -97,7 +110,7 @@ async function decide<Native extends object, Tx>(
   }
 
   try {
-    const { value, replayed, recorded } = await run(asked, execute, options)
+    const { value, replayed, recorded } = await runAccepted(asked, execute, calls, options)
     if (replayed) return sendUnlessAnswered(calls, options.spelling.replay(value))
     if (!calls.wasAnswered()) return { kind: 'own', headers: [] }
     if (callback && recorded && value)
@@ -108,6 +121,25 @@ async function decide<Native extends object, Tx>(
     const retryAfterMs = Math.min(error.retryAfterMs, options.maxRetryAfterMs)
     return { kind: 'send', response: pendingResponse(await locate(), retryAfterMs) }
   }
+}
+
+/** Runs the call; where its key was used for another request, by each rule that is accepted besides. */
+async function runAccepted<Native, Tx>(
+  asked: Asked<Tx>,
+  execute: (attempt: Attempt, tx: Tx | undefined) => Promise<HandlerEnd>,
+  calls: WatchedCalls<Tx>,
+  options: ResolvedOptions<Native, Tx>,
+): Promise<Outcome<HttpResponse | undefined>> {
+  let refused: unknown
+  for (const call of [asked.call, ...asked.accepted]) {
+    try {
+      return await run({ ...asked, call }, execute, options)
+    } catch (error) {
+      if (calls.threw(error) || !isIdempotencyError(error, 'IDEMPOTENCY_KEY_REUSED')) throw error
+      refused ??= error
+    }
+  }
+  throw refused
 }
 
 /** Runs the call. The value is undefined where the core replays no more than that it is done. */

@@ -4,7 +4,7 @@ import type { KeySyntax } from '../protocol/key-header.ts'
 import type { RecordPolicy } from './answer/record-policy.ts'
 import type { SpellingOptions } from './answer/spelling.ts'
 import type { Notifier, StatusResource } from './ports.ts'
-import type { FingerprintOptions } from './request/fingerprint.ts'
+import type { Fingerprint } from './request/fingerprint-rule.ts'
 
 /** Options of a binding, and any policy of the core for what it guards. `Native` is the framework's request. */
 export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onInProgress'>, SpellingOptions<Native> {
@@ -24,15 +24,34 @@ export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onIn
   readonly key?: (request: Native) => RequestKey | Promise<RequestKey>
   /** Whether a bare header value is taken, as the same key as its quoted form. @default 'lenient' */
   readonly syntax?: KeySyntax
-  /** Methods that are guarded besides POST and PATCH. The others pass. @default [] */
+  /** The format that a key must have once it is parsed: `'uuid'`, or a pattern. Others are refused (400). @default any */
+  readonly keyFormat?: 'uuid' | RegExp
+  /**
+   * Methods that are guarded besides POST and PATCH. In a route of one method that method is guarded without being named,
+   * where the framework knows it. The others pass. @default []
+   */
   readonly methods?: readonly string[]
-  /** Whether a request without a key is refused (400). If not, it runs without protection. @default true */
+  /**
+   * Whether a request without a key is refused (400). If not, it runs without protection, and not in a `transaction`.
+   * @default true
+   */
   readonly required?: boolean
   /** Whether a request that names no version of the resource is refused (428). See `precondition`. @default false */
   readonly requirePrecondition?: boolean
-  /** Which members of the body must be the same when a key is sent again. @default the whole body */
-  readonly fingerprint?: FingerprintOptions
-  /** The largest body that is read for its fingerprint where no parser ran before, in bytes. @default 1_048_576 */
+  /**
+   * What must be the same when a key is sent again: members of the body, or what a function of the request gives. A key
+   * that `contentKey` made is all that counts by default. @default the whole body
+   */
+  readonly fingerprint?: Fingerprint<Native>
+  /**
+   * Rules by which a record may have been made too, so that a changed `fingerprint` carries through a deployment: keys
+   * that were used under them replay. `{ omit: [] }` is the whole body. @default []
+   */
+  readonly acceptFingerprints?: readonly Fingerprint<Native>[]
+  /**
+   * The largest body that is read for its fingerprint where no parser ran before, in bytes; with `storeRequest` at most
+   * what the store has room for. A larger one is refused (413). @default 1_048_576
+   */
   readonly maxRequestBytes?: number
   /**
    * Headers that `storeRequest` keeps, besides method, target and body. Credentials are refused.

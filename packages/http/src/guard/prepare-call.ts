@@ -1,57 +1,93 @@
-/** A request, as the core is asked to run it. */
+/** Turns a request into the call that the core runs. */
 import { type Call, IdempotencyInvalidOptionError, type Operation, type Policies, type Scope } from '@retryproof/core'
+import { isAccident } from '@retryproof/core/internal'
 import type { Exchange } from '../protocol/exchange.ts'
 import { keyFromHeaders, requireKey } from '../protocol/key-header.ts'
 import { namesVersion, preconditionRequired } from '../protocol/precondition.ts'
 import { Refusal } from '../protocol/refusal.ts'
+import type { HttpOptions } from './options.ts'
 import type { ResolvedOptions } from './read-options.ts'
-import { describeRequest, requireCountable } from './request/fingerprint.ts'
+import { describeContentKey, describeGiven, describeRequest, requireCountable } from './request/fingerprint.ts'
+import type { Fingerprint } from './request/fingerprint-rule.ts'
 import { keepRequest } from './request/kept-request.ts'
-import { readBody } from './request/read-body.ts'
+import { type ReadBody, readBody } from './request/read-body.ts'
 
 export interface Asked<Tx> {
   readonly name: string
   readonly operation: Operation<Tx>
   readonly call: Omit<Call, 'operation'>
+  /** The call by each rule that is accepted besides: a record that was made by one of them is replayed. */
+  readonly accepted: readonly Omit<Call, 'operation'>[]
   readonly policies: Policies | undefined
-  /** Where the answer is to be told. */
+  /** The address to which the answer is delivered. */
   readonly callback: URL | undefined
 }
 
 /**
- * Key, then scope, then body: each only where the one before it is in order. Undefined for a request without a key that
- * may pass.
+ * Reads key, then scope, then body: each only where the one before it is in order. Undefined for a request without a key
+ * that may pass.
  *
- * @throws Refusal, IdempotencyInvalidCallError, IdempotencyInvalidOptionError, and what the application's functions throw
+ * @throws {@link Refusal} for what the client can mend
+ * @throws {@link IdempotencyInvalidCallError} for a key or a body that cannot be used
+ * @throws {@link IdempotencyInvalidOptionError} for what only the application can mend
  */
 export async function ask<Native, Tx>(
   exchange: Exchange<Native>,
   options: ResolvedOptions<Native, Tx>,
 ): Promise<Asked<Tx> | undefined> {
-  const { native, headers } = exchange
-  const given = options.key ? await options.key(native) : keyFromHeaders(headers, options.syntax)
+  const { native, headers, signal } = exchange
+  const { syntax, keyFormat, maxRequestBytes, storeHeaders } = options
+  const given = options.key ? await options.key(native) : keyFromHeaders(headers, syntax, keyFormat)
   if (given === undefined) {
     if (!options.required) return undefined
-    throw new Refusal('key-missing')
+    throw new Refusal('key-missing', options.key && 'This operation requires a key, and the request has none.')
   }
   if (options.requirePrecondition && !namesVersion(headers)) throw preconditionRequired()
   const ofContent = typeof given === 'object' && given !== null && 'retention' in given ? given : undefined
-  const key = requireKey(ofContent ? ofContent.key : given)
+  const key = ofContent ? requireKey(ofContent.key) : requireKey(given, keyFormat)
   const name = nameOf(exchange, options)
   const operation = options.operationNamed(name)
-  const scope: Scope = typeof options.scope === 'function' ? await options.scope(native) : options.scope
-  requireCountable(headers, options.fingerprint)
-  const body = await readBody(exchange, options.maxRequestBytes)
-  const payload = describeRequest(exchange, body, options.fingerprint)
-  const request = options.storeHeaders && keepRequest(exchange, body, options.storeHeaders)
-  const { signal } = exchange
+  const scope = await scopeOf(name, native, options.scope)
+
+  let reading: Promise<ReadBody> | undefined
+  const readOnce = () => {
+    reading ??= readBody(exchange, maxRequestBytes)
+    return reading
+  }
+  async function payloadBy(rule: Fingerprint<Native> | undefined): Promise<string | Uint8Array> {
+    if (typeof rule === 'function') return describeGiven(exchange, await rule(native))
+    return describeRequest(exchange, await readOnce(), rule)
+  }
+
+  const { fingerprint, acceptFingerprints } = options
+  if (!ofContent && typeof fingerprint !== 'function') requireCountable(headers, fingerprint)
+  const payload = ofContent && !fingerprint ? describeContentKey(key) : await payloadBy(fingerprint)
+  const others: (string | Uint8Array)[] = []
+  for (const rule of acceptFingerprints) others.push(await payloadBy(rule))
+  const request = storeHeaders && keepRequest(exchange, await readOnce(), storeHeaders, maxRequestBytes)
+  const call: Asked<Tx>['call'] = { scope, key, payload, ...(signal && { signal }), ...(request && { request }) }
   return {
     name,
     operation,
-    call: { scope, key, payload, ...(signal && { signal }), ...(request && { request }) },
+    call,
+    accepted: others.map((other) => ({ ...call, payload: other })),
     policies: ofContent && { retention: ofContent.retention },
     callback: options.webhook?.address(native),
   }
+}
+
+/** @throws {@link Refusal} where the function finds nobody, which is a caller who is not known */
+async function scopeOf<Native>(name: string, native: Native, scope: HttpOptions<Native>['scope']): Promise<Scope> {
+  if (typeof scope !== 'function') return scope
+  const owner: Scope = await scope(native)
+  const parts: unknown[] = [owner].flat()
+  const isNobody = (part: unknown) => part === undefined || part === null || part === '' || isAccident(part)
+  if (parts.length > 0 && !parts.some(isNobody)) return owner
+  const given = JSON.stringify(owner) ?? 'undefined'
+  throw new Refusal(
+    'unauthenticated',
+    `The request does not say who sends it: the function \`${scope.name || 'scope'}\` of ${name} gave ${given}.`,
+  )
 }
 
 function nameOf<Native, Tx>(

@@ -1,22 +1,24 @@
 /** Options of a binding, checked once when it is made. */
 import { IdempotencyInvalidOptionError, type Operation, type Policies, unscoped } from '@retryproof/core'
-import { toMs } from '@retryproof/core/internal'
-import type { KeySyntax } from '../protocol/key-header.ts'
+import { problemOf, toMs } from '@retryproof/core/internal'
+import { type KeyFormat, type KeySyntax, readKeyFormat } from '../protocol/key-header.ts'
 import { type GivenAnswer, readRecordPolicy } from './answer/record-policy.ts'
 import { readSpelling, type Spelling, type SpellingOptions } from './answer/spelling.ts'
 import { responseSerializer } from './answer/stored-response.ts'
 import type { Guarding, HttpOptions } from './options.ts'
-import type { FingerprintOptions } from './request/fingerprint.ts'
+import { type Fingerprint, readAcceptedFingerprints, readFingerprint } from './request/fingerprint-rule.ts'
 
 /** Options as they are used. */
 export interface ResolvedOptions<Native, Tx = unknown> {
   readonly scope: HttpOptions<Native>['scope']
   readonly key: HttpOptions<Native>['key'] | undefined
-  readonly fingerprint: FingerprintOptions | undefined
+  readonly fingerprint: Fingerprint<Native> | undefined
+  readonly acceptFingerprints: readonly Fingerprint<Native>[]
   readonly statusResource: HttpOptions<Native>['statusResource'] | undefined
   readonly webhook: HttpOptions<Native>['webhook'] | undefined
   readonly operation: ((request: Native) => string) | undefined
   readonly syntax: KeySyntax
+  readonly keyFormat: KeyFormat | undefined
   readonly methods: ReadonlySet<string>
   readonly required: boolean
   readonly requirePrecondition: boolean
@@ -52,8 +54,20 @@ export function readHttpOptions<Native, Tx>(
   if (typeof idempotency?.operation !== 'function') {
     throw new IdempotencyInvalidOptionError('idempotency', 'must be what createIdempotency() gives')
   }
-  const { scope, operation, key, syntax, methods, required, requirePrecondition, fingerprint, record, ...more } =
-    options
+  const {
+    scope,
+    operation,
+    key,
+    keyFormat,
+    syntax,
+    acceptFingerprints,
+    methods,
+    required,
+    requirePrecondition,
+    fingerprint,
+    record,
+    ...more
+  } = options
   const {
     maxRequestBytes,
     maxResponseBytes,
@@ -72,6 +86,12 @@ export function readHttpOptions<Native, Tx>(
   const accepts = onInProgress === 'accept'
   const keepsRequests = (policies.storeRequest ?? 'no') !== 'no'
   if (transaction) requireTransactions(idempotency, hasHandler)
+  if (transaction && required === false) {
+    throw new IdempotencyInvalidOptionError(
+      'required',
+      'must not be false with transaction: true, since a request without a key would run without its transaction',
+    )
+  }
   if ((accepts || how !== 'sync') && !statusResource) {
     throw new IdempotencyInvalidOptionError(
       'statusResource',
@@ -94,12 +114,17 @@ export function readHttpOptions<Native, Tx>(
     scope: readScope(scope),
     operation: readOperation(operation),
     key: readFunction('key', key),
+    keyFormat: readKeyFormat(keyFormat),
     syntax: readChoice('syntax', syntax, ['lenient', 'strict']),
     methods: new Set(['POST', 'PATCH', ...readMethods(methods)]),
     required: readFlag('required', required, true),
     requirePrecondition: readFlag('requirePrecondition', requirePrecondition, false),
-    fingerprint: readFingerprint(fingerprint),
-    maxRequestBytes: readSize('maxRequestBytes', maxRequestBytes),
+    fingerprint: readFingerprint('fingerprint', fingerprint),
+    acceptFingerprints: readAcceptedFingerprints(acceptFingerprints),
+    maxRequestBytes: Math.min(
+      readSize('maxRequestBytes', maxRequestBytes),
+      keepsRequests ? roomFor(idempotency) : Number.POSITIVE_INFINITY,
+    ),
     storeHeaders: keepsRequests ? readStoreHeaders(storeHeaders) : undefined,
     records: readRecordPolicy(record === undefined ? 'final' : record),
     spelling: readSpelling({ preset, problem, replayHeader, docs } as SpellingOptions<Native>),
@@ -160,17 +185,15 @@ function readScope<Native>(scope: HttpOptions<Native>['scope']): HttpOptions<Nat
   if (typeof scope === 'function' || scope === unscoped) return scope
   throw new IdempotencyInvalidOptionError(
     'scope',
-    'say whose keys these are, (request) => [tenant, user], or say `unscoped` if whoever sends a key may have its result',
+    'must name the owner of a key, (request) => [tenant, user], or be `unscoped` where everybody may have its result',
   )
 }
 
 function readOperation<Native>(operation: HttpOptions<Native>['operation']): ResolvedOptions<Native>['operation'] {
   if (typeof operation !== 'string') return readFunction('operation', operation)
-  if (operation.length >= 1 && operation.length <= 255) return () => operation
-  throw new IdempotencyInvalidOptionError(
-    'operation',
-    'must be a name of 1 to 255 characters, or a function that gives one',
-  )
+  const problem = problemOf(operation)
+  if (problem === null) return () => operation
+  throw new IdempotencyInvalidOptionError('operation', problem)
 }
 
 function readFunction<F extends (request: never) => unknown>(option: string, value: F | undefined): F | undefined {
@@ -198,15 +221,6 @@ function readMethods(methods: readonly string[] = []): string[] {
 function readFlag(option: string, value: boolean | undefined, otherwise: boolean): boolean {
   if (value === undefined || typeof value === 'boolean') return value ?? otherwise
   throw new IdempotencyInvalidOptionError(option, 'must be true or false')
-}
-
-function readFingerprint(fingerprint: FingerprintOptions | undefined): FingerprintOptions | undefined {
-  if (fingerprint === undefined) return undefined
-  const { pick, omit } = fingerprint
-  const names: unknown = pick ?? omit
-  const fits = Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === 'string' && name)
-  if (fits && (pick === undefined) !== (omit === undefined)) return fingerprint
-  throw new IdempotencyInvalidOptionError('fingerprint', `must be { pick: ['amount'] } or { omit: ['trace'] }`)
 }
 
 function readSize(option: string, bytes: number = MIB): number {

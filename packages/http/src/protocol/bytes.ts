@@ -34,3 +34,9 @@ export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
   }
   return bytes
 }
+
+/** The SHA-256 of some bytes, in hex. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,5 +1,16 @@
 /** What a framework binding and the rest of this package tell each other. */
 
+/** A file of a multipart body, wherever its parser has put it. */
+export interface UploadedFile {
+  /** The name of the form's field. */
+  readonly field: string
+  /** As the client named it. */
+  readonly name: string
+  readonly type: string
+  /** The SHA-256 of its content in hex. */
+  digest(): Promise<string>
+}
+
 /** A header field: its name as it was written, and its value. A name may occur several times. */
 export type HeaderField = readonly [name: string, value: string]
 
@@ -23,6 +34,8 @@ export interface RequestBody {
   readonly body: Uint8Array | undefined
   /** What a parser of the framework made of it, where one ran. */
   readonly parsed?: unknown
+  /** Files that the parser of a multipart body put elsewhere; `undefined` where it does not say which there were. */
+  readonly files?: readonly UploadedFile[]
   /** Reads a body that nobody has read yet, and leaves it readable for whoever comes after. Null: larger than `maxBytes`. */
   readonly read?: (maxBytes: number) => Promise<Uint8Array | null>
 }

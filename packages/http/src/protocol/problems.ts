@@ -42,6 +42,12 @@ export const problems = {
     advice: 'The body is nested too deeply to be compared with another one. Nothing was run.',
     retryable: false,
   },
+  unauthenticated: {
+    status: 401,
+    title: 'The caller is not known',
+    advice: 'The request does not say who sends it, and a key belongs to its sender. Authenticate, and send it again.',
+    retryable: false,
+  },
   'unknown-operation': {
     status: 404,
     title: 'The operation does not exist',

@@ -5,6 +5,7 @@ const BRAND = Symbol.for('retryproof.http.refusal')
 
 export type RefusalReason =
   | 'key-missing'
+  | 'unauthenticated'
   | 'body-too-large'
   | 'body-unsupported'
   | 'callback-refused'

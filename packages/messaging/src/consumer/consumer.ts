@@ -1,35 +1,54 @@
-/** What every binding does with a delivery: read it, handle it once, and tell the broker. */
-import { type Duration, type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
-import { toMs, warn } from '@retryproof/core/internal'
+/** The part that all bindings share: it reads a delivery, handles it once, and tells the broker. */
+import { setMaxListeners } from 'node:events'
+import {
+  type Duration,
+  type Idempotency,
+  IdempotencyInvalidOptionError,
+  isIdempotencyError,
+  type Reference,
+} from '@retryproof/core'
+import { describeThrown, toMs, warn } from '@retryproof/core/internal'
 import { putAway } from '../once/dead-letter.ts'
-import type { IncomingMessage, MessageWork } from '../once/message.ts'
+import type { MessageWork } from '../once/message.ts'
 import { createOnce } from '../once/once.ts'
 import { type OnceOptions, type ReadOnce, readOnce } from '../once/once-options.ts'
+import { growingDelay } from '../once/redelivery-delay.ts'
 import type { DeadLetter, Verdict } from '../once/verdict.ts'
 import type { ConsumerOptions, Drained, MessageHandler } from './consumer-options.ts'
 import type { Delivery } from './delivery.ts'
+import { type Heartbeat, startHeartbeat } from './heartbeat.ts'
+import { IN_TIME_MS, inTime, isTimeout } from './in-time.ts'
+import { ID_HEADER, roundOf } from './letter-headers.ts'
+import { readDelivery } from './read-delivery.ts'
+import { writeLetter } from './write-letter.ts'
 
 export interface Consumer<Message> {
   readonly concurrency: number
-  /** What was made of the options. */
+  /** Is what was made of the options. */
   readonly read: ReadOnce
-  /** Handles one delivery, and tells the broker what came of it. Never throws. While draining it gives it back. */
-  consume(delivery: Delivery<Message>): Promise<void>
+  /**
+   * Handles one delivery, and tells the broker what came of it. Resolves with undefined when the message is done, else
+   * with the time after which it has to be tried again, in milliseconds. Never throws. Gives it back while draining.
+   */
+  consume(delivery: Delivery<Message>): Promise<number | undefined>
   /** Tells `onError`. */
   failed(error: unknown): void
   /** Aborts when no more deliveries are to be taken. */
   readonly stopping: AbortSignal
-  /** Takes no more, waits for what is at hand and until the binding has `stopped`, and says how many deliveries are unfinished. */
+  /** Takes no more, waits for the messages at hand and until the binding has `stopped`, and counts the unfinished ones. */
   drain(options: { readonly timeout?: Duration } | undefined, stopped: Promise<unknown>): Promise<Drained>
 }
 
 const DEFAULT_CONCURRENCY = 10
+/** The time that `parse`, `id`, `scope` and `payload` have together, if `maxRun` is not shorter. */
+export const READ_MS = 60_000
+/** Deliveries after which a message that cannot be read in time counts as unreadable. */
+const READ_TRIES = 5
 
 /**
- * The part that all bindings share.
+ * Makes the part that all bindings share. `group` is the consumer group: the operation of its records.
  *
- * @param group the consumer group: the operation of its records
- * @throws IdempotencyInvalidOptionError
+ * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
  */
 export function createConsumer<Message, Body, Tx, InTransaction extends boolean>(
   idempotency: Idempotency<Tx>,
@@ -40,7 +59,7 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
   const {
     scope,
     id,
-    parse = parseJson,
+    parse = parseJson as (bytes: Uint8Array) => Body,
     payload,
     concurrency = DEFAULT_CONCURRENCY,
     onVerdict,
@@ -53,68 +72,84 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
   if (scope === undefined)
     throw new IdempotencyInvalidOptionError('scope', 'must say whose messages these are, or be `unscoped`')
   if (typeof handler !== 'function') throw new IdempotencyInvalidOptionError('handler', 'must be a function')
+  const readers: Parameters<typeof readDelivery<Message, Body>>[0] = {
+    scope,
+    parse,
+    ...(id && { id }),
+    ...(payload && { payload }),
+  }
   const oncePolicies = policies as OnceOptions<InTransaction>
   const read = readOnce(idempotency, oncePolicies)
   const once = createOnce(idempotency, group, oncePolicies)
-  const atHand = new Set<Promise<void>>()
+  const records = idempotency.operation(group)
+  const atHand = new Set<Promise<unknown>>()
   const stopping = new AbortController()
+  // each delivery that waits listens
+  setMaxListeners(0, stopping.signal)
+  const rules = { group, delays: read.delays, stopping: stopping.signal, failed }
 
   function failed(error: unknown): void {
-    if (onError) guarded('onError', () => onError(error))
-    else warn(`A consumer of '${group}' could not do what it had to`, error)
+    if (onError) tell('onError', () => onError(error))
+    else warn(`A consumer of '${group}' could not do its part`, error)
   }
 
-  /** What `once` is to know of a delivery, or why it cannot know it. */
-  function readDelivery(delivery: Delivery<Message>): { incoming: IncomingMessage; body: Body } | DeadLetter {
-    const { message, body: bytes, messageId, deliveries = 1, isLastDelivery = false, isRedriven } = delivery
+  async function hasRecord(reference: Omit<Reference, 'operation'>): Promise<boolean> {
     try {
-      const body = parse(bytes, message) as Body
-      const name = id ? id(body, message) : messageId
-      if (name === undefined || name === '') return { reason: 'no-id', description: 'It has no id.' }
-      const incoming: IncomingMessage = {
-        id: name,
-        scope: typeof scope === 'function' ? scope(body, message) : scope,
-        payload: payload ? payload(body, message) : bytes,
-        deliveries,
-        isLastDelivery,
-        isRedriven,
-        deadLetter: delivery.deadLetter,
-      }
-      return { incoming, body }
+      return (await records.inspect(reference)) !== null
     } catch (error) {
-      return { reason: 'unreadable', description: `It cannot be read: ${String(error)}`, error }
+      if (isIdempotencyError(error, 'IDEMPOTENCY_INVALID_CALL')) return false
+      throw error
     }
   }
 
-  async function verdictOf(delivery: Delivery<Message>, held: Held): Promise<Verdict> {
-    const readable = readDelivery(delivery)
-    if ('reason' in readable) return putAway(read, { ...delivery, deliveries: delivery.deliveries ?? 1 }, readable)
-    const { incoming, body } = readable
-    const { message } = delivery
+  async function verdictOf(delivery: Delivery<Message>, heartbeat: Heartbeat): Promise<Verdict> {
+    const { message, header, messageId, isLastDelivery = false, deliveries = 1 } = delivery
+    const known = header(ID_HEADER) ?? messageId
+    const unread = (letter: DeadLetter) =>
+      putAway(read, { deliveries, deadLetter: (given) => writeLetter(rules, delivery, given, known) }, letter)
+    let readable: Awaited<ReturnType<typeof readDelivery<Message, Body>>>
+    try {
+      readable = await inTime(Math.min(READ_MS, read.maxRunMs), 'The message was not read', () =>
+        readDelivery(readers, delivery, hasRecord),
+      )
+    } catch (error) {
+      if (isTimeout(error) && deliveries >= READ_TRIES) {
+        return unread({ reason: 'unreadable', description: 'It was not read in time.', error })
+      }
+      if (isLastDelivery) return unread({ reason: 'last-delivery', description: describeThrown(error), error })
+      return { action: 'redeliver', delayMs: growingDelay(read.delays, deliveries), because: 'unavailable', error }
+    }
+    if ('reason' in readable) return unread(readable)
+    const { body, ...incoming } = readable
     const work: MessageWork<Tx, InTransaction> = (attempt, tx) => {
-      held.until(attempt.signal)
+      heartbeat.endsWith(attempt.signal)
       return handler(body, { attempt, tx, message })
     }
-    return once(incoming, work)
+    const deadLetter = (letter: DeadLetter) => writeLetter(rules, delivery, letter, id ? known : incoming.id)
+    return once({ ...incoming, deliveries, isLastDelivery, isRedriven: roundOf(delivery) > 0, deadLetter }, work)
   }
 
-  async function settle(delivery: Delivery<Message>): Promise<void> {
-    const held = hold(delivery, failed)
+  async function settle(delivery: Delivery<Message>): Promise<number | undefined> {
+    const heartbeat = startHeartbeat(delivery, failed)
     try {
-      // what would not be delivered again is handled yet
+      // the last delivery is handled even now, since the message would be lost
       const verdict: Verdict =
         stopping.signal.aborted && !delivery.isLastDelivery
           ? { action: 'redeliver', delayMs: 0, because: 'draining' }
-          : await verdictOf(delivery, held)
-      held.stop()
-      guarded('onVerdict', () => onVerdict?.(verdict, delivery.message))
-      if (verdict.because === 'unavailable') failed(verdict.error)
-      await (verdict.action === 'ack' ? delivery.ack() : delivery.redeliver(verdict.delayMs))
+          : await verdictOf(delivery, heartbeat)
+      heartbeat.stop()
+      tell('onVerdict', () => onVerdict?.(verdict, delivery.message))
+      if (verdict.because === 'unavailable' || verdict.because === 'timed-out') failed(verdict.error)
+      const { redeliver } = delivery
+      if (verdict.action === 'ack') await inTime(IN_TIME_MS, 'The acknowledgement was not sent', () => delivery.ack())
+      else await inTime(IN_TIME_MS, 'The message was not given back', () => redeliver?.(verdict.delayMs))
+      return verdict.action === 'ack' ? undefined : verdict.delayMs
     } catch (error) {
       // unacknowledged, it comes back, and is then found to be a duplicate
       failed(error)
+      return growingDelay(read.delays, delivery.deliveries ?? 1)
     } finally {
-      held.stop()
+      heartbeat.stop()
     }
   }
 
@@ -131,44 +166,17 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
     async drain({ timeout = '30s' } = {}, stopped) {
       const timeoutMs = toMs('timeout', timeout)
       stopping.abort()
-      let timer: ReturnType<typeof setTimeout> | undefined
-      const tooLate = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, timeoutMs)
-      })
-      await Promise.race([stopped.catch(() => undefined).then(() => Promise.all(atHand)), tooLate])
-      clearTimeout(timer)
+      const all = stopped.catch(() => undefined).then(() => Promise.all(atHand))
+      await inTime(timeoutMs, 'Messages were not finished', () => all).catch(() => undefined)
       return { unfinished: atHand.size }
     },
   }
 }
 
-/** What only listens must not harm what it listens to. */
-function guarded(name: string, tell: () => void): void {
-  try {
-    tell()
-  } catch (error) {
-    warn(`\`${name}\` threw`, error)
-  }
-}
-
-interface Held {
-  /** No longer than the attempt may work: what hangs is left to others. */
-  until(signal: AbortSignal): void
-  stop(): void
-}
-
-/** The heartbeat of a delivery. It ends with that of the attempt, so that the broker and the store let go together. */
-function hold<Message>({ extend }: Delivery<Message>, failed: (error: unknown) => void): Held {
-  if (!extend) return { until: () => {}, stop: () => {} }
-  const timer = setInterval(async () => {
-    try {
-      await extend.act()
-    } catch (error) {
-      failed(error)
-    }
-  }, extend.everyMs)
-  const stop = () => clearInterval(timer)
-  return { until: (signal) => signal.addEventListener('abort', stop), stop }
+/** Calls a listener. What it throws, or rejects with, harms no message. */
+function tell(name: string, listen: () => unknown): void {
+  const listening = async () => listen()
+  listening().catch((error) => warn(`\`${name}\` threw`, error))
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })

@@ -1,11 +1,10 @@
 /** Sends a message to the dead letters. */
-
 import type { IncomingMessage } from './message.ts'
 import type { ReadOnce } from './once-options.ts'
 import { growingDelay } from './redelivery-delay.ts'
 import type { DeadLetter, Verdict } from './verdict.ts'
 
-/** Makes a dead letter of a message that has no record of its own, or is not to change it. */
+/** Makes a dead letter of a message without touching a record. */
 export async function putAway(
   { delays }: Pick<ReadOnce, 'delays'>,
   message: Pick<IncomingMessage, 'deadLetter' | 'deliveries'>,

@@ -1,11 +1,11 @@
-/** What an error of the core says of a message. */
+/** Verdicts on a message after an error of the core. */
 import { isIdempotencyError } from '@retryproof/core'
 import { type Delays, growingDelay, MARGIN_MS } from './redelivery-delay.ts'
 import type { DeadLetter, DeadLetterReason, Duplicate, Redeliver } from './verdict.ts'
 
 type Judgement = Duplicate | Redeliver | { readonly action: 'bury'; readonly letter: DeadLetter }
 
-/** Null: it is no error of the core that says anything of the message. */
+/** Returns null for an error that says nothing of the message. */
 export function judge(error: unknown, delays: Delays, deliveries: number): Judgement | null {
   const delayMs = growingDelay(delays, deliveries)
   const redeliver = (because: Redeliver['because'], ms = delayMs): Redeliver => ({
@@ -38,7 +38,7 @@ export function judge(error: unknown, delays: Delays, deliveries: number): Judge
     return bury('key-reused', 'Another message with this id and another payload was here before.')
   }
   if (isIdempotencyError(error, 'IDEMPOTENCY_OUTCOME_UNKNOWN')) {
-    return bury('outcome-unknown', 'An attempt was interrupted, and somebody has to say what it did.')
+    return bury('outcome-unknown', 'An attempt was interrupted, and a person or a resolver has to say what it did.')
   }
   if (isIdempotencyError(error, 'IDEMPOTENCY_UNDECODABLE'))
     return bury('undecodable', 'The record of this message cannot be read.')

@@ -1,4 +1,4 @@
-/** The options of `once`, checked. */
+/** Checks the options of `once`. */
 import {
   type Duration,
   type Idempotency,
@@ -9,19 +9,19 @@ import {
 import { toMs } from '@retryproof/core/internal'
 import { type Delays, type RedeliveryDelay, readDelays } from './redelivery-delay.ts'
 
-/** Policies of the core, with defaults for messages: `retention` `'7d'`, `lease` `'30s'`, `maxAttempts` 5. */
+/** Are the policies of the core, with defaults for messages: `retention` `'7d'`, `lease` `'30s'`, `maxRun` `'15m'`, `maxAttempts` 5. */
 export interface OnceOptions<InTransaction extends boolean = boolean>
   extends Omit<Policies, 'onInProgress' | 'onStoreUnavailable' | 'replay'> {
   /**
-   * For how long the broker may deliver a message again, or a publisher repeat it. A `retention` that is shorter is
+   * Is the time in which the broker may deliver a message again, or a publisher repeat it. A shorter `retention` is
    * refused: past it, a duplicate would be handled as if it were new. @default '7d'
    */
   readonly redeliveryWindow?: Duration
-  /** How long a message is left alone after a failure, and while another consumer has it. */
+  /** Is the delay after a failure, and while another consumer has the message. */
   readonly redeliveryDelay?: RedeliveryDelay
   /**
-   * The handler gets a transaction of the store's database, and what it writes there commits together with the record
-   * of the message: both, or neither. @default false
+   * Gives the handler a transaction of the store's database. Its writes and the record of the message commit together:
+   * both, or neither. @default false
    */
   readonly transaction?: InTransaction
 }
@@ -30,20 +30,21 @@ export interface ReadOnce {
   readonly transaction: boolean
   readonly maxAttempts: number
   readonly leaseMs: number
+  readonly maxRunMs: number
   readonly delays: Delays
   readonly onFailure: NonNullable<Policies['onFailure']>
-  /** What the core is to know: attempts are counted here, since a dead letter has to be confirmed before anything is settled. */
+  /** Policies for the core. Attempts are counted here: a dead letter is confirmed before anything is settled. */
   readonly policies: Policies
 }
 
 const DEFAULT_MAX_ATTEMPTS = 5
 
-/** @throws IdempotencyInvalidOptionError */
+/** @throws {@link IdempotencyInvalidOptionError} when an option cannot be used */
 export function readOnce(
   { capabilities }: Pick<Idempotency<never>, 'capabilities'>,
   { redeliveryWindow = retention.queue, redeliveryDelay, transaction = false, ...given }: OnceOptions,
 ): ReadOnce {
-  const { maxAttempts = DEFAULT_MAX_ATTEMPTS, onFailure = 'retry', lease = '30s', ...policies } = given
+  const { maxAttempts = DEFAULT_MAX_ATTEMPTS, onFailure = 'retry', lease = '30s', maxRun = '15m', ...policies } = given
   const windowMs = toMs('redeliveryWindow', redeliveryWindow, { min: 1 })
   const retentionMs = toMs('retention', policies.retention ?? Math.max(windowMs, toMs('retention', retention.queue)))
   if (retentionMs < windowMs) {
@@ -62,11 +63,13 @@ export function readOnce(
     transaction,
     maxAttempts,
     leaseMs: toMs('lease', lease),
+    maxRunMs: toMs('maxRun', maxRun),
     delays: readDelays(redeliveryDelay),
     onFailure,
     policies: {
       ...policies,
       lease,
+      maxRun,
       retention: retentionMs,
       maxAttempts: Number.POSITIVE_INFINITY,
       onInProgress: 'reject',

@@ -2,10 +2,11 @@
 
 import type { Idempotency } from '@retryproof/core'
 import { putAway } from './dead-letter.ts'
-import { handleOnce, type Work } from './handle-once.ts'
+import { handleOnce } from './handle-once.ts'
 import type { IncomingMessage, MessageWork } from './message.ts'
 import { type OnceOptions, readOnce } from './once-options.ts'
 import type { Verdict } from './verdict.ts'
+import type { Work } from './watch-work.ts'
 
 /** @see once */
 export type Once<Tx, InTransaction extends boolean> = (

@@ -1,8 +1,8 @@
-/** How long a message is left alone. */
+/** Delays before a message comes back. */
 import { type Duration, IdempotencyInvalidOptionError } from '@retryproof/core'
 import { backOff, toMs } from '@retryproof/core/internal'
 
-/** The first delay and the longest; each is twice the one before. */
+/** Is twice as long each time, from `first` to `max`. */
 export interface RedeliveryDelay {
   /** @default '1s' */
   readonly first?: Duration
@@ -15,7 +15,7 @@ export interface Delays {
   readonly maxMs: number
 }
 
-/** A message comes back this much after what it has to wait for, so that it does not find the time a moment short. */
+/** Is added to a delay that the store keeps too, so that the message does not come back a moment early. */
 export const MARGIN_MS = 50
 
 export function readDelays({ first = '1s', max = '1m' }: RedeliveryDelay = {}): Delays {
@@ -23,23 +23,23 @@ export function readDelays({ first = '1s', max = '1m' }: RedeliveryDelay = {}): 
   return { firstMs, maxMs: toMs('redeliveryDelay.max', max, { min: firstMs }) }
 }
 
-/** The delay after the nth try, n from 1: with jitter over its upper half, so that what failed together does not return together. */
+/** Returns the delay after the nth try, n from 1. A count that is none (brokers pass on what publishers write) is taken for 1. */
 export function growingDelay(delays: Delays, n: number): number {
-  return Math.ceil(backOff(Math.max(0, n - 1), delays))
+  return Math.ceil(backOff(Number.isSafeInteger(n) && n > 1 ? n - 1 : 0, delays))
 }
 
 /**
- * How often a broker has to be willing to deliver a message: for each attempt, and for as long as the lease of one that
- * crashed goes on, during which deliveries find the message in progress.
+ * Counts the deliveries that a broker must be willing to make: one for each attempt, and those that find the message in
+ * progress until the lease of a crashed attempt has expired.
  */
 export function deliveriesNeeded({ firstMs, maxMs }: Delays, maxAttempts: number, leaseMs: number): number {
   let bounces = 1
-  // the shortest that jitter makes of each delay
+  // jitter halves a delay at most
   for (let ms = firstMs, waited = 0; waited < leaseMs; ms = Math.min(maxMs, ms * 2), bounces++) waited += ms / 2
   return maxAttempts + bounces
 }
 
-/** @throws IdempotencyInvalidOptionError where the broker gives a message up before its attempts are over */
+/** @throws {@link IdempotencyInvalidOptionError} when the broker gives a message up before its attempts are over */
 export function requireDeliveries(option: string, limit: number, needed: number): void {
   if (limit >= needed) return
   throw new IdempotencyInvalidOptionError(

@@ -1,6 +1,6 @@
-/** What becomes of a message. */
+/** Verdicts on a message. */
 
-/** Why a message is given up, and put where a person will look. */
+/** Reasons to give a message up, and to put it where a person will look. */
 export type DeadLetterReason =
   /** It has no id, so that nothing can tell it from its duplicates. */
   | 'no-id'
@@ -25,25 +25,25 @@ export type DeadLetterReason =
 
 export interface DeadLetter {
   readonly reason: DeadLetterReason
-  /** For people: what happened, in one sentence. */
+  /** Says what happened in one sentence, for people. */
   readonly description: string
-  /** What was thrown, where something was. */
+  /** The error, where there is one. */
   readonly error?: unknown
-  /** How often the handler was attempted, where that is known. */
+  /** The number of attempts, where it is known. */
   readonly attempts?: number
 }
 
-/** What is to be done with a message now. Whatever is dead-lettered, is so already, and confirmed. */
+/** Says what to do with a message now. A dead letter is written and confirmed already. */
 export type Verdict = Handled | Duplicate | DeadLettered | Redeliver
 
-/** Its effect is done and recorded. */
+/** The effect is done and recorded. */
 export interface Handled {
   readonly action: 'ack'
   readonly because: 'handled'
   readonly attempt: number
 }
 
-/** It was handled, or given up, before. */
+/** The message was handled, or given up, before. */
 export interface Duplicate {
   readonly action: 'ack'
   readonly because: 'duplicate'
@@ -57,12 +57,24 @@ export interface DeadLettered {
 
 export interface Redeliver {
   readonly action: 'redeliver'
-  /** How long it should not be delivered, in milliseconds. */
+  /** The time before the message should be delivered again, in milliseconds. */
   readonly delayMs: number
-  /**
-   * `'unrecorded'`: the effect is done, and no record says so. `'unavailable'`: the store, the database or the broker of
-   * the dead letters could not do what it had to.
-   */
-  readonly because: 'in-progress' | 'failed' | 'unrecorded' | 'unavailable' | 'draining'
+  readonly because: RedeliveryReason
   readonly error?: unknown
 }
+
+export type RedeliveryReason =
+  /** Another consumer has it. */
+  | 'in-progress'
+  /** The handler threw. */
+  | 'failed'
+  /** The handler returned `release(…)`. */
+  | 'released'
+  /** The handler runs on past `maxRun`, or without its lease. It no longer counts towards `concurrency`. */
+  | 'timed-out'
+  /** The effect is done, and no record says so. */
+  | 'unrecorded'
+  /** The store, the database or the broker of the dead letters could not do its part. */
+  | 'unavailable'
+  /** This process is shutting down. */
+  | 'draining'

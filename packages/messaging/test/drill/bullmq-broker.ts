@@ -1,6 +1,7 @@
 import { unscoped } from '@retryproof/core'
-import { Queue, Worker } from 'bullmq'
-import { consume } from '../../src/bullmq.ts'
+import { Queue } from 'bullmq'
+import { idempotent } from '../../src/bullmq.ts'
+import { openWorker } from '../bullmq-handle.ts'
 import type { DrillBroker, Order, Place } from './place.ts'
 
 export function bullmqBroker(): DrillBroker {
@@ -24,26 +25,23 @@ export function bullmqBroker(): DrillBroker {
         await queue.addBulk(orders.slice(i, i + 1000).map((data) => ({ name: 'order', data })))
       }
     },
-    consume: (place, idempotency, options, handler) =>
-      consume(
-        idempotency,
-        {
-          ...options,
-          worker: (processor) =>
-            new Worker(place.name, processor, {
-              connection: connectionOf(place),
-              lockDuration: 3000,
-              stalledInterval: 1000,
-              maxStalledCount: 100,
-              skipLockRenewal: true,
-              removeOnComplete: { count: 0 },
-            }),
-          deadLetters: open(place, `${place.name}-dead`),
-          scope: unscoped,
-          id: ({ id }: Order) => id,
-        },
-        handler,
-      ),
+    async consume(place, idempotency, options, handler) {
+      const all = {
+        ...options,
+        deadLetters: open(place, `${place.name}-dead`),
+        scope: unscoped,
+        id: ({ id }: Order) => id,
+      } as const
+      const { handle } = openWorker(place.name, idempotent(idempotency, all, handler), {
+        connection: connectionOf(place),
+        concurrency: 10,
+        lockDuration: 3000,
+        stalledInterval: 1000,
+        maxStalledCount: 100,
+        removeOnComplete: { count: 0 },
+      })
+      return handle
+    },
     async left(place) {
       const counts = await open(place, place.name).getJobCounts('waiting', 'active', 'delayed', 'failed')
       return Object.values(counts).reduce((sum, count) => sum + count, 0)

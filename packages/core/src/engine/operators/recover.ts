@@ -1,7 +1,7 @@
-/** Finishing what crashed, without waiting for its client: by the same policies and leases as every other call. */
+/** Recovers crashed calls without waiting for their clients. */
 
 import type { Outcome } from '../../api/call.ts'
-import type { KeptCall, RecoverOptions, Recovery } from '../../api/operators.ts'
+import type { KeptCall, RecoverOptions, Recovery, RecoveryError } from '../../api/operators.ts'
 import { decodeRequest } from '../../encoding/request.ts'
 import { IdempotencyInvalidOptionError, isIdempotencyError } from '../../errors.ts'
 import { storageKey } from '../../keys/storage-key.ts'
@@ -23,12 +23,22 @@ interface Kept {
   readonly prepared: PreparedCall
 }
 
-/** Takes a call up, as an attempt that was acquired. */
+/** Runs a kept call as the attempt that was acquired. */
 type Take = (kept: Kept, acquired: Acquired, served: ServedCall) => Promise<Outcome<unknown> | null>
 
 const NOT_KEPT = 'keeps no requests: set `storeRequest` for this operation, so that there is something to recover'
 
-/** @throws IdempotencyInvalidOptionError where the store cannot list, or the operation keeps no requests */
+/** Bounds the errors that a pass returns. */
+const MAX_ERRORS = 100
+
+type Counted = 'finished' | 'failed' | 'parked' | 'skipped'
+
+/**
+ * Finishes the calls of an operation whose leases lapsed, by the same policies and leases as every other call. A record
+ * that fails ends nothing and keeps no other record from its turn.
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when the store cannot list, or the operation keeps no requests
+ */
 export async function recover<Tx>(
   instance: Instance,
   operation: string,
@@ -39,28 +49,30 @@ export async function recover<Tx>(
 ): Promise<Recovery> {
   if (policies.storeRequest === 'no') throw new IdempotencyInvalidOptionError('storeRequest', NOT_KEPT)
   const take = work ? inTransactions(work) : underHandler(handler)
-  const recovery = { finished: 0, failed: 0, parked: 0, skipped: 0 }
-  let taken = 0
+  const counts = { finished: 0, failed: 0, parked: 0, skipped: 0 }
+  const errors: RecoveryError[] = []
   for await (const { key, state } of list(instance, { operation, stuckFor: 0 })) {
-    if (taken >= limit || isDraining()) break
+    if (counts.finished + counts.parked >= limit || isDraining()) break
     if (state !== 'in_progress' && state !== 'released') continue
-    taken++
-    recovery[await running.serve((served) => recoverOne(key, served))]++
+    counts[await running.serve((served) => recoverOne(key, served))]++
   }
-  return recovery
+  return { ...counts, errors }
 
-  async function recoverOne(key: string, served: ServedCall): Promise<keyof Recovery> {
-    const kept = await readKept(key)
-    if (!kept) return 'skipped'
-    const { call, prepared } = kept
-    const allowed = await authorize(call)
-    const attempt = (acquired: Acquired) => (allowed ? take(kept, acquired, served) : park(prepared, acquired))
+  async function recoverOne(key: string, served: ServedCall): Promise<Counted> {
     try {
+      const kept = await readKept(key)
+      if (!kept) return 'skipped'
+      const { call, prepared } = kept
+      const allowed = await authorize(call)
+      const attempt = (acquired: Acquired) => (allowed ? take(kept, acquired, served) : park(prepared, acquired))
       const { replayed } = await run(instance, prepared, attempt, isDraining)
       return replayed ? 'skipped' : 'finished'
     } catch (error) {
       if (isIdempotencyError(error, 'IDEMPOTENCY_IN_PROGRESS', 'IDEMPOTENCY_DRAINING')) return 'skipped'
-      return isIdempotencyError(error, 'IDEMPOTENCY_OUTCOME_UNKNOWN') ? 'parked' : 'failed'
+      if (isIdempotencyError(error, 'IDEMPOTENCY_OUTCOME_UNKNOWN')) return 'parked'
+      if (errors.length < MAX_ERRORS) errors.push({ key, error })
+      instance.events.emit('recoveryFailed', { namespace: instance.namespace, operation, key, error })
+      return 'failed'
     }
   }
 
@@ -83,15 +95,19 @@ export async function recover<Tx>(
       executeFenced({ instance, prepared, store, work: (tx, own) => work(call, tx, own) }, acquired, served)
   }
 
-  /** What the record keeps, if it is a call of this operation, and of this very record. */
+  /**
+   * Reads the kept call of a record; null if it keeps none, or one of another operation of the same slug.
+   *
+   * @throws {@link IdempotencyUndecodableError} when the request cannot be read, or was changed in the store
+   */
   async function readKept(key: string): Promise<Kept | null> {
     const record = await instance.calls.get(key)
     if (!record?.request) return null
     const { fingerprint } = record
+    const { digest } = instance
     const pipeline = instance.pipelineFor(policies.serializer)
-    const call = await decodeRequest({ pipeline, key, fingerprint }, record.request).catch(() => null)
-    if (call?.operation !== operation || (await storageKey(instance.digest, instance.namespace, call)) !== key)
-      return null
+    const call = await decodeRequest({ digest, pipeline, key, fingerprint }, record.request)
+    if (call.operation !== operation || (await storageKey(digest, instance.namespace, call)) !== key) return null
     const unhurried = { ...policies, waitMs: 0 }
     return {
       call,

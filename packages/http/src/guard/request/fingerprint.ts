@@ -1,88 +1,99 @@
-/** What of a request must be the same when its key is sent again. */
-import { IdempotencyInvalidCallError } from '@retryproof/core'
-import { canonicalize } from '@retryproof/core/internal'
+/** Decides which requests are the same: what of a request must not differ when its key is sent again. */
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
+import { canonicalText } from '@retryproof/core/internal'
 import { joinBytes } from '../../protocol/bytes.ts'
 import { type Exchange, type HeaderField, mediaTypeOf } from '../../protocol/exchange.ts'
 import { Refusal } from '../../protocol/refusal.ts'
+import type { FingerprintMembers } from './fingerprint-rule.ts'
 import type { ReadBody } from './read-body.ts'
-
-/**
- * Which members of the body count: only those of `pick`, or all but those of `omit`. Dots lead into objects
- * (`customer.id`). Method, target and media type always count.
- */
-export type FingerprintOptions =
-  | { readonly pick: readonly string[]; readonly omit?: never }
-  | { readonly omit: readonly string[]; readonly pick?: never }
+import { select } from './select.ts'
+import { markDigits, valueText } from './value-text.ts'
 
 const utf8 = new TextEncoder()
 
 /**
- * The payload that the core fingerprints. JSON counts by its value, parsed or not, so that neither the order of its
- * members nor that of middleware changes anything; where its value would hide a difference, and for every other
- * media type, the bytes count.
+ * The payload that the core digests, by the members of the body. JSON counts by its value, parsed or not, so that neither
+ * the order of its members nor that of middleware changes anything; a body that no parser has read counts by its bytes.
+ * A body without the members of `omit` has the same payload with and without it.
  *
- * @throws IdempotencyInvalidCallError for a body that has no text
+ * @throws {@link IdempotencyInvalidOptionError} for a parsed body that nobody can look into
+ * @throws {@link IdempotencyInvalidCallError} for a body that is nested too deeply
  */
-export function describeRequest(
+export async function describeRequest(
   { method, target }: Pick<Exchange<unknown>, 'method' | 'target'>,
   body: ReadBody,
-  fingerprint: FingerprintOptions | undefined,
-): string | Uint8Array {
-  const { mediaType } = body
-  const head = (mode: string) => `${JSON.stringify([mode, fingerprint ?? null, method, target, mediaType])}\n`
-  if (!('value' in body)) return joinBytes(utf8.encode(head('bytes')), body.bytes)
-  return head('json') + jsonText(fingerprint ? select(body.value, fingerprint) : body.value)
+  members: FingerprintMembers | undefined,
+): Promise<string | Uint8Array> {
+  const { mediaType, charset, coding } = body.form
+  const head = (mode: unknown) => `${JSON.stringify([mode, method, target, mediaType, charset, coding])}\n`
+  const text = members && isSelective(members) ? await selectedText(body, members) : await wholeText(body)
+  if (text === undefined) return joinBytes(utf8.encode(head('bytes')), body.bytes)
+  return head(members?.pick ? { pick: sorted(members.pick) } : 'value') + text
 }
 
-/** @throws Refusal for a body that differs each time it is sent, where nobody says what of it counts */
-export function requireCountable(headers: readonly HeaderField[], fingerprint: FingerprintOptions | undefined): void {
-  if (fingerprint?.pick || !mediaTypeOf(headers).startsWith('multipart/')) return
+/**
+ * The payload that the core digests, by what a function of the application gave.
+ *
+ * @throws {@link IdempotencyInvalidOptionError} for `undefined`, and for what nobody can look into
+ */
+export async function describeGiven({ method }: Pick<Exchange<unknown>, 'method'>, given: unknown): Promise<string> {
+  if (given !== undefined) return `${JSON.stringify(['given', method])}\n${await valueText(given)}`
+  throw new IdempotencyInvalidOptionError(
+    'fingerprint',
+    'gave undefined, which would make all requests the same: return what counts, or null where nothing does',
+  )
+}
+
+/** The payload of a request whose key was made of what counts. */
+export function describeContentKey(key: string): string {
+  return `${JSON.stringify(['content-key'])}\n${key}`
+}
+
+/** @throws {@link Refusal} for a multipart body where nobody says what of it counts: each sending has another boundary */
+export function requireCountable(headers: readonly HeaderField[], members: FingerprintMembers | undefined): void {
+  if (members?.pick || !mediaTypeOf(headers).startsWith('multipart/')) return
   throw new Refusal(
     'body-unsupported',
     'A multipart body looks different each time it is sent: this resource takes none, or must name the fields that count.',
   )
 }
 
-/** Canonical JSON; for what has no canonical form (lone surrogates, infinities) the text that JSON has for it. */
-function jsonText(value: unknown): string {
-  try {
-    return canonicalize(value)
-  } catch {
-    return plainJsonText(value)
-  }
+function isSelective({ pick, omit }: FingerprintMembers): boolean {
+  return pick !== undefined || omit.length > 0
 }
 
-function plainJsonText(value: unknown): string {
+async function wholeText(body: ReadBody): Promise<string | undefined> {
+  if (body.json !== undefined) return orNothing(body.json, canonicalText)
+  return 'value' in body ? valueText(body.value) : undefined
+}
+
+/** Undefined where the bytes have to count: no JSON, or JSON that has a member twice, of which parsers take this or that. */
+async function selectedText(body: ReadBody, members: FingerprintMembers): Promise<string | undefined> {
+  const { json, files, form } = body
+  if (json === undefined) {
+    if ('value' in body) return valueText(await select(body.value, files, members, form))
+    if (form.mediaType !== 'application/x-www-form-urlencoded') return undefined
+    return valueText(await select(new URLSearchParams(new TextDecoder().decode(body.bytes)), files, members, form))
+  }
+  let isAmbiguous = false
+  const repeated = () => {
+    isAmbiguous = true
+  }
+  const text = orNothing(json, (source) => canonicalText(source, { number: markDigits, repeated }))
+  if (text === undefined || isAmbiguous) return undefined
+  return valueText(await select(JSON.parse(text), files, members, form))
+}
+
+/** Undefined for what is no JSON. */
+function orNothing(json: string, write: (json: string) => string): string | undefined {
   try {
-    return JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? `${item}` : item))
+    return write(json)
   } catch (error) {
-    throw new IdempotencyInvalidCallError('payload', `The body cannot be told from another: ${String(error)}`)
+    if (error instanceof SyntaxError) return undefined
+    throw error
   }
 }
 
-/** The members that count, each with its path, so that nothing of the client's names a property of ours. */
-function select(value: unknown, { pick, omit }: FingerprintOptions): unknown {
-  if (pick) return pick.map((path) => [path, memberAt(value, path.split('.'))])
-  return omit.reduce((rest, path) => without(rest, path.split('.')), value)
-}
-
-function memberAt(value: unknown, path: readonly string[]): unknown {
-  const [name, ...rest] = path
-  if (name === undefined) return value === undefined ? [] : [value]
-  return isObject(value) && Object.hasOwn(value, name) ? memberAt(value[name], rest) : []
-}
-
-function without(value: unknown, path: readonly string[]): unknown {
-  const [name, ...rest] = path
-  if (!isObject(value) || name === undefined || !Object.hasOwn(value, name)) return value
-  const members = Object.entries(value)
-  return Object.fromEntries(
-    members.flatMap(([member, item]) =>
-      member !== name ? [[member, item]] : rest.length === 0 ? [] : [[member, without(item, rest)]],
-    ),
-  )
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
+function sorted(names: readonly string[]): string[] {
+  return [...new Set(names)].sort()
 }

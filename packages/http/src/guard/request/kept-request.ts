@@ -2,6 +2,7 @@
 import { IdempotencyInvalidOptionError, type KeptCall, type Scope } from '@retryproof/core'
 import { joinLine, splitLine } from '../../protocol/bytes.ts'
 import { type Exchange, type HeaderField, headerValues } from '../../protocol/exchange.ts'
+import { Refusal } from '../../protocol/refusal.ts'
 import type { ReadBody } from './read-body.ts'
 
 /** A request as it was kept. */
@@ -15,12 +16,18 @@ export interface KeptRequest {
   readonly body: Uint8Array
 }
 
-/** What is kept of a request: a line of JSON, then the body as it is. */
+/**
+ * Writes what is kept of a request: a line of JSON, then the body as it is.
+ *
+ * @throws {@link Refusal} for a body that has no room in the store
+ */
 export function keepRequest<Native>(
   { method, target, headers }: Exchange<Native>,
   { bytes }: ReadBody,
   names: readonly string[],
+  maxBytes: number,
 ): Uint8Array {
+  if (bytes.length > maxBytes) throw new Refusal('body-too-large', `The body must have at most ${maxBytes} bytes.`)
   const kept = names.flatMap((name) => headerValues(headers, name).map((value) => [name, value] as const))
   return joinLine(JSON.stringify({ method, target, headers: kept }), bytes)
 }

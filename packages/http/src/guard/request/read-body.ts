@@ -1,81 +1,123 @@
-/** The body of a request: its value where it has one that says all, and its bytes. */
-import { IdempotencyInvalidOptionError } from '@retryproof/core'
-import { type Exchange, headerValues, mediaTypeOf } from '../../protocol/exchange.ts'
+/** Reads the body of a request: its text where it is JSON, its value where a parser ran, and its bytes. */
+import { IdempotencyInvalidOptionError, isIdempotencyError } from '@retryproof/core'
+import { canonicalize } from '@retryproof/core/internal'
+import { sha256 } from '../../protocol/bytes.ts'
+import { type Exchange, headerValues, type UploadedFile } from '../../protocol/exchange.ts'
 import { Refusal } from '../../protocol/refusal.ts'
-import { parseFaithfulJson } from './lossless-json.ts'
+import { type BodyForm, bodyForm, isJson } from './body-form.ts'
+import { groupEntries } from './select.ts'
 
+/** A body has `json` or `value` where it counts by its value, and else only bytes. */
 export interface ReadBody {
-  readonly mediaType: string
-  /** Only where it says all that the bytes say. */
+  readonly form: BodyForm
+  /** The text as it was sent, which may be no JSON. */
+  readonly json?: string
   readonly value?: unknown
-  /** As they were sent, or as a parser would have understood them. */
+  /** Files that stood beside the value; `undefined` where its parser does not say. */
+  readonly files?: readonly UploadedFile[]
+  /**
+   * As they were sent, or as a parser would have understood them.
+   *
+   * @throws {@link IdempotencyInvalidOptionError} for a parsed body that has no JSON text
+   */
   readonly bytes: Uint8Array
 }
 
 const utf8 = new TextEncoder()
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** @throws Refusal for a body that is too large, IdempotencyInvalidOptionError when it was consumed before */
+/**
+ * @throws {@link Refusal} for a body that is too large
+ * @throws {@link IdempotencyInvalidOptionError} when it was consumed before, and nothing of it was left
+ */
 export async function readBody<Native>(exchange: Exchange<Native>, maxBytes: number): Promise<ReadBody> {
-  const mediaType = mediaTypeOf(exchange.headers)
-  const { parsed } = exchange
-  if (typeof parsed === 'string') return fromBytes(utf8.encode(parsed), mediaType, exchange)
-  if (parsed instanceof Uint8Array) return fromBytes(parsed, mediaType, exchange)
-  if (parsed !== undefined) return fromValue(parsed, mediaType)
+  const { parsed, headers, files } = exchange
+  if (parsed !== undefined) {
+    const form = bodyForm(headers, true)
+    const bytes = sentBytes(parsed, form, exchange)
+    return bytes ? fromBytes(bytes, form, exchange) : fromValue(parsed, form, files)
+  }
   const bytes = exchange.body ?? (await exchange.read?.(maxBytes))
-  if (bytes) return fromBytes(bytes, mediaType, exchange)
+  if (bytes) return fromBytes(bytes, bodyForm(headers, false), exchange)
   if (bytes === null) throw new Refusal('body-too-large', `The body must have at most ${maxBytes} bytes.`)
   throw new IdempotencyInvalidOptionError(
     'fingerprint',
-    'the body was consumed before idempotent(), and nothing of it was left: put a body parser there, or let it come later',
+    'the body was consumed before idempotent(), and nothing of it was left: put a body parser there, let the reader come later, or name what counts, fingerprint: (request) => …',
   )
 }
 
-function isJson(mediaType: string): boolean {
-  return mediaType === 'application/json' || mediaType.endsWith('+json')
+/**
+ * The bytes of a body that its parser left as bytes or as text; undefined for any other value. A text that came as JSON may
+ * be the value of a JSON string: then it is shorter than what was sent, by its quotes.
+ */
+function sentBytes<Native>(
+  parsed: unknown,
+  { mediaType }: BodyForm,
+  exchange: Exchange<Native>,
+): Uint8Array | undefined {
+  if (ArrayBuffer.isView(parsed)) return new Uint8Array(parsed.buffer, parsed.byteOffset, parsed.byteLength)
+  if (typeof parsed !== 'string' || !parsed.isWellFormed()) return undefined
+  const bytes = utf8.encode(parsed)
+  if (!isJson(mediaType)) return bytes
+  const [length] = headerValues(exchange.headers, 'content-length')
+  return length === `${bytes.length}` ? bytes : undefined
 }
 
 /** The text of a value is made only for those who keep requests. */
-function fromValue(value: unknown, mediaType: string): ReadBody {
+function fromValue(value: unknown, form: BodyForm, files: readonly UploadedFile[] | undefined): ReadBody {
   return {
-    mediaType,
+    form,
     value,
+    ...(files && { files }),
     get bytes() {
-      return utf8.encode(JSON.stringify(value))
+      return keptBytes(value, files)
     },
   }
 }
 
-async function fromBytes<Native>(bytes: Uint8Array, mediaType: string, exchange: Exchange<Native>): Promise<ReadBody> {
-  const read = isJson(mediaType)
-    ? parseFaithfulJson(bytes)
-    : mediaType === 'multipart/form-data'
-      ? await parseForm(bytes, exchange)
-      : undefined
-  return { mediaType, bytes, ...read }
+function keptBytes(value: unknown, files: readonly UploadedFile[] = []): Uint8Array {
+  const cannot = (problem: string) =>
+    new IdempotencyInvalidOptionError('storeRequest', `${problem}: let idempotent() come before its parser`)
+  if (files.length > 0) throw cannot('cannot keep the files of a form that a parser took apart')
+  try {
+    return utf8.encode(canonicalize(value))
+  } catch (error) {
+    if (isIdempotencyError(error)) throw cannot(`cannot keep a parsed body that is no JSON (${error.message})`)
+    throw error
+  }
 }
 
-/** The fields of a form, by name: texts, and files with their bytes in base64. */
-async function parseForm<Native>(
-  bytes: Uint8Array,
-  { headers }: Exchange<Native>,
-): Promise<{ readonly value: unknown } | undefined> {
+async function fromBytes<Native>(bytes: Uint8Array, form: BodyForm, exchange: Exchange<Native>): Promise<ReadBody> {
+  if (isJson(form.mediaType)) return { form, bytes, ...decode(bytes) }
+  if (form.mediaType !== 'multipart/form-data') return { form, bytes }
+  return { form, bytes, ...(await parseForm(bytes, exchange)) }
+}
+
+function decode(bytes: Uint8Array): { readonly json: string } | undefined {
   try {
-    const [type = ''] = headerValues(headers, 'content-type')
-    const form = await new Response(Uint8Array.from(bytes), { headers: { 'Content-Type': type } }).formData()
-    const names = [...new Set(form.keys())]
-    const fields = names.map(async (name) => [name, await Promise.all(form.getAll(name).map(fieldOf))] as const)
-    return { value: Object.fromEntries(await Promise.all(fields)) }
+    return { json: strictUtf8.decode(bytes) }
   } catch {
     return undefined
   }
 }
 
-async function fieldOf(field: string | File): Promise<unknown> {
-  if (typeof field === 'string') return field
-  const content = new Uint8Array(await field.arrayBuffer())
-  return {
-    name: field.name,
-    type: field.type,
-    content: btoa(Array.from(content, (byte) => String.fromCharCode(byte)).join('')),
+/** The fields of a form as parsers give them, and its files. */
+async function parseForm<Native>(
+  bytes: Uint8Array,
+  { headers }: Exchange<Native>,
+): Promise<Pick<ReadBody, 'value' | 'files'> | undefined> {
+  try {
+    const [type = ''] = headerValues(headers, 'content-type')
+    const form = await new Response(Uint8Array.from(bytes), { headers: { 'Content-Type': type } }).formData()
+    const entries = [...form]
+    const files = entries.flatMap(([field, value]) => (typeof value === 'string' ? [] : [uploaded(field, value)]))
+    return { value: groupEntries(entries.filter(([, value]) => typeof value === 'string')), files }
+  } catch {
+    return undefined
   }
+}
+
+function uploaded(field: string, file: File): UploadedFile {
+  const { name, type } = file
+  return { field, name, type, digest: async () => sha256(new Uint8Array(await file.arrayBuffer())) }
 }

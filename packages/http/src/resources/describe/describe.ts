@@ -26,7 +26,8 @@ export interface IdempotencyDescription {
  */
 export function describeIdempotency<Native>(options: DescribedOptions<Native>): IdempotencyDescription {
   const { docs = DOCS, record = 'final', required = true, requirePrecondition = false } = options
-  const { respond = 'sync', fingerprint } = options
+  const { respond = 'sync' } = options
+  const fingerprint = typeof options.fingerprint === 'function' ? 'some' : options.fingerprint
   const accepts = options.onInProgress === 'accept' || respond !== 'sync'
   const facts: Facts = {
     docs,
@@ -44,13 +45,14 @@ export function describeIdempotency<Native>(options: DescribedOptions<Native>): 
       'key-invalid',
       ...(options.webhook ? (['callback-refused'] as const) : []),
       'body-invalid',
+      ...(typeof options.scope === 'function' ? (['unauthenticated'] as const) : []),
       'in-progress',
       'lease-lost',
       ...(options.transaction ? (['conflict'] as const) : []),
       'outcome-unknown',
       'not-replayable',
       'body-too-large',
-      ...(fingerprint?.pick ? [] : (['body-unsupported'] as const)),
+      ...(fingerprint === 'some' || fingerprint?.pick ? [] : (['body-unsupported'] as const)),
       'key-reused',
       ...(requirePrecondition ? (['precondition-required'] as const) : []),
       'failed',

@@ -1,6 +1,7 @@
 /** Facts about a guarded resource, from which its descriptions are generated. */
 import type { Duration } from '@retryproof/core'
 import type { HttpOptions } from '../../guard/options.ts'
+import type { FingerprintMembers } from '../../guard/request/fingerprint-rule.ts'
 import type { ProblemCode } from '../../protocol/problems.ts'
 
 /** The options of `idempotent`, with the retention said out loud. */
@@ -18,8 +19,8 @@ export interface Facts {
   readonly accepts: boolean
   /** The header that marks a replay. */
   readonly replayHeader: string
-  /** The members of the body that count. */
-  readonly fingerprint: HttpOptions<unknown>['fingerprint'] | undefined
+  /** The members of the body that count; `'some'` where a function of the application decides. */
+  readonly fingerprint: FingerprintMembers | 'some' | undefined
   readonly record: 'final' | 'success' | 'all' | 'some'
   readonly problems: readonly ProblemCode[]
 }

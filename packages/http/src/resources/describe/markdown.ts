@@ -31,17 +31,20 @@ request, such as a UUID. ${form} A key is yours alone, and belongs to one operat
 }
 
 function retrying({ record, fingerprint, accepts, replayHeader }: Facts): string {
-  const members = fingerprint?.pick
-    ? `the members ${list(fingerprint.pick)} of the body`
-    : fingerprint?.omit
-      ? `all members of the body but ${list(fingerprint.omit)}`
-      : 'the body'
+  const members =
+    fingerprint === 'some'
+      ? 'what this resource compares of it'
+      : fingerprint?.pick
+        ? `media type, path and query, and the members ${list(fingerprint.pick)} of the body`
+        : fingerprint?.omit?.length
+          ? `media type, path and query, and all members of the body but ${list(fingerprint.omit)}`
+          : 'media type, path and query, and the body'
   const waiting = accepts
     ? 'is answered with 202, `Idempotency-Status: pending` and the `Location` of the answer'
     : 'is answered with 409 and `Retry-After`'
   return `## Retrying
 
-Send the same request with the same key. The same are: method, path and query, media type, and ${members}. A key that
+Send the same request with the same key. The same are: the method, ${members}. A key that
 comes with anything else is refused with 422.
 
 While the first request runs, a retry ${waiting}. After that it gets the first

@@ -1,6 +1,6 @@
-/** What is used of kafkajs and of `@platformatic/kafka`. */
+/** Types of what is used of kafkajs and of `@platformatic/kafka`. */
 
-/** A message, as either client gives it; to that of kafkajs, topic and partition are added. */
+/** Is a message, as either client gives it; topic and partition are added to that of kafkajs. */
 export interface KafkaMessage {
   readonly topic: string
   readonly partition: number
@@ -14,12 +14,12 @@ type HeaderValue = Uint8Array | string | readonly (Uint8Array | string)[] | unde
 
 export type KafkaHeaders = { readonly [name: string]: HeaderValue } | ReadonlyMap<Uint8Array | string, HeaderValue>
 
-/** A consumer of kafkajs, connected and subscribed, that does not run yet. */
+/** Is a consumer of kafkajs, connected and subscribed, that does not run yet. */
 export interface KafkaJsConsumer {
   describeGroup(): Promise<{ readonly groupId: string }>
   run(config: {
     eachBatchAutoResolve: boolean
-    autoCommitInterval: number
+    autoCommit: boolean
     partitionsConsumedConcurrently: number
     eachBatch: (payload: KafkaJsBatch) => Promise<void>
   }): Promise<void>
@@ -46,7 +46,9 @@ export interface KafkaJsBatch {
   }
   resolveOffset(offset: string): void
   heartbeat(): Promise<void>
-  commitOffsetsIfNecessary(): Promise<void>
+  commitOffsetsIfNecessary(offsets: {
+    topics: { topic: string; partitions: { partition: number; offset: string }[] }[]
+  }): Promise<void>
   isRunning(): boolean
   isStale(): boolean
 }
@@ -55,11 +57,12 @@ export interface KafkaJsProducer {
   send(record: {
     topic: string
     acks: number
+    compression?: 0 | 1
     messages: { key: Buffer | null; value: Buffer | null; headers: Record<string, Buffer | Buffer[]> }[]
   }): Promise<unknown>
 }
 
-/** What `consumer.consume({ topics, autocommit: false, mode: 'committed' })` of `@platformatic/kafka` gives. */
+/** Is the stream of `consumer.consume({ topics, autocommit: false, mode: 'committed' })` of `@platformatic/kafka`. */
 export interface KafkaStream extends AsyncIterable<KafkaMessage & { commit(): Promise<unknown> | unknown }> {
   readonly consumer: { readonly groupId: string; readonly streamsCount: number; leaveGroup(): Promise<unknown> }
   close(): Promise<unknown>
@@ -68,15 +71,26 @@ export interface KafkaStream extends AsyncIterable<KafkaMessage & { commit(): Pr
 export interface KafkaStreamProducer {
   send(options: {
     acks: number
+    compression?: 'gzip'
     messages: { topic: string; key?: Buffer; value?: Buffer; headers: Map<Buffer, Buffer> }[]
   }): Promise<unknown>
 }
 
-/** What a client does for `consume`. */
+/** Is a client at work for `consume`. */
 export interface KafkaRun {
   readonly closed: Promise<void>
   stop(): Promise<unknown>
 }
 
-/** Handles a message; undefined when it is done, else how many milliseconds its partition has to wait for it. */
+/** Handles a message. Resolves with undefined when it is done, else with how many milliseconds its partition waits for it. */
 export type HandleKafka = (message: KafkaMessage, heartbeat?: () => Promise<unknown>) => Promise<number | undefined>
+
+/** Is a dead letter, in whichever client's hands. */
+export interface KafkaLetter {
+  readonly topic: string
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: readonly (readonly [name: string, value: Buffer])[]
+  /** Says that the broker may have stored the message compressed, and takes it in no other way. */
+  readonly isLarge: boolean
+}

@@ -1,4 +1,4 @@
-/** What is used of `SQS` of `@aws-sdk/client-sqs`. */
+/** Types of what is used of `SQS` of `@aws-sdk/client-sqs`. */
 
 export interface SqsMessage {
   readonly MessageId?: string | undefined

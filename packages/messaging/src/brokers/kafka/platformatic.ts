@@ -1,18 +1,16 @@
-/** `@platformatic/kafka` as a client of `consume`: a message that has to come back is kept, and its partition with it. */
-
+/** `@platformatic/kafka` as a client of `consume`: it keeps a message that has to come back, and its partition with it. */
 import { sleep } from '@retryproof/core/internal'
-import type { Consumer } from '../consumer.ts'
-import type { HandleKafka, KafkaMessage, KafkaRun, KafkaStream, KafkaStreamProducer } from './client.ts'
-import type { HeaderList } from './dead-letter.ts'
+import type { Consumer } from '../../consumer/consumer.ts'
+import type { HandleKafka, KafkaLetter, KafkaMessage, KafkaRun, KafkaStream, KafkaStreamProducer } from './client.ts'
 
 const ALL_REPLICAS = -1
 
 export function runStream(stream: KafkaStream, at: Consumer<KafkaMessage>, handle: HandleKafka): KafkaRun {
   const atHand = new Set<Promise<void>>()
-  // of each partition, the message that was read last: the next one comes after it
+  // the message that was read last of each partition: the next one comes after it
   const lines = new Map<string, Promise<void>>()
 
-  /** Once it stops, nothing behind this message is committed either: its partition is handed on from here. */
+  /** Commits nothing behind a message that is not done when the consumer stops: its partition is handed on from here. */
   async function handleAndCommit(message: KafkaMessage & { commit(): unknown }): Promise<void> {
     for (;;) {
       if (at.stopping.aborted) return
@@ -28,10 +26,19 @@ export function runStream(stream: KafkaStream, at: Consumer<KafkaMessage>, handl
     }
   }
 
+  let fail: (error: unknown) => void = () => {}
+  const failed = new Promise<never>((_, reject) => {
+    fail = (error) => {
+      reject(error)
+      // nothing more is read
+      void Promise.resolve(stream.close()).catch(at.failed)
+    }
+  })
+
   async function read(): Promise<void> {
     for await (const message of stream) {
       const name = `${message.topic} ${message.partition}`
-      const line = (lines.get(name) ?? Promise.resolve()).then(() => handleAndCommit(message))
+      const line = (lines.get(name) ?? Promise.resolve()).then(() => handleAndCommit(message)).catch(fail)
       lines.set(name, line)
       const done = line.finally(() => atHand.delete(done))
       atHand.add(done)
@@ -41,7 +48,7 @@ export function runStream(stream: KafkaStream, at: Consumer<KafkaMessage>, handl
   }
 
   return {
-    closed: read(),
+    closed: Promise.race([read(), failed]),
     async stop() {
       await Promise.all(atHand)
       await stream.close()
@@ -53,17 +60,16 @@ export function runStream(stream: KafkaStream, at: Consumer<KafkaMessage>, handl
 
 export function sendWithStream(
   producer: KafkaStreamProducer,
-  topic: string,
-  { key, value }: KafkaMessage,
-  headers: HeaderList,
+  { topic, key, value, headers, isLarge }: KafkaLetter,
 ): Promise<unknown> {
   return producer.send({
     acks: ALL_REPLICAS,
+    ...(isLarge && { compression: 'gzip' }),
     messages: [
       {
         topic,
-        ...(key && { key: Buffer.from(key) }),
-        ...(value && { value: Buffer.from(value) }),
+        ...(key && { key }),
+        ...(value && { value }),
         headers: new Map(headers.map(([name, bytes]) => [Buffer.from(name), bytes])),
       },
     ],

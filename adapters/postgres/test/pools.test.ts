@@ -1,0 +1,131 @@
+/** Pools that are full, ended, too small for their transactions, or whose sessions mean different tables. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { createIdempotency, unscoped } from '@retryproof/core'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { services } from '../../../scripts/services.mjs'
+import { migrate, postgresStore } from '../src/index.ts'
+import { claim, completed, connect, freshDatabase, storeAt } from './fixtures.ts'
+
+for (const { title, url: server } of await services('postgres')) {
+  const url = await freshDatabase(server)
+  describe(`pools on ${title}`, { timeout: 60_000 }, () => {
+    test.each([4, 16])('%i transactions that outlast their lease on a pool of 4: each runs once', async (count) => {
+      const { pool, table } = await storeAt(url, { max: 4 })
+      const options = { namespace: 'pools', lease: '600ms', storeTimeout: '20s' } as const
+      const idempotency = createIdempotency({ store: postgresStore({ pool, table }), ...options })
+      let runs = 0
+      let leasesLost = 0
+      idempotency.on('leaseLost', () => leasesLost++)
+      const call = (key: string) =>
+        idempotency.transaction({ operation: 'slow', scope: unscoped, key }, async (tx) => {
+          runs++
+          await tx.query('SELECT pg_sleep(1)')
+          return key
+        })
+      const keys = Array.from({ length: count }, (_, i) => `${i}`)
+      const outcomes = await Promise.all(keys.map(call))
+      expect(outcomes).toMatchObject(keys.map((value) => ({ value, replayed: false })))
+      expect({ runs, leasesLost }).toEqual({ runs: count, leasesLost: 0 })
+      await pool.end()
+    })
+
+    test('two stores of one pool leave one connection together', async () => {
+      const { store, pool, table } = await storeAt(url, { max: 3 })
+      const other = postgresStore({ pool, table })
+      let open = 0
+      let most = 0
+      const slow = async () => {
+        most = Math.max(most, ++open)
+        await pool.query('SELECT pg_sleep(0.05)')
+        open--
+      }
+      await Promise.all([store, other, store, other, store].map((each) => each.transaction(slow)))
+      expect(most).toBe(2)
+      await pool.end()
+    })
+
+    test('a pool that others have taken whole is waited for, and no longer than `timeout`', async () => {
+      const { pool, table } = await storeAt(url, { max: 1 })
+      const hasty = postgresStore({ pool, table, timeout: '100ms' })
+      const taken = await pool.connect()
+      const refusal = { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'no' }
+      await expect(hasty.begin('k', claim())).rejects.toMatchObject(refusal)
+      await expect(hasty.transaction(() => 'never')).rejects.toMatchObject(refusal)
+      taken.release()
+      // the connections that came too late went back
+      for (let i = 0; i < 3; i++) expect(await hasty.begin('k', claim())).toMatchObject({ attempt: 1 })
+      await pool.end()
+    })
+
+    test('an answer that does not come within `timeout` is unknown, and its connection is closed', async () => {
+      const { store, pool, table } = await storeAt(url, { max: 4 })
+      const hasty = postgresStore({ pool, table, timeout: '100ms' })
+      await store.transaction(async (tx) => {
+        await store.bind(tx).begin('k', claim())
+        const late = hasty.begin('k', claim({ owner: 'two' }))
+        await expect(late).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'unknown' })
+      })
+      await expect.poll(() => pool.totalCount - pool.idleCount).toBe(0)
+      await pool.end()
+    })
+
+    test('a pool that is ended before its last call: the process ends, and repeats nothing', async () => {
+      const program = fileURLToPath(new URL('ended-pool.ts', import.meta.url))
+      const child = spawn(process.execPath, ['--import', 'tsx', program, url], { stdio: ['ignore', 'pipe', 'inherit'] })
+      let said = ''
+      child.stdout.on('data', (text) => {
+        said += text
+      })
+      expect(await once(child, 'exit')).toEqual([0, null])
+      const { recorded, afterMs, reason } = JSON.parse(said)
+      expect({ recorded, reason }).toEqual({ recorded: false, reason: expect.stringContaining('StoreClosedError') })
+      expect(afterMs).toBeLessThan(2_000)
+    })
+
+    describe('a table for each tenant', () => {
+      const admin = connect(url)
+      beforeAll(async () => {
+        await admin.query('CREATE SCHEMA one; CREATE SCHEMA two')
+        await migrate({ pool: admin, table: 'one.records' })
+        await migrate({ pool: admin, table: 'two.records' })
+      })
+      afterAll(() => admin.end())
+
+      test('a search path that changes does not change the table, and no key runs twice', async () => {
+        const pool = connect(url, { max: 1, options: '-c search_path=one' })
+        const store = postgresStore({ pool, table: 'records' })
+        const { token } = await store.begin('k', claim())
+        await store.transition('k', token, completed('paid'))
+        await pool.query('SET search_path = two')
+        expect(await store.begin('k', claim({ owner: 'two' }))).toMatchObject({ outcome: 'settled' })
+        await store.transaction(async (tx) => {
+          expect(await store.bind(tx).begin('k', claim({ owner: 'two' }))).toMatchObject({ outcome: 'settled' })
+        })
+        expect((await admin.query('SELECT FROM two.records')).rowCount).toBe(0)
+        await pool.end()
+      })
+
+      test('a store that first meets a changed path is refused where it could mean another table', async () => {
+        const pool = connect(url, { max: 1 })
+        await pool.query('SET search_path = two')
+        const refusal = { code: 'IDEMPOTENCY_STORE_MISCONFIGURED', message: expect.stringContaining('Name the schema') }
+        await expect(postgresStore({ pool, table: 'records' }).begin('k', claim())).rejects.toMatchObject(refusal)
+        expect(await postgresStore({ pool, table: 'two.records' }).begin('k', claim())).toMatchObject({ attempt: 1 })
+        // the only table of its name may be found by any path
+        await migrate({ pool, table: 'single' })
+        expect(await postgresStore({ pool, table: 'single' }).begin('k', claim())).toMatchObject({ attempt: 1 })
+        await pool.end()
+      })
+    })
+
+    test('what is no pool is refused by name', () => {
+      const sql = postgres(url)
+      expect(() => postgresStore({ pool: sql as never })).toThrow(/pool: must be a pg.Pool.*got postgres.js/)
+      expect(() => postgresStore({ pool: undefined as never })).toThrow(/pool: must be a pg.Pool/)
+      return sql.end()
+    })
+  })
+}

@@ -1,0 +1,61 @@
+/** Applications that answer in every way in which a handler can end, guarded and not. */
+import type { Idempotency } from '@retryproof/core'
+
+/**
+ * Ways in which a handler ends; of several the worst counts. `answered`: its answer is complete. `threw`: it threw, or
+ * passed an error on. `destroyed`: it destroyed its answer. `disconnected`: it closed the connection, as a server does that
+ * shuts down. `silent`: none of these.
+ */
+export type HandlerEnd = 'answered' | 'threw' | 'destroyed' | 'disconnected' | 'silent'
+
+/**
+ * Forms of one route. `bare`: without a guard. `before`: the guard stands before the handler. `given`: the handler is
+ * given to the guard. `transaction`: the same, and the handler writes on a transaction first.
+ */
+export type Form = 'bare' | 'before' | 'given' | 'transaction'
+
+export interface Ending<Arguments extends readonly unknown[] = never> {
+  readonly name: string
+  readonly end: HandlerEnd
+  readonly handle: (...parameters: Arguments) => unknown
+  /** Forms that the handler takes part in besides `bare`. @default all that the application has */
+  readonly guarded?: readonly Form[]
+  /** Forms in which the answer is complete, but none that can be replayed: a retry is answered with 410. @default [] */
+  readonly unreplayable?: readonly Form[]
+  /** What stands before the index in the path. @default '' */
+  readonly path?: string
+  /** Headers of the request. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Application {
+  /** Framework, version and server. */
+  readonly name: string
+  readonly protocol: 'HTTP/1.1' | 'HTTP/2'
+  /** Handlers answer with a Response, whose headers have neither case nor order. @default false */
+  readonly isFetch?: boolean
+  readonly forms: readonly Form[]
+  /** Names of the error handlers, each of which guards routes of its own. */
+  readonly errorHandlers: readonly string[]
+  readonly endings: readonly Ending[]
+  /** Serves `POST /<error handler>/<path of the ending><its index>` in one form, on a free port of 127.0.0.1. */
+  serve(form: Form, bench: Bench): Promise<number>
+}
+
+/** What an application needs of the process that it runs in. */
+export interface Bench {
+  readonly idempotency: Idempotency<unknown>
+  /** Counts one run of a handler. */
+  ran(): void
+  /** Writes on an open transaction, once for each case. */
+  write(tx: unknown): Promise<void>
+}
+
+/** What became of a key, as the store has it. */
+export interface Recorded {
+  /** Null: there is no record. */
+  readonly state: string | null
+  readonly runs: number
+  /** Whether what the handler wrote on its transaction was committed. */
+  readonly isWritten: boolean
+}

@@ -1,0 +1,256 @@
+/** Handlers that answer by Node's own response, which every framework on Node hands out. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Ending } from './application.ts'
+
+export type NodeEnding = Ending<[res: ServerResponse, req: IncomingMessage]>
+
+type Handle = NodeEnding['handle']
+
+const answered = (name: string, handle: Handle, more: Partial<NodeEnding> = {}): NodeEnding => ({
+  name,
+  end: 'answered',
+  handle,
+  ...more,
+})
+/** A transaction holds every answer until it commits. */
+const streamed = { unreplayable: ['before', 'given'] } as const
+const destroyed = (name: string, handle: Handle): NodeEnding => ({ name, end: 'destroyed', handle })
+const disconnected = (name: string, handle: Handle): NodeEnding => ({ name, end: 'disconnected', handle })
+
+const statuses = [200, 201, 204, 205, 206, 207, 300, 304, 400, 401, 404, 409, 410, 418, 422, 429, 500, 503, 599]
+
+async function* pieces(count: number, failsAfter = Number.POSITIVE_INFINITY): AsyncGenerator<string> {
+  for (let at = 0; at < count; at++) {
+    if (at >= failsAfter) throw new Error('declined')
+    await turn()
+    yield `piece ${at};`
+  }
+}
+
+const bodies: readonly NodeEnding[] = [
+  answered('ends without a body', (res) => res.end()),
+  answered('ends with a text', (res) => res.end('text')),
+  answered('ends with bytes', (res) => res.end(Buffer.from([0, 255, 128]))),
+  answered('ends with an encoding', (res) => res.end('aGk=', 'base64')),
+  answered('ends with a callback', (res) => res.end('text', () => {})),
+  answered('ends with a callback alone', (res) => res.end(() => {})),
+  answered('writes, then ends', (res) => {
+    res.write('one')
+    res.write(new Uint8Array([116, 119, 111]))
+    res.end('three')
+  }),
+  answered('writes an empty text', (res) => {
+    res.write('')
+    res.end('text')
+  }),
+  answered('writes in later turns', async (res) => {
+    for (const piece of ['one', 'two']) {
+      res.write(piece)
+      await turn()
+    }
+    res.end()
+  }),
+  answered('waits for its writes', async (res) => {
+    await new Promise<void>((resolve) => res.write('one', () => resolve()))
+    res.end('two')
+  }),
+  answered('corks', (res) => {
+    res.cork()
+    res.write('one')
+    res.uncork()
+    res.end('two')
+  }),
+  answered('ends when the handler has returned', (res) => void turn().then(() => res.end('late'))),
+  answered('pipes a stream', (res) => Readable.from(pieces(3), { objectMode: false }).pipe(res)),
+  answered('runs a pipeline', (res) => pipeline(Readable.from(pieces(3), { objectMode: false }), res)),
+  answered('ends twice', (res) => {
+    res.on('error', () => {})
+    res.end('once')
+    res.end()
+  }),
+  answered('writes after its end', (res) => {
+    res.on('error', () => {})
+    res.end('once')
+    res.write('more')
+  }),
+  answered('writes more than is kept', (res) => res.end(Buffer.alloc(1_500_000, 'x')), {
+    unreplayable: ['before', 'given', 'transaction'],
+  }),
+  answered('says whether its head was sent', (res) => {
+    const before = res.headersSent
+    res.write('x')
+    res.end(`${before} ${res.headersSent} ${res.writableEnded}`)
+  }),
+]
+
+const heads: readonly NodeEnding[] = [
+  ...statuses.map((status) =>
+    answered(`answers ${status}`, (res) => {
+      res.statusCode = status
+      res.end('body')
+    }),
+  ),
+  answered('writes a head', (res) => res.writeHead(201).end('x')),
+  answered('writes a head with a reason', (res) => res.writeHead(201, 'Made').end('x')),
+  answered('writes a head with headers', (res) => res.writeHead(201, { 'X-One': '1', 'x-two': ['2', '3'] }).end('x')),
+  answered('writes a head with a reason and headers', (res) => res.writeHead(201, 'Made', { 'X-One': 1 }).end('x')),
+  answered('writes a head with a list', (res) =>
+    res.writeHead(201, ['X-One', '1', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']).end('x'),
+  ),
+  answered('writes a head over headers that were set', (res) => {
+    res.setHeader('X-One', '1')
+    res.setHeader('X-Two', '2')
+    res.writeHead(200, { 'x-one': 'one' }).end('x')
+  }),
+  answered('writes a head with a list over headers that were set', (res) => {
+    res.setHeader('X-One', '1')
+    res.writeHead(200, ['X-One', 'one', 'X-One', 'more']).end('x')
+  }),
+  answered('sets cookies', (res) => {
+    res.setHeader('Set-Cookie', ['a=1', 'b=2'])
+    res.end('x')
+  }),
+  answered('appends to a header', (res) => {
+    res.setHeader('Vary', 'Origin')
+    res.appendHeader('Vary', 'Accept')
+    res.end('x')
+  }),
+  answered('takes a header back', (res) => {
+    res.setHeader('X-One', '1')
+    res.removeHeader('X-One')
+    res.end('x')
+  }),
+  answered('sets a reason', (res) => {
+    res.statusMessage = 'Fine'
+    res.end('x')
+  }),
+  answered('sets a header of Latin-1', (res) => {
+    res.setHeader('X-Name', 'caf\u00e9')
+    // Node writes the head in the encoding of a text that ends an answer
+    res.end(new Uint8Array([120]))
+  }),
+  answered('sets an empty header', (res) => {
+    res.setHeader('X-Empty', '')
+    res.end('x')
+  }),
+  answered('tells its headers', (res) => {
+    res.setHeader('X-One', '1')
+    res.end(JSON.stringify([res.getHeaderNames(), res.hasHeader('x-one'), res.getHeader('X-ONE')]))
+  }),
+  answered('redirects', (res) => res.writeHead(303, { Location: '/elsewhere' }).end()),
+  answered('declares its length', (res) => {
+    res.setHeader('Content-Length', '6')
+    res.write('one')
+    res.end('two')
+  }),
+  answered('declares chunks', (res) => {
+    res.setHeader('Transfer-Encoding', 'chunked')
+    res.write('one')
+    res.end('two')
+  }),
+  answered('answers a part', (res) => res.writeHead(206, { 'Content-Range': 'bytes 0-0/2' }).end('x')),
+]
+
+const early: readonly NodeEnding[] = [
+  answered('sends early hints', (res) => {
+    res.writeEarlyHints({ link: '</style.css>; rel=preload' })
+    res.end('x')
+  }),
+  answered(
+    'flushes its head',
+    (res) => {
+      res.flushHeaders()
+      res.end('x')
+    },
+    streamed,
+  ),
+  answered(
+    'sends events',
+    async (res) => {
+      res.writeHead(200, { 'Content-Type': 'text/event-stream' })
+      res.write('data: 1\n\n')
+      await turn()
+      res.end('data: 2\n\n')
+    },
+    streamed,
+  ),
+  answered('sends trailers', (res) => {
+    res.writeHead(200, { Trailer: 'X-Sum' })
+    res.write('x')
+    res.addTrailers({ 'X-Sum': '1' })
+    res.end()
+  }),
+]
+
+const cut: readonly NodeEnding[] = [
+  destroyed('destroys its answer', (res) => res.destroy()),
+  destroyed('destroys its answer with an error', (res) => {
+    res.on('error', () => {})
+    res.destroy(new Error('declined'))
+  }),
+  destroyed('destroys its answer later', async (res) => {
+    await turn()
+    res.destroy()
+  }),
+  destroyed('destroys its answer after a part', (res) => {
+    res.write('part')
+    res.destroy()
+  }),
+  destroyed('destroys its answer after its head', (res) => {
+    res.writeHead(200)
+    res.destroy()
+  }),
+  destroyed('destroys its answer after it was flushed', async (res) => {
+    res.writeHead(200, { 'Content-Type': 'text/event-stream' })
+    res.write('data: 1\n\n')
+    await turn()
+    res.destroy()
+  }),
+  destroyed('pipes a stream that fails', async (res) => {
+    await pipeline(Readable.from(pieces(3, 2), { objectMode: false }), res).catch(() => undefined)
+  }),
+  destroyed('pipes a stream that is destroyed', async (res) => {
+    const stream = new Readable({ read() {} })
+    turn().then(() => stream.destroy(new Error('declined')))
+    await pipeline(stream, res).catch(() => undefined)
+  }),
+]
+
+/** Those of HTTP/1.1 alone. */
+const http1: readonly NodeEnding[] = [
+  answered('says that it goes on', (res) => {
+    res.writeContinue()
+    res.end('x')
+  }),
+  answered('says that it is at work', (res) => {
+    res.writeProcessing()
+    res.end('x')
+  }),
+  disconnected('destroys its request', (_res, req) => req.destroy()),
+  disconnected('destroys its socket', (_res, req) => req.socket.destroy()),
+  disconnected('destroys its socket after a part', (res, req) => {
+    res.write('part')
+    req.socket.destroy()
+  }),
+  disconnected('resets its connection', (_res, req) => req.socket.resetAndDestroy()),
+]
+
+export const http2Endings: readonly NodeEnding[] = [...bodies, ...heads, ...early, ...cut]
+export const nodeEndings: readonly NodeEnding[] = [...http2Endings, ...http1]
+
+/** The framework's own arguments, from which Node's are taken. */
+export function onNode<Arguments extends readonly unknown[]>(
+  endings: readonly NodeEnding[],
+  nodeOf: (...parameters: Arguments) => readonly [ServerResponse, IncomingMessage],
+  more: Partial<Ending<Arguments>> = {},
+): Ending<Arguments>[] {
+  return endings.map((ending) => ({
+    ...ending,
+    name: `response: ${ending.name}`,
+    handle: (...parameters) => ending.handle(...nodeOf(...parameters)),
+    ...more,
+  }))
+}

@@ -1,0 +1,56 @@
+/** Runs one ending under one error handler in every form that it takes part in. */
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import type { Application, Ending, Form } from './application.ts'
+import type { ApplicationProcess } from './application-process.ts'
+import { assertRecord, assertRetry, assertSameWire, isOpen } from './differences.ts'
+import { type Asked, exchange } from './exchange.ts'
+import type { Wire } from './wire.ts'
+
+/** How long nothing has to come from a handler that never answers. */
+const SILENCE_MS = 100
+
+export interface Case {
+  readonly application: Application
+  readonly ending: Ending
+  readonly errorHandler: string
+  /** More headers, for endings that are told what to do. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export async function runCase(process: ApplicationProcess, asked: Case): Promise<void> {
+  const bare = await runForm(process, asked, 'bare')
+  const { application, ending } = asked
+  for (const form of application.forms) {
+    const takesPart = form !== 'bare' && (ending.guarded?.includes(form) ?? true)
+    if (takesPart) await runForm(process, asked, form, bare)
+  }
+}
+
+async function runForm(process: ApplicationProcess, asked: Case, form: Form, bare?: Wire): Promise<Wire> {
+  const { application, ending, errorHandler, headers } = asked
+  const path = `/${errorHandler}/${ending.path ?? ''}${application.endings.indexOf(ending)}`
+  const request: Asked = {
+    path,
+    key: randomUUID(),
+    headers: { ...ending.headers, ...headers },
+    ...(ending.end === 'silent' && { patienceMs: SILENCE_MS }),
+  }
+  const waits = !isOpen(ending)
+  const send = async () => {
+    const wire = await exchange(application.protocol, process.ports[form] ?? 0, request)
+    const recorded = await process.recorded(waits)
+    assert.equal(process.ended(), undefined, `${form}: ${process.ended()}`)
+    return { wire, recorded }
+  }
+
+  await process.beginCase()
+  const { wire: first, recorded } = await send()
+  if (!bare) return first
+  const guarded = { application, ending, form, first, recorded }
+  assertSameWire(guarded, bare, first)
+  assertRecord(guarded)
+  const { wire: retry, recorded: after } = await send()
+  assertRetry(guarded, retry, after)
+  return first
+}

@@ -1,0 +1,158 @@
+/** Handlers of Express. */
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setImmediate as turn } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { NextFunction, Request, Response } from 'express'
+import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
+import { nodeEndings, onNode } from '../../../../conformance/src/http/differential/node-endings.ts'
+import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
+
+export type ExpressEnding = Ending<[req: Request, res: Response, next: NextFunction]>
+
+const file = fileURLToPath(new URL('view.txt', import.meta.url))
+const missing = fileURLToPath(new URL('missing.txt', import.meta.url))
+
+const answered = (
+  name: string,
+  handle: (res: Response, req: Request, next: NextFunction) => unknown,
+  more: Partial<ExpressEnding> = {},
+): ExpressEnding => ({ name, end: 'answered', handle: (req, res, next) => void handle(res, req, next), ...more })
+
+const answers: readonly ExpressEnding[] = [
+  answered('json', (res) => res.json({ a: 1 })),
+  answered('json of a text', (res) => res.status(201).json('text')),
+  answered('jsonp', (res) => res.jsonp({ a: 1 })),
+  answered('send of a text', (res) => res.send('text')),
+  answered('send of bytes', (res) => res.send(Buffer.from('bytes'))),
+  answered('send of an object', (res) => res.send({ a: 1 })),
+  answered('send of null', (res) => res.send(null)),
+  answered('send of a boolean', (res) => res.send(true)),
+  answered('send with 204', (res) => res.status(204).send('dropped')),
+  answered('send with 205', (res) => res.status(205).send('dropped')),
+  answered('sendStatus', (res) => res.sendStatus(202)),
+  answered('redirect', (res) => res.redirect('/elsewhere')),
+  answered('redirect with a status', (res) => res.redirect(303, '/elsewhere')),
+  answered('location', (res) => res.status(201).location('/made/1').end()),
+  answered('cookies', (res) => res.cookie('a', '1').cookie('b', '2', { httpOnly: true }).clearCookie('c').json({})),
+  answered('set, append, vary, links, type', (res) =>
+    res.set('X-One', '1').append('X-One', '2').vary('Origin').links({ next: '/2' }).type('txt').send('text'),
+  ),
+  answered('attachment', (res) => res.attachment('a.csv').send('a,b')),
+  answered('format', (res) => res.format({ text: () => res.send('text'), json: () => res.json({}) })),
+  answered('render', (res) => res.render('view', { name: 'it' })),
+  answered('sendFile', (res) => res.sendFile(file, { lastModified: false, etag: false })),
+  answered('sendFile of a range', (res) => res.sendFile(file), { headers: { Range: 'bytes=2-4' } }),
+  answered('sendFile of an impossible range', (res) => res.sendFile(file, (error) => error && res.sendStatus(416)), {
+    headers: { Range: 'bytes=9999-' },
+  }),
+  answered('download', (res) => res.download(file, 'renamed.txt')),
+  answered('an answer in a later turn', (res) => void turn().then(() => res.json({ late: true }))),
+  answered('a pipeline', (res) => pipeline(Readable.from(['a', 'b']), res)),
+  answered('a second answer that is caught', (res) => {
+    res.json({ first: true })
+    try {
+      res.json({ second: true })
+    } catch {}
+  }),
+  answered('an answer, then a return of something', (res) => {
+    res.json({ a: 1 })
+    return 'ignored'
+  }),
+]
+
+const failing = (name: string, handle: ExpressEnding['handle'], more: Partial<ExpressEnding> = {}): ExpressEnding => ({
+  name,
+  end: 'threw',
+  handle,
+  ...more,
+})
+
+/** A handler that is given has no `next`. */
+const withNext = { guarded: ['before'] } as const
+
+const failures: readonly ExpressEnding[] = [
+  ...thrownValues.map(({ name, make }) =>
+    failing(
+      `throws ${name}`,
+      () => {
+        throw make()
+      },
+      // for Express nothing was thrown, and nobody answers
+      make() ? {} : withNext,
+    ),
+  ),
+  ...thrownValues
+    .filter(({ make }) => make())
+    .map(({ name, make }) => failing(`passes ${name} on`, (_req, _res, next) => next(make()), withNext)),
+  failing('passes nothing on', (_req, _res, next) => next(), withNext),
+  failing('passes the route on', (_req, _res, next) => next('route'), withNext),
+  failing(
+    'passes an error on in a later turn',
+    (_req, _res, next) => void turn().then(() => next(new Error('late'))),
+    withNext,
+  ),
+  failing('sends a file that is missing', (_req, res, next) => res.sendFile(missing, (error) => next(error)), withNext),
+  failing('sets a header that is refused', (_req, res) => res.set('X-Name', '\u65e5\u672c').json({})),
+  failing('answers json of a cycle', (_req, res) => {
+    const cycle: Record<string, unknown> = {}
+    cycle.self = cycle
+    res.json(cycle)
+  }),
+  failing('sets headers, then throws', (_req, res) => {
+    res.status(201).set('X-One', '1')
+    throw new Error('declined')
+  }),
+  failing('writes a part, then throws', (_req, res) => {
+    res.write('part')
+    throw new Error('declined')
+  }),
+  failing(
+    'writes a part, then passes an error on',
+    (_req, res, next) => {
+      res.write('part')
+      next(new Error('declined'))
+    },
+    withNext,
+  ),
+  failing('writes a head, then throws', (_req, res) => {
+    res.writeHead(200)
+    throw new Error('declined')
+  }),
+]
+
+const rejections: readonly ExpressEnding[] = [
+  ...thrownValues.map(({ name, make }) =>
+    failing(`rejects with ${name}`, async () => {
+      await turn()
+      throw make()
+    }),
+  ),
+  failing('writes a part, then rejects', async (_req, res) => {
+    res.write('part')
+    await turn()
+    throw new Error('declined')
+  }),
+]
+
+/** Express 4 lets nobody know that a handler rejected. */
+function passedOn(ending: ExpressEnding): ExpressEnding {
+  return {
+    ...ending,
+    handle: (req, res, next) =>
+      Promise.resolve(ending.handle(req, res, next)).catch((error) => {
+        if (next.length > 0) next(error || new Error('Rejected promise'))
+        else throw error
+      }),
+  }
+}
+
+export function endingsFor(major: 4 | 5): ExpressEnding[] {
+  return [
+    ...answers,
+    ...failures,
+    ...(major === 5 ? rejections : rejections.map(passedOn)),
+    { name: 'never answers', end: 'silent', handle: () => {}, guarded: ['before', 'given'] },
+    ...onNode<[Request, Response, NextFunction]>(nodeEndings, (req, res) => [res, req]),
+  ]
+}

@@ -1,0 +1,173 @@
+/** Handlers of Fastify. */
+import { Readable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
+import { http2Endings, nodeEndings, onNode } from '../../../../conformance/src/http/differential/node-endings.ts'
+import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
+
+export type FastifyEnding = Ending<[request: FastifyRequest, reply: FastifyReply]>
+
+type Handle = (reply: FastifyReply, request: FastifyRequest) => unknown
+
+const answered = (name: string, handle: Handle, more: Partial<FastifyEnding> = {}): FastifyEnding => ({
+  name,
+  end: 'answered',
+  handle: (request, reply) => handle(reply, request),
+  ...more,
+})
+
+const threw = (name: string, handle: Handle, more: Partial<FastifyEnding> = {}): FastifyEnding => ({
+  ...answered(name, handle, more),
+  end: 'threw',
+})
+
+async function* pieces(failsAfter = Number.POSITIVE_INFINITY): AsyncGenerator<string> {
+  for (let at = 0; at < 3; at++) {
+    if (at >= failsAfter) throw new Error('declined')
+    await turn()
+    yield `piece ${at};`
+  }
+}
+
+const streamOf = (failsAfter?: number) => Readable.from(pieces(failsAfter), { objectMode: false })
+const webStreamOf = () => new Blob(['piece 0;piece 1;']).stream()
+
+const cycle: Record<string, unknown> = {}
+cycle.self = cycle
+
+const returned: readonly FastifyEnding[] = [
+  answered('returns an object', () => ({ a: 1 })),
+  answered('returns an object later', async () => ({ a: 1 })),
+  answered('returns a text', async () => 'text'),
+  answered('returns bytes', async () => Buffer.from('bytes')),
+  answered('returns a typed array', async () => new Uint8Array([1, 2, 255])),
+  answered('returns a number', async () => 402),
+  answered('returns null', async () => null),
+  answered('returns false', async () => false),
+  answered('returns a list', async () => [1, 2]),
+  answered('returns a stream', async () => streamOf()),
+  answered('returns a web stream', async () => webStreamOf()),
+  answered('returns a Response', async () => new Response('text', { status: 201, headers: { 'X-One': '1' } })),
+  answered('returns a Response with cookies', async () => {
+    const headers: [string, string][] = [
+      ['set-cookie', 'a=1'],
+      ['set-cookie', 'b=2'],
+    ]
+    return new Response('text', { headers })
+  }),
+  answered(
+    'returns a Response that says that it is chunked',
+    async () => new Response('text', { headers: { 'transfer-encoding': 'chunked' } }),
+  ),
+  answered('returns nothing with 204', async (reply) => {
+    reply.code(204)
+  }),
+  answered('returns the reply', async (reply) => reply.send({ a: 1 })),
+  answered('answers, then returns something else', async (reply) => {
+    reply.send({ first: true })
+    return { second: true }
+  }),
+]
+
+const sent: readonly FastifyEnding[] = [
+  answered('sends an object', (reply) => void reply.send({ a: 1 })),
+  answered('sends nothing', (reply) => void reply.send()),
+  answered('sends null', (reply) => void reply.code(201).send(null)),
+  answered('sends with 204', (reply) => void reply.code(204).send('dropped')),
+  answered('sends with 205', (reply) => void reply.code(205).send()),
+  answered('sends with 304', (reply) => void reply.code(304).send()),
+  answered('sends in a later turn', (reply) => void turn().then(() => reply.send({ late: true }))),
+  answered('sends a stream', (reply) => void reply.send(streamOf())),
+  answered('sends a stream with a length', (reply) => void reply.header('content-length', '24').send(streamOf())),
+  answered('sends a web stream', (reply) => void reply.send(webStreamOf())),
+  answered('sends a serialized text', (reply) => void reply.type('application/json').serializer(String).send({ a: 1 })),
+  answered('sends an error as an answer', (reply) => void reply.code(404).send({ error: 'none' })),
+  answered('redirects', (reply) => void reply.redirect('/elsewhere')),
+  answered('redirects with a status', (reply) => void reply.redirect('/elsewhere', 303)),
+  answered('sets headers', (reply) => void reply.headers({ 'X-One': '1', 'X-Two': ['2', '3'] }).send('text')),
+  answered(
+    'sets cookies',
+    (reply) => void reply.header('set-cookie', 'a=1').header('set-cookie', ['b=2', 'c=3']).send('text'),
+  ),
+  answered('removes a header', (reply) => void reply.header('x-one', '1').removeHeader('x-one').send('text')),
+  answered('sends trailers', (reply) => void reply.trailer('x-sum', async () => '1').send('text')),
+  answered('sends early hints', (reply) => {
+    reply.raw.writeEarlyHints({ link: '</style.css>; rel=preload' })
+    reply.send('text')
+  }),
+  answered('forgets to return', (reply) => {
+    reply.code(404).send({ error: 'no amount' })
+    reply.send({ ok: true })
+  }),
+  answered('finds nothing', (reply) => void reply.callNotFound()),
+  answered('hijacks', (reply) => {
+    reply.hijack()
+    reply.raw.end('raw')
+  }),
+  answered('hijacks in a later turn', async (reply) => {
+    reply.hijack()
+    await turn()
+    reply.raw.writeHead(201, { 'X-Raw': '1' }).end('raw')
+  }),
+  answered('tells its headers', (reply) => void reply.header('x-one', '1').send(Object.keys(reply.getHeaders()))),
+]
+
+const failures: readonly FastifyEnding[] = [
+  ...thrownValues.flatMap(({ name, make }): FastifyEnding[] => [
+    threw(`throws ${name}`, () => {
+      throw make()
+    }),
+    threw(`rejects with ${name}`, async () => {
+      await turn()
+      throw make()
+    }),
+  ]),
+  threw('sends an error', (reply) => void reply.send(new Error('declined'))),
+  threw('sends an error with a status', (reply) => void reply.code(402).send(new Error('declined'))),
+  threw('returns an error', async () => new Error('declined')),
+  threw('sends a header that is refused', (reply) => void reply.header('x-name', '\u65e5\u672c').send({})),
+  threw('sends what cannot be serialized', (reply) => void reply.send(cycle)),
+  threw('sends a type that is refused', (reply) => void reply.type('text/plain').send({ a: 1 })),
+  threw('sends a stream that fails at once', (reply) => void reply.send(streamOf(0))),
+  threw('sends a stream that fails midway', (reply) => void reply.send(streamOf(2))),
+  threw('sends a stream that is used up', async (reply) => {
+    const stream = webStreamOf()
+    stream.getReader()
+    return reply.send(stream)
+  }),
+  threw('sets headers, then rejects', async (reply) => {
+    reply.code(201).header('x-one', '1')
+    await turn()
+    throw new Error('declined')
+  }),
+  threw('answers, then rejects', async (reply) => {
+    reply.send({ a: 1 })
+    throw new Error('declined')
+  }),
+  threw('writes a part, then rejects', async (reply) => {
+    reply.raw.write('part')
+    throw new Error('declined')
+  }),
+  threw('writes a part, then returns', async (reply) => {
+    reply.raw.write('part')
+    return { a: 1 }
+  }),
+]
+
+const own: readonly FastifyEnding[] = [
+  ...returned,
+  ...sent,
+  ...failures,
+  { name: 'never answers', end: 'silent', handle: () => {}, guarded: ['before', 'given'] },
+]
+
+function hijacked(endings: typeof nodeEndings): FastifyEnding[] {
+  return onNode<[FastifyRequest, FastifyReply]>(endings, (request, reply) => {
+    reply.hijack()
+    return [reply.raw, request.raw]
+  })
+}
+
+export const fastifyEndings: readonly FastifyEnding[] = [...own, ...hijacked(nodeEndings)]
+export const http2FastifyEndings: readonly FastifyEnding[] = [...own, ...hijacked(http2Endings)]

@@ -1,0 +1,62 @@
+/** Hono on Node, answering in every way that it documents. */
+import { serve as listen, type ServerType } from '@hono/node-server'
+import { unscoped } from '@retryproof/core'
+import { type Context, type ErrorHandler, type Handler, Hono, type MiddlewareHandler } from 'hono'
+import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
+import { describeThrown } from '../../../../conformance/src/http/differential/thrown-values.ts'
+import { idempotent } from '../../src/index.ts'
+import { honoEndings } from './endings.ts'
+
+const errorHandlers: Record<string, ErrorHandler | undefined> = {
+  none: undefined,
+  'own-500': (error, c) => c.json({ handled: describeThrown(error) }, 500),
+  'own-200': (error, c) => c.json({ jsonrpc: '2.0', error: describeThrown(error) }),
+  rethrows: () => {
+    throw new Error('the error handler failed')
+  },
+}
+
+type Stack = [MiddlewareHandler | Handler, ...MiddlewareHandler[]]
+
+function stackOf(form: Form, handler: (c: Context) => unknown, { idempotency, write }: Bench): Stack {
+  const options = { scope: unscoped } as const
+  const last = handler as MiddlewareHandler
+  if (form === 'bare') return [last]
+  if (form === 'before') return [idempotent(idempotency, options), last]
+  if (form === 'given') return [idempotent(idempotency, options, (c) => handler(c) as Response)]
+  const transaction = idempotent(idempotency, { ...options, transaction: true }, async (c, { tx }) => {
+    await write(tx)
+    return handler(c) as Response
+  })
+  return [transaction]
+}
+
+function serve(form: Form, bench: Bench): Promise<number> {
+  const app = new Hono()
+  const handler = (c: Context) => {
+    bench.ran()
+    return honoEndings[Number(c.req.param('ending'))]?.handle(c)
+  }
+  for (const [name, onError] of Object.entries(errorHandlers)) {
+    const router = new Hono()
+    if (onError) router.onError(onError)
+    router.post('/:ending', ...stackOf(form, handler, bench))
+    app.route(`/${name}`, router)
+  }
+  return new Promise((resolve) => {
+    const options = { fetch: app.fetch, port: 0, hostname: '127.0.0.1' }
+    const _server: ServerType = listen(options, ({ port }) => resolve(port))
+  })
+}
+
+export const applications: readonly Application[] = [
+  {
+    name: 'Hono on Node',
+    protocol: 'HTTP/1.1',
+    isFetch: true,
+    forms: ['bare', 'before', 'given', 'transaction'],
+    errorHandlers: Object.keys(errorHandlers),
+    endings: honoEndings,
+    serve,
+  },
+]

@@ -1,0 +1,88 @@
+/** Handlers of Hono. */
+import type { Context } from 'hono'
+import { setCookie } from 'hono/cookie'
+import { HTTPException } from 'hono/http-exception'
+import { stream, streamSSE, streamText } from 'hono/streaming'
+import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
+import { fetchEndings } from '../../../../conformance/src/http/differential/fetch-endings.ts'
+
+export type HonoEnding = Ending<[c: Context]>
+
+const answered = (name: string, handle: HonoEnding['handle'], more: Partial<HonoEnding> = {}): HonoEnding => ({
+  name,
+  end: 'answered',
+  handle,
+  ...more,
+})
+
+const threw = (name: string, handle: HonoEnding['handle'], more: Partial<HonoEnding> = {}): HonoEnding => ({
+  name,
+  end: 'threw',
+  handle,
+  ...more,
+})
+
+/** A transaction holds every answer until it commits. */
+const streamed = { unreplayable: ['before', 'given'] } as const
+
+const answers: readonly HonoEnding[] = [
+  answered('c.text', (c) => c.text('text')),
+  answered('c.json', (c) => c.json({ a: 1 }, 201)),
+  answered('c.html', (c) => c.html('<p>text</p>')),
+  answered('c.body', (c) => c.body('body')),
+  answered('c.body of bytes', (c) => c.body(new Uint8Array([0, 255]))),
+  answered('c.body of nothing', (c) => c.body(null, 204)),
+  answered('c.newResponse', (c) => c.newResponse('text', 202, { 'X-One': '1' })),
+  answered('c.redirect', (c) => c.redirect('/elsewhere', 303)),
+  answered('c.notFound', (c) => c.notFound()),
+  answered('c.status', (c) => {
+    c.status(418)
+    return c.text('text')
+  }),
+  answered('c.header', (c) => {
+    c.header('X-One', '1')
+    c.header('X-Two', '2')
+    c.header('X-Two', '3', { append: true })
+    return c.text('text')
+  }),
+  answered('cookies', (c) => {
+    setCookie(c, 'a', '1')
+    setCookie(c, 'b', '2')
+    return c.json({})
+  }),
+  answered('a header, then a Response', (c) => {
+    c.header('X-One', '1')
+    return new Response('text', { headers: { 'X-Two': '2' } })
+  }),
+  answered(
+    'c.res',
+    (c) => {
+      c.res = new Response('text', { status: 201 })
+    },
+    { guarded: ['before'] },
+  ),
+  answered('stream', (c) => stream(c, async (out) => void (await out.write('text')))),
+  answered('streamText', (c) => streamText(c, async (out) => void (await out.write('text')))),
+  answered('streamSSE', (c) => streamSSE(c, async (out) => out.writeSSE({ data: '1' })), streamed),
+]
+
+const failures: readonly HonoEnding[] = [
+  threw('an HTTPException', () => {
+    throw new HTTPException(402, { message: 'declined' })
+  }),
+  threw('an HTTPException with a Response', () => {
+    throw new HTTPException(402, { res: new Response('declined', { status: 402, headers: { 'X-One': '1' } }) })
+  }),
+  threw('a header, then a throw', (c) => {
+    c.header('X-One', '1')
+    throw new Error('declined')
+  }),
+  threw('nothing', () => {}),
+  threw('something that is no Response', () => ({ a: 1 })),
+]
+
+export const honoEndings: readonly HonoEnding[] = [
+  ...answers,
+  ...failures,
+  ...fetchEndings.map((ending): HonoEnding => ({ ...ending, handle: () => ending.handle() })),
+]

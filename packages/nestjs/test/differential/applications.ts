@@ -1,0 +1,125 @@
+/** NestJS on both platforms, answering in every way that it documents. */
+import 'reflect-metadata'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  HttpCode,
+  type INestApplication,
+  Module,
+  Param,
+  Post,
+  Res,
+  type Type,
+  UseFilters,
+  UseInterceptors,
+} from '@nestjs/common'
+import { HttpAdapterHost, NestFactory } from '@nestjs/core'
+import { ExpressAdapter } from '@nestjs/platform-express'
+import { FastifyAdapter } from '@nestjs/platform-fastify'
+import { unscoped } from '@retryproof/core'
+import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
+import { describeThrown } from '../../../../conformance/src/http/differential/thrown-values.ts'
+import { idempotent, Transaction } from '../../src/index.ts'
+import type { Platform } from '../app.ts'
+import { type NestEnding, nestEndings, type Replier } from './endings.ts'
+
+/** Answers what was thrown with a status. */
+const errorHandlers: Record<string, ((error: unknown) => [status: number, body: unknown]) | undefined> = {
+  none: undefined,
+  'own-500': (error) => [500, { handled: describeThrown(error) }],
+  'own-200': (error) => [200, { jsonrpc: '2.0', error: describeThrown(error) }],
+}
+
+function filterOf(answer: (error: unknown) => [number, unknown], host: () => HttpAdapterHost): ExceptionFilter {
+  class Filter implements ExceptionFilter {
+    catch(error: unknown, context: ArgumentsHost) {
+      const { httpAdapter } = host()
+      const response = context.switchToHttp().getResponse<object>()
+      if (httpAdapter.isHeadersSent(response)) return httpAdapter.end(response)
+      const [status, body] = answer(error)
+      httpAdapter.reply(response, body, status)
+    }
+  }
+  Catch()(Filter)
+  return new Filter()
+}
+
+function decorate(target: Type, name: string, decorators: readonly MethodDecorator[]): void {
+  const descriptor = Object.getOwnPropertyDescriptor(target.prototype, name)
+  if (descriptor) for (const decorator of decorators) decorator(target.prototype, name, descriptor)
+}
+
+/** What users write as `@Controller(…) class { @Post(':ending') @UseInterceptors(…) handle(…) { … } }`. */
+function controllerOf(
+  endings: readonly NestEnding[],
+  form: Form,
+  bench: Bench,
+  name: string,
+  host: () => HttpAdapterHost,
+): Type {
+  const { idempotency, ran, write } = bench
+  class EndingController {
+    async returned(ending: string, response: object, tx?: unknown) {
+      return this.run(ending, response, tx)
+    }
+    async called(ending: string, response: object, tx?: unknown) {
+      await this.run(ending, response, tx)
+    }
+    private async run(ending: string, response: object, tx: unknown): Promise<unknown> {
+      ran()
+      if (form === 'transaction') await write(tx)
+      const { httpAdapter } = host()
+      const raw = (response as { raw?: ServerResponse }).raw ?? (response as ServerResponse)
+      const replier: Replier = { adapter: httpAdapter, response, raw, request: raw.req as IncomingMessage }
+      return endings[Number(ending)]?.handle(replier)
+    }
+  }
+  Controller(name)(EndingController)
+  const answer = errorHandlers[name]
+  if (answer) UseFilters(filterOf(answer, host))(EndingController)
+  for (const [method, passthrough] of [
+    ['returned', true],
+    ['called', false],
+  ] as const) {
+    Param('ending')(EndingController.prototype, method, 0)
+    Res({ passthrough })(EndingController.prototype, method, 1)
+    if (form === 'transaction') Transaction()(EndingController.prototype, method, 2)
+    const decorators = [Post(passthrough ? ':ending' : 'call/:ending'), HttpCode(200)]
+    if (form !== 'bare') {
+      const options = { scope: unscoped, transaction: form === 'transaction' } as const
+      decorators.push(UseInterceptors(idempotent(idempotency, options)))
+    }
+    decorate(EndingController, method, decorators)
+  }
+  return EndingController
+}
+
+async function serve(platform: Platform, form: Form, bench: Bench): Promise<number> {
+  let nest: INestApplication | undefined
+  const host = () => (nest as INestApplication).get(HttpAdapterHost)
+  class Root {}
+  const controllers = Object.keys(errorHandlers).map((name) =>
+    controllerOf(nestEndings(platform), form, bench, name, host),
+  )
+  Module({ controllers })(Root)
+  const options = { logger: false, forceCloseConnections: true } as const
+  nest =
+    platform === 'Express'
+      ? await NestFactory.create(Root, new ExpressAdapter(), options)
+      : await NestFactory.create(Root, new FastifyAdapter({ forceCloseConnections: true }), options)
+  await nest.listen(0, '127.0.0.1')
+  return (nest.getHttpServer().address() as AddressInfo).port
+}
+
+export const applications: readonly Application[] = (['Express', 'Fastify'] as const).map((platform) => ({
+  name: `NestJS on ${platform}`,
+  protocol: 'HTTP/1.1',
+  forms: ['bare', 'before', 'transaction'],
+  errorHandlers: Object.keys(errorHandlers),
+  endings: nestEndings(platform),
+  serve: (form, bench) => serve(platform, form, bench),
+}))

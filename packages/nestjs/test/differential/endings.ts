@@ -1,0 +1,112 @@
+/** Handlers of NestJS. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import { BadRequestException, HttpException, NotFoundException, StreamableFile } from '@nestjs/common'
+import type { AbstractHttpAdapter } from '@nestjs/core'
+import { of, throwError } from 'rxjs'
+import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
+import { nodeEndings, onNode } from '../../../../conformance/src/http/differential/node-endings.ts'
+import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
+import type { Platform } from '../app.ts'
+
+/** What a handler answers by. */
+export interface Replier {
+  readonly adapter: AbstractHttpAdapter
+  readonly response: object
+  readonly raw: ServerResponse
+  readonly request: IncomingMessage
+}
+
+export type NestEnding = Ending<[replier: Replier]>
+
+const answered = (name: string, handle: NestEnding['handle'], more: Partial<NestEnding> = {}): NestEnding => ({
+  name,
+  end: 'answered',
+  handle,
+  ...more,
+})
+
+const threw = (name: string, handle: NestEnding['handle']): NestEnding => ({ name, end: 'threw', handle })
+
+async function* pieces(failsAfter = Number.POSITIVE_INFINITY): AsyncGenerator<string> {
+  for (let at = 0; at < 3; at++) {
+    if (at >= failsAfter) throw new Error('declined')
+    await turn()
+    yield `piece ${at};`
+  }
+}
+
+const fileOf = (failsAfter?: number) => new StreamableFile(Readable.from(pieces(failsAfter), { objectMode: false }))
+
+const returned: readonly NestEnding[] = [
+  answered('returns an object', () => ({ a: 1 })),
+  answered('returns a list', () => [1]),
+  answered('returns a text', () => 'text'),
+  answered('returns a boolean', () => false),
+  answered('returns null', () => null),
+  answered('returns nothing', () => undefined),
+  answered('returns a promise', async () => {
+    await turn()
+    return { late: true }
+  }),
+  answered('returns an Observable', () => of({ first: true }, { last: true })),
+  answered('returns a file', () => fileOf()),
+  answered('returns a file of bytes', () => new StreamableFile(Buffer.from('bytes'), { type: 'text/x-bytes' })),
+  answered('sets a status', ({ adapter, response }) => {
+    adapter.status(response, 201)
+    return { made: true }
+  }),
+  answered('sets headers', ({ adapter, response }) => {
+    adapter.setHeader(response, 'X-One', '1')
+    return 'text'
+  }),
+  answered('answers 204', ({ adapter, response }) => {
+    adapter.status(response, 204)
+  }),
+  answered('answers 404', ({ adapter, response }) => {
+    adapter.status(response, 404)
+    return { error: 'none' }
+  }),
+]
+
+const failures: readonly NestEnding[] = [
+  ...thrownValues.map(({ name, make }) =>
+    threw(`throws ${name}`, async () => {
+      await turn()
+      throw make()
+    }),
+  ),
+  threw('a BadRequestException', () => {
+    throw new BadRequestException('bad')
+  }),
+  threw('a NotFoundException', () => {
+    throw new NotFoundException()
+  }),
+  threw('an HttpException with an object', () => {
+    throw new HttpException({ code: 'declined' }, 402)
+  }),
+  threw('an HttpException below 400', () => {
+    throw new HttpException({ fine: true }, 200)
+  }),
+  threw('an Observable that fails', () => throwError(() => new Error('declined'))),
+  threw('sets headers, then throws', ({ adapter, response }) => {
+    adapter.setHeader(response, 'X-One', '1')
+    throw new Error('declined')
+  }),
+  threw('a file that fails at once', () => fileOf(0)),
+  threw('a file that fails midway', () => fileOf(2)),
+]
+
+export function nestEndings(platform: Platform): NestEnding[] {
+  const past = onNode<[Replier]>(nodeEndings, ({ raw, request, response }) => {
+    if (platform === 'Fastify') (response as { hijack(): void }).hijack()
+    return [raw, request]
+  })
+  return [
+    ...returned,
+    ...failures,
+    // these take the response to themselves
+    ...past.map((ending): NestEnding => ({ ...ending, path: 'call/' })),
+  ]
+}
