@@ -1,7 +1,16 @@
-import { createIdempotency, IdempotencyInvalidOptionError, type IdempotencyStore, release } from '@retryproof/core'
+import {
+  createIdempotency,
+  IdempotencyInvalidOptionError,
+  type IdempotencyStore,
+  notStarted,
+  release,
+  terminal,
+  unreplayable,
+  unscoped,
+} from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type DeadLetter, type IncomingMessage, type OnceOptions, once, type Verdict } from '../src/index.ts'
 
 const RUNS = { numRuns: 200 }
@@ -20,7 +29,7 @@ function consumerOf(options: OnceOptions<false> = {}) {
     pass(ms: number) {
       nowMs += ms
     },
-    deliver(work: () => unknown, message: Partial<IncomingMessage> = {}): Promise<Verdict> {
+    deliver(work: (attempt?: unknown) => unknown, message: Partial<IncomingMessage> = {}): Promise<Verdict> {
       const deadLetter = async (letter: DeadLetter) => letters.push(letter)
       const incoming = { operation: 'orders', id: 'm1', scope: 'tenant', payload: 'p', deadLetter, ...message }
       return once(idempotency, incoming, work, options)
@@ -135,6 +144,122 @@ test('a record that cannot be read is left alone', async () => {
   expect(await once(idempotency, message, fail)).toMatchObject({ because: 'dead-letter' })
   expect(letters).toMatchObject([{ reason: 'undecodable' }])
 })
+
+describe('an error that the handler throws is its own', () => {
+  /** A nested operation that is done, so that each further call of it throws. */
+  async function nested(idempotency: ReturnType<typeof consumerOf>['idempotency']) {
+    const call = { operation: 'charges', scope: unscoped, key: 'k', payload: 1 } as const
+    await idempotency.run(call, () => unreplayable('a secret'))
+    return {
+      done: () => idempotency.run(call, () => 0),
+      reused: () => idempotency.run({ ...call, payload: 2 }, () => 0),
+      invalid: () => idempotency.run({ ...call, key: '' }, () => 0),
+    }
+  }
+
+  test.each(['done', 'reused', 'invalid'] as const)('where a nested call is %s, past `maxRun` too', async (name) => {
+    const { deliver, idempotency, letters } = consumerOf({ maxRun: 20, maxAttempts: 3 })
+    const charges = await nested(idempotency)
+    expect(await deliver(() => charges[name]())).toMatchObject({ action: 'redeliver', because: 'failed' })
+    const late = async (attempt?: unknown) => {
+      const { signal } = attempt as { signal: AbortSignal }
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      return charges[name]()
+    }
+    const message = { operation: 'orders', id: 'm2', scope: 'tenant', payload: 'p', deadLetter: async () => {} }
+    expect(await once(idempotency, message, late, { maxRun: 20 })).toMatchObject({ because: 'failed' })
+    expect(letters).toEqual([])
+  })
+
+  test('and where it is terminal, a dead letter', async () => {
+    const { deliver, letters } = consumerOf()
+    const work = () => {
+      throw terminal(new Error('never'))
+    }
+    expect(await deliver(work)).toMatchObject({ because: 'dead-letter' })
+    expect(letters).toMatchObject([{ reason: 'failed', description: 'Failed for good: never' }])
+    expect(await deliver(work)).toMatchObject({ because: 'duplicate' })
+  })
+
+  test('and where it did not start, a failure', async () => {
+    const { deliver } = consumerOf({ onTakeover: 'park' })
+    const work = () => {
+      throw notStarted(new Error('locked'))
+    }
+    expect(await deliver(work)).toMatchObject({ because: 'failed', error: { message: 'locked' } })
+    expect(await deliver(() => undefined)).toMatchObject({ because: 'handled', attempt: 2 })
+  })
+
+  test('and whatever it is, one dead letter comes of it', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.anything({ withNullPrototype: true, withBigInt: true }),
+        fc.boolean(),
+        async (thrown, isAsync) => {
+          const { deliver, letters } = consumerOf({ maxAttempts: 1 })
+          const work = () => {
+            if (isAsync) return Promise.reject(thrown)
+            throw thrown
+          }
+          expect(await deliver(work)).toMatchObject({ because: 'dead-letter' })
+          expect(letters).toMatchObject([{ reason: 'max-attempts' }])
+          expect(await deliver(work)).toMatchObject({ because: 'duplicate' })
+        },
+      ),
+      RUNS,
+    ))
+})
+
+test('a handler that outlasts `maxRun` is left to itself, and the message is told to come back', async () => {
+  const { deliver } = consumerOf({ maxRun: 20, lease: '1s' })
+  expect(await deliver(() => new Promise(() => {}))).toMatchObject({ because: 'timed-out' })
+  expect(await deliver(fail)).toMatchObject({ because: 'in-progress' })
+})
+
+test('a handler that ends soon after its signal aborted is waited for', async () => {
+  const { deliver } = consumerOf({ maxRun: 20, lease: '1s' })
+  const work = () => new Promise((resolve) => setTimeout(resolve, 100))
+  expect(await deliver(work)).toMatchObject({ because: 'handled' })
+})
+
+test.each([
+  ['a promise', async () => 'store'],
+  ['nonsense', () => 'never'],
+  ['a delay that is none', () => ({ retry: 'soon' })],
+])('an `onFailure` that gives %s decides nothing, and says so', async (_, onFailure) => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const { deliver } = consumerOf({ onFailure: onFailure as never })
+  expect(await deliver(fail)).toMatchObject({ because: 'failed', error: { message: 'no' } })
+  expect(warned).toHaveBeenCalledWith('`onFailure` decided nothing, so the message comes back', expect.anything())
+  warned.mockRestore()
+})
+
+test('a release with a delay says so, and without one comes back later and later', async () => {
+  const { deliver } = consumerOf({ redeliveryDelay: { first: 1000 } })
+  const delayOf = async (work: () => unknown, deliveries: number) => {
+    const verdict = await deliver(work, { deliveries })
+    if (verdict.action !== 'redeliver') throw new Error(JSON.stringify(verdict))
+    return verdict.delayMs
+  }
+  expect(await delayOf(() => release('not now', { delay: 0 }), 1)).toBeLessThanOrEqual(1000)
+  expect(await delayOf(() => release('not now', { delay: 0 }), 4)).toBeGreaterThan(4000 - 1)
+  expect(await delayOf(() => release('not now', { delay: '5m' }), 1)).toBe(300_050)
+})
+
+test('whatever a publisher makes of id, scope, payload and counts, there is a verdict', () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.record({ id: fc.anything(), scope: fc.anything(), payload: fc.anything(), deliveries: fc.anything() }),
+      async (message) => {
+        const { deliver } = consumerOf()
+        const verdict = await deliver(() => undefined, message as Partial<IncomingMessage>)
+        expect(['handled', 'dead-letter']).toContain(verdict.because)
+        const failing = await consumerOf().deliver(fail, { deliveries: message.deliveries as number })
+        expect(failing).toMatchObject({ because: 'failed', delayMs: expect.any(Number) })
+      },
+    ),
+    RUNS,
+  ))
 
 describe('the last delivery', () => {
   test('of a message that fails is a dead letter, and settled', async () => {
