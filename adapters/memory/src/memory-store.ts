@@ -47,6 +47,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     )
   }
   const records = new Map<string, StoredRecord>()
+  /** Released without having done anything: the next call runs again, whether or not the record is there. */
+  const idle = new Set<string>()
   const watchers = new Map<string, Set<() => void>>()
   const clock = () => Math.round(now() * 1000)
   let sweepAt = SMALL
@@ -60,6 +62,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     if (record === null || record === previous) return reply
     if (previous === null) makeRoom(at)
     records.set(key, withOwnBytes(record, previous))
+    if (isIdle(record)) idle.add(key)
+    else idle.delete(key)
     firstExpiry = Math.min(firstExpiry, record.expiresAt)
     for (const onChange of watchers.get(key) ?? []) queueMicrotask(onChange)
     return reply
@@ -73,7 +77,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       firstExpiry = Number.POSITIVE_INFINITY
       for (const { expiresAt } of records.values()) firstExpiry = Math.min(firstExpiry, expiresAt)
     }
-    if (records.size < maxRecords) return
+    if (records.size < maxRecords || evictIdle(at)) return
     throw new StoreUnavailableError(
       `The memory store is full: it holds ${maxRecords} records (maxRecords), and none of them has expired. ` +
         'To evict one would let its operation run twice. Raise maxRecords, shorten the retention, or use a database.',
@@ -81,11 +85,24 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     )
   }
 
+  function evictIdle(at: number): boolean {
+    for (const key of idle) {
+      // a token as high as the clock would be given out twice
+      if ((records.get(key)?.token ?? at) >= at) continue
+      idle.delete(key)
+      return records.delete(key)
+    }
+    return false
+  }
+
   function removeExpired(at: number, { limit, graceMs }: { limit: number; graceMs: number }): number {
     let removed = 0
     for (const [key, record] of records) {
       if (removed >= limit) break
-      if (isPurgeable(record, at, graceMs) && records.delete(key)) removed++
+      if (!isPurgeable(record, at, graceMs)) continue
+      records.delete(key)
+      idle.delete(key)
+      removed++
     }
     return removed
   }
@@ -136,6 +153,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       signal.addEventListener('abort', disarm, { once: true })
     },
   }
+}
+
+/** Tells whether a record remembers nothing that the next attempt has to know. */
+function isIdle({ state, interrupted, leaseUntil, request, checkpoint }: StoredRecord): boolean {
+  return state === 'released' && !interrupted && leaseUntil === 0 && request === null && checkpoint === null
 }
 
 /** Returns a clock without steps: a step would end leases early, or hold them for hours. */

@@ -42,6 +42,27 @@ describe('maxRecords', () => {
     expect(await keysOf(store)).toEqual(['a', 'b'])
   })
 
+  test('keys that were released without having done anything make room, and no others', async () => {
+    const { clock, store } = storeAt(1_000_000, { maxRecords: 5 })
+    const release = { to: 'released', delayMs: 0, retentionMs: 9_000 } as const
+    const checkpoint = { seq: 1, data: new Uint8Array() }
+    for (const [key, change, request] of [
+      ['idle', release],
+      ['delayed', { ...release, delayMs: 5_000 }],
+      ['unresolved', { ...release, unresolved: true }],
+      ['kept', release, new Uint8Array([1])],
+      ['stepped', release],
+    ] as const) {
+      const { token } = await store.begin(key, claim(request && { request }))
+      if (key === 'stepped') await store.transition(key, token, { to: 'renew', leaseMs: 1, checkpoint })
+      await store.transition(key, token, change)
+    }
+    clock.ms += 1
+    expect(await store.begin('new', claim())).toMatchObject({ outcome: 'acquired' })
+    expect(await keysOf(store)).toEqual(['delayed', 'unresolved', 'kept', 'stepped', 'new'])
+    await expect(store.begin('newer', claim())).rejects.toThrow(StoreUnavailableError)
+  })
+
   test('an expired record makes room, also for its own key', async () => {
     const { clock, store } = storeAt(1_000_000, { maxRecords: 2 })
     const first = await store.begin('a', claim())

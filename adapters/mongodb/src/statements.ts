@@ -20,7 +20,8 @@ const now = most('$$now', '$at')
 const microseconds = { $toLong: { $multiply: [{ $toDouble: '$$now' }, 1000] } }
 const leaseUntil = add('$$now', '$$lease')
 const kept = add('$$now', '$$retention')
-const keptPastLease = most('$expiresAt', add(leaseUntil, '$$retention'))
+const keptFromLease = add(leaseUntil, '$$retention')
+const keptPastLease = most('$expiresAt', keptFromLease)
 
 // a document that is not there has no fields, and a missing field is less than any value
 const present = { $gt: ['$expiresAt', '$$now'] }
@@ -89,7 +90,7 @@ export const transition: Record<Change['to'], object[]> = {
   // without a delay it is due at once: no clock stands before `at`
   released: swap(
     'released',
-    change({ state: 'released', owner: '', interrupted: '$$unresolved', leaseUntil, expiresAt: keptPastLease }),
+    change({ state: 'released', owner: '', interrupted: '$$unresolved', leaseUntil, expiresAt: keptFromLease }),
   ),
   parked: swap('parked', change({ state: 'parked', expiresAt: kept })),
   forgotten: swap('forgotten', { _id: '$_id', ...tombstone, token: '$token', expiresAt: leaseUntil }),

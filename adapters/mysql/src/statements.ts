@@ -125,7 +125,7 @@ WHERE k = ${key} AND token = ${from.token} AND state = ${from.state} AND lease_u
           const due = sql`${now} + ${us(to.delayMs)}`
           return apply(
             sql`state = 'released', owner = ${''}, interrupted = ${Number(to.unresolved ?? false)}, lease_until = ${to.delayMs > 0 ? due : 0},
-  expires_at = GREATEST(expires_at, ${due} + ${us(to.retentionMs)})`,
+  expires_at = ${due} + ${us(to.retentionMs)}`,
             undecided,
           )
         }

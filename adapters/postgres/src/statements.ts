@@ -126,7 +126,7 @@ taken AS (
     /** $4 delay, $5 retention, $6 unresolved. Without a delay the next attempt is due whatever the clock does. */
     release: transition(
       'released',
-      `state = 'released', owner = '', interrupted = $6::boolean, expires_at = greatest(v.expires_at, v.now + $4 + $5::bigint),
+      `state = 'released', owner = '', interrupted = $6::boolean, expires_at = v.now + $4 + $5::bigint,
   lease_until = CASE WHEN $4::bigint > 0 THEN v.now + $4 ELSE 0 END`,
     ),
     /** $4 retention. */

@@ -90,7 +90,7 @@ if op == 'tombstone' then
   save()
   redis.call('HDEL', key, 'o', 'f', 'a', 'i', 'l', 'q', 'n', 'c', 'r')
 elseif op == 'released' then
-  expires = math.max(expires, now + us + retention)
+  expires = now + us + retention
   lease = us == '0' and us or S(now + us)
   if ARGV[7] == '1' then save('o', '', 'l', lease, 'i', 1) else save('o', '', 'l', lease) end
   if ARGV[7] == '0' then redis.call('HDEL', key, 'i') end

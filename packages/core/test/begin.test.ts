@@ -1,7 +1,7 @@
 /** The first call of the store when it goes wrong: repeated with the same owner, bounded, and never left to hold a key for nothing. */
 import { describe, expect, test, vi } from 'vitest'
 import { StoreMisconfiguredError, StoreUnavailableError } from '../src/errors.ts'
-import { gate, type SeenCall } from './interposed-store.ts'
+import { type Fate, gate, type SeenCall } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
 const { advance } = onVirtualTime()
@@ -74,7 +74,10 @@ test('a store that never answers is given up after `storeTimeout`', async () => 
   expect(vi.getTimerCount()).toBe(1)
   await advance(1)
   await rejected
+  // what it may have acquired is looked for as long as it could be held
+  await advance(60_000)
   expect(vi.getTimerCount()).toBe(0)
+  expect(store.names.length).toBeLessThan(8)
 })
 
 test('what a store answers that is not about availability is not repeated', async () => {
@@ -126,6 +129,32 @@ describe('a begin that was given up, and acquires all the same', () => {
     await advance(1000)
     expect(slow.store.names).toEqual(['begin', 'released', 'released', 'released'])
     expect(await other.idempotency.run(charge, () => 'paid')).toMatchObject({ value: 'paid' })
+  })
+
+  test.each<[string, Fate[]]>([
+    ['whose replies are lost', ['reply lost', 'reply lost', 'reply lost', 'reply lost']],
+    ['that is never answered', ['never answered']],
+  ])('%s: is found by its owner, and released', async (_, fates) => {
+    const [slow, other] = twoProcesses({ lease: '60s', storeTimeout: '1s', onTakeover: 'park' })
+    slow.store.next('begin', ...fates)
+    const handler = vi.fn()
+    const outcome = slow.idempotency.run(charge, handler)
+    const rejected = expect(outcome).rejects.toThrow(StoreUnavailableError)
+    await advance(5000)
+    await rejected
+    expect(handler).not.toHaveBeenCalled()
+    expect(slow.store.names.at(-1)).toBe('released')
+    expect(new Set(ownersOf(slow.store.calls)).size).toBe(1)
+    const next = await other.idempotency.run(charge, ({ interrupted }) => interrupted)
+    expect(next).toMatchObject({ value: false, attempt: 2 })
+  })
+
+  test('is not looked for where the store said that nothing was done', async () => {
+    const { idempotency, store } = testbed()
+    store.fate = () => 'refused'
+    await expect(inTime(idempotency.run(charge, vi.fn()))).rejects.toThrow(StoreUnavailableError)
+    await advance(120_000)
+    expect(store.names).toEqual(['begin', 'begin', 'begin', 'begin'])
   })
 
   test('leaves what it found unknown: a silent attempt before it stays interrupted', async () => {

@@ -109,6 +109,31 @@ function spy(store: RecordStore) {
   }
 }
 
+test.each([4, 8, 12, 13, 14, 15])('a tag of %i bytes is refused: a short one can be guessed', async (length) => {
+  const keys = { a: key() }
+  const codec = encrypted({ keys })
+  const sealed = await codec.encode(new Uint8Array(), context)
+  // without a value, only the tag is left: Node would take its first bytes for one
+  const short = sealed.subarray(0, sealed.length - (16 - length))
+  await expect((async () => codec.decode(short, context))()).rejects.toThrow()
+  expect(await codec.decode(sealed, context)).toEqual(new Uint8Array())
+})
+
+test.each([0, 1_000_000])(
+  'what `compressed` could not read back is told as too large (minBytes %i)',
+  async (minBytes) => {
+    const codecs = [compressed({ minBytes, maxBytes: 1000 })]
+    const idempotency = createIdempotency({ store: memoryStore(), namespace: 'n', codecs })
+    const handler = vi.fn(() => 'x'.repeat(5000))
+    expect(await idempotency.run(call, handler)).toMatchObject({ value: 'x'.repeat(5000), recorded: true })
+    await expect(idempotency.run(call, handler)).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_NOT_REPLAYABLE',
+      reason: 'too-large',
+    })
+    expect(handler).toHaveBeenCalledOnce()
+  },
+)
+
 test('an instance with encryption gives no plaintext to its store, and replays all the same', async () => {
   const { seen, store } = spy(memoryStore())
   const idempotency = createIdempotency({

@@ -1,5 +1,7 @@
 /** A handler that throws: released or stored, as the policy says; its error always reaches the caller. */
 import { describe, expect, test, vi } from 'vitest'
+import { release } from '../src/api/handler-results.ts'
+import type { Idempotency, IdempotencyOptions } from '../src/api/idempotency.ts'
 import type { FailureDecision } from '../src/api/policies.ts'
 import { errorType } from '../src/encoding/failure.ts'
 import { IdempotencyReplayedFailureError } from '../src/errors.ts'
@@ -199,6 +201,40 @@ describe('a store that fails while a failure is recorded', () => {
     const rejected = expect(outcome).rejects.toBe(error)
     await advance(1000)
     await rejected
+  })
+
+  describe('a release is remembered', () => {
+    const day = 86_400_000
+    const fail = () => Promise.reject(new Error('no'))
+    test.each<[string, number, Partial<IdempotencyOptions>, Parameters<Idempotency['run']>[1]]>([
+      ['for minutes where the attempt did nothing that a retry has to know', 300_000, {}, fail],
+      ['for minutes where the handler said so', 300_000, {}, () => release('refused')],
+      ['for the retention where that is shorter', 60_000, { retention: '1m' }, fail],
+      ['for the retention with a delay', day + 1000, {}, () => release('busy', { delay: '1s' })],
+      ['for the retention where it was left unresolved', day, { onTakeover: 'park' }, fail],
+      ['for the retention where attempts are counted', day, { maxAttempts: 5 }, fail],
+      ['for the retention where the request is kept for `recover`', day, { storeRequest: 'plaintext' }, fail],
+      ['for the retention where a step was taken', day, {}, ({ step }) => step('charge', () => 1).then(fail)],
+    ])('%s', async (_, retentionMs, options, handler) => {
+      const { idempotency } = testbed(options)
+      await idempotency.run(charge, handler).catch(() => undefined)
+      expect(await idempotency.inspect(charge)).toMatchObject({ state: 'released', retentionRemainingMs: retentionMs })
+    })
+
+    test('for the retention where an earlier attempt was interrupted, or took a step', async () => {
+      const [first, second] = twoProcesses({ lease: '1s' })
+      await hold(first)
+      first.store.fate = () => 'never done'
+      await advance(1001)
+      await second.idempotency.run(charge, fail).catch(() => undefined)
+      expect(await second.idempotency.inspect(charge)).toMatchObject({ interrupted: true, retentionRemainingMs: day })
+
+      const call = { ...charge, key: 'k2' }
+      const step: typeof fail = () => Promise.reject(new Error('no'))
+      await second.idempotency.run(call, (attempt) => attempt.step('a', () => 1).then(step)).catch(() => undefined)
+      await second.idempotency.run(call, fail).catch(() => undefined)
+      expect(await second.idempotency.inspect(call)).toMatchObject({ attempt: 2, retentionRemainingMs: day })
+    })
   })
 
   test('the key is released in the background once the store is back', async () => {

@@ -186,10 +186,33 @@ describe('derived keys', () => {
     )
   })
 
-  test('are short text that any provider takes', async () => {
-    const keyFor = await derivedKeys(digest, 'storage key', 'fingerprint')
-    expect(keyFor('charge')).toMatch(/^[0-9a-f]{32}-charge$/)
-    expect(keyFor('s'.repeat(64))).toHaveLength(97)
+  test('are these, for ever: a provider remembers them', () => {
+    const keyFor = derivedKeys(digest, 'payments.charge.00', 'fingerprint')
+    expect(keyFor('charge')).toBe('813d82fdd884dae550ebab62e5f3c74c')
+    expect(keyFor('charge', { as: 'hex' })).toBe('813d82fdd884dae550ebab62e5f3c74c')
+    expect(keyFor('charge', { as: 'uuid' })).toBe('813d82fd-d884-4ae5-90eb-ab62e5f3c74c')
+    expect(derivedKeys(keyed, 'payments.charge.00', 'fingerprint')('charge')).toBe('e160789c6665fd7162256cd9d76d30e8')
+    expect(derivedKeys(web, 'payments.charge.00', 'fingerprint')('charge')).toBe('e160789c6665fd7162256cd9d76d30e8')
+  })
+
+  test('have one length and form, and no two steps share a beginning', () => {
+    const steps = fc.stringMatching(/^[A-Za-z0-9_.-]{1,64}$/)
+    fc.assert(
+      fc.property(steps, steps, (one, other) => {
+        const keyFor = derivedKeys(digest, 'storage key', 'fingerprint')
+        expect(keyFor(one)).toMatch(/^[0-9a-f]{32}$/)
+        expect(keyFor(one, { as: 'uuid' })).toMatch(
+          /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+        )
+        for (const as of ['hex', 'uuid'] as const)
+          expect(keyFor(one, { as }).slice(0, 10) === keyFor(other, { as }).slice(0, 10)).toBe(one === other)
+      }),
+    )
+  })
+
+  test('another form is refused', () => {
+    const keyFor = derivedKeys(digest, 'storage key', 'fingerprint')
+    expect(() => keyFor('charge', { as: 'UUID' as 'uuid' })).toThrow("as: must be 'hex' or 'uuid', got 'UUID'")
   })
 
   test.each(['', 's'.repeat(65), 'two words', 'naïve', 'a/b', 7, undefined, null, 1n])(

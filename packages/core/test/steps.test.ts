@@ -1,6 +1,13 @@
 import { memoryStore } from '@retryproof/memory'
-import { expect, test, vi } from 'vitest'
-import { type Attempt, createIdempotency, IdempotencyInvalidStepError, type Steps, unscoped } from '../src/index.ts'
+import { describe, expect, test, vi } from 'vitest'
+import {
+  type Attempt,
+  type Codec,
+  createIdempotency,
+  IdempotencyInvalidStepError,
+  type Steps,
+  unscoped,
+} from '../src/index.ts'
 
 const call = { operation: 'order', scope: unscoped, key: 'k' } as const
 type Running = Attempt & Steps<unknown>
@@ -115,15 +122,114 @@ test('a bad name is refused', async () => {
   await expect(idempotency.run(call, ({ step }) => step('a b', () => 1))).rejects.toMatchObject({ option: 'step' })
 })
 
-test('a checkpoint that the store has no room for is refused; what was done before it is kept', async () => {
-  const { begin, transition, get, capabilities } = memoryStore()
-  const store = { begin, transition, get, capabilities: { ...capabilities, maxValueBytes: 500 } }
-  const idempotency = createIdempotency({ store, namespace: 'n' })
-  const large = ({ step }: Running) => step('small', () => 'x').then(() => step('large', () => 'x'.repeat(1000)))
-  await expect(idempotency.run(call, large)).rejects.toThrow(/500/)
-  expect((await idempotency.run(call, async ({ checkpoint }) => checkpoint)).value).toEqual([
-    { name: 'small', value: 'x' },
-  ])
+describe('a step whose value cannot be recorded is taken all the same', () => {
+  const axiosLike: { config: { self?: unknown } } = { config: {} }
+  axiosLike.config.self = axiosLike
+  class Money {
+    currency = 'EUR'
+    #cents = 100
+    cents(): number {
+      return this.#cents
+    }
+  }
+
+  test.each<[string, () => unknown]>([
+    ['a BigInt', () => ({ id: 1n })],
+    ['a cycle', () => axiosLike],
+    ['a function', () => () => 1],
+    ['a Map', () => ({ balances: new Map([['ann', 1]]) })],
+    ['a Set', () => new Set([1])],
+    ['an invalid date', () => ({ at: new Date(Number.NaN) })],
+    ['a class with private members', () => [new Money()]],
+    ['a promise inside of it', () => ({ later: Promise.resolve(1) })],
+  ])('%s: its effect is not repeated', async (_, effect) => {
+    const { idempotency } = open()
+    const charge = vi.fn(effect)
+    const handler = async ({ step }: Running) => {
+      await step('reserve', () => 'reserved')
+      await step('charge', charge)
+    }
+    await expect(idempotency.run(call, handler)).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_STEP' })
+    for (const _attempt of [2, 3]) {
+      const again = idempotency.run(call, handler)
+      await expect(again).rejects.toMatchObject({ code: 'IDEMPOTENCY_NOT_REPLAYABLE', reason: 'not-serializable' })
+    }
+    expect(charge).toHaveBeenCalledOnce()
+  })
+
+  test('a handler may continue with the steps after it', async () => {
+    const { idempotency } = open()
+    const effects: string[] = []
+    const effect = (name: string, value: unknown) => () => {
+      effects.push(name)
+      return value
+    }
+    const handler =
+      (error?: Error) =>
+      async ({ step, checkpoint }: Running) => {
+        await step('charge', effect('charge', 1n)).catch(() => undefined)
+        await step('mail', effect('mail', 'sent'))
+        if (error) throw error
+        return checkpoint
+      }
+    await expect(idempotency.run(call, handler(new Error('later')))).rejects.toThrow('later')
+    expect((await idempotency.run(call, handler())).value).toEqual([
+      { name: 'charge', omitted: 'not-serializable' },
+      { name: 'mail', value: 'sent' },
+    ])
+    expect(effects).toEqual(['charge', 'mail'])
+  })
+
+  /** A store with room for 500 bytes. */
+  function small(codecs: readonly Codec[] = []) {
+    const { begin, transition, get, capabilities } = memoryStore()
+    const store = { begin, transition, get, capabilities: { ...capabilities, maxValueBytes: 500 } }
+    return createIdempotency({ store, namespace: 'n', codecs })
+  }
+
+  test('a value that the store has no room for: the steps before it keep theirs', async () => {
+    const idempotency = small()
+    const effect = vi.fn(() => 'x'.repeat(1000))
+    const large = ({ step }: Running) => step('small', () => 'x').then(() => step('large', effect))
+    await expect(idempotency.run(call, large)).rejects.toThrow(/500/)
+    await expect(idempotency.run(call, large)).rejects.toMatchObject({ reason: 'too-large' })
+    expect(effect).toHaveBeenCalledOnce()
+    expect((await idempotency.run(call, async ({ checkpoint }) => checkpoint)).value).toEqual([
+      { name: 'small', value: 'x' },
+      { name: 'large', omitted: 'too-large' },
+    ])
+  })
+
+  test.each([5, 40])('no room for so much as the names of %i steps: none is repeated', async (count) => {
+    const idempotency = small()
+    const effect = vi.fn(() => 'x'.repeat(90))
+    const handler = async ({ step }: Running) => {
+      for (let index = 0; index < count; index++) await step(`step-${index}`, effect).catch(() => undefined)
+      throw new Error('again')
+    }
+    for (const _attempt of [1, 2, 3]) await expect(idempotency.run(call, handler)).rejects.toThrow('again')
+    expect(effect.mock.calls.length).toBeLessThanOrEqual(count)
+  })
+
+  test.each<[string, () => Uint8Array | Promise<Uint8Array>]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no key')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('no key'))],
+  ])('a codec that %s at the checkpoint: no later attempt repeats it', async (_, encode) => {
+    let isBroken = true
+    const codec: Codec = { id: 'vault', encode: (bytes) => (isBroken ? encode() : bytes), decode: (bytes) => bytes }
+    const idempotency = createIdempotency({ store: memoryStore(), namespace: 'n', codecs: [codec] })
+    const charge = vi.fn(() => 'charged')
+    await expect(idempotency.run(call, ({ step }) => step('charge', charge))).rejects.toThrow(/cannot be encoded/)
+    isBroken = false
+    const again = idempotency.run(call, ({ step }) => step('charge', charge))
+    await expect(again).rejects.toMatchObject({ code: 'IDEMPOTENCY_NOT_REPLAYABLE', reason: 'not-encodable' })
+    expect(charge).toHaveBeenCalledOnce()
+  })
 })
 
 test('a local step needs a store with transactions', async () => {

@@ -1,5 +1,5 @@
 import { memoryStore } from '@retryproof/memory'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { contentKey, createIdempotency, guardStore, StoreUnavailableError, unscoped } from '../src/index.ts'
 
 const secret = 'sixteen bytes of secret'
@@ -62,6 +62,61 @@ test('expired: not run; but one that was redeemed in time still replays', async 
   })
   expect(await checkout.redeem(used, { scope }, handler)).toMatchObject({ value: 1, replayed: true })
   expect(handler).not.toHaveBeenCalled()
+})
+
+describe('an expired token never runs', () => {
+  const expired = { code: 'IDEMPOTENCY_INVALID_TOKEN', reason: 'expired' }
+
+  test('where an earlier redemption failed', async () => {
+    const checkout = open()
+    const token = await checkout.issueToken({ scope, expiresIn: '2s' })
+    await expect(checkout.redeem(token, { scope }, () => Promise.reject(new Error('down')))).rejects.toThrow('down')
+    vi.setSystemTime(Date.now() + 2000)
+    const handler = vi.fn()
+    await expect(checkout.redeem(token, { scope }, handler)).rejects.toMatchObject(expired)
+    expect(handler).not.toHaveBeenCalled()
+  })
+
+  test('where the record of an earlier redemption ends while it is redeemed', async () => {
+    const memory = memoryStore({ now: () => Date.now() })
+    const checkout = createIdempotency({ store: memory, namespace: 'n', secret }).operation('checkout')
+    const token = await checkout.issueToken({ scope, expiresIn: '1s' })
+    await checkout.redeem(token, { scope }, () => 1, { retention: '1s' })
+    vi.setSystemTime(Date.now() + 50_000)
+    const get = vi.spyOn(memory, 'get').mockImplementation(async () => {
+      get.mockRestore()
+      vi.setSystemTime(Date.now() + 3_600_000)
+      return null
+    })
+    const handler = vi.fn()
+    await expect(checkout.redeem(token, { scope }, handler)).rejects.toMatchObject(expired)
+    expect(handler).not.toHaveBeenCalled()
+  })
+
+  test('where the process of an earlier redemption crashed', async () => {
+    const checkout = open()
+    const token = await checkout.issueToken({ scope, expiresIn: '1s' })
+    await new Promise<void>((started) => {
+      const crash = () => new Promise(() => started())
+      checkout.redeem(token, { scope }, crash, { lease: '1s' }).catch(() => undefined)
+    })
+    vi.setSystemTime(Date.now() + 5000)
+    await expect(checkout.redeem(token, { scope }, () => 2)).rejects.toMatchObject(expired)
+  })
+
+  test('and is told of the attempt that runs since before', async () => {
+    const checkout = open()
+    const token = await checkout.issueToken({ scope, expiresIn: '1s' })
+    let finish = (_: number) => {}
+    const first = checkout.redeem(token, { scope }, () => new Promise<number>((resolve) => (finish = resolve)))
+    await new Promise((resolve) => setImmediate(resolve))
+    vi.setSystemTime(Date.now() + 2000)
+    const second = checkout.redeem(token, { scope }, () => 2)
+    await expect(second).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' })
+    finish(1)
+    expect((await first).value).toBe(1)
+    expect(await checkout.redeem(token, { scope }, () => 2)).toMatchObject({ value: 1, replayed: true })
+  })
 })
 
 test.each<[string, string, (token: string) => string]>([

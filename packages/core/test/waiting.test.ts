@@ -295,6 +295,44 @@ describe('all waiters of a key in one process', () => {
   })
 })
 
+describe('waiters of a key that fails again and again', () => {
+  test.each<[string, () => IdempotencyStore]>([
+    ['with a store that can be watched', () => memoryStore({ now: () => Date.now() })],
+    ['with a store that cannot', unwatchable],
+  ])('%s: n of them cost O(n) store calls, and each runs once', async (_, records) => {
+    for (const count of [25, 100]) {
+      const { idempotency, store } = testbed({ records: records(), onInProgress: { wait: '60s' } })
+      const handler = vi.fn(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        throw new Error('provider is down')
+      })
+      const outcomes = Promise.allSettled(Array.from({ length: count }, () => idempotency.run(charge, handler)))
+      await advance(60_000)
+      expect(
+        (await outcomes).every((each) => each.status === 'rejected' && each.reason.message === 'provider is down'),
+      ).toBe(true)
+      expect(handler).toHaveBeenCalledTimes(count)
+      expect(store.names.length).toBeLessThan(6 * count)
+    }
+  })
+
+  test('a waiter that is woken and goes away does not stop the others', async () => {
+    const [holder, other] = twoProcesses()
+    const held = await hold(holder)
+    const gone = new AbortController()
+    const begin = vi.spyOn(other.store, 'begin')
+    const first = other.idempotency.run({ ...charge, signal: gone.signal }, vi.fn(), wait('60s'))
+    const second = other.idempotency.run(charge, () => 'second', wait('60s'))
+    await advance(0)
+    // the first is woken, and its begin never comes to an end
+    begin.mockImplementationOnce(() => new Promise(() => {}))
+    held.fail(new Error('provider is down'))
+    first.catch(() => undefined)
+    await advance(1000)
+    expect(await second).toMatchObject({ value: 'second', replayed: false })
+  })
+})
+
 describe('the caller’s signal', () => {
   test('ends the wait at once, and leaves the holder alone', async () => {
     const [holder, other] = twoProcesses()

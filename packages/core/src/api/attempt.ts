@@ -1,27 +1,42 @@
 /** The attempt that a handler runs in: its number, fencing token, abort signal, derived keys and steps. */
 import type { Release, Unreplayable, WorkResult } from './handler-results.ts'
 
-/** What a handler is told about the attempt that it is. */
+/** The attempt that a handler runs in. */
 export interface Attempt {
   /** The attempt's number, from 1. */
   readonly number: number
   /** The fencing token: hand it to downstream writes, which refuse a lower one. 0 only when failing open. */
   readonly token: number
-  /** An earlier attempt fell silent, and what it did is unknown. */
+  /** The lease of an earlier attempt expired, and its outcome is unknown. */
   readonly interrupted: boolean
-  /** Aborts when the lease may be gone, or `maxRun` is over: stop before the next effect. */
+  /** Aborts when the lease may be lost, or `maxRun` is over: stop before the next effect. */
   readonly signal: AbortSignal
   /**
-   * A key for a downstream call that is the same in every attempt of this operation, key and payload.
-   * `step` (1 to 64 of `A-Z a-z 0-9 _ . -`) tells several downstream calls apart.
+   * Derives a key for a downstream call that is the same in every attempt of this operation, scope, key and payload.
+   * `step` (1 to 64 of `A-Z a-z 0-9 _ . -`) tells several downstream calls apart. Returns 32 lower-case hex characters,
+   * or a UUID (36 characters, version 4) with `as: 'uuid'`.
+   *
+   * @example
+   * import { createIdempotency } from '@retryproof/core'
+   * import { memoryStore } from '@retryproof/memory'
+   *
+   * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
+   * const { value } = await idempotency.run({ operation: 'pay', scope: 'ann', key: 'k1' }, ({ keyFor }) => ({
+   *   charge: keyFor('charge'),
+   *   receipt: keyFor('receipt', { as: 'uuid' }),
+   * }))
+   *
+   * @throws {@link IdempotencyInvalidOptionError} when `step` is no name for a step
    */
-  keyFor(step: string): string
+  keyFor(step: string, options?: { readonly as?: 'hex' | 'uuid' }): string
 }
 
-/** A step that is done, and what it gave. */
+/** A step that is done, and its value. */
 export interface CompletedStep {
   readonly name: string
   readonly value: unknown
+  /** The reason for which the value is not recorded, where it is not. The step is done all the same. */
+  readonly omitted?: 'not-serializable' | 'too-large' | 'not-encodable'
 }
 
 /** Recovery points of a write that takes several steps, one after the other. */

@@ -1,18 +1,12 @@
 /** Types of what operators call: inspect, list, purge, recover, drain. */
 
 import type { Duration } from '../base/durations.ts'
-import type { RecordState } from '../store/store.ts'
+import type { RecordHead, RecordState } from '../store/store.ts'
 import type { Handler, Work } from './attempt.ts'
 import type { Call } from './call.ts'
 
 /** A record as `inspect` shows it. */
-export interface Inspection {
-  readonly state: RecordState
-  readonly token: number
-  readonly attempt: number
-  readonly interrupted: boolean
-  readonly leaseRemainingMs: number
-  readonly retentionRemainingMs: number
+export interface Inspection extends RecordHead {
   /** The recorded value of a completed record. */
   readonly value?: unknown
   /** The recorded failure of a failed record, or why a completed one has no value. */

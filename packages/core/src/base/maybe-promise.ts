@@ -1,11 +1,34 @@
 /** Values that may be there already: a synchronous database cannot wait for a promise inside of a transaction. */
 export type MaybePromise<T> = T | Promise<T>
 
+/** A computation that yields what it has to wait for. `runFlow` runs it. */
+export type Flow<T> = Generator<unknown, T, unknown>
+
 export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
   return typeof Object(value).then === 'function'
 }
 
-/** `next` of the value: at once where it is there, else once it is. */
-export function chain<A, B>(value: MaybePromise<A>, next: (value: A) => MaybePromise<B>): MaybePromise<B> {
-  return isPromise(value) ? value.then(next) : next(value)
+/** Waits inside of a flow: `const bytes = yield* settled(encode(value))`. */
+export function* settled<T>(value: MaybePromise<T>): Flow<T> {
+  return (yield value) as T
+}
+
+/** Runs a flow: at once where nothing has to be waited for, else as a promise. Throws rejections into the flow. */
+export function runFlow<T>(flow: Flow<T>): MaybePromise<T> {
+  return proceed(flow, () => flow.next())
+}
+
+function proceed<T>(flow: Flow<T>, resume: () => IteratorResult<unknown, T>): MaybePromise<T> {
+  let step = resume()
+  while (!step.done) {
+    const { value } = step
+    if (isPromise(value)) {
+      return value.then(
+        (result) => proceed(flow, () => flow.next(result)),
+        (error) => proceed(flow, () => flow.throw(error)),
+      )
+    }
+    step = flow.next(value)
+  }
+  return step.value
 }

@@ -10,7 +10,7 @@ interface Cipher {
   final(): Uint8Array
 }
 
-/** What this package uses of it. */
+/** The part of it that this package uses. */
 export interface NodeCrypto {
   createHash(algorithm: string): Hash
   createHmac(algorithm: string, key: Uint8Array): Hash
@@ -21,6 +21,7 @@ export interface NodeCrypto {
     algorithm: string,
     key: Uint8Array,
     iv: Uint8Array,
+    options: { readonly authTagLength: number },
   ): Cipher & { setAuthTag(tag: Uint8Array): unknown }
 }
 

@@ -16,12 +16,12 @@ export function later({ monotonic, wall }: Instant, ms: number): Instant {
   return { monotonic: monotonic + ms, wall: wall + ms }
 }
 
-/** How long until an instant, in milliseconds, by whichever clock says less. */
+/** Returns the milliseconds until an instant, by the clock that says less. */
 export function msUntil({ monotonic, wall }: Instant): number {
   return Math.min(monotonic - performance.now(), wall - Date.now())
 }
 
-/** Calls back after `ms`, however many that are (a plain timer fires at once beyond 24.8 days). Returns what stops it. */
+/** Calls back after `ms`, however many that are (a plain timer fires at once beyond 24.8 days). Returns a function that stops it. */
 export function startTimer(ms: number, callback: () => void, { background = false } = {}): () => void {
   let timer: ReturnType<typeof setTimeout>
   const arm = (left: number) => {
@@ -47,7 +47,10 @@ export function sleep(ms: number, signal?: AbortSignal, options?: { background?:
   })
 }
 
-/** A growing pause with full jitter over its upper half, so that callers that failed together do not return together. */
+/**
+ * Exponential back-off with equal jitter: half of the ceiling, plus a random part of the other half. The ceiling is
+ * `firstMs` for attempt 0, and doubles with each attempt up to `maxMs`.
+ */
 export function backOff(attempt: number, { firstMs, maxMs }: { firstMs: number; maxMs: number }): number {
   const ceiling = Math.min(maxMs, firstMs * 2 ** attempt)
   return ceiling / 2 + (Math.random() * ceiling) / 2

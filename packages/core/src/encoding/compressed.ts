@@ -4,17 +4,32 @@ import type { Codec } from '../api/serialization.ts'
 import { concat } from '../base/bytes.ts'
 import { IdempotencyInvalidOptionError } from '../errors.ts'
 
+/** Options of `compressed`, in bytes. */
 export interface CompressionOptions {
-  /** Smaller values are kept as they are. @default 1024 */
+  /** Keeps smaller values as they are. @default 1024 */
   readonly minBytes?: number
-  /** The largest value that is unpacked again, in bytes, so that no record can fill the memory. @default 64 MiB */
+  /**
+   * Refuses larger values, when they are recorded and when they are read, so that no record can fill the memory.
+   * @default 64 MiB
+   */
   readonly maxBytes?: number
 }
 
 const AS_IT_IS = 0
 const GZIP = 1
 
-/** Gzip, where it makes a value smaller. Put it before `encrypted()`: what is encrypted does not shrink. */
+/**
+ * Compresses values with gzip, where that makes them smaller. Put it before `encrypted()`: encrypted bytes do not shrink.
+ * The length of a compressed value says something about it to a reader of the store who can choose a part of the value.
+ *
+ * @example
+ * import { compressed, createIdempotency } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop', codecs: [compressed()] })
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option is no number of bytes
+ */
 export function compressed({ minBytes = 1024, maxBytes = 64 * 2 ** 20 }: CompressionOptions = {}): Codec {
   if (!(minBytes >= 0))
     throw new IdempotencyInvalidOptionError('minBytes', `must be a number of bytes, got ${minBytes}`)
@@ -24,6 +39,8 @@ export function compressed({ minBytes = 1024, maxBytes = 64 * 2 ** 20 }: Compres
     id: 'gzip',
     encode(bytes) {
       const plain = () => concat([Uint8Array.of(AS_IT_IS), bytes])
+      if (bytes.length > maxBytes)
+        throw new RangeError(`it has ${bytes.length} bytes, more than maxBytes (${maxBytes})`)
       if (bytes.length < minBytes) return plain()
       const pack = async () => {
         const packed = await pipe(bytes, new CompressionStream('gzip'), Number.POSITIVE_INFINITY)
@@ -46,7 +63,7 @@ async function pipe(
   limit: number,
 ): Promise<Uint8Array> {
   const writer = through.writable.getWriter()
-  // what goes wrong here goes wrong at the reading end too, where it is told
+  // a failure here reaches the reading end too, which throws it
   const written = writer
     .write(bytes.slice())
     .then(() => writer.close())

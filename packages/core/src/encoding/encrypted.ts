@@ -1,10 +1,11 @@
-/** Encryption of what is stored: AES-256-GCM, bound to its record. */
+/** Encryption of stored values: AES-256-GCM, bound to the record. */
 
 import type { Codec, CodecContext } from '../api/serialization.ts'
 import { concat, frame } from '../base/bytes.ts'
 import { type NodeCrypto, nodeCrypto } from '../base/node-crypto.ts'
 import { IdempotencyInvalidOptionError } from '../errors.ts'
 
+/** Options of `encrypted`. */
 export interface EncryptionOptions {
   /** Keys of 32 random bytes, by an id of 1 to 64 characters that stands in each record. Keep old ones to read with. */
   readonly keys: Readonly<Record<string, Uint8Array>>
@@ -29,13 +30,23 @@ const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
 /**
- * Encrypts values and requests. Bound to the storage key, the kind of value, the fingerprint and the header of the
- * record, so that nothing decrypts when it is moved to another record or relabelled; what is not encrypted is refused.
- * Needs the instance's `secret`.
+ * Encrypts values and requests with AES-256-GCM. Binds the bytes to the storage key, the kind of value, the fingerprint and
+ * the header of the record, so that nothing decrypts when it is moved to another record or relabelled. Refuses records
+ * that are not encrypted. Needs the instance's `secret`.
  *
- * The id of the key stands before the bytes: to rotate, add a key, and drop the old one after the longest retention.
+ * The id of the key stands before the bytes: to rotate, add a key, and drop the old one after the longest retention. Nonces
+ * are random: rotate before 2^32 values were encrypted with one key.
  *
- * @throws IdempotencyInvalidOptionError
+ * @example
+ * import { createIdempotency, encrypted } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ *
+ * export function createShop(secret: Uint8Array, key: Uint8Array) {
+ *   const codecs = [encrypted({ keys: { 'key-1': key } })]
+ *   return createIdempotency({ store: memoryStore(), namespace: 'shop', secret, codecs })
+ * }
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when a key has not 32 bytes, or the current one is missing
  */
 export function encrypted({
   keys,
@@ -92,7 +103,9 @@ function nodeAes(crypto: NodeCrypto): Aes {
       return concat([cipher.update(data), cipher.final(), cipher.getAuthTag()])
     },
     open(key, iv, data, bound) {
-      const decipher = crypto.createDecipheriv(algorithm, key, iv)
+      // Node takes tags of 4 bytes, which can be guessed
+      if (data.length < TAG_BYTES) throw new TypeError('it is too short to be encrypted')
+      const decipher = crypto.createDecipheriv(algorithm, key, iv, { authTagLength: TAG_BYTES })
       decipher.setAAD(bound)
       decipher.setAuthTag(data.subarray(-TAG_BYTES))
       return concat([decipher.update(data.subarray(0, -TAG_BYTES)), decipher.final()])

@@ -1,5 +1,5 @@
 /**
- * How values become the bytes that a store keeps: a serializer, then codecs (bytes to bytes), inside a versioned envelope.
+ * Turns values into the bytes that a store keeps: a serializer, then codecs (bytes to bytes), inside a versioned envelope.
  *
  * An envelope is the byte 1 (its version), the text `<kind>:<serializer>,<codec>,…`, a line feed, and the encoded bytes.
  * It names what made it, so that a record stays readable when the configuration changes.
@@ -7,11 +7,11 @@
 
 import type { Codec, Kind, Serializer } from '../api/serialization.ts'
 import { concat } from '../base/bytes.ts'
-import { chain, type MaybePromise } from '../base/maybe-promise.ts'
+import { type Flow, type MaybePromise, runFlow, settled } from '../base/maybe-promise.ts'
 import { IdempotencyUndecodableError, isIdempotencyError } from '../errors.ts'
 import { json, utf8 } from './json.ts'
 
-/** Which record the bytes belong to. */
+/** The record that the bytes belong to. */
 export interface Where {
   readonly key: string
   readonly fingerprint: string
@@ -19,11 +19,16 @@ export interface Where {
 
 /** A serializer and codecs, with the envelope around them. */
 export interface Pipeline {
-  /** `plain`: what the serializer made of the value. */
+  readonly serializer: Serializer
+  /** The most bytes of an envelope that the store takes. */
+  readonly maxValueBytes: number
+  /** The operations that were warned of results which are not kept. */
+  readonly warned: Set<string>
+  /** @param plain the bytes that the serializer made of the value */
   encodeValue(plain: Uint8Array, where: Where): MaybePromise<Uint8Array>
-  /** What is not a value of the handler is always JSON. */
+  /** Encodes anything but a value of a handler, which is always JSON. */
   encodeJson(kind: Exclude<Kind, 'value'>, value: unknown, where: Where): MaybePromise<Uint8Array>
-  /** @throws IdempotencyUndecodableError */
+  /** @throws {@link IdempotencyUndecodableError} when the bytes cannot be read here */
   decode(envelope: Uint8Array, where: Where): Promise<{ readonly kind: Kind; readonly value: unknown }>
 }
 
@@ -31,14 +36,18 @@ const VERSION = 1
 const LINE_FEED = 10
 const jsonSerializer = json()
 
-export function createPipeline(serializer: Serializer, codecs: readonly Codec[]): Pipeline {
+export function createPipeline(
+  serializer: Serializer,
+  codecs: readonly Codec[],
+  maxValueBytes = Number.POSITIVE_INFINITY,
+): Pipeline {
   const serializers = new Map([jsonSerializer, serializer].map((each) => [each.id, each]))
   const jsonOnly = new Map([[jsonSerializer.id, jsonSerializer]])
   const known = new Map(codecs.map((each) => [each.id, each]))
   const encrypting = new Set(codecs.filter(({ encrypts }) => encrypts).map(({ id }) => id))
   const acceptsPlaintext = codecs.every(({ encrypts, acceptsPlaintext = false }) => !encrypts || acceptsPlaintext)
 
-  /** Whoever can write to the store could plant a record of his own, that names no key. */
+  /** Refuses plain records, since anybody who can write to the store could plant one. */
   function requireEncrypted(header: string, ids: readonly string[]): void {
     if (acceptsPlaintext || ids.some((id) => encrypting.has(id))) return
     throw new IdempotencyUndecodableError(
@@ -47,21 +56,19 @@ export function createPipeline(serializer: Serializer, codecs: readonly Codec[])
     )
   }
 
-  /** At once where every codec answers at once. */
-  function encode(kind: Kind, first: Serializer, plain: Uint8Array, where: Where): MaybePromise<Uint8Array> {
-    const { key, fingerprint } = where
+  function* encode(kind: Kind, first: Serializer, plain: Uint8Array, { key, fingerprint }: Where): Flow<Uint8Array> {
     const header = `${kind}:${[first, ...codecs].map((each) => each.id).join(',')}`
-    const context = { key, fingerprint, kind, header }
-    const encoded = codecs.reduce<MaybePromise<Uint8Array>>(
-      (bytes, codec) => chain(bytes, (ready) => codec.encode(ready, context)),
-      plain,
-    )
-    return chain(encoded, (bytes) => seal(header, bytes))
+    let bytes = plain
+    for (const codec of codecs) bytes = yield* settled(codec.encode(bytes, { key, fingerprint, kind, header }))
+    return seal(header, bytes)
   }
 
   return {
-    encodeValue: (plain, where) => encode('value', serializer, plain, where),
-    encodeJson: (kind, value, where) => encode(kind, jsonSerializer, jsonSerializer.serialize(value), where),
+    serializer,
+    maxValueBytes,
+    warned: new Set(),
+    encodeValue: (plain, where) => runFlow(encode('value', serializer, plain, where)),
+    encodeJson: (kind, value, where) => runFlow(encode(kind, jsonSerializer, jsonSerializer.serialize(value), where)),
     async decode(envelope, { key, fingerprint }) {
       const { header, kind, ids, bytes: sealed } = open(envelope)
       requireEncrypted(header, ids)

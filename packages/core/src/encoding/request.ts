@@ -2,10 +2,10 @@
 
 import { type Call, unscoped } from '../api/call.ts'
 import type { KeptCall } from '../api/operators.ts'
-import { chain, type MaybePromise } from '../base/maybe-promise.ts'
 import { IdempotencyInvalidCallError, IdempotencyUndecodableError } from '../errors.ts'
 import type { Digest } from '../keys/digest.ts'
-import type { Pipeline } from './envelope.ts'
+import type { Pipeline, Where } from './envelope.ts'
+import { jsonText } from './json.ts'
 
 interface KeptPayload {
   readonly type: 'none' | 'json' | 'text' | 'base64'
@@ -21,14 +21,16 @@ export interface KeptRequest {
   readonly payload: KeptPayload
 }
 
-interface Where {
+interface RequestContext extends Where {
   readonly digest: Digest
   readonly pipeline: Pipeline
-  readonly key: string
-  readonly fingerprint: string
 }
 
-/** Copies the parts of a call that are kept, so that the caller may go on with its payload. */
+/**
+ * Copies the parts of a call that are kept, so that the caller may change its payload afterwards.
+ *
+ * @throws {@link IdempotencyInvalidCallError} when JSON cannot hold the request
+ */
 export function keepRequest({ operation, scope, key, payload, request = payload }: Call): KeptRequest {
   return { operation, scope: scope === unscoped ? null : [scope].flat(), key, payload: keepPayload(request) }
 }
@@ -39,28 +41,28 @@ export function keepRequest({ operation, scope, key, payload, request = payload 
  *
  * @throws {@link IdempotencyInvalidCallError} when the store has no room for it
  */
-export function encodeRequest(where: Where, kept: KeptRequest, maxValueBytes: number): MaybePromise<Uint8Array> {
-  const encoded = chain(sealOf(where, kept), (seal) => where.pipeline.encodeJson('request', { ...kept, seal }, where))
-  return chain(encoded, (bytes) => {
-    if (bytes.length <= maxValueBytes) return bytes
-    throw new IdempotencyInvalidCallError(
-      'payload',
-      `payload: ${bytes.length} bytes to keep, and the store takes ${maxValueBytes}`,
-    )
-  })
+export async function encodeRequest(context: RequestContext, kept: KeptRequest): Promise<Uint8Array> {
+  const { maxValueBytes } = context.pipeline
+  const sealed = { ...kept, seal: sealOf(context, kept) }
+  const bytes = await context.pipeline.encodeJson('request', sealed, context)
+  if (bytes.length <= maxValueBytes) return bytes
+  throw new IdempotencyInvalidCallError(
+    'payload',
+    `payload: ${bytes.length} bytes to keep, and the store takes ${maxValueBytes}`,
+  )
 }
 
-function sealOf({ digest, key, fingerprint }: Where, { operation, scope, payload, ...kept }: KeptRequest) {
+function sealOf({ digest, key, fingerprint }: RequestContext, { operation, scope, payload, ...kept }: KeptRequest) {
   const parts = [key, fingerprint, operation, JSON.stringify(scope), kept.key, payload.type, payload.text]
   return digest('retryproof/request', parts)
 }
 
 /** @throws {@link IdempotencyUndecodableError} when the bytes are no request of this record, or were changed */
-export async function decodeRequest(where: Where, bytes: Uint8Array): Promise<KeptCall> {
-  const { kind, value } = await where.pipeline.decode(bytes, where)
+export async function decodeRequest(context: RequestContext, bytes: Uint8Array): Promise<KeptCall> {
+  const { kind, value } = await context.pipeline.decode(bytes, context)
   if (kind !== 'request') throw new IdempotencyUndecodableError(`A record keeps a ${kind} where its request should be.`)
   const { seal, ...kept } = value as KeptRequest & { readonly seal: string }
-  if (seal !== (await sealOf(where, kept))) {
+  if (seal !== sealOf(context, kept)) {
     throw new IdempotencyUndecodableError('A kept request was changed in the store, or belongs to another record.')
   }
   return { operation: kept.operation, scope: kept.scope ?? unscoped, key: kept.key, payload: payloadOf(kept.payload) }
@@ -70,8 +72,16 @@ function keepPayload(payload: unknown): KeptPayload {
   if (payload === undefined) return { type: 'none', text: '' }
   if (typeof payload === 'string') return { type: 'text', text: payload }
   if (payload instanceof ArrayBuffer) return { type: 'base64', text: toBase64(new Uint8Array(payload)) }
-  if (!ArrayBuffer.isView(payload)) return { type: 'json', text: JSON.stringify(payload) }
+  if (!ArrayBuffer.isView(payload)) return { type: 'json', text: requestText(payload) }
   return { type: 'base64', text: toBase64(new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength)) }
+}
+
+function requestText(payload: unknown): string {
+  try {
+    return jsonText(payload)
+  } catch (error) {
+    throw new IdempotencyInvalidCallError('payload', `payload: it cannot be kept, ${(error as Error).message}`)
+  }
 }
 
 function payloadOf({ type, text }: KeptPayload): unknown {

@@ -1,18 +1,25 @@
-/** What is recorded of a result, and the result again. */
+/** Encodes results and failures for a record, and decodes them again. */
 
 import { isUnreplayable, type Unreplayable } from '../api/handler-results.ts'
-import type { ReplayByReference } from '../api/policies.ts'
+import type { Policies, ReplayByReference } from '../api/policies.ts'
+import type { ErrorType } from '../api/serialization.ts'
 import { equal } from '../base/bytes.ts'
-import { chain, type MaybePromise } from '../base/maybe-promise.ts'
-import type { Instance } from '../engine/context/instance.ts'
-import type { PreparedCall } from '../engine/context/prepared-call.ts'
+import { type Flow, runFlow, settled } from '../base/maybe-promise.ts'
+import { warn } from '../base/warn.ts'
 import { IdempotencyNotReplayableError, IdempotencyUndecodableError, type StoredFailure } from '../errors.ts'
 import type { RecordView } from '../store/store.ts'
-import { createPipeline } from './envelope.ts'
+import { createPipeline, type Pipeline, type Where } from './envelope.ts'
 import { fromStoredFailure, toStoredFailure } from './failure.ts'
-import { json } from './json.ts'
+import { json, jsonText } from './json.ts'
 
-/** What stands in a record instead of a value that could not be kept. */
+/** The call that a result belongs to. */
+export interface ResultContext extends Where {
+  readonly operation: string
+  readonly pipeline: Pipeline
+  readonly policies: { readonly replay: NonNullable<Policies['replay']> }
+}
+
+/** Stands in a record instead of a value that could not be kept. */
 export interface Omission {
   readonly reason: string
   readonly summary?: unknown
@@ -25,14 +32,16 @@ export interface Encoded<T> {
   readonly replayable: boolean
 }
 
-/** What a handler returned as it is recorded. */
-export function encodeReturned<T>(
-  instance: Instance,
-  prepared: PreparedCall,
-  returned: T | Unreplayable<T>,
-): MaybePromise<Encoded<T>> {
-  if (!isUnreplayable(returned)) return encodeValue(instance, prepared, returned)
-  return encodeOmission(instance, prepared, returned.value, { reason: 'unreplayable', summary: returned.summary })
+/** Encodes what a handler returned. */
+export function* encodeReturned<T>(context: ResultContext, returned: T | Unreplayable<T>): Flow<Encoded<T>> {
+  if (isUnreplayable(returned)) {
+    return yield* encodeOmission(context, returned.value, { reason: 'unreplayable', summary: returned.summary })
+  }
+  const { replay } = context.policies
+  if (replay === 'strict') return yield* encodeStrictly(context, returned)
+  if (replay !== 'semantic') return yield* encodeReference(context, returned, replay)
+  const result = yield* settled(context.pipeline.encodeJson('done', null, context))
+  return { value: returned, result, replayable: true }
 }
 
 /** The envelopes that are left where a codec fails: always the same bytes, so that nothing can be hidden in them. */
@@ -43,101 +52,90 @@ const leftover = (kind: 'unreplayable' | 'failure', value: Omission | StoredFail
 const NOT_ENCODABLE = leftover('unreplayable', { reason: 'not-encodable' })
 const UNTOLD = leftover('failure', {
   name: 'Error',
-  message: 'The operation failed; what with could not be recorded.',
+  message: 'The operation failed; its error could not be recorded.',
 })
 
-/** The same where the effect is done and cannot be undone: should a codec fail, at least that much is recorded. */
-export async function encodeDone<T>(
-  instance: Instance,
-  prepared: PreparedCall,
-  returned: T | Unreplayable<T>,
-): Promise<Encoded<T>> {
+/** Encodes what a handler returned whose effect cannot be undone: if a codec fails, records at least that it is done. */
+export async function encodeDone<T>(context: ResultContext, returned: T | Unreplayable<T>): Promise<Encoded<T>> {
   try {
-    return await encodeReturned(instance, prepared, returned)
-  } catch {
+    return await runFlow(encodeReturned(context, returned))
+  } catch (error) {
+    warnOnce(context, 'not-encodable', error)
     const value = isUnreplayable(returned) ? returned.value : returned
     return { value, result: NOT_ENCODABLE, replayable: false }
   }
 }
 
-/** What the replay keeps of a value; where it cannot be kept, why. */
-function encodeValue<T>(instance: Instance, prepared: PreparedCall, value: T): MaybePromise<Encoded<T>> {
-  const { replay } = prepared.policies
-  if (replay === 'strict') return encodeStrictly(instance, prepared, value)
-  if (replay === 'semantic') return kept(value, prepared.pipeline.encodeJson('done', null, prepared))
-  return encodeReference(instance, prepared, value, replay)
-}
-
-function kept<T>(value: T, bytes: MaybePromise<Uint8Array>): MaybePromise<Encoded<T>> {
-  return chain(bytes, (result) => ({ value, result, replayable: true }))
-}
-
 /** A reference that cannot be kept is no reason to run again: the effect is done. */
-function encodeReference<T>(
-  instance: Instance,
-  prepared: PreparedCall,
-  value: T,
-  { reference }: ReplayByReference,
-): MaybePromise<Encoded<T>> {
+function* encodeReference<T>(context: ResultContext, value: T, { reference }: ReplayByReference): Flow<Encoded<T>> {
+  let kept: unknown
   try {
-    const encoded = kept(value, prepared.pipeline.encodeJson('reference', reference(value), prepared))
-    return withinLimit(instance, prepared, encoded)
-  } catch {
-    return encodeOmission(instance, prepared, value, { reason: 'not-serializable' })
+    kept = reference(value)
+    jsonText(kept)
+  } catch (error) {
+    return yield* encodeUnserializable(context, value, error)
   }
+  return yield* encodeWithinLimit(context, value, () => context.pipeline.encodeJson('reference', kept, context))
 }
 
-/** The bytes of a value, and the value as a replay gives it: the first caller gets it through the serializer too. */
-function encodeStrictly<T>(instance: Instance, prepared: PreparedCall, value: T): MaybePromise<Encoded<T>> {
+/** Gives the first caller its value through the serializer too, so that it is as a replay gives it. */
+function* encodeStrictly<T>(context: ResultContext, value: T): Flow<Encoded<T>> {
+  const { pipeline } = context
   let plain: Uint8Array
   let seen: T
   try {
-    const { serializer } = prepared.policies
+    const { serializer } = pipeline
     plain = serializer.serialize(value)
     seen = serializer.exact ? value : (serializer.deserialize(plain) as T)
-  } catch {
-    return encodeOmission(instance, prepared, value, { reason: 'not-serializable' })
+  } catch (error) {
+    return yield* encodeUnserializable(context, value, error)
   }
-  return withinLimit(instance, prepared, kept(seen, prepared.pipeline.encodeValue(plain, prepared)))
+  return yield* encodeWithinLimit(context, seen, () => pipeline.encodeValue(plain, context))
 }
 
-function withinLimit<T>(
-  instance: Instance,
-  prepared: PreparedCall,
-  encoding: MaybePromise<Encoded<T>>,
-): MaybePromise<Encoded<T>> {
-  return chain(encoding, (encoded) => {
-    if (fits(instance, encoded.result)) return encoded
-    const summary = summaryOf(prepared, encoded.value)
-    return encodeOmission(instance, prepared, encoded.value, { reason: 'too-large', summary })
-  })
+function* encodeUnserializable<T>(context: ResultContext, value: T, error: unknown): Flow<Encoded<T>> {
+  warnOnce(context, 'not-serializable', error)
+  return yield* encodeOmission(context, value, { reason: 'not-serializable' })
 }
 
-function summaryOf({ policies: { serializer } }: PreparedCall, value: unknown): unknown {
+function* encodeWithinLimit<T>(
+  context: ResultContext,
+  value: T,
+  encode: () => Uint8Array | Promise<Uint8Array>,
+): Flow<Encoded<T>> {
+  let result: Uint8Array | undefined
   try {
-    return serializer.summarize?.(value)
+    result = yield* settled(encode())
+  } catch (error) {
+    if (!isTooLarge(error)) throw error
+  }
+  if (result && fits(context, result)) return { value, result, replayable: true }
+  return yield* encodeOmission(context, value, { reason: 'too-large', summary: summaryOf(context, value) })
+}
+
+/** A codec says with a RangeError that a value is too large for it. */
+function isTooLarge(error: unknown): boolean {
+  return Object(error).name === 'RangeError'
+}
+
+function summaryOf({ pipeline }: ResultContext, value: unknown): unknown {
+  try {
+    return pipeline.serializer.summarize?.(value)
   } catch {
     // the effect is done, whether or not it can be summed up
     return undefined
   }
 }
 
-function fits({ store }: Instance, bytes: Uint8Array): boolean {
-  return bytes.length <= store.capabilities.maxValueBytes
+function fits({ pipeline }: ResultContext, bytes: Uint8Array): boolean {
+  return bytes.length <= pipeline.maxValueBytes
 }
 
-/** The bytes that say: completed, but without the value; and without its summary where that cannot be kept either. */
-function encodeOmission<T>(
-  instance: Instance,
-  prepared: PreparedCall,
-  value: T,
-  omission: Omission,
-): MaybePromise<Encoded<T>> {
-  const { reason, summary } = omission
-  const encode = (kept: Omission) => prepared.pipeline.encodeJson('unreplayable', kept, prepared)
-  const whole = encode(isJson(summary) ? { reason, summary } : { reason })
-  const fitting = chain(whole, (bytes) => (fits(instance, bytes) ? bytes : encode({ reason })))
-  return chain(fitting, (result) => ({ value, result, replayable: false }))
+/** Encodes that the operation completed without its value, and without a summary that cannot be kept. */
+function* encodeOmission<T>(context: ResultContext, value: T, { reason, summary }: Omission): Flow<Encoded<T>> {
+  const encode = (omission: Omission) => settled(context.pipeline.encodeJson('unreplayable', omission, context))
+  const whole = yield* encode(isJson(summary) ? { reason, summary } : { reason })
+  return { value, result: fits(context, whole) ? whole : yield* encode({ reason }), replayable: false }
 }
 
 function isJson(value: unknown): boolean {
@@ -148,23 +146,41 @@ function isJson(value: unknown): boolean {
   }
 }
 
-/** The bytes of a failure: what its class tells, else its name, message and code, else that there was one. */
-export async function encodeFailure(instance: Instance, prepared: PreparedCall, error: unknown): Promise<Uint8Array> {
-  for (const types of [instance.errorTypes, []]) {
+/** More operations than that have names that are made up, and a warning for each would be noise. */
+const MAX_WARNED = 1000
+
+/** Warns at the first result of an operation that is not kept, since its first caller gets it all the same. */
+function warnOnce({ operation, pipeline: { warned } }: ResultContext, reason: string, error: unknown): void {
+  if (warned.has(operation) || warned.size >= MAX_WARNED) return
+  warned.add(operation)
+  warn(`A result of '${operation}' is not kept (${reason}): a retry throws IDEMPOTENCY_NOT_REPLAYABLE`, error)
+}
+
+/** Encodes a failure: what its registered class keeps, else its name, message and code, else that there was one. */
+export async function encodeFailure(
+  errorTypes: readonly ErrorType[],
+  context: ResultContext,
+  error: unknown,
+): Promise<Uint8Array> {
+  for (const types of [errorTypes, []]) {
     try {
-      const bytes = await prepared.pipeline.encodeJson('failure', toStoredFailure(error, types), prepared)
-      if (fits(instance, bytes)) return bytes
+      const bytes = await context.pipeline.encodeJson('failure', toStoredFailure(error, types), context)
+      if (fits(context, bytes)) return bytes
     } catch {
-      // it cannot be told in full
+      // the next form keeps less
     }
   }
   return UNTOLD
 }
 
-/** What a completed or failed record says: its value, or the error that it is thrown as. */
+/**
+ * Decodes a completed or failed record: its value, or the error that it is thrown as.
+ *
+ * @throws {@link IdempotencyUndecodableError} when the bytes cannot be read
+ */
 export async function decodeResult(
-  instance: Pick<Instance, 'errorTypes'>,
-  { pipeline, key, policies }: Pick<PreparedCall, 'pipeline' | 'key' | 'policies'>,
+  errorTypes: readonly ErrorType[],
+  { pipeline, key, policies }: Pick<ResultContext, 'pipeline' | 'key' | 'policies'>,
   record: RecordView,
 ): Promise<{ readonly value: unknown } | { readonly error: unknown }> {
   const { result: bytes } = record
@@ -182,7 +198,7 @@ export async function decodeResult(
     case 'reference':
       return { value: await rebuild(policies.replay, value) }
     case 'failure':
-      return { error: fromStoredFailure(requireShape<StoredFailure>(value, 'message'), instance.errorTypes) }
+      return { error: fromStoredFailure(requireShape<StoredFailure>(value, 'message'), errorTypes) }
     case 'unreplayable': {
       const { reason, summary } = requireShape<Omission>(value, 'reason')
       return { error: new IdempotencyNotReplayableError(reason, summary) }
@@ -192,12 +208,12 @@ export async function decodeResult(
   }
 }
 
-function rebuild(replay: PreparedCall['policies']['replay'], reference: unknown): unknown {
+function rebuild(replay: ResultContext['policies']['replay'], reference: unknown): unknown {
   if (typeof replay === 'object') return replay.rebuild(reference)
   throw new IdempotencyUndecodableError('A result was recorded as a reference: give `replay: { reference, rebuild }`.')
 }
 
 function requireShape<Shape>(value: unknown, member: keyof Shape & string): Shape {
   if (typeof value === 'object' && value !== null && Object.hasOwn(value, member)) return value as Shape
-  throw new IdempotencyUndecodableError(`A record holds something else than a ${member}.`)
+  throw new IdempotencyUndecodableError(`A record has no '${member}' where it must have one.`)
 }

@@ -1,4 +1,4 @@
-/** The front door: `createIdempotency`. */
+/** The entrance of the engine: `createIdempotency`. */
 
 import type { Handler, Work } from '../api/attempt.ts'
 import type { Call, Outcome, Reference } from '../api/call.ts'
@@ -7,17 +7,17 @@ import type { RecoverOptions } from '../api/operators.ts'
 import type { Policies, Resolution, TransactionPolicies } from '../api/policies.ts'
 import { toMs } from '../base/durations.ts'
 import { encodeRequest, keepRequest } from '../encoding/request.ts'
-import { IdempotencyInvalidOptionError, IdempotencyInvalidTokenError } from '../errors.ts'
+import { IdempotencyDrainingError, IdempotencyInvalidOptionError, IdempotencyInvalidTokenError } from '../errors.ts'
 import { fingerprintOf } from '../keys/fingerprint.ts'
 import { issueToken, type TokenPurpose, verifyToken } from '../keys/one-time-token.ts'
 import { requireText, storageKey } from '../keys/storage-key.ts'
 import { requireTransactional } from '../store/transactional-store.ts'
 import { execute } from './call/execute.ts'
-import { run } from './call/run.ts'
+import { type Refusal, run } from './call/run.ts'
 import { runUnprotected } from './call/unprotected.ts'
 import { readOptions, requireEncryption } from './context/options.ts'
 import { type ResolvedPolicies, resolvePolicies } from './context/policies.ts'
-import type { PreparedCall } from './context/prepared-call.ts'
+import { type PreparedCall, prepareCall } from './context/prepared-call.ts'
 import { createRunningCalls } from './mechanisms/running-calls.ts'
 import { forget } from './operators/forget.ts'
 import { inspect, list } from './operators/inspect.ts'
@@ -28,13 +28,13 @@ import { transact } from './transaction/transact.ts'
 
 const NO_TRANSACTION = 'is undefined: give the transaction that you opened, or leave the option out'
 
-/** By how much the clocks of those who issue and redeem tokens, and of the store, may differ. */
+/** The most that the clocks of processes and of the store may differ. */
 const CLOCK_TOLERANCE_MS = 60_000
 
 /**
- * Makes writes safe to retry.
+ * Creates an instance, which makes writes safe to retry.
  *
- * ```ts
+ * @example
  * import { createIdempotency } from '@retryproof/core'
  * import { memoryStore } from '@retryproof/memory'
  *
@@ -43,9 +43,8 @@ const CLOCK_TOLERANCE_MS = 60_000
  *   { operation: 'charge', scope: 'user_42', key: 'k1', payload: { amount: 100 } },
  *   async (attempt) => provider.charge(100, { idempotencyKey: attempt.keyFor('charge') }),
  * )
- * ```
  *
- * @throws IdempotencyInvalidOptionError naming the option and what it must be
+ * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used, with its name and what it must be
  */
 export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>): Idempotency<Tx> {
   const { instance, policies: instancePolicies } = readOptions(options)
@@ -58,20 +57,23 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
 
   async function prepare(call: Call, policies: ResolvedPolicies): Promise<PreparedCall> {
     const { operation, payload, signal } = call
-    // all is taken before anything is awaited, so that the caller may go on with its payload
+    // reads all of the payload before it awaits anything, so that the caller may change it afterwards
     const kept = policies.storeRequest === 'no' ? undefined : keepRequest(call)
-    const [key, fingerprint] = await Promise.all([
-      storageKey(instance.digest, instance.namespace, call),
-      fingerprintOf(instance.digest, payload),
-    ])
+    const key = storageKey(instance.digest, instance.namespace, call)
+    const digested = { operation, key, fingerprint: fingerprintOf(instance.digest, payload) }
     const pipeline = instance.pipelineFor(policies.serializer)
-    const { maxValueBytes } = instance.store.capabilities
-    const request =
-      kept && (await encodeRequest({ digest: instance.digest, pipeline, key, fingerprint }, kept, maxValueBytes))
-    return { operation, key, fingerprint, policies, pipeline, signal, request }
+    const request = kept && (await encodeRequest({ digest: instance.digest, pipeline, ...digested }, kept))
+    return prepareCall(instance, digested, policies, { signal, request })
   }
 
-  async function runCall<T>(call: Call, handler: Handler<T, Tx>, policies: ResolvedPolicies): Promise<Outcome<T>> {
+  const refuseDraining: Refusal = () => (draining ? new IdempotencyDrainingError() : undefined)
+
+  async function runCall<T>(
+    call: Call,
+    handler: Handler<T, Tx>,
+    policies: ResolvedPolicies,
+    refusal = refuseDraining,
+  ): Promise<Outcome<T>> {
     requireFunction('handler', handler)
     const prepared = await prepare(call, policies)
     return running.serve((served) =>
@@ -79,7 +81,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
         instance,
         prepared,
         (acquired) => execute(instance, prepared, acquired, handler as Handler<T>, served),
-        () => draining,
+        refusal,
         policies.onStoreUnavailable === 'proceed'
           ? () => runUnprotected(instance, prepared, handler as Handler<T>, served)
           : undefined,
@@ -95,14 +97,14 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
   ): Promise<Outcome<T>> {
     requireFunction('work', work)
     const { mode, tx, ...policies } = given
-    // whoever means to join a transaction must not be given one of its own
+    // a caller who means to join a transaction must not be given another one
     if ('tx' in given && tx === undefined) throw new IdempotencyInvalidOptionError('tx', NO_TRANSACTION)
     const store = requireTransactional(options.store)
     const unit = { instance, store, work, prepared: await prepare(call, nearest(own, policies)) }
-    return running.serve((served) => transact<Tx, T>(unit, { mode, tx }, served, () => draining))
+    return running.serve((served) => transact<Tx, T>(unit, { mode, tx }, served, refuseDraining))
   }
 
-  /** The methods of an instance and of an operation: alike but for where the operation's name comes from. */
+  /** Makes the methods of an instance or of an operation: alike but for the source of the operation's name. */
   function methods<Named extends Omit<Reference, 'operation'>>(
     own: ResolvedPolicies,
     named: <R extends Named>(reference: R) => R & Reference,
@@ -141,7 +143,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
       const own = nearest(instancePolicies, policies)
       return {
         ...methods(own, (reference) => ({ ...reference, operation: name })),
-        recover: (recovery) => recover(instance, name, own, recovery as RecoverOptions, running, () => draining),
+        recover: (recovery) => recover(instance, name, own, recovery as RecoverOptions, running, refuseDraining),
         issueToken: async ({ scope, expiresIn }) => {
           requireSecret(options.secret)
           const expiresInMs = toMs('expiresIn', expiresIn, { min: 1 })
@@ -150,14 +152,14 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
         redeem: async (token, call, handler, policies) => {
           requireSecret(options.secret)
           const purpose: TokenPurpose = { operation: name, scope: call.scope }
-          const { key, remainingMs } = await verifyToken(instance.digest, instance.namespace, purpose, token)
+          const { key, expiresAt } = verifyToken(instance.digest, instance.namespace, purpose, token)
           const resolved = nearest(own, policies)
-          const reference = { ...call, operation: name, key }
-          if (remainingMs <= 0 && !(await inspect(instance, reference, resolved)))
-            throw new IdempotencyInvalidTokenError('expired')
-          // a token that is still good must not find its record gone
-          const retentionMs = Math.max(resolved.retentionMs, remainingMs + CLOCK_TOLERANCE_MS)
-          return runCall(reference, handler, { ...resolved, retentionMs })
+          // a token that has not expired must not find its record gone
+          const retentionMs = Math.max(resolved.retentionMs, expiresAt - Date.now() + CLOCK_TOLERANCE_MS)
+          // an expired one replays, and begins nothing
+          const refusal: Refusal = () =>
+            expiresAt <= Date.now() ? new IdempotencyInvalidTokenError('expired') : refuseDraining()
+          return runCall({ ...call, operation: name, key }, handler, { ...resolved, retentionMs }, refusal)
         },
       }
     },

@@ -5,7 +5,7 @@ import { canonicalize } from './canonical-json.ts'
 import type { Digest } from './digest.ts'
 
 /** The digest of a payload: bytes and text as they are, anything else as canonical JSON. */
-export function fingerprintOf(digest: Digest, payload: unknown): string | Promise<string> {
+export function fingerprintOf(digest: Digest, payload: unknown): string {
   return digest('retryproof/fingerprint', describePayload(payload))
 }
 

@@ -5,56 +5,46 @@ import { IdempotencyInvalidTokenError } from '../errors.ts'
 import type { Digest } from './digest.ts'
 import { scopeParts } from './storage-key.ts'
 
-/** What a token is good for. */
+/** The purpose for which a token is issued. */
 export type TokenPurpose = Pick<Reference, 'operation' | 'scope'>
 
 /** A token that was issued for this purpose. */
 export interface VerifiedToken {
   /** The key under which it is redeemed. */
   readonly key: string
-  /** What is left of its life, in milliseconds; negative once it is over. */
-  readonly remainingMs: number
+  /** The end of its life, in milliseconds since the epoch. */
+  readonly expiresAt: number
 }
 
 const FORMAT = /^rp1\.([0-9a-f-]{36})\.([0-9a-z]{1,11})\.([0-9a-f]{64})$/
 
-/** `rp1.<id>.<end of life>.<signature>`: bound to namespace, operation and scope, which do not stand in it. */
-export async function issueToken(
-  digest: Digest,
-  namespace: string,
-  purpose: TokenPurpose,
-  expiresInMs: number,
-): Promise<string> {
+/** Issues `rp1.<id>.<end of life>.<signature>`: bound to namespace, operation and scope, which do not stand in it. */
+export function issueToken(digest: Digest, namespace: string, purpose: TokenPurpose, expiresInMs: number): string {
   const id = crypto.randomUUID()
   const expires = (Date.now() + expiresInMs).toString(36)
-  return `rp1.${id}.${expires}.${await sign(digest, namespace, purpose, id, expires)}`
+  return `rp1.${id}.${expires}.${sign(digest, namespace, purpose, id, expires)}`
 }
 
-/** @throws IdempotencyInvalidTokenError for what was not issued here for this purpose */
-export async function verifyToken(
-  digest: Digest,
-  namespace: string,
-  purpose: TokenPurpose,
-  token: string,
-): Promise<VerifiedToken> {
+/** @throws {@link IdempotencyInvalidTokenError} when the token was not issued here for this purpose */
+export function verifyToken(digest: Digest, namespace: string, purpose: TokenPurpose, token: string): VerifiedToken {
   const [, id, expires, signature] = FORMAT.exec(String(token)) ?? []
   if (!id || !expires || !signature) throw new IdempotencyInvalidTokenError('malformed')
-  if (!isEqual(await sign(digest, namespace, purpose, id, expires), signature))
+  if (!isEqual(sign(digest, namespace, purpose, id, expires), signature))
     throw new IdempotencyInvalidTokenError('forged')
-  return { key: `token:${id}`, remainingMs: Number.parseInt(expires, 36) - Date.now() }
+  return { key: `token:${id}`, expiresAt: Number.parseInt(expires, 36) }
 }
 
-async function sign(
+function sign(
   digest: Digest,
   namespace: string,
   { operation, scope }: TokenPurpose,
   id: string,
   expires: string,
-): Promise<string> {
+): string {
   return digest('retryproof/token', [namespace, operation, ...scopeParts(scope), id, expires])
 }
 
-/** In a time that does not tell how much of it was right. */
+/** Compares in a time that does not depend on how much is equal. */
 function isEqual(left: string, right: string): boolean {
   let difference = left.length ^ right.length
   for (let at = 0; at < left.length; at++) difference |= left.charCodeAt(at) ^ right.charCodeAt(at)

@@ -1,4 +1,4 @@
-/** From what a caller says to what a store sees: storage keys, fingerprints and derived keys. */
+/** Storage keys: from the reference that a caller gives to the key that a store sees. */
 
 import { type Reference, unscoped } from '../api/call.ts'
 import { IdempotencyInvalidCallError } from '../errors.ts'
@@ -12,16 +12,11 @@ const MAX_SCOPE_PARTS = 16
  *
  * @throws IdempotencyInvalidCallError when a part is missing, empty, too long or no well-formed text
  */
-export function storageKey(
-  digest: Digest,
-  namespace: string,
-  { operation, scope, key }: Reference,
-): string | Promise<string> {
+export function storageKey(digest: Digest, namespace: string, { operation, scope, key }: Reference): string {
   requireText('operation', operation)
   requireText('key', key)
-  const hashed = digest('retryproof/key', [namespace, operation, ...scopeParts(scope), key])
-  const name = (hex: string) => `${namespaceSlug(namespace)}.${operationSlug(operation)}.${hex}`
-  return typeof hashed === 'string' ? name(hashed) : hashed.then(name)
+  const hex = digest('retryproof/key', [namespace, operation, ...scopeParts(scope), key])
+  return `${namespaceSlug(namespace)}.${operationSlug(operation)}.${hex}`
 }
 
 /** @throws IdempotencyInvalidCallError unless it is one name, several, or `unscoped` */

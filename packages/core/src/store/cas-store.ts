@@ -56,7 +56,7 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordS
     decide: (record: StoredRecord | null, now: number) => Reduced<Reply>,
   ): Promise<Reply> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (tries > 0) await sleep(backOff(tries, { firstMs: 1, maxMs: 250 }))
+      if (tries > 0) await sleep(backOff(tries - 1, { firstMs: 2, maxMs: 250 }))
       // before the read: taken after it, a record that was renewed meanwhile would look expired
       const before = await clock()
       const entry = await guard('no', () => storage.read(key))

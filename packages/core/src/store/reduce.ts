@@ -169,7 +169,7 @@ function applyChange(record: StoredRecord, change: Change, now: number): StoredR
         interrupted: change.unresolved ?? false,
         // without a delay the next attempt is due whatever the clock does
         leaseUntil: change.delayMs > 0 ? due : 0,
-        expiresAt: Math.max(record.expiresAt, due + us(change.retentionMs)),
+        expiresAt: due + us(change.retentionMs),
       }
     }
     case 'parked':

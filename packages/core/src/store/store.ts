@@ -50,19 +50,24 @@ export type Change =
   | { readonly to: 'parked'; readonly retentionMs: number }
   | { readonly to: 'forgotten'; readonly tombstoneMs: number }
 
-/** A record as its readers see it. Times are what remains, in whole milliseconds rounded up, by the store's clock. */
-export interface RecordView {
+/** A record without its values. Times are remaining ones, in whole milliseconds rounded up, by the store's clock. */
+export interface RecordHead {
   readonly state: RecordState
   /** The fencing token of the attempt: it rises with every acquisition of the key. */
   readonly token: number
-  readonly fingerprint: string
   /** The attempt's number, from 1. */
   readonly attempt: number
-  /** An earlier attempt fell silent while it held the key: what it did is unknown. */
+  /** The lease of an earlier attempt expired while it held the key: its outcome is unknown. */
   readonly interrupted: boolean
   /** 0 unless in progress (until another may take over) or released (until the next attempt is due). */
   readonly leaseRemainingMs: number
+  /** Negative in a listing of expired records: the time since one expired. */
   readonly retentionRemainingMs: number
+}
+
+/** A record as its readers see it. */
+export interface RecordView extends RecordHead {
+  readonly fingerprint: string
   /** With `get`, and with `acquired` from attempt 2 on; else null. */
   readonly request: Uint8Array | null
   /** With `get` and `acquired`; else null. */
@@ -101,16 +106,9 @@ export interface ListQuery {
   readonly limit?: number
 }
 
-/** A record in a listing: what `get` gives, less the values. */
-export interface ListedRecord {
+/** A record in a listing: its storage key, and its head without the values. */
+export interface ListedRecord extends RecordHead {
   readonly key: string
-  readonly state: RecordState
-  readonly token: number
-  readonly attempt: number
-  readonly interrupted: boolean
-  readonly leaseRemainingMs: number
-  /** Negative for an expired record: how long ago it expired. */
-  readonly retentionRemainingMs: number
 }
 
 /**

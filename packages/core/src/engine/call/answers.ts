@@ -1,9 +1,10 @@
-/** Answering from a settled record. */
+/** Answers that run nothing: replays, refusals, and waiting for another attempt. */
 
 import type { Outcome } from '../../api/call.ts'
+import { type Instant, msUntil } from '../../base/timers.ts'
 import { decodeResult } from '../../encoding/result.ts'
 import {
-  IdempotencyDrainingError,
+  type IdempotencyError,
   IdempotencyInProgressError,
   IdempotencyKeyReusedError,
   IdempotencyOutcomeUnknownError,
@@ -13,24 +14,33 @@ import type { Instance } from '../context/instance.ts'
 import { attemptEventOf, eventOf, type PreparedCall } from '../context/prepared-call.ts'
 
 /**
- * The recorded value.
+ * Returns the recorded value, or throws the recorded failure.
  *
- * @throws the recorded failure, IdempotencyNotReplayableError, IdempotencyOutcomeUnknownError (parked), or IdempotencyUndecodableError
+ * @throws {@link IdempotencyNotReplayableError} when the value was not kept
+ * @throws {@link IdempotencyOutcomeUnknownError} when the record is parked
+ * @throws {@link IdempotencyUndecodableError} when the record cannot be read
  */
 export async function replay<T>(instance: Instance, prepared: PreparedCall, record: RecordView): Promise<Outcome<T>> {
   if (record.state === 'parked') throw new IdempotencyOutcomeUnknownError()
-  const recorded = await decodeResult(instance, prepared, record)
+  const recorded = await decodeResult(instance.errorTypes, prepared, record)
   instance.events.emit('replayed', attemptEventOf(instance, prepared, record))
   if ('error' in recorded) throw recorded.error
   const { attempt, retentionRemainingMs } = record
   return { value: recorded.value as T, replayed: true, recorded: true, attempt, retentionRemainingMs }
 }
 
-/** What is settled; while shutting down, nothing new begins. */
-export async function replayOnly<T>(instance: Instance, prepared: PreparedCall): Promise<Outcome<T>> {
-  const record = await instance.calls.get(prepared.key)
+/** Replays a settled record, and waits for an attempt that runs. Begins nothing: throws `refusal` instead. */
+export async function replayOnly<T>(
+  instance: Instance,
+  prepared: PreparedCall,
+  refusal: IdempotencyError,
+  waitUntil: Instant,
+): Promise<Outcome<T>> {
+  let record = await instance.calls.get(prepared.key)
+  if (record?.state === 'in_progress' && record.leaseRemainingMs > 0 && record.fingerprint === prepared.fingerprint)
+    record = await waitOrRefuse(instance, prepared, record, msUntil(waitUntil))
   if (record && isSettled(record)) return replayIfSame(instance, prepared, record)
-  throw new IdempotencyDrainingError()
+  throw refusal
 }
 
 export function replayIfSame<T>(instance: Instance, prepared: PreparedCall, record: RecordView): Promise<Outcome<T>> {
@@ -39,12 +49,17 @@ export function replayIfSame<T>(instance: Instance, prepared: PreparedCall, reco
     : refuseMismatch(instance, prepared)
 }
 
+/** @throws {@link IdempotencyKeyReusedError} always */
 export async function refuseMismatch(instance: Instance, prepared: PreparedCall): Promise<never> {
   instance.events.emit('keyReused', eventOf(instance, prepared))
   throw new IdempotencyKeyReusedError()
 }
 
-/** The record once nobody holds it, after at most `leftMs`. */
+/**
+ * Waits until nobody holds the record, and returns it.
+ *
+ * @throws {@link IdempotencyInProgressError} when it is still held after `leftMs`
+ */
 export async function waitOrRefuse(
   instance: Instance,
   prepared: PreparedCall,
@@ -53,7 +68,11 @@ export async function waitOrRefuse(
 ): Promise<RecordView | null> {
   const record = leftMs > 0 ? await instance.waiters.wait(prepared.key, leftMs, prepared.signal) : undefined
   if (record !== undefined) return record
-  const retryAfterMs = held.leaseRemainingMs
+  return refuseHeld(instance, prepared, held.leaseRemainingMs)
+}
+
+/** @throws {@link IdempotencyInProgressError} always */
+export function refuseHeld(instance: Instance, prepared: PreparedCall, retryAfterMs: number): never {
   instance.events.emit('conflict', { ...eventOf(instance, prepared), retryAfterMs })
   throw new IdempotencyInProgressError(retryAfterMs)
 }

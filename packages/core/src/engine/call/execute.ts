@@ -1,12 +1,11 @@
-/** One attempt: the handler under its lease. */
+/** One attempt: runs the handler under its lease. */
 
 import type { Handler } from '../../api/attempt.ts'
 import type { Outcome } from '../../api/call.ts'
 import { isRelease } from '../../api/handler-results.ts'
-import { derivedKeys } from '../../keys/derived-keys.ts'
 import type { Instance } from '../context/instance.ts'
-import { attemptEventOf, type PreparedCall, tellLeaseLost } from '../context/prepared-call.ts'
-import { holdLease, type LeaseTerms, withLease } from '../mechanisms/lease.ts'
+import { OpenAttempt } from '../context/open-attempt.ts'
+import type { PreparedCall } from '../context/prepared-call.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import type { Acquired } from '../mechanisms/store-calls.ts'
 import { openSteps } from '../steps/steps.ts'
@@ -21,40 +20,28 @@ export async function execute<T>(
   handler: Handler<T>,
   call: ServedCall,
 ): Promise<Outcome<T>> {
-  const { reply } = acquired
-  const { attempt: number, token, interrupted } = reply
-  const told = attemptEventOf(instance, prepared, reply)
-  const lease = holdLease(instance.calls, leaseTerms(prepared, acquired), {
-    renewed: () => instance.events.emit('renewed', told),
-    lost: () => tellLeaseLost(instance, prepared, reply),
-  })
-  const finish = createSettlement<T>(instance, prepared, reply, lease)
+  const { interrupted } = acquired.reply
+  const opened = new OpenAttempt(instance, prepared, acquired.reply)
+  const lease = opened.holdLease(acquired)
+  const settlement = createSettlement<T>(opened, lease)
   call.abandon = lease.abandon
   try {
-    const keyFor = await derivedKeys(instance.digest, prepared.key, prepared.fingerprint)
-    if (interrupted) instance.events.emit('takeover', told)
-    const steps = await openSteps(instance, prepared, reply, lease)
-    const attempt = withLease({ number, token, interrupted, signal: lease.signal, keyFor, ...steps }, lease)
-    const decided = await decideTakeover(prepared, reply, attempt, finish)
+    if (interrupted) instance.events.emit('takeover', opened.event)
+    const attempt = { ...opened.under(lease), ...(await openSteps(opened, lease)) }
+    const decided = await decideTakeover(prepared, acquired.reply, attempt, settlement)
     if (decided) return decided
-    // to ask may have taken longer than the lease lasted
-    if (lease.signal.aborted) return await finish.fail(lease.signal.reason)
-    instance.events.emit('started', { ...told, interrupted })
+    // the resolver may have taken longer than the lease lasted
+    if (lease.signal.aborted) return await settlement.fail(lease.signal.reason)
+    instance.events.emit('started', { ...opened.event, interrupted })
     let returned: Awaited<ReturnType<typeof handler>>
     try {
       returned = await handler(attempt)
     } catch (error) {
-      return await finish.fail(error)
+      return await settlement.fail(error)
     }
-    return await (isRelease(returned) ? finish.release(returned) : finish.complete(returned))
+    return await (isRelease(returned) ? settlement.release(returned) : settlement.complete(returned))
   } finally {
-    // a recording that its caller no longer waits for goes on under the lease
-    call.recording = finish.recording().then(lease.stop)
+    // a recording that its caller no longer waits for continues under the lease
+    call.recording = settlement.recording().then(lease.stop)
   }
-}
-
-export function leaseTerms({ key, policies }: PreparedCall, { reply, sentAt }: Acquired): LeaseTerms {
-  const { token, leaseRemainingMs, retentionRemainingMs } = reply
-  const { leaseMs, retentionMs, maxRunMs } = policies
-  return { key, token, leaseMs, retentionMs, maxRunMs, sentAt, leaseRemainingMs, retentionRemainingMs }
 }

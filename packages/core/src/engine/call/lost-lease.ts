@@ -1,61 +1,59 @@
-/** What a holder does that finds itself lost. */
+/** Handles a lost lease: another attempt took the key over before this one could settle it. */
 
 import type { Outcome } from '../../api/call.ts'
 import { instant, later } from '../../base/timers.ts'
 import type { Encoded } from '../../encoding/result.ts'
 import { IdempotencyLeaseLostError } from '../../errors.ts'
-import type { BeginReply, RecordView } from '../../store/store.ts'
+import type { RecordView } from '../../store/store.ts'
 import type { Instance } from '../context/instance.ts'
-import { attemptEventOf, newClaim, type PreparedCall, tellLeaseLost } from '../context/prepared-call.ts'
+import type { OpenAttempt } from '../context/open-attempt.ts'
+import { attemptEventOf, newClaim, type PreparedCall } from '../context/prepared-call.ts'
 import { replay } from './answers.ts'
+import { completed, recordedOutcome, unrecordedOutcome } from './outcomes.ts'
 
-/** What an attempt came to. */
+/** The result of an attempt whose key another one has. */
 export type Own<T> =
   | ({ readonly kind: 'value' } & Encoded<T>)
   | { readonly kind: 'release'; readonly value: T }
   | { readonly kind: 'failure'; readonly error: unknown }
 
-/** What events say of an attempt. */
-type Told = Pick<RecordView, 'attempt' | 'token'>
-
 /**
- * The holder's transition was `lost`. It never overrides: the winner's result stands where there is one.
+ * Answers after a transition was `lost`. Never overrides: the winner's result stands where there is one. Throws the
+ * winner's failure, or this attempt's own error.
  *
- * @throws the winner's failure, IdempotencyOutcomeUnknownError, IdempotencyLeaseLostError, or this attempt's own error
+ * @throws {@link IdempotencyOutcomeUnknownError} when the winner parked the key
+ * @throws {@link IdempotencyLeaseLostError} when the winner is not done after one lease
  */
 export async function deferToWinner<T>(
-  instance: Instance,
-  prepared: PreparedCall,
-  lost: BeginReply,
+  opened: OpenAttempt,
   own: Own<T>,
   current: RecordView | null,
 ): Promise<Outcome<T>> {
-  tellLeaseLost(instance, prepared, lost)
-  let winner = await waitForWinner(instance, prepared, current)
+  const { instance, prepared } = opened
+  opened.reportLost()
+  let winner = await waitForWinner(opened, current)
   if (own.kind === 'value' && winner?.state === 'released' && winner.fingerprint === prepared.fingerprint) {
     const anew = await recordAfterRelease(instance, prepared, own)
     if ('recorded' in anew) return anew
-    if ('reason' in anew) return returnUnrecorded(instance, prepared, lost, own, anew.reason)
-    winner = await waitForWinner(instance, prepared, anew.current)
+    if ('reason' in anew) return returnUnrecorded(opened, own, anew.reason)
+    winner = await waitForWinner(opened, anew.current)
   }
-  if (!winner || winner.fingerprint !== prepared.fingerprint)
-    return returnUnrecorded(instance, prepared, lost, own, 'the record is gone')
+  if (!winner || winner.fingerprint !== prepared.fingerprint) return returnUnrecorded(opened, own, 'the record is gone')
   switch (winner.state) {
     case 'completed':
     case 'failed':
     case 'parked':
       return replay(instance, prepared, winner)
     case 'released':
-      return returnUnrecorded(instance, prepared, lost, own, 'the key was released')
+      return returnUnrecorded(opened, own, 'the key was released')
     case 'in_progress':
       throw leaseLost(winner, own)
   }
 }
 
-/** One lease is what a winner that is not done may be silent; past it, whoever asks next takes over. */
+/** Waits for the winner to settle, at most one lease: after that its lease has expired, and the next call takes over. */
 async function waitForWinner(
-  instance: Instance,
-  prepared: PreparedCall,
+  { instance, prepared }: OpenAttempt,
   winner: RecordView | null,
 ): Promise<RecordView | null> {
   if (winner?.state !== 'in_progress') return winner
@@ -69,37 +67,34 @@ function leaseLost<T>(winner: RecordView, own: Own<T>): IdempotencyLeaseLostErro
   return new IdempotencyLeaseLostError(message, own.kind === 'failure' ? { cause: own.error } : undefined)
 }
 
-/** This attempt's own answer, which no record says. */
-export function returnUnrecorded<T>(
-  instance: Instance,
-  prepared: PreparedCall,
-  lost: Told,
-  own: Own<T>,
-  reason: string,
-): Outcome<T> {
+/** Returns this attempt's own value, which no record holds, or throws its own error. */
+export function returnUnrecorded<T>({ instance, event, head }: OpenAttempt, own: Own<T>, reason: string): Outcome<T> {
   if (own.kind === 'failure') throw own.error
-  if (own.kind === 'value') instance.events.emit('unrecorded', { ...attemptEventOf(instance, prepared, lost), reason })
-  return { value: own.value, replayed: false, recorded: false, attempt: lost.attempt, retentionRemainingMs: 0 }
+  if (own.kind === 'value') instance.events.emit('unrecorded', { ...event, reason })
+  return unrecordedOutcome(own.value, head.attempt)
 }
 
-/** The key is free and the effect is done: acquires it once more, and records without running. Else: what stands there now. */
+/**
+ * Records a value whose effect is done under a key that is free: acquires it once more, without running anything.
+ * Returns the current record, or a reason, where that fails.
+ */
 export async function recordAfterRelease<T>(
   instance: Instance,
   prepared: PreparedCall,
-  { value, result, replayable }: Encoded<T>,
+  encoded: Encoded<T>,
 ): Promise<Outcome<T> | { readonly current: RecordView | null } | { readonly reason: string }> {
   const begunAt = performance.now()
   try {
     const { reply } = await instance.calls.begin(prepared.key, newClaim(prepared))
     if (reply.outcome !== 'acquired') return { current: reply }
-    const { retentionMs } = prepared.policies
-    const change = { to: 'completed', result, retentionMs } as const
     const until = later(instant(), instance.settleTimeoutMs)
+    const change = completed(prepared, encoded)
     const settled = await instance.calls.transitionUntil(until, prepared.key, reply.token, change)
     if (settled.outcome === 'lost') return settled
     const durationMs = performance.now() - begunAt
+    const { replayable } = encoded
     instance.events.emit('completed', { ...attemptEventOf(instance, prepared, reply), replayable, durationMs })
-    return { value, replayed: false, recorded: true, attempt: reply.attempt, retentionRemainingMs: retentionMs }
+    return recordedOutcome(prepared, encoded.value, reply.attempt)
   } catch (error) {
     return { reason: String(error) }
   }

@@ -1,38 +1,42 @@
-/** One call from its key to its outcome: replay, conflict, wait, or an attempt of its own. */
+/** Serves one call from its key to its outcome: a replay, a conflict, a wait, or an attempt of its own. */
 
 import type { Outcome } from '../../api/call.ts'
 import { instant, later, msUntil } from '../../base/timers.ts'
 import {
-  IdempotencyDrainingError,
+  type IdempotencyError,
   IdempotencyLeaseLostError,
   isIdempotencyError,
   StoreUnavailableError,
 } from '../../errors.ts'
 import type { RecordView } from '../../store/store.ts'
 import type { Instance } from '../context/instance.ts'
-import { newClaim, type PreparedCall, tellLeaseLost } from '../context/prepared-call.ts'
+import { attemptEventOf, newClaim, type PreparedCall } from '../context/prepared-call.ts'
 import type { Acquired } from '../mechanisms/store-calls.ts'
 import { isSettled, refuseMismatch, replay, replayIfSame, replayOnly, waitOrRefuse } from './answers.ts'
 
-/** How often a key may slip away between being acquired and being run before the call gives up. */
+/** The most acquisitions of a key that is lost again before its handler can run. */
 const MAX_ACQUISITIONS = 5
 
+/** Returns the reason for which no attempt may begin; undefined while one may. */
+export type Refusal = () => IdempotencyError | undefined
+
 /**
- * Gives everybody the result of the one attempt that settles the prepared's key. Where this call acquires the key,
- * `execute` is that attempt; null from it: the key slipped away and nothing was done, so begin again. Once `isDraining`,
- * it only replays. `unprotected` is what is done instead where the store cannot be reached.
+ * Gives every caller the result of the one attempt that settles the key. Where this call acquires the key, `execute` is
+ * that attempt; it returns null where the key was lost and nothing was done, so that the call begins again. With a
+ * `refusal`, the call only replays. Runs `unprotected` instead where the store cannot be reached.
  */
 export async function run<T>(
   instance: Instance,
   prepared: PreparedCall,
   execute: (acquired: Acquired) => Promise<Outcome<T> | null>,
-  isDraining: () => boolean,
+  refusal: Refusal,
   unprotected?: () => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
   const waitUntil = later(instant(), prepared.policies.waitMs)
   let acquisitions = 0
   for (;;) {
-    if (isDraining()) return replayOnly(instance, prepared)
+    const refused = refusal()
+    if (refused) return replayOnly(instance, prepared, refused, waitUntil)
     let begun: Acquired
     try {
       begun = await instance.calls.begin(prepared.key, newClaim(prepared))
@@ -53,9 +57,10 @@ export async function run<T>(
       }
       case 'acquired': {
         const held = await withEnoughLease(instance, prepared, { reply, sentAt })
-        if (held && isDraining()) {
+        const refusedLate = held && refusal()
+        if (refusedLate) {
           await instance.calls.giveBack(prepared.key, reply, prepared.policies)
-          throw new IdempotencyDrainingError()
+          throw refusedLate
         }
         const outcome = held && (await execute(held))
         if (outcome) return outcome
@@ -67,15 +72,15 @@ export async function run<T>(
   }
 }
 
-/** A shared watch may have read the record before this call did: what is older than what this call saw does not count. */
+/** A shared watch may have read the record before this call did: an older record than this call saw does not count. */
 function isSameOrLater(record: RecordView, seen: RecordView): boolean {
   return record.token >= seen.token
 }
 
-/** How often a lease is renewed before its attempt: a store that is slower than that is too slow for the lease. */
+/** The most renewals before an attempt: a store that takes longer is too slow for the lease. */
 const MAX_RENEWALS = 3
 
-/** With less than half its lease left (a repeated or a slow begin) an attempt renews first, and runs only on `ok`. */
+/** Renews a lease of which less than half is left (a repeated or a slow begin): the attempt runs only on `ok`. */
 async function withEnoughLease(
   instance: Instance,
   prepared: PreparedCall,
@@ -91,11 +96,11 @@ async function withEnoughLease(
       sentAt = instant()
       const renewed = await instance.calls.transition(prepared.key, reply.token, { to: 'renew', leaseMs, retentionMs })
       if (renewed.outcome === 'lost') {
-        tellLeaseLost(instance, prepared, reply)
+        instance.events.emit('leaseLost', attemptEventOf(instance, prepared, reply))
         return null
       }
     } catch (error) {
-      // nothing ran, so that nobody has to wait for the lease; the caller has waited long enough
+      // nothing ran: releases the key in the background, since the caller has waited long enough
       void instance.calls.giveBack(prepared.key, reply, prepared.policies)
       throw error
     }

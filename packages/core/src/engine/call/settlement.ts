@@ -1,4 +1,4 @@
-/** How an attempt ends: completed, failed, handed back; each recorded as well as the store allows. */
+/** Settles an attempt: completed, failed, released or parked, recorded as well as the store allows. */
 
 import type { Outcome } from '../../api/call.ts'
 import { isNotStarted, isTerminal, type Release, type Unreplayable } from '../../api/handler-results.ts'
@@ -8,21 +8,22 @@ import { instant, later, startTimer } from '../../base/timers.ts'
 import { warn } from '../../base/warn.ts'
 import { type Encoded, encodeDone, encodeFailure } from '../../encoding/result.ts'
 import { IdempotencyOutcomeUnknownError } from '../../errors.ts'
-import type { BeginReply, Change, TransitionReply } from '../../store/store.ts'
-import type { Instance } from '../context/instance.ts'
-import { attemptEventOf, type PreparedCall } from '../context/prepared-call.ts'
+import type { Change, TransitionReply } from '../../store/store.ts'
+import type { OpenAttempt } from '../context/open-attempt.ts'
+import type { PreparedCall } from '../context/prepared-call.ts'
 import type { Lease } from '../mechanisms/lease.ts'
 import { deferToWinner, type Own, returnUnrecorded } from './lost-lease.ts'
+import { completed, recordedOutcome } from './outcomes.ts'
 
-/** Each member gives the caller's outcome, or throws its error. */
+/** Each member returns the caller's outcome, or throws its error. */
 export interface Settlement<T> {
   complete(returned: T | Unreplayable<T>): Promise<Outcome<T>>
   release(returned: Release<T>): Promise<Outcome<T>>
   /** @param decision what becomes of the failure; without it, `onFailure` decides */
   fail(error: unknown, decision?: FailureDecision): Promise<Outcome<T>>
-  /** Gives the key up until somebody resolves it. @throws IdempotencyOutcomeUnknownError, or the winner's failure */
+  /** Parks the key until somebody resolves it. Throws IdempotencyOutcomeUnknownError, or the winner's failure. */
   park(): Promise<Outcome<T>>
-  /** The outcome of what is recorded already, by a transaction that committed. */
+  /** Returns the outcome of a value that a committed transaction recorded. */
   recorded(encoded: Encoded<T>): Outcome<T>
   /** Resolves when nothing more will be sent to the store, which may be after the caller was answered. */
   recording(): Promise<unknown>
@@ -30,27 +31,25 @@ export interface Settlement<T> {
 
 type Unanswered = { readonly outcome: 'unanswered'; readonly reason: string }
 
-export function createSettlement<T>(
-  instance: Instance,
-  prepared: PreparedCall,
-  acquired: BeginReply,
-  lease: Lease,
-): Settlement<T> {
+/** Keeps a key that did nothing for no longer than its client may retry it: floods of them would fill the store. */
+const RELEASE_MEMORY_MS = 300_000
+
+export function createSettlement<T>(opened: OpenAttempt, lease: Lease): Settlement<T> {
+  const { instance, prepared, head, event } = opened
   const { policies } = prepared
   const { retentionMs } = policies
-  const told = attemptEventOf(instance, prepared, acquired)
   const startedAt = performance.now()
   const durationMs = () => performance.now() - startedAt
   let recording: Promise<unknown> = Promise.resolve()
 
   /**
-   * Repeats until the store answers. The caller waits for `patienceMs`; the recording goes on for `maxRun` or until the
-   * lease is abandoned, keeps no process alive, and `tell` is called once it took, however late.
+   * Repeats until the store answers. The caller waits for `patienceMs`; the recording continues for `maxRun` or until the
+   * lease is abandoned, and keeps no process alive. Calls `tell` once it is applied, however late.
    */
   function send(change: Change, patienceMs: number, tell: () => void): Promise<TransitionReply | Unanswered> {
     const until = later(instant(), Math.max(policies.maxRunMs, patienceMs))
     const answer = instance.calls
-      .transitionUntil(until, prepared.key, acquired.token, change, () => lease.abandoned)
+      .transitionUntil(until, prepared.key, head.token, change, () => lease.abandoned)
       .then(
         (reply) => {
           if (reply.outcome === 'ok') tell()
@@ -69,84 +68,84 @@ export function createSettlement<T>(
   }
 
   function release(delayMs: number, unresolved: boolean) {
-    return send({ to: 'released', delayMs, retentionMs, unresolved }, instance.storeTimeoutMs, () =>
-      instance.events.emit('released', { ...told, delayMs, durationMs: durationMs() }),
+    const isForgettable = delayMs === 0 && !unresolved && !opened.hasSteps && isForgettableCall(prepared)
+    const rememberMs = isForgettable ? Math.min(retentionMs, RELEASE_MEMORY_MS) : retentionMs
+    const change = { to: 'released', delayMs, retentionMs: rememberMs, unresolved } as const
+    return send(change, instance.storeTimeoutMs, () =>
+      instance.events.emit('released', { ...event, delayMs, durationMs: durationMs() }),
     )
   }
 
   async function storeFailure(error: unknown) {
-    const result = await encodeFailure(instance, prepared, error)
+    const result = await encodeFailure(instance.errorTypes, prepared, error)
     return send({ to: 'failed', result, retentionMs }, instance.settleTimeoutMs, () =>
-      instance.events.emit('failed', { ...told, durationMs: durationMs() }),
+      instance.events.emit('failed', { ...event, durationMs: durationMs() }),
     )
   }
 
-  /** What an interrupted attempt did stays unknown when this one, which nobody was asked about, comes to nothing too. */
-  const isStillUnknown = acquired.interrupted && policies.onTakeover === 'rerun'
+  /** An earlier attempt was interrupted, and this one runs again without a resolver: if it fails too, that stays unknown. */
+  const isStillUnknown = head.interrupted && policies.onTakeover === 'rerun'
 
-  /** A handler may have acted before it threw; whoever does not simply run it again has to be told so. */
+  /** A failure leaves the outcome unknown, unless the policy reruns anyway or the handler threw `notStarted`. */
   function isUnresolved(thrown: unknown): boolean {
     return isStillUnknown || (policies.onTakeover !== 'rerun' && !isNotStarted(thrown))
   }
 
-  function tellCompleted({ replayable }: Encoded<T>): void {
-    instance.events.emit('completed', { ...told, replayable, durationMs: durationMs() })
-  }
-
-  function outcomeOf({ value }: Encoded<T>): Outcome<T> {
-    return { value, replayed: false, recorded: true, attempt: acquired.attempt, retentionRemainingMs: retentionMs }
+  function emitCompleted({ replayable }: Encoded<T>): void {
+    instance.events.emit('completed', { ...event, replayable, durationMs: durationMs() })
   }
 
   return {
     recording: () => recording,
 
     async complete(returned) {
-      const encoded = await encodeDone(instance, prepared, returned)
+      const encoded = await encodeDone(prepared, returned)
       const own: Own<T> = { kind: 'value', ...encoded }
-      const change = { to: 'completed', result: encoded.result, retentionMs } as const
-      const reply = await send(change, instance.settleTimeoutMs, () => tellCompleted(encoded))
-      if (reply.outcome === 'unanswered') return returnUnrecorded(instance, prepared, acquired, own, reply.reason)
-      if (reply.outcome === 'lost') return deferToWinner(instance, prepared, acquired, own, reply.current)
-      return outcomeOf(encoded)
+      const change = completed(prepared, encoded)
+      const reply = await send(change, instance.settleTimeoutMs, () => emitCompleted(encoded))
+      if (reply.outcome === 'unanswered') return returnUnrecorded(opened, own, reply.reason)
+      if (reply.outcome === 'lost') return deferToWinner(opened, own, reply.current)
+      return recordedOutcome(prepared, encoded.value, head.attempt)
     },
 
     recorded(encoded) {
-      tellCompleted(encoded)
-      return outcomeOf(encoded)
+      emitCompleted(encoded)
+      return recordedOutcome(prepared, encoded.value, head.attempt)
     },
 
     async release({ value, delayMs, unresolved }) {
       const own: Own<T> = { kind: 'release', value }
       const isUnknown = isStillUnknown || (unresolved && policies.onTakeover !== 'rerun')
       const reply = await release(delayMs, isUnknown)
-      if (reply.outcome === 'lost') return deferToWinner(instance, prepared, acquired, own, reply.current)
-      return returnUnrecorded(instance, prepared, acquired, own, 'released')
+      if (reply.outcome === 'lost') return deferToWinner(opened, own, reply.current)
+      return returnUnrecorded(opened, own, 'released')
     },
 
     async park() {
-      const reply = await send({ to: 'parked', retentionMs }, instance.storeTimeoutMs, () =>
-        instance.events.emit('parked', told),
-      )
       const error = new IdempotencyOutcomeUnknownError()
-      if (reply.outcome === 'lost') {
-        return deferToWinner(instance, prepared, acquired, { kind: 'failure', error }, reply.current)
-      }
+      const reply = await send({ to: 'parked', retentionMs }, instance.storeTimeoutMs, () =>
+        instance.events.emit('parked', event),
+      )
+      if (reply.outcome === 'lost') return deferToWinner(opened, { kind: 'failure', error }, reply.current)
       throw error
     },
 
     async fail(thrown, decided) {
       const error = isNotStarted(thrown) || isTerminal(thrown) ? thrown.error : thrown
       if (lease.abandoned) throw error
-      // what an attempt says that may have lost its lease binds nobody
+      // a failure of an attempt that may have lost its lease decides nothing
       const decision = decided ?? (lease.signal.aborted ? 'retry' : decideOnFailure(policies, thrown))
       const reply =
         decision === 'store' ? await storeFailure(error) : await release(delayOf(decision), isUnresolved(thrown))
-      if (reply.outcome === 'lost') {
-        return deferToWinner(instance, prepared, acquired, { kind: 'failure', error }, reply.current)
-      }
+      if (reply.outcome === 'lost') return deferToWinner(opened, { kind: 'failure', error }, reply.current)
       throw error
     },
   }
+}
+
+/** A kept request is for `recover`, and attempts are counted for `maxAttempts`: both need their record. */
+function isForgettableCall({ policies }: PreparedCall): boolean {
+  return policies.storeRequest === 'no' && policies.maxAttempts === Number.POSITIVE_INFINITY
 }
 
 /** Decides about a failure: the handler by what it threw, else the policy. A policy that throws decides nothing. */

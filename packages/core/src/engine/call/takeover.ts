@@ -1,4 +1,4 @@
-/** What becomes of a key whose holder fell silent, or that was tried too often: run, park, or ask. */
+/** Decides about a key whose lease expired, or that was tried too often: run, park, or ask a resolver. */
 
 import type { InterruptedAttempt } from '../../api/attempt.ts'
 import type { Outcome } from '../../api/call.ts'
@@ -9,30 +9,31 @@ import type { PreparedCall } from '../context/prepared-call.ts'
 import type { Settlement } from './settlement.ts'
 
 /**
- * Null: the handler is to run. Otherwise the attempt is over without it.
+ * Returns null where the handler is to run; otherwise the attempt is over without it. Throws what a resolver decides or
+ * throws.
  *
- * @throws IdempotencyOutcomeUnknownError where the key is parked, IdempotencyMaxAttemptsError after `maxAttempts`, and what a resolver decides
- * or throws
+ * @throws {@link IdempotencyOutcomeUnknownError} when the key is parked
+ * @throws {@link IdempotencyMaxAttemptsError} when there were more than `maxAttempts`
  */
 export async function decideTakeover<T>(
   { policies }: PreparedCall,
   { attempt: number, interrupted }: BeginReply,
   attempt: InterruptedAttempt,
-  finish: Settlement<T>,
+  settlement: Settlement<T>,
 ): Promise<Outcome<T> | null> {
   const { onTakeover, maxAttempts } = policies
-  if (number > maxAttempts && interrupted) return finish.park()
-  if (number > maxAttempts) return finish.fail(new IdempotencyMaxAttemptsError(maxAttempts), 'store')
+  if (number > maxAttempts && interrupted) return settlement.park()
+  if (number > maxAttempts) return settlement.fail(new IdempotencyMaxAttemptsError(maxAttempts), 'store')
   if (!interrupted || onTakeover === 'rerun') return null
-  if (onTakeover === 'park') return finish.park()
+  if (onTakeover === 'park') return settlement.park()
   let resolution: Resolution
   try {
     resolution = readResolution(await onTakeover(attempt))
   } catch (error) {
-    // the question failed, and nobody is any wiser: the next attempt asks again
-    return finish.fail(error, 'retry')
+    // the outcome is as unknown as before: the next attempt asks again
+    return settlement.fail(error, 'retry')
   }
-  return applyResolution(resolution, finish)
+  return applyResolution(resolution, settlement)
 }
 
 function readResolution(resolution: Resolution): Resolution {
@@ -41,9 +42,9 @@ function readResolution(resolution: Resolution): Resolution {
   throw new IdempotencyInvalidOptionError('onTakeover', "must give 'rerun', 'park', { completed } or { failed }")
 }
 
-async function applyResolution<T>(resolution: Resolution, finish: Settlement<T>): Promise<Outcome<T> | null> {
+async function applyResolution<T>(resolution: Resolution, settlement: Settlement<T>): Promise<Outcome<T> | null> {
   if (resolution === 'rerun') return null
-  if (resolution === 'park') return finish.park()
-  if ('failed' in resolution) return finish.fail(resolution.failed, 'store')
-  return finish.complete(resolution.completed as T)
+  if (resolution === 'park') return settlement.park()
+  if ('failed' in resolution) return settlement.fail(resolution.failed, 'store')
+  return settlement.complete(resolution.completed as T)
 }

@@ -1,6 +1,6 @@
-/** One instance: its store, codecs, clocks and listeners. */
+/** One instance: its store, codecs and listeners. */
 
-import type { ErrorType, Serializer } from '../../api/serialization.ts'
+import type { Codec, ErrorType, Serializer } from '../../api/serialization.ts'
 import { createPipeline, type Pipeline } from '../../encoding/envelope.ts'
 import type { Digest } from '../../keys/digest.ts'
 import type { RecordStore } from '../../store/store.ts'
@@ -23,11 +23,11 @@ export interface Instance {
   readonly events: Emitter
 }
 
-/** One pipeline for each serializer, made once. */
-export function pipelines(codecs: Parameters<typeof createPipeline>[1]): Instance['pipelineFor'] {
+/** Makes one pipeline for each serializer, once. */
+export function pipelines(codecs: readonly Codec[], maxValueBytes: number): Instance['pipelineFor'] {
   const made = new WeakMap<Serializer, Pipeline>()
   return (serializer) => {
-    const pipeline = made.get(serializer) ?? createPipeline(serializer, codecs)
+    const pipeline = made.get(serializer) ?? createPipeline(serializer, codecs, maxValueBytes)
     made.set(serializer, pipeline)
     return pipeline
   }

@@ -7,6 +7,7 @@ import { toMs } from '../../base/durations.ts'
 import { ownErrorTypes } from '../../encoding/failure.ts'
 import { IdempotencyInvalidOptionError } from '../../errors.ts'
 import { createDigest } from '../../keys/digest.ts'
+import { problemOf } from '../../keys/storage-key.ts'
 import { Emitter } from '../mechanisms/emitter.ts'
 import { createStoreCalls } from '../mechanisms/store-calls.ts'
 import { createWaiters } from '../mechanisms/waiters.ts'
@@ -20,22 +21,22 @@ import {
   unknownOption,
 } from './policies.ts'
 
-const engineOptions = ['store', 'namespace', 'secret', 'codecs', 'errors', 'storeTimeout', 'settleTimeout']
+const instanceOptions = ['store', 'namespace', 'secret', 'codecs', 'errors', 'storeTimeout', 'settleTimeout']
 
-/** @throws IdempotencyInvalidOptionError naming the option and what it must be */
+/** @throws {@link IdempotencyInvalidOptionError} when an option cannot be used, with its name and what it must be */
 export function readOptions(options: IdempotencyOptions<unknown>): { instance: Instance; policies: ResolvedPolicies } {
   if (typeof options !== 'object') throw new IdempotencyInvalidOptionError('options', 'must be { store, namespace, … }')
   for (const name of Object.keys(options)) {
-    if (!engineOptions.includes(name) && !policyNames.includes(name)) {
-      throw unknownOption(name, [...engineOptions, ...policyNames])
+    if (!instanceOptions.includes(name) && !policyNames.includes(name)) {
+      throw unknownOption(name, [...instanceOptions, ...policyNames])
     }
   }
   const policies = Object.fromEntries(Object.entries(options).filter(([name]) => policyNames.includes(name)))
-  const instance = createEngine(options)
+  const instance = createInstance(options)
   return { instance, policies: requireEncryption(instance, resolvePolicies(defaultPolicies, policies as Policies)) }
 }
 
-/** @throws IdempotencyInvalidOptionError where requests are to be kept encrypted, and nothing encrypts */
+/** @throws {@link IdempotencyInvalidOptionError} when requests are to be kept encrypted, and no codec encrypts */
 export function requireEncryption({ encrypts }: Instance, policies: ResolvedPolicies): ResolvedPolicies {
   if (policies.storeRequest !== 'encrypted' || encrypts) return policies
   throw new IdempotencyInvalidOptionError(
@@ -44,7 +45,7 @@ export function requireEncryption({ encrypts }: Instance, policies: ResolvedPoli
   )
 }
 
-function createEngine(options: IdempotencyOptions<unknown>): Instance {
+function createInstance(options: IdempotencyOptions<unknown>): Instance {
   const { namespace, secret } = options
   const codecs = readCodecs(options.codecs)
   const store = readStore(options.store)
@@ -68,7 +69,7 @@ function createEngine(options: IdempotencyOptions<unknown>): Instance {
     storeTimeoutMs,
     waiters: createWaiters(calls),
     digest: createDigest(secret),
-    pipelineFor: pipelines(codecs),
+    pipelineFor: pipelines(codecs, store.capabilities.maxValueBytes),
     encrypts: codecs.some((codec) => codec.encrypts),
     errorTypes: readErrorTypes(options.errors),
     settleTimeoutMs: toMs('settleTimeout', options.settleTimeout ?? '15s', { min: 1 }),
@@ -85,7 +86,7 @@ function readStore(store: IdempotencyOptions['store']): IdempotencyOptions['stor
   )
 }
 
-/** The header of an envelope has room for so many ids. */
+/** The most ids for which the header of an envelope has room. */
 const MAX_CODECS = 8
 
 function readCodecs(codecs: IdempotencyOptions['codecs'] = []): readonly Codec[] {
@@ -112,7 +113,7 @@ function requireList(option: string, list: readonly unknown[]): void {
   if (!Array.isArray(list)) throw new IdempotencyInvalidOptionError(option, 'must be a list')
 }
 
-/** A record finds by name what wrote it. */
+/** A record names the codec or error class that wrote it, so that names must differ. */
 function requireDistinct<T>(option: string, list: readonly T[], nameOf: (each: T) => string): void {
   const names = list.map(nameOf)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
@@ -121,10 +122,6 @@ function requireDistinct<T>(option: string, list: readonly T[], nameOf: (each: T
 }
 
 function requireNamespace(namespace: unknown): void {
-  if (typeof namespace === 'string' && namespace.length >= 1 && namespace.length <= 255 && namespace.isWellFormed())
-    return
-  throw new IdempotencyInvalidOptionError(
-    'namespace',
-    'must be a text of 1 to 255 characters: whose records these are in the store',
-  )
+  const problem = problemOf(namespace)
+  if (problem) throw new IdempotencyInvalidOptionError('namespace', `${problem}: it names the owner of the records`)
 }

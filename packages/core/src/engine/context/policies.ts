@@ -1,8 +1,9 @@
-/** Policies as the instance uses them: checked, in milliseconds, the nearest one decided. */
+/** Policies as the instance uses them: checked, in milliseconds, merged. */
 
 import type { FailureDecision, Policies } from '../../api/policies.ts'
 import type { Serializer } from '../../api/serialization.ts'
 import { type Duration, toMs } from '../../base/durations.ts'
+import { isPromise } from '../../base/maybe-promise.ts'
 import { json } from '../../encoding/json.ts'
 import { IdempotencyInvalidOptionError } from '../../errors.ts'
 
@@ -14,7 +15,7 @@ export interface ResolvedPolicies {
   /** 0: do not wait. */
   readonly waitMs: number
   readonly onTakeover: NonNullable<Policies['onTakeover']>
-  /** Infinity: as often as it takes. */
+  /** Infinity: no limit. */
   readonly maxAttempts: number
   readonly replay: NonNullable<Policies['replay']>
   readonly storeRequest: NonNullable<Policies['storeRequest']>
@@ -58,9 +59,9 @@ const readers: Readers = {
 export const policyNames = Object.keys(readers)
 
 /**
- * `policies` over what they are nearer than.
+ * Merges `policies` over `base`: the nearer policy wins.
  *
- * @throws IdempotencyInvalidOptionError for an unknown name or a value out of range
+ * @throws {@link IdempotencyInvalidOptionError} when a name is unknown, or a value out of range
  */
 export function resolvePolicies(base: ResolvedPolicies, policies: Policies | undefined): ResolvedPolicies {
   if (!policies) return base
@@ -78,7 +79,7 @@ export function unknownOption(name: string, known: readonly string[]): Idempoten
   return new IdempotencyInvalidOptionError(name, `is not an option here; there are ${known.join(', ')}`)
 }
 
-/** @throws IdempotencyInvalidOptionError unless `coder` has a proper id and the methods */
+/** @throws {@link IdempotencyInvalidOptionError} when `coder` has no proper id, or lacks a method */
 export function readCoder<T extends { readonly id: string }>(
   option: string,
   coder: T,
@@ -94,6 +95,11 @@ export function readCoder<T extends { readonly id: string }>(
 
 function readOnFailure(value: NonNullable<Policies['onFailure']>): ResolvedPolicies['onFailure'] {
   const check = (decision: FailureDecision): FailureDecision => {
+    if (isPromise(decision)) {
+      // a promise decides too late, and its rejection must not end the process
+      Promise.resolve(decision).catch(() => undefined)
+      throw new IdempotencyInvalidOptionError('onFailure', 'must decide at once, got a promise')
+    }
     if (decision === 'retry' || decision === 'store') return decision
     if (typeof decision === 'object') return { retry: toMs('onFailure.retry', decision?.retry) }
     throw new IdempotencyInvalidOptionError(

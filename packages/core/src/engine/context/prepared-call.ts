@@ -1,21 +1,33 @@
-/** What the parts of the instance share: one instance's store, codecs, clocks and listeners, and the call that is served. */
+/** One call, digested: its storage key, fingerprint, policies and pipeline. */
 
 import type { AttemptEvent, EventBase } from '../../api/events.ts'
 import type { Pipeline } from '../../encoding/envelope.ts'
-import type { BeginReply, Claim, RecordView } from '../../store/store.ts'
+import type { Claim, RecordView } from '../../store/store.ts'
 import type { Instance } from './instance.ts'
 import type { ResolvedPolicies } from './policies.ts'
 
-/** One call, digested. */
-export interface PreparedCall {
+interface Digested {
   readonly operation: string
   readonly key: string
   readonly fingerprint: string
+}
+
+export interface PreparedCall extends Digested {
   readonly policies: ResolvedPolicies
   readonly pipeline: Pipeline
   readonly signal: AbortSignal | undefined
-  /** What was asked, where it is to be kept. */
+  /** The encoded request, where the policies keep it. */
   readonly request: Uint8Array | undefined
+}
+
+export function prepareCall(
+  instance: Instance,
+  { operation, key, fingerprint }: Digested,
+  policies: ResolvedPolicies,
+  { signal, request }: { readonly signal?: AbortSignal | undefined; readonly request?: Uint8Array | undefined } = {},
+): PreparedCall {
+  const pipeline = instance.pipelineFor(policies.serializer)
+  return { operation, key, fingerprint, policies, pipeline, signal, request }
 }
 
 export function newClaim({ fingerprint, policies, request }: PreparedCall): Claim {
@@ -34,13 +46,4 @@ export function attemptEventOf(
   { attempt, token }: Pick<RecordView, 'attempt' | 'token'>,
 ): AttemptEvent {
   return { ...eventOf(instance, prepared), attempt, token }
-}
-
-const toldLost = new WeakSet<BeginReply>()
-
-/** An attempt may find in several places that its lease is lost; whoever listens is told once. */
-export function tellLeaseLost(instance: Instance, prepared: PreparedCall, acquired: BeginReply): void {
-  if (toldLost.has(acquired)) return
-  toldLost.add(acquired)
-  instance.events.emit('leaseLost', attemptEventOf(instance, prepared, acquired))
 }

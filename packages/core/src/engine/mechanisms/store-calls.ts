@@ -1,4 +1,4 @@
-/** Every call of a store goes through here: bounded in time, repeated where that is safe, its errors typed and told. */
+/** Wraps every store call: a time-out, retries where a repeat is safe, typed errors, and a `storeUnavailable` event. */
 
 import type { IdempotencyEvents } from '../../api/events.ts'
 import { backOff, type Instant, instant, later, msUntil, sleep, startTimer } from '../../base/timers.ts'
@@ -9,11 +9,11 @@ type CallName = IdempotencyEvents['storeUnavailable']['call']
 
 export interface StoreCalls {
   /**
-   * Begins, and repeats with the same owner after an error, within the store's time-out. A begin that was given up and
-   * acquires all the same is released in the background, so that it does not hold the key for a whole lease.
+   * Begins, and repeats with the same owner after an error, within the store's time-out. After it gave up without an
+   * answer, it asks again in the background and releases what it had acquired, so that nobody waits for the lease.
    */
   begin(key: string, claim: Claim): Promise<{ readonly reply: BeginReply; readonly sentAt: Instant }>
-  /** One try, for at most `withinMs`. */
+  /** Tries once, for at most `withinMs`. */
   transition(key: string, token: number, change: Change, withinMs?: number): Promise<TransitionReply>
   /**
    * Repeats until the store answers, or `until` is over: then it throws the last error. Given `isOver`, the pauses keep no
@@ -27,18 +27,20 @@ export interface StoreCalls {
     isOver?: () => boolean,
   ): Promise<TransitionReply>
   /**
-   * For an attempt that was acquired and never ran: releases it, as interrupted as it was found. Repeats for one lease,
-   * after which the key is free without it, and never rejects.
+   * Releases an attempt that was acquired and never ran, as interrupted as it was found. Repeats for one lease, after
+   * which the key is free without it. Never rejects.
    */
   giveBack(key: string, acquired: BeginReply, terms: Pick<Claim, 'leaseMs' | 'retentionMs'>): Promise<void>
   get(key: string): Promise<RecordView | null>
-  /** Whether the store now tells of changes, until `signal` aborts. False where it cannot, or failed. */
+  /** Resolves to true once the store notifies of changes, until `signal` aborts; to false where it cannot, or failed. */
   watch(key: string, onChange: () => void, signal: AbortSignal): Promise<boolean>
 }
 
 const BEGIN_PAUSES = { firstMs: 20, maxMs: 500 }
 const SETTLE_PAUSES = { firstMs: 50, maxMs: 2000 }
 const MAX_BEGINS = 4
+/** Slow, since a store that does not answer has enough to do. */
+const LATE_PAUSES = { firstMs: 1000, maxMs: 10_000 }
 
 export function createStoreCalls(
   store: RecordStore,
@@ -49,7 +51,7 @@ export function createStoreCalls(
     try {
       return await withTimeout(start, withinMs)
     } catch (error) {
-      const typed = typeError(name, error)
+      const typed = toStoreError(name, error)
       onError(name, key, typed)
       throw typed
     }
@@ -76,8 +78,30 @@ export function createStoreCalls(
     await transitionUntil(later(instant(), leaseMs), key, token, change).catch(() => undefined)
   }
 
-  async function giveBackAcquired(key: string, reply: BeginReply, claim: Claim): Promise<void> {
-    if (reply.outcome === 'acquired') await giveBack(key, reply, claim)
+  /**
+   * Ends a begin that was given up without an answer: repeats it with its owner until the store answers or the lease of
+   * its claim is over. Releases what it acquires, also where `pending` is answered late.
+   */
+  async function abandon(key: string, claim: Claim, pending: Promise<BeginReply> | undefined): Promise<void> {
+    const until = later(instant(), claim.leaseMs)
+    let isAnswered = false
+    const settle = async (reply: BeginReply) => {
+      isAnswered = true
+      if (reply.outcome === 'acquired') await giveBack(key, reply, claim)
+    }
+    pending?.then(settle).catch(() => undefined)
+    for (let tries = 0; ; tries++) {
+      const pause = backOff(tries, LATE_PAUSES)
+      if (msUntil(until) < pause) return
+      await sleep(pause, undefined, { background: true })
+      if (isAnswered) return
+      try {
+        return await settle(await withTimeout(() => store.begin(key, claim), timeoutMs))
+      } catch (error) {
+        // the time-out that gave it up has emitted an event
+        if (!canRepeat(toStoreError('begin', error))) return
+      }
+    }
   }
 
   return {
@@ -87,7 +111,8 @@ export function createStoreCalls(
 
     async begin(key, claim) {
       const until = later(instant(), timeoutMs)
-      for (let tries = 1; ; tries++) {
+      let isUnknown = false
+      for (let tries = 0; ; tries++) {
         const sentAt = instant()
         let pending: Promise<BeginReply> | undefined
         try {
@@ -98,12 +123,12 @@ export function createStoreCalls(
           return { reply: await bounded('begin', key, start, msUntil(until)), sentAt }
         } catch (error) {
           const pause = backOff(tries, BEGIN_PAUSES)
-          if (tries < MAX_BEGINS && canRepeat(error) && msUntil(until) > pause) {
+          isUnknown ||= isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error.applied === 'unknown'
+          if (tries + 1 < MAX_BEGINS && canRepeat(error) && msUntil(until) > pause) {
             await sleep(pause)
             continue
           }
-          // what fails late was told already
-          pending?.then((late) => giveBackAcquired(key, late, claim)).catch(() => undefined)
+          if (isUnknown) void abandon(key, claim, pending)
           throw error
         }
       }
@@ -127,8 +152,8 @@ function canRepeat(error: unknown): boolean {
   return isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')
 }
 
-/** What is not an error of ours came from a driver: whether the call took effect is then unknown. */
-function typeError(name: CallName, error: unknown): IdempotencyError {
+/** Types an error of a driver, after which nobody knows whether the call took effect. */
+function toStoreError(name: CallName, error: unknown): IdempotencyError {
   if (isIdempotencyError(error)) return error
   return new StoreUnavailableError(`The store failed in ${name}: ${String(error)}`, {
     applied: 'unknown',
@@ -147,7 +172,7 @@ function withTimeout<T>(start: () => Promise<T>, ms: number): Promise<T> {
   })
 }
 
-/** A `begin` that gave the right to run, and when it was sent. */
+/** A `begin` that gave the right to run, and the instant before it was sent. */
 export interface Acquired {
   readonly reply: BeginReply
   readonly sentAt: Instant

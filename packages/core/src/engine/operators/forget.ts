@@ -1,4 +1,4 @@
-/** Forgets a record, whatever its state. */
+/** Forgets a record in any state. */
 
 import type { Reference } from '../../api/call.ts'
 import { StoreUnavailableError } from '../../errors.ts'
@@ -10,7 +10,7 @@ const TOMBSTONE_MS = 60_000
 
 const MAX_TRIES = 5
 
-/** Whether there was a record. An attempt that runs keeps running, and finds itself lost. */
+/** Deletes the record of a key. Returns false where there was none. An attempt that runs loses its lease. */
 export async function forget(instance: Instance, reference: Reference): Promise<boolean> {
   const key = await storageKey(instance.digest, instance.namespace, reference)
   for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -20,5 +20,8 @@ export async function forget(instance: Instance, reference: Reference): Promise<
     const reply = await instance.calls.transition(key, record.token, change)
     if (reply.outcome === 'ok') return true
   }
-  throw new StoreUnavailableError('The key is taken again and again while it is being forgotten.', { applied: 'no' })
+  throw new StoreUnavailableError(
+    `Could not forget the key: other calls acquired it during each of ${MAX_TRIES} tries. Retry.`,
+    { applied: 'no' },
+  )
 }

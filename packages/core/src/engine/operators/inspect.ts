@@ -1,4 +1,4 @@
-/** What operators do: look at records, list them, forget one. */
+/** Operators look at records, one by one or in a list. */
 
 import type { Reference } from '../../api/call.ts'
 import type { Inspection, RecordFilter } from '../../api/operators.ts'
@@ -10,7 +10,7 @@ import type { ListedRecord } from '../../store/store.ts'
 import type { Instance } from '../context/instance.ts'
 import type { ResolvedPolicies } from '../context/policies.ts'
 
-/** What stands under a key, or null. Changes nothing. */
+/** Returns the record of a key, or null. Read-only. */
 export async function inspect(
   instance: Instance,
   reference: Reference,
@@ -25,10 +25,13 @@ export async function inspect(
   // a reference is shown as it is: looking at a record calls nobody
   const shown = { ...policies, replay: { reference: () => undefined, rebuild: (reference: unknown) => reference } }
   const prepared = { key, policies: shown, pipeline: instance.pipelineFor(policies.serializer) }
-  return { ...view, ...(await decodeResult(instance, prepared, record).catch((unreadable: Error) => ({ unreadable }))) }
+  return {
+    ...view,
+    ...(await decodeResult(instance.errorTypes, prepared, record).catch((unreadable: Error) => ({ unreadable }))),
+  }
 }
 
-/** @throws IdempotencyInvalidOptionError where the store cannot list */
+/** @throws {@link IdempotencyInvalidOptionError} when the store cannot list */
 export function list(instance: Instance, filter: RecordFilter): AsyncIterable<ListedRecord> {
   const { operation, stuckFor, ...rest } = filter
   if (!instance.store.list) throw new IdempotencyInvalidOptionError('store', 'cannot list its records')

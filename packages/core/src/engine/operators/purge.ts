@@ -1,4 +1,4 @@
-/** Removing what has expired, by one process of a fleet at a time. */
+/** Removes expired records, by one process of a fleet at a time. */
 
 import { unscoped } from '../../api/call.ts'
 import type { PurgeOptions, PurgeRunner } from '../../api/operators.ts'
@@ -11,10 +11,10 @@ import type { Instance } from '../context/instance.ts'
 const MIN_EVERY_MS = 1000
 
 /**
- * Purges on a timer. The turn is a record of its own: whoever acquires it purges, and then releases it with a delay, so
- * that nobody has the next turn before it is due.
+ * Purges on a timer. The turn is a record of its own: the process that acquires it purges, and then releases it with a
+ * delay, so that nobody has the next turn before it is due.
  *
- * @throws IdempotencyInvalidOptionError where the store cannot purge, or an option is out of range
+ * @throws {@link IdempotencyInvalidOptionError} when the store cannot purge, or an option is out of range
  */
 export function startPurge(instance: Instance, { every = '1m', batch = 1000, onPurged }: PurgeOptions): PurgeRunner {
   const { store, calls } = instance
@@ -42,7 +42,7 @@ export function startPurge(instance: Instance, { every = '1m', batch = 1000, onP
     onPurged?.(removed)
   }
 
-  /** In batches, and for at most `withinMs`, which is as long as the turn is held. */
+  /** Purges in batches, for at most `withinMs`: as long as the turn is held. */
   async function purgeAll(withinMs: number): Promise<number> {
     const until = performance.now() + withinMs
     let removed = 0
@@ -66,7 +66,7 @@ export function startPurge(instance: Instance, { every = '1m', batch = 1000, onP
     )
   }
 
-  // a fleet that starts together does not ask together
+  // random first delay, so that processes that start together do not purge together
   schedule(Math.random() * everyMs)
   return {
     async stop() {

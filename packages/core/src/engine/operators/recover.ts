@@ -7,11 +7,12 @@ import { IdempotencyInvalidOptionError, isIdempotencyError } from '../../errors.
 import { storageKey } from '../../keys/storage-key.ts'
 import { requireTransactional } from '../../store/transactional-store.ts'
 import { execute } from '../call/execute.ts'
-import { run } from '../call/run.ts'
+import { type Refusal, run } from '../call/run.ts'
 import { createSettlement } from '../call/settlement.ts'
 import type { Instance } from '../context/instance.ts'
+import { OpenAttempt } from '../context/open-attempt.ts'
 import type { ResolvedPolicies } from '../context/policies.ts'
-import type { PreparedCall } from '../context/prepared-call.ts'
+import { type PreparedCall, prepareCall } from '../context/prepared-call.ts'
 import { holdSilently } from '../mechanisms/lease.ts'
 import type { RunningCalls, ServedCall } from '../mechanisms/running-calls.ts'
 import type { Acquired } from '../mechanisms/store-calls.ts'
@@ -45,14 +46,14 @@ export async function recover<Tx>(
   policies: ResolvedPolicies,
   { handler, work, authorize, limit = 1000 }: RecoverOptions<Tx>,
   running: RunningCalls,
-  isDraining: () => boolean,
+  refusal: Refusal,
 ): Promise<Recovery> {
   if (policies.storeRequest === 'no') throw new IdempotencyInvalidOptionError('storeRequest', NOT_KEPT)
   const take = work ? inTransactions(work) : underHandler(handler)
   const counts = { finished: 0, failed: 0, parked: 0, skipped: 0 }
   const errors: RecoveryError[] = []
   for await (const { key, state } of list(instance, { operation, stuckFor: 0 })) {
-    if (counts.finished + counts.parked >= limit || isDraining()) break
+    if (counts.finished + counts.parked >= limit || refusal()) break
     if (state !== 'in_progress' && state !== 'released') continue
     counts[await running.serve((served) => recoverOne(key, served))]++
   }
@@ -65,7 +66,7 @@ export async function recover<Tx>(
       const { call, prepared } = kept
       const allowed = await authorize(call)
       const attempt = (acquired: Acquired) => (allowed ? take(kept, acquired, served) : park(prepared, acquired))
-      const { replayed } = await run(instance, prepared, attempt, isDraining)
+      const { replayed } = await run(instance, prepared, attempt, refusal)
       return replayed ? 'skipped' : 'finished'
     } catch (error) {
       if (isIdempotencyError(error, 'IDEMPOTENCY_IN_PROGRESS', 'IDEMPOTENCY_DRAINING')) return 'skipped'
@@ -107,15 +108,12 @@ export async function recover<Tx>(
     const { digest } = instance
     const pipeline = instance.pipelineFor(policies.serializer)
     const call = await decodeRequest({ digest, pipeline, key, fingerprint }, record.request)
-    if (call.operation !== operation || (await storageKey(digest, instance.namespace, call)) !== key) return null
-    const unhurried = { ...policies, waitMs: 0 }
-    return {
-      call,
-      prepared: { operation, key, fingerprint, policies: unhurried, pipeline, signal: undefined, request: undefined },
-    }
+    if (call.operation !== operation || storageKey(digest, instance.namespace, call) !== key) return null
+    return { call, prepared: prepareCall(instance, { operation, key, fingerprint }, { ...policies, waitMs: 0 }) }
   }
 
   function park(prepared: PreparedCall, { reply }: Acquired): Promise<Outcome<unknown>> {
-    return createSettlement<unknown>(instance, prepared, reply, holdSilently(policies.maxRunMs)).park()
+    const opened = new OpenAttempt(instance, prepared, reply)
+    return createSettlement<unknown>(opened, holdSilently(policies.maxRunMs)).park()
   }
 }

@@ -7,11 +7,12 @@ import { IdempotencyNotParkedError } from '../../errors.ts'
 import { storageKey } from '../../keys/storage-key.ts'
 import type { Change } from '../../store/store.ts'
 import { describeState } from '../call/lost-lease.ts'
+import { completed } from '../call/outcomes.ts'
 import type { Instance } from '../context/instance.ts'
 import type { ResolvedPolicies } from '../context/policies.ts'
-import type { PreparedCall } from '../context/prepared-call.ts'
+import { type PreparedCall, prepareCall } from '../context/prepared-call.ts'
 
-/** Ends the waiting of a parked key: settles it, or releases it for another attempt. */
+/** Resolves a parked key: settles it, or releases it for another attempt. */
 export async function resolve(
   instance: Instance,
   reference: Reference,
@@ -23,16 +24,7 @@ export async function resolve(
   if (record?.state !== 'parked') throw new IdempotencyNotParkedError(describeState(record))
   if (resolution === 'park') return
   const { fingerprint, token } = record
-  const pipeline = instance.pipelineFor(policies.serializer)
-  const prepared = {
-    operation: reference.operation,
-    key,
-    fingerprint,
-    policies,
-    pipeline,
-    signal: undefined,
-    request: undefined,
-  }
+  const prepared = prepareCall(instance, { operation: reference.operation, key, fingerprint }, policies)
   const reply = await instance.calls.transition(key, token, await changeTo(instance, prepared, resolution))
   if (reply.outcome === 'lost') throw new IdempotencyNotParkedError(describeState(reply.current))
 }
@@ -44,8 +36,7 @@ async function changeTo(
 ): Promise<Change> {
   const { retentionMs } = prepared.policies
   if (resolution === 'rerun') return { to: 'released', delayMs: 0, retentionMs }
-  if ('completed' in resolution) {
-    return { to: 'completed', result: (await encodeDone(instance, prepared, resolution.completed)).result, retentionMs }
-  }
-  return { to: 'failed', result: await encodeFailure(instance, prepared, resolution.failed), retentionMs }
+  if ('completed' in resolution) return completed(prepared, await encodeDone(prepared, resolution.completed))
+  const result = await encodeFailure(instance.errorTypes, prepared, resolution.failed)
+  return { to: 'failed', result, retentionMs }
 }

@@ -4,41 +4,31 @@
  */
 
 import type { CompletedStep, Steps } from '../../api/attempt.ts'
-import { chain, type MaybePromise } from '../../base/maybe-promise.ts'
-import { backOff, instant, later, sleep } from '../../base/timers.ts'
-import { IdempotencyInvalidStepError, IdempotencyLeaseLostError, isIdempotencyError } from '../../errors.ts'
+import { instant, later } from '../../base/timers.ts'
+import { IdempotencyInvalidStepError, IdempotencyNotReplayableError } from '../../errors.ts'
 import { requireStep } from '../../keys/derived-keys.ts'
-import type { BeginReply, Change } from '../../store/store.ts'
-import { requireTransactional } from '../../store/transactional-store.ts'
-import type { Instance } from '../context/instance.ts'
-import type { PreparedCall } from '../context/prepared-call.ts'
+import type { OpenAttempt } from '../context/open-attempt.ts'
 import type { Lease } from '../mechanisms/lease.ts'
-import { asReplayed, readCheckpoint } from './checkpoint.ts'
+import { encodeTaken, readCheckpoint } from './checkpoint.ts'
+import { lostBefore, type Progress, transactStep } from './transactional-step.ts'
 
-const MAX_TRIES = 10
-const CONFLICT_PAUSES = { firstMs: 4, maxMs: 500 }
-
-export async function openSteps(
-  instance: Instance,
-  prepared: PreparedCall,
-  acquired: BeginReply,
-  lease: Lease,
-): Promise<Steps<unknown>> {
-  const { key, pipeline, policies } = prepared
-  const { token, checkpoint } = acquired
-  const { leaseMs } = policies
+export async function openSteps(opened: OpenAttempt, lease: Lease): Promise<Steps<unknown>> {
+  const { instance, prepared, head } = opened
+  const { checkpoint } = head
+  const { leaseMs } = prepared.policies
   const earlier = checkpoint ? await readCheckpoint(prepared, checkpoint.data) : []
-  const taken: CompletedStep[] = []
-  let seq = checkpoint?.seq ?? 0
+  const progress: Progress = { opened, lease, taken: [], seq: checkpoint?.seq ?? 0 }
+  const { taken } = progress
   let running: string | undefined
 
-  /** The step as an earlier attempt completed it, or undefined. */
+  /** Returns the step as an earlier attempt completed it, or undefined. */
   function enter(name: string): CompletedStep | undefined {
     requireStep(name)
     if (running !== undefined)
       throw new IdempotencyInvalidStepError(`'${name}' began while '${running}' runs: one after the other.`)
     if (taken.some((step) => step.name === name))
       throw new IdempotencyInvalidStepError(`'${name}' is the name of two steps.`)
+    if (!earlier) throw new IdempotencyNotReplayableError('not-encodable')
     const step = earlier[taken.length]
     if (!step) {
       running = name
@@ -51,118 +41,44 @@ export async function openSteps(
       )
     }
     taken.push(step)
+    if (step.omitted) throw new IdempotencyNotReplayableError(step.omitted)
     return step
-  }
-
-  function leave(completed?: CompletedStep): void {
-    running = undefined
-    if (!completed) return
-    taken.push(completed)
-    seq++
-  }
-
-  /** What is sent once `step` is complete. */
-  function change(step: CompletedStep): MaybePromise<Change> {
-    return chain(pipeline.encodeJson('checkpoint', [...taken, step], prepared), (data): Change => {
-      const { maxValueBytes } = instance.store.capabilities
-      if (data.length > maxValueBytes) {
-        throw new IdempotencyInvalidStepError(
-          `After '${step.name}' the checkpoint has ${data.length} bytes; the store takes ${maxValueBytes}.`,
-        )
-      }
-      return { to: 'renew', leaseMs, checkpoint: { seq: seq + 1, data } }
-    })
-  }
-
-  async function save(step: CompletedStep): Promise<void> {
-    const sentAt = instant()
-    const until = later(sentAt, instance.settleTimeoutMs)
-    const reply = await instance.calls.transitionUntil(until, key, token, await change(step))
-    if (reply.outcome === 'lost') throw lost(step.name)
-    lease.extend(sentAt)
-  }
-
-  async function transact<T>(name: string, work: (tx: unknown) => T | Promise<T>): Promise<CompletedStep> {
-    const store = requireTransactional(instance.store)
-    const snapshot = store.capabilities.snapshotTransactions === true
-    for (let tries = 1; ; tries++) {
-      const sentAt = instant()
-      if (snapshot) await lease.pause()
-      try {
-        const step = await store.transaction((tx) => {
-          const bound = store.bind(tx)
-          const held = snapshot ? bound.transition(key, token, { to: 'renew', leaseMs }) : undefined
-          return chain(held, () =>
-            chain(work(tx), (value) => {
-              const completed = { name, value: asReplayed(value) }
-              return chain(change(completed), (sent) =>
-                chain(bound.transition(key, token, sent), (reply) => {
-                  if (reply.outcome === 'ok' && reply.applied) return completed
-                  throw lost(name)
-                }),
-              )
-            }),
-          )
-        })
-        lease.extend(sentAt)
-        return step
-      } catch (error) {
-        if (tries >= MAX_TRIES) throw error
-        const committed = await recoverFrom(error, name, tries)
-        if (committed) return committed
-      } finally {
-        lease.resume()
-      }
-    }
-  }
-
-  /** Undefined: the transaction was rolled back, so try again. */
-  async function recoverFrom(error: unknown, name: string, tries: number): Promise<CompletedStep | undefined> {
-    if (isUnknown(error)) return findCommitted(name)
-    if (!isIdempotencyError(error, 'IDEMPOTENCY_TRANSACTION_CONFLICT')) throw error
-    await sleep(backOff(tries, CONFLICT_PAUSES))
-    return undefined
-  }
-
-  /** After a lost COMMIT: a renewal waits for that transaction, and then the record says whether it committed. */
-  async function findCommitted(name: string): Promise<CompletedStep | undefined> {
-    const until = later(instant(), instance.settleTimeoutMs)
-    const held = await instance.calls.transitionUntil(until, key, token, { to: 'renew', leaseMs })
-    if (held.outcome === 'lost') throw lost(name)
-    const record = await instance.calls.get(key)
-    if (record?.token !== token) throw lost(name)
-    if (!record.checkpoint || record.checkpoint.seq <= seq) return undefined
-    return (await readCheckpoint(prepared, record.checkpoint.data)).at(-1)
   }
 
   async function take<T>(name: string, run: () => Promise<CompletedStep>): Promise<T> {
     const before = enter(name)
     if (before) return before.value as T
     try {
-      const completed = await run()
-      leave(completed)
-      return completed.value as T
+      return (await run()).value as T
     } finally {
-      if (running === name) leave()
+      running = undefined
     }
   }
 
-  return {
-    checkpoint: earlier,
-    step: (name, fn) =>
-      take(name, async () => {
-        const completed = { name, value: asReplayed(await fn()) }
-        await save(completed)
-        return completed
-      }),
-    transaction: (name, work) => take(name, () => transact(name, work)),
+  /** Counts a step that the store has recorded. */
+  function leave(step: CompletedStep): CompletedStep {
+    taken.push(step)
+    progress.seq++
+    opened.hasSteps = true
+    return step
   }
-}
 
-function lost(name: string): IdempotencyLeaseLostError {
-  return new IdempotencyLeaseLostError(`Another attempt took the key over before '${name}' could be recorded.`)
-}
+  async function record(name: string, value: unknown): Promise<CompletedStep> {
+    const { step, data, problem } = await encodeTaken(prepared, taken, name, value)
+    const sentAt = instant()
+    const until = later(sentAt, instance.settleTimeoutMs)
+    const change = { to: 'renew', leaseMs, checkpoint: { seq: progress.seq + 1, data } } as const
+    const reply = await instance.calls.transitionUntil(until, prepared.key, head.token, change)
+    if (reply.outcome === 'lost') throw lostBefore(name)
+    lease.extend(sentAt)
+    leave(step)
+    if (problem) throw problem
+    return step
+  }
 
-function isUnknown(error: unknown): boolean {
-  return isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error.applied === 'unknown'
+  return {
+    checkpoint: earlier ?? [],
+    step: (name, fn) => take(name, async () => record(name, await fn())),
+    transaction: (name, work) => take(name, async () => leave(await transactStep(progress, name, work))),
+  }
 }

@@ -1,20 +1,19 @@
-/** The key in a transaction that the caller opened, and commits or rolls back. */
+/** Settles a key in a transaction that the caller opened, and commits or rolls back. */
 
 import type { Outcome } from '../../api/call.ts'
 import { isFailAndAnswer, isRelease, isRollBack } from '../../api/handler-results.ts'
+import { runFlow } from '../../base/maybe-promise.ts'
 import { encodeReturned } from '../../encoding/result.ts'
 import { IdempotencyInProgressError, IdempotencyInvalidOptionError, IdempotencyLeaseLostError } from '../../errors.ts'
-import { derivedKeys } from '../../keys/derived-keys.ts'
 import { refuseMismatch, replay } from '../call/answers.ts'
-import { attemptEventOf, newClaim } from '../context/prepared-call.ts'
+import { completed, recordedOutcome } from '../call/outcomes.ts'
+import { OpenAttempt } from '../context/open-attempt.ts'
+import { newClaim } from '../context/prepared-call.ts'
 import { holdSilently } from '../mechanisms/lease.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import { stepsTaken, type UnitOfWork } from './unit-of-work.ts'
 
-/**
- * Begins, works and settles on `tx`. Nothing is retried and nothing is released here: the caller's commit or rollback
- * decides about all of it.
- */
+/** Begins, works and settles on `tx`. Retries and releases nothing: the caller's commit or rollback decides. */
 export async function runInCallerTransaction<Tx, T>(
   { instance, prepared, store, work }: UnitOfWork<Tx, T>,
   tx: Tx,
@@ -33,13 +32,12 @@ export async function runInCallerTransaction<Tx, T>(
   if (reply.outcome === 'in_progress') throw new IdempotencyInProgressError(reply.leaseRemainingMs)
   if (reply.checkpoint) throw stepsTaken()
 
-  const { attempt: number, token, interrupted } = reply
+  const opened = new OpenAttempt(instance, prepared, reply)
   const lease = holdSilently(prepared.policies.maxRunMs)
   call.abandon = lease.abandon
   try {
-    const keyFor = await derivedKeys(instance.digest, prepared.key, prepared.fingerprint)
-    instance.events.emit('started', { ...attemptEventOf(instance, prepared, reply), interrupted })
-    const returned = await work(tx, { number, token, interrupted, signal: lease.signal, keyFor })
+    instance.events.emit('started', { ...opened.event, interrupted: reply.interrupted })
+    const returned = await work(tx, opened.under(lease))
     if (isFailAndAnswer(returned)) throw returned.error
     if (isRelease(returned) || isRollBack(returned)) {
       throw new IdempotencyInvalidOptionError(
@@ -47,12 +45,9 @@ export async function runInCallerTransaction<Tx, T>(
         'cannot undo what it wrote in a transaction of the caller: throw instead',
       )
     }
-    const { value, result } = await encodeReturned<T>(instance, prepared, returned)
-    const { retentionMs } = prepared.policies
-    const settled = await bound.transition(prepared.key, token, { to: 'completed', result, retentionMs })
-    if (settled.outcome === 'ok' && settled.applied) {
-      return { value, replayed: false, recorded: true, attempt: number, retentionRemainingMs: retentionMs }
-    }
+    const encoded = await runFlow(encodeReturned<T>(prepared, returned))
+    const settled = await bound.transition(prepared.key, reply.token, completed(prepared, encoded))
+    if (settled.outcome === 'ok' && settled.applied) return recordedOutcome(prepared, encoded.value, reply.attempt)
     throw new IdempotencyLeaseLostError('Another attempt took the key over: roll the transaction back.')
   } finally {
     lease.stop()

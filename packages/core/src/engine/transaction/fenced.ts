@@ -1,13 +1,13 @@
 /**
- * A transaction in mode `fenced`: the key was begun and committed before, so that duplicates are told at once; business
- * write and settling commit together, and only if the settling was applied. A holder that was taken over rolls back.
+ * A transaction in mode `fenced`: begins and commits the key first, so that duplicates are answered at once. Business
+ * write and settling then commit together, and only if the settling was applied: a holder that lost its lease rolls back.
  */
 
 import type { Attempt } from '../../api/attempt.ts'
 import type { Outcome } from '../../api/call.ts'
 import { isRelease, notStarted } from '../../api/handler-results.ts'
-import { chain } from '../../base/maybe-promise.ts'
-import { backOff, instant, later, sleep } from '../../base/timers.ts'
+import { type Flow, settled } from '../../base/maybe-promise.ts'
+import { instant, later } from '../../base/timers.ts'
 import type { Encoded } from '../../encoding/result.ts'
 import {
   IdempotencyLeaseLostError,
@@ -15,95 +15,80 @@ import {
   IdempotencyOutcomeUnknownError,
   type StoreUnavailableError,
 } from '../../errors.ts'
-import { derivedKeys } from '../../keys/derived-keys.ts'
 import type { RecordView, TransitionReply } from '../../store/store.ts'
 import { replay } from '../call/answers.ts'
-import { leaseTerms } from '../call/execute.ts'
 import { deferToWinner } from '../call/lost-lease.ts'
 import { createSettlement, type Settlement } from '../call/settlement.ts'
-import { attemptEventOf, tellLeaseLost } from '../context/prepared-call.ts'
-import { holdLease, holdSilently, type Lease, withLease } from '../mechanisms/lease.ts'
+import { OpenAttempt } from '../context/open-attempt.ts'
+import { createConflictPauses } from '../mechanisms/conflict-pauses.ts'
+import { holdSilently, type Lease } from '../mechanisms/lease.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import type { Acquired } from '../mechanisms/store-calls.ts'
 import { stepsTaken, type Tried, tryTransaction, type UnitOfWork, workAndSettle } from './unit-of-work.ts'
 
-const MAX_TRIES = 10
-const CONFLICT_PAUSES = { firstMs: 4, maxMs: 500 }
-
-/** The outcome of the attempt that was acquired; null: it was rolled back and the key is free, so begin again. */
+/** Returns the outcome of the attempt that was acquired; null where it was rolled back and the key is free: begin again. */
 export async function executeFenced<Tx, T>(
   unit: UnitOfWork<Tx, T>,
-  { reply, sentAt }: Acquired,
+  acquired: Acquired,
   call: ServedCall,
 ): Promise<Outcome<T> | null> {
   const { instance, prepared, store } = unit
+  const { reply } = acquired
   const { token, attempt: number, interrupted } = reply
-  const { leaseMs } = prepared.policies
-  const told = attemptEventOf(instance, prepared, reply)
-  const keyFor = await derivedKeys(instance.digest, prepared.key, prepared.fingerprint)
+  const { leaseMs, maxAttempts, maxRunMs } = prepared.policies
   const snapshot = store.capabilities.snapshotTransactions === true
-  if (interrupted) instance.events.emit('takeover', told)
-  instance.events.emit('started', { ...told, interrupted })
+  const opened = new OpenAttempt(instance, prepared, reply)
+  const conflicts = createConflictPauses()
+  if (interrupted) instance.events.emit('takeover', opened.event)
+  instance.events.emit('started', { ...opened.event, interrupted })
 
-  let terms = leaseTerms(prepared, { reply, sentAt })
-  for (let tries = 1; ; tries++) {
-    const lease = snapshot ? holdSilently(prepared.policies.maxRunMs) : holdLease(instance.calls, terms, listeners())
+  let held = acquired
+  for (;;) {
+    const lease = snapshot ? holdSilently(maxRunMs) : opened.holdLease(held)
     call.abandon = lease.abandon
-    const finish = createSettlement<T>(instance, prepared, reply, lease)
+    const settlement = createSettlement<T>(opened, lease)
     try {
-      const { maxAttempts } = prepared.policies
-      if (reply.checkpoint) return await finish.fail(notStarted(stepsTaken()), 'retry')
-      if (number > maxAttempts) return await finish.fail(new IdempotencyMaxAttemptsError(maxAttempts), 'store')
-      const tried = await once(withLease({ number, token, interrupted, signal: lease.signal, keyFor }, lease), lease)
-      if (tried.kind !== 'conflict' || tries >= MAX_TRIES) return await conclude(tried, finish)
+      if (reply.checkpoint) return await settlement.fail(notStarted(stepsTaken()), 'retry')
+      if (number > maxAttempts) return await settlement.fail(new IdempotencyMaxAttemptsError(maxAttempts), 'store')
+      const tried = await once(opened.under(lease), lease)
+      if (tried.kind !== 'conflict' || conflicts.areOver()) return await conclude(tried, settlement)
     } finally {
       lease.stop()
-      call.recording = finish.recording()
+      call.recording = settlement.recording()
     }
-    await sleep(backOff(tries, CONFLICT_PAUSES))
-    const renewedAt = instant()
+    await conflicts.pause()
+    const sentAt = instant()
     const renewed = await instance.calls.transition(prepared.key, token, { to: 'renew', leaseMs })
     if (renewed.outcome === 'lost') return afterRollback(renewed.current)
-    terms = { ...terms, sentAt: renewedAt, leaseRemainingMs: leaseMs }
+    held = { reply: { ...reply, leaseRemainingMs: leaseMs }, sentAt }
   }
 
-  function listeners() {
-    return {
-      renewed: () => instance.events.emit('renewed', told),
-      lost: () => tellLeaseLost(instance, prepared, reply),
-    }
-  }
-
-  function once(attempt: Attempt & { token: number }, lease: Lease): Promise<Tried<T>> {
-    return tryTransaction(unit, (tx, bound, { settling, failed }) => {
-      const settle = (encoded: Encoded<T>) => {
-        // a heartbeat would wait for the record until the commit, and then find it settled
-        lease.stop()
-        settling(encoded)
+  function once(attempt: Attempt, lease: Lease): Promise<Tried<T>> {
+    return tryTransaction(unit, function* (tx, bound, progress): Flow<Tried<T>> {
+      if (snapshot) {
+        // the first statement fixes the snapshot: it must see the record as it is, and holds it for the transaction
+        const renewed = yield* settled(bound.transition(prepared.key, token, { to: 'renew', leaseMs }))
+        if (renewed.outcome !== 'ok') return { kind: 'refused', reply: renewed }
       }
-      const progress = { settling: settle, failed }
-      if (!snapshot) return workAndSettle(unit, tx, bound, attempt, progress)
-      // the first statement fixes the snapshot: it must see the record as it is, and holds it for the transaction
-      return chain(bound.transition(prepared.key, token, { to: 'renew', leaseMs }), (held) =>
-        held.outcome === 'ok' ? workAndSettle(unit, tx, bound, attempt, progress) : { kind: 'refused', reply: held },
-      )
+      // a heartbeat would wait for the record until the commit, and then find it settled
+      return yield* workAndSettle(unit, tx, bound, attempt, progress, lease.stop)
     })
   }
 
-  async function conclude(tried: Tried<T>, finish: Settlement<T>): Promise<Outcome<T> | null> {
+  async function conclude(tried: Tried<T>, settlement: Settlement<T>): Promise<Outcome<T> | null> {
     switch (tried.kind) {
       case 'committed':
-        return finish.recorded(tried.encoded)
+        return settlement.recorded(tried.encoded)
       case 'rolledBack':
-        return isRelease(tried.returned) ? finish.release(tried.returned) : finish.complete(tried.returned)
+        return isRelease(tried.returned) ? settlement.release(tried.returned) : settlement.complete(tried.returned)
       case 'refused':
         return refused(tried.reply)
       case 'unknown':
-        return decideUnknown(tried.encoded, finish, tried.error)
+        return decideUnknown(tried.encoded, settlement, tried.error)
       case 'conflict':
       case 'failed':
         // rolled back: nothing of it happened
-        return finish.fail(notStarted(tried.error))
+        return settlement.fail(notStarted(tried.error))
       case 'begun':
         throw new TypeError('A fenced transaction does not begin.')
     }
@@ -118,20 +103,20 @@ export async function executeFenced<Tx, T>(
       : afterRollback(record)
   }
 
-  /** Nothing of this attempt is left: the winner's result where there is one, else a new beginning. */
+  /** Nothing of this attempt is left: returns the winner's result where there is one, else null to begin again. */
   async function afterRollback(current: RecordView | null): Promise<Outcome<T> | null> {
     if (!current || current.state === 'released' || current.fingerprint !== prepared.fingerprint) return null
     const error = new IdempotencyLeaseLostError(
       'The transaction was rolled back: another attempt took the key over. Retry.',
     )
-    return deferToWinner<T>(instance, prepared, reply, { kind: 'failure', error }, current)
+    return deferToWinner<T>(opened, { kind: 'failure', error }, current)
   }
 
   /**
-   * The answer to COMMIT was lost. A release with the same token waits for that transaction: refused with our own result
-   * in place, it committed; accepted, it never can.
+   * Decides after the answer to COMMIT was lost. A release with the same token waits for that transaction: refused with
+   * its own result in place, it committed; accepted, it never can.
    */
-  async function decideUnknown(encoded: Encoded<T>, finish: Settlement<T>, error: StoreUnavailableError) {
+  async function decideUnknown(encoded: Encoded<T>, settlement: Settlement<T>, error: StoreUnavailableError) {
     const until = later(instant(), instance.settleTimeoutMs)
     const release = { to: 'released', delayMs: 0, retentionMs: prepared.policies.retentionMs } as const
     const answer = await instance.calls.transitionUntil(until, prepared.key, token, release)
@@ -139,7 +124,7 @@ export async function executeFenced<Tx, T>(
     const { current } = answer
     if (!current)
       throw new IdempotencyOutcomeUnknownError('The answer to COMMIT was lost, and so is the record.', { cause: error })
-    if (current.token === token && current.state === 'completed') return finish.recorded(encoded)
+    if (current.token === token && current.state === 'completed') return settlement.recorded(encoded)
     return afterRollback(current)
   }
 }

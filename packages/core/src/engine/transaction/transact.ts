@@ -1,16 +1,16 @@
-/** A transaction of the mode that was asked for. */
+/** Chooses the mode of a transaction. */
 
 import type { Outcome } from '../../api/call.ts'
 import type { TransactionPolicies } from '../../api/policies.ts'
 import { IdempotencyInvalidOptionError } from '../../errors.ts'
-import { run } from '../call/run.ts'
+import { type Refusal, run } from '../call/run.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import { runInCallerTransaction } from './caller-transaction.ts'
 import { executeFenced } from './fenced.ts'
 import { runSingle } from './single.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
-/** @throws IdempotencyInvalidOptionError for another mode than `'fenced'` and `'single'`, or `'fenced'` in a transaction of the caller */
+/** @throws {@link IdempotencyInvalidOptionError} when the mode is unknown, or `'fenced'` in a transaction of the caller */
 export function transact<Tx, T>(
   unit: UnitOfWork<Tx, T>,
   {
@@ -18,7 +18,7 @@ export function transact<Tx, T>(
     tx,
   }: { [Name in keyof Pick<TransactionPolicies<Tx>, 'mode' | 'tx'>]: TransactionPolicies<Tx>[Name] | undefined },
   call: ServedCall,
-  isDraining: () => boolean,
+  refusal: Refusal,
 ): Promise<Outcome<T>> {
   const { instance, prepared } = unit
   if (tx !== undefined) {
@@ -29,9 +29,9 @@ export function transact<Tx, T>(
   switch (mode) {
     case 'fenced':
     case undefined:
-      return run<T>(instance, prepared, (acquired) => executeFenced(unit, acquired, call), isDraining)
+      return run<T>(instance, prepared, (acquired) => executeFenced(unit, acquired, call), refusal)
     case 'single':
-      return runSingle(unit, call, isDraining)
+      return runSingle(unit, call, refusal)
     default:
       throw new IdempotencyInvalidOptionError('mode', `must be 'fenced' or 'single', got '${mode}'`)
   }

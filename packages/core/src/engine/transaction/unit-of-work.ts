@@ -1,8 +1,8 @@
-/** What the modes of `transaction` share: the business write and the settling of its key, on one open transaction. */
+/** Shared by the modes of `transaction`: the business write and the settling of its key, on one open transaction. */
 
 import type { Attempt, Work } from '../../api/attempt.ts'
 import { type FailAndAnswer, isFailAndAnswer, isRelease, isRollBack, type RollBack } from '../../api/handler-results.ts'
-import { chain, isPromise, type MaybePromise } from '../../base/maybe-promise.ts'
+import { type Flow, isPromise, runFlow, settled } from '../../base/maybe-promise.ts'
 import { type Encoded, encodeReturned } from '../../encoding/result.ts'
 import {
   IdempotencyInvalidOptionError,
@@ -13,13 +13,14 @@ import {
 } from '../../errors.ts'
 import type { BeginReply, BoundStore, TransitionReply } from '../../store/store.ts'
 import type { TransactionalStore } from '../../store/transactional-store.ts'
+import { completed } from '../call/outcomes.ts'
 import type { Instance } from '../context/instance.ts'
 import type { PreparedCall } from '../context/prepared-call.ts'
 
-/** What a transaction came to. Only `committed` left anything behind; of `unknown` nobody can say so yet. */
+/** The result of a transaction. Only `committed` left anything behind; whether `unknown` did is decided afterwards. */
 export type Tried<T> =
   | { readonly kind: 'committed'; readonly encoded: Encoded<T> }
-  /** The key is not ours to run: it is settled, held, or belongs to another payload. */
+  /** The key cannot be run here: it is settled, held, or belongs to another payload. */
   | { readonly kind: 'begun'; readonly reply: BeginReply }
   | { readonly kind: 'rolledBack'; readonly returned: RollBack<T>['returned'] }
   | { readonly kind: 'refused'; readonly reply: TransitionReply }
@@ -44,7 +45,7 @@ export interface UnitOfWork<Tx, T> {
   readonly work: Work<T, Tx>
 }
 
-/** What is done in steps goes on in steps: a transaction would do again what they have done. */
+/** Refuses to continue steps in a transaction, which would repeat their effects. */
 export function stepsTaken(): IdempotencyInvalidStepError {
   return new IdempotencyInvalidStepError(
     'An earlier attempt completed steps under this key, of which a transaction knows nothing: finish it with `run`, or ' +
@@ -52,48 +53,39 @@ export function stepsTaken(): IdempotencyInvalidStepError {
   )
 }
 
-/** What a transaction tells before it ends. */
+/** Notes about a transaction that is not over. */
 export interface Progress<T> {
-  /** The settling is about to be sent. */
-  settling(encoded: Encoded<T>): void
-  /** The work failed, and has an answer to give after the rollback. */
-  failed(failure: FailAndAnswer<T>): void
+  /** Set just before the settling is sent. */
+  settling: Encoded<T> | undefined
+  /** Set when the work failed, and has an answer to give after the rollback. */
+  failed: FailAndAnswer<T> | undefined
 }
 
-/** Runs `body` in a transaction of the store, and says what came of it. */
+/** Runs `body` in a transaction of the store, and returns its result. */
 export async function tryTransaction<Tx, T>(
   { store }: UnitOfWork<Tx, T>,
-  body: (tx: Tx, bound: BoundStore, progress: Progress<T>) => MaybePromise<Tried<T>>,
+  body: (tx: Tx, bound: BoundStore, progress: Progress<T>) => Flow<Tried<T>>,
 ): Promise<Tried<T>> {
-  let settling: Encoded<T> | undefined
-  let failed: FailAndAnswer<T> | undefined
-  const progress: Progress<T> = {
-    settling: (encoded) => {
-      settling = encoded
-    },
-    failed: (failure) => {
-      failed = failure
-    },
-  }
+  let progress: Progress<T> = { settling: undefined, failed: undefined }
   try {
     return await store.transaction((tx) => {
-      settling = undefined
-      failed = undefined
-      return body(tx, store.bind(tx), progress)
+      progress = { settling: undefined, failed: undefined }
+      return runFlow(body(tx, store.bind(tx), progress))
     })
   } catch (error) {
     if (error instanceof Abandoned) return error.tried
     if (isIdempotencyError(error, 'IDEMPOTENCY_TRANSACTION_CONFLICT')) return { kind: 'conflict', error }
-    if (failed) return answerFailure(failed)
+    if (progress.failed) return answerFailure(progress.failed)
     // before the settling was sent there was nothing to commit
-    if (settling && isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error.applied === 'unknown') {
-      return { kind: 'unknown', encoded: settling, error }
+    const { settling: encoded } = progress
+    if (encoded && isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error.applied === 'unknown') {
+      return { kind: 'unknown', encoded, error }
     }
     return { kind: 'failed', error }
   }
 }
 
-/** The transaction is rolled back: gives the answer that the work has for its failure. */
+/** Gives the answer that the work has for its failure, after the rollback. */
 async function answerFailure<T>({ answer }: FailAndAnswer<T>): Promise<Tried<T>> {
   try {
     return { kind: 'rolledBack', returned: await answer() }
@@ -102,37 +94,33 @@ async function answerFailure<T>({ answer }: FailAndAnswer<T>): Promise<Tried<T>>
   }
 }
 
-/** Inside of a transaction: the caller's work, then the settling. Whatever is not applied is rolled back. */
-export function workAndSettle<Tx, T>(
-  unit: UnitOfWork<Tx, T>,
+/** Does the caller's work inside of a transaction, then settles. Rolls back unless the settling is applied. */
+export function* workAndSettle<Tx, T>(
+  { prepared, store, work }: UnitOfWork<Tx, T>,
   tx: Tx,
   bound: BoundStore,
-  attempt: Attempt & { readonly token: number },
+  attempt: Attempt,
   progress: Progress<T>,
-): MaybePromise<Tried<T>> {
-  const { instance, prepared, store, work } = unit
-  return chain(work(tx, attempt), (returned) => {
-    if (isFailAndAnswer(returned)) {
-      progress.failed(returned)
-      throw returned.error
-    }
-    if (isRollBack(returned)) throw new Abandoned<T>({ kind: 'rolledBack', returned: returned.returned })
-    if (isRelease(returned)) throw new Abandoned<T>({ kind: 'rolledBack', returned })
-    const ready = encodeReturned<T>(instance, prepared, returned)
-    if (store.capabilities.transactional === 'sync' && isPromise(ready)) {
-      throw new IdempotencyInvalidOptionError(
-        'codecs',
-        'must answer at once where the transactions of the store are synchronous',
-      )
-    }
-    return chain(ready, (encoded) => {
-      progress.settling(encoded)
-      const { retentionMs } = prepared.policies
-      const change = { to: 'completed', result: encoded.result, retentionMs } as const
-      return chain(bound.transition(prepared.key, attempt.token, change), (reply): Tried<T> => {
-        if (reply.outcome === 'ok' && reply.applied) return { kind: 'committed', encoded }
-        throw new Abandoned<T>({ kind: 'refused', reply })
-      })
-    })
-  })
+  onSettling?: () => void,
+): Flow<Tried<T>> {
+  const returned = yield* settled(work(tx, attempt))
+  if (isFailAndAnswer(returned)) {
+    progress.failed = returned
+    throw returned.error
+  }
+  if (isRollBack(returned)) throw new Abandoned<T>({ kind: 'rolledBack', returned: returned.returned })
+  if (isRelease(returned)) throw new Abandoned<T>({ kind: 'rolledBack', returned })
+  const ready = runFlow(encodeReturned<T>(prepared, returned))
+  if (store.capabilities.transactional === 'sync' && isPromise(ready)) {
+    throw new IdempotencyInvalidOptionError(
+      'codecs',
+      'must answer at once where the transactions of the store are synchronous',
+    )
+  }
+  const encoded = yield* settled(ready)
+  progress.settling = encoded
+  onSettling?.()
+  const reply = yield* settled(bound.transition(prepared.key, attempt.token, completed(prepared, encoded)))
+  if (reply.outcome === 'ok' && reply.applied) return { kind: 'committed', encoded }
+  throw new Abandoned<T>({ kind: 'refused', reply })
 }

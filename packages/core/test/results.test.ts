@@ -1,0 +1,118 @@
+/** Results that JSON does not hold: told at the first call, and never replayed as something else. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { charge, testbed } from './testbed.ts'
+
+const warnings: string[] = []
+
+beforeEach(() => {
+  vi.spyOn(process, 'emitWarning').mockImplementation((warning) => {
+    warnings.push(String(warning))
+  })
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  warnings.length = 0
+})
+
+class Money {
+  currency = 'EUR'
+  #cents: number
+  constructor(cents: number) {
+    this.#cents = cents
+  }
+  add(other: Money): Money {
+    return new Money(this.#cents + other.#cents)
+  }
+}
+
+class Params extends URLSearchParams {
+  label = 'a public member beside what is hidden'
+}
+
+describe.each<[string, () => unknown]>([
+  ['a bigint', () => ({ id: 10n })],
+  ['a Map', () => ({ m: new Map([[1, 2]]) })],
+  ['a Set', () => [new Set([1])]],
+  ['an Error', () => ({ error: new Error('no') })],
+  ['an invalid date', () => ({ at: new Date(Number.NaN) })],
+  ['a class with private members', () => ({ price: new Money(100) })],
+  ['a subclass of what hides its state', () => new Params('amount=1')],
+  ['a promise', () => ({ later: Promise.resolve(1) })],
+  ['an ArrayBuffer', () => new ArrayBuffer(8)],
+])('%s in a result', (_, make) => {
+  test('is told once for each operation, at the first call', async () => {
+    const { idempotency } = testbed()
+    for (const key of ['k1', 'k2']) await idempotency.run<unknown>({ ...charge, key }, make)
+    expect(warnings).toEqual([
+      "A result of 'charge' is not kept (not-serializable): a retry throws IDEMPOTENCY_NOT_REPLAYABLE",
+    ])
+    await idempotency.run<unknown>({ ...charge, operation: 'refund' }, make)
+    expect(warnings).toHaveLength(2)
+  })
+
+  test('is refused by a replay, which runs nothing', async () => {
+    const { idempotency } = testbed()
+    const handler = vi.fn(make)
+    await idempotency.run<unknown>(charge, handler)
+    await expect(idempotency.run<unknown>(charge, handler)).rejects.toMatchObject({ reason: 'not-serializable' })
+    expect(handler).toHaveBeenCalledOnce()
+  })
+
+  test('is refused in a payload too', async () => {
+    const { idempotency, store } = testbed()
+    const call = idempotency.run({ ...charge, payload: { it: make() } }, vi.fn())
+    await expect(call).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_CALL', field: 'payload' })
+    expect(store.names).toEqual([])
+  })
+})
+
+describe('what a replay gives as it was', () => {
+  class Row {
+    id = 1
+    label = 'public members only'
+    get upper(): string {
+      return this.label.toUpperCase()
+    }
+  }
+
+  test.each<[string, () => unknown, unknown]>([
+    ['an instance of a class with public members', () => new Row(), { id: 1, label: 'public members only' }],
+    ['what has a JSON form of its own', () => ({ toJSON: () => ({ cents: 100 }) }), { cents: 100 }],
+    ['a date', () => [new Date(0)], ['1970-01-01T00:00:00.000Z']],
+    ['no prototype', () => Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
+    [
+      'a plain object of another realm',
+      () => Object.create(Object.create(null), { a: { value: 1, enumerable: true } }),
+      { a: 1 },
+    ],
+    ['a Buffer', () => Buffer.from('a'), { type: 'Buffer', data: [97] }],
+    ['bytes', () => new Uint8Array([1, 2]), { 0: 1, 1: 2 }],
+    ['nothing', () => ({}), {}],
+  ])('%s', async (_, make, replayed) => {
+    const { idempotency } = testbed()
+    const first = await idempotency.run<unknown>(charge, make)
+    expect(first.value).toEqual(replayed)
+    expect(await idempotency.run<unknown>(charge, vi.fn())).toMatchObject({ value: replayed, replayed: true })
+    expect(warnings).toEqual([])
+  })
+})
+
+test('two amounts of a class with private members are not one payload', async () => {
+  const { idempotency } = testbed()
+  const pay = (payload: unknown) => idempotency.run({ ...charge, payload }, () => 'paid')
+  await expect(pay({ price: new Money(1) })).rejects.toThrow(/what a Money holds/)
+  await expect(pay({ at: new Date(Number.NaN) })).rejects.toThrow(/Date is not valid/)
+})
+
+test('a request that JSON cannot hold is refused before anything is sent', async () => {
+  const { idempotency, store } = testbed({ storeRequest: 'plaintext' })
+  const cycle: { self?: unknown } = {}
+  cycle.self = cycle
+  for (const request of [{ a: 1n }, cycle, new Map([[1, 2]])]) {
+    await expect(idempotency.run({ ...charge, request }, vi.fn())).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_INVALID_CALL',
+      field: 'payload',
+    })
+  }
+  expect(store.names).toEqual([])
+})
