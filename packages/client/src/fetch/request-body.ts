@@ -76,18 +76,23 @@ function refuseUnsendable(body: RequestInit['body'], mode: RequestMode | undefin
   }
 }
 
+const MEMBERS = [
+  'method',
+  'cache',
+  'credentials',
+  'integrity',
+  'keepalive',
+  'mode',
+  'redirect',
+  'referrer',
+  'referrerPolicy',
+] as const
+
 /** Reads a Request by its public members: it may be of another implementation than the global one. */
 async function membersOf(request: Request, timeoutMs: number): Promise<RequestInit> {
-  const { method, headers, cache, credentials, integrity, keepalive, mode, redirect, referrer, referrerPolicy } =
-    request
   const body = await readInTime(request, timeoutMs)
-  const members = { cache, credentials, integrity, keepalive, mode, redirect, referrer, referrerPolicy }
-  return {
-    method,
-    headers: [...headers],
-    ...(body.byteLength > 0 && { body }),
-    ...Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)),
-  }
+  const members = MEMBERS.flatMap((name) => (request[name] === undefined ? [] : [[name, request[name]]]))
+  return { ...Object.fromEntries(members), headers: [...request.headers], ...(body.byteLength > 0 && { body }) }
 }
 
 async function readInTime(request: Request, ms: number): Promise<ArrayBuffer> {
