@@ -1,6 +1,6 @@
 /** Translates a request of Express for the guard. */
-import type { Exchange } from '@retryproof/http'
-import { closeSignal, headerFields, requestBody } from '@retryproof/http/node'
+import type { Exchange, RequestBody } from '@retryproof/http'
+import { closeSignal, givenBody, headerFields } from '@retryproof/http/node'
 import type { Request, RequestHandler, Response } from 'express'
 import { routePattern } from './route-pattern.ts'
 
@@ -9,7 +9,7 @@ export function toExchange(req: Request, res: Response, middleware: RequestHandl
     method: req.method,
     target: req.originalUrl,
     headers: headerFields(req.rawHeaders),
-    ...requestBody(req, parsedBody(req)),
+    ...bodyOf(req),
     route: routePattern(req, middleware),
     get signal() {
       return closeSignal(res)
@@ -18,9 +18,14 @@ export function toExchange(req: Request, res: Response, middleware: RequestHandl
   }
 }
 
-/** body-parser 1 leaves `{}` for types that are not its own, and marks with `_body` what it has parsed. */
-function parsedBody(req: Request): unknown {
-  const { body, _body: isParsed } = req as { readonly body?: unknown; readonly _body?: boolean }
-  const isEmpty = typeof body === 'object' && body !== null && Object.keys(body).length === 0
-  return isEmpty && !Array.isArray(body) && isParsed !== true ? undefined : body
+/** What parsers leave on a request, besides the body. */
+interface Left {
+  readonly rawBody?: unknown
+  readonly file?: unknown
+  readonly files?: unknown
+}
+
+function bodyOf(req: Request): RequestBody {
+  const { rawBody: raw, file, files } = req as Left
+  return givenBody(req, { parsed: req.body as unknown, raw, files: [file, files] })
 }

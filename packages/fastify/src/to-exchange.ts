@@ -1,5 +1,5 @@
 import type { Exchange } from '@retryproof/http'
-import { headerFields, requestBody } from '@retryproof/http/node'
+import { givenBody, headerFields, type LeftBody } from '@retryproof/http/node'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** A request of Fastify, as a guard takes it. */
@@ -12,7 +12,7 @@ export function toExchange(
     method: request.method,
     target: request.originalUrl,
     headers: headerFields(request.raw.rawHeaders),
-    ...(json ? { body: json } : requestBody(request.raw, request.body)),
+    ...givenBody(request.raw, { raw: json, ...partsOf(request.body) }),
     route: request.routeOptions.url,
     get signal() {
       const controller = new AbortController()
@@ -21,4 +21,27 @@ export function toExchange(
     },
     native: request,
   }
+}
+
+/** A part of a form, as @fastify/multipart attaches it to the body. */
+interface Part {
+  readonly type: 'field' | 'file'
+  readonly fieldname: string
+  readonly value?: unknown
+}
+
+/** Fields and files of a form that @fastify/multipart took apart; any other body as it is. */
+function partsOf(body: unknown): Pick<LeftBody, 'parsed' | 'files'> {
+  const parts: Part[] = typeof body === 'object' && body !== null ? Object.values(body).flat() : []
+  if (parts.length === 0 || !parts.every((part) => isPart(part, body))) return { parsed: body }
+  const fields = Object.entries(body as Readonly<Record<string, Part | readonly Part[]>>)
+    .map(([name, each]) => [name, [each].flat().filter(({ type }) => type === 'field')] as const)
+    .filter(([, values]) => values.length > 0)
+    .map(([name, values]) => [name, values.length > 1 ? values.map(({ value }) => value) : values[0]?.value])
+  return { parsed: Object.fromEntries(fields), files: [parts.filter(({ type }) => type === 'file')] }
+}
+
+/** True only for parts of that form: each leads back to it, as nothing does that a client could send. */
+function isPart(value: unknown, form: unknown): value is Part {
+  return typeof value === 'object' && value !== null && 'fields' in value && value.fields === form
 }

@@ -1,6 +1,6 @@
 /** A request of Koa, as a guard takes it. */
 import type { Exchange, RequestBody } from '@retryproof/http'
-import { headerFields, requestBody } from '@retryproof/http/node'
+import { givenBody, headerFields } from '@retryproof/http/node'
 import type { Context } from 'koa'
 
 /** What `@koa/router` and body parsers leave in a context. */
@@ -13,7 +13,12 @@ interface Left {
     readonly methods: readonly string[]
     readonly stack: readonly unknown[]
   }[]
-  readonly request: { readonly body?: unknown; readonly rawBody?: unknown }
+  readonly request: {
+    readonly body?: unknown
+    readonly rawBody?: unknown
+    readonly file?: unknown
+    readonly files?: unknown
+  }
 }
 
 export function toExchange(ctx: Context, middleware: unknown): Exchange<Context> {
@@ -42,8 +47,7 @@ function routePattern(ctx: Context, middleware: unknown): string | undefined {
   return mounted + String(route.path)
 }
 
-/** As it was sent, where a parser kept that. */
 function bodyOf(ctx: Context): RequestBody {
-  const { body, rawBody } = (ctx as Left).request
-  return typeof rawBody === 'string' ? { body: Buffer.from(rawBody) } : requestBody(ctx.req, body)
+  const { body, rawBody, file, files } = (ctx as Left).request
+  return givenBody(ctx.req, { parsed: body, raw: rawBody, files: [file, files] })
 }

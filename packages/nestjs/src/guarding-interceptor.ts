@@ -3,7 +3,7 @@ import type { CallHandler, ExecutionContext, NestInterceptor, OnModuleInit } fro
 import { SSE_METADATA } from '@nestjs/common/constants.js'
 import { type ApplicationConfig, type HttpAdapterHost, Reflector } from '@nestjs/core'
 import type { Exchange, Guard } from '@retryproof/http'
-import { headerFields, requestBody } from '@retryproof/http/node'
+import { givenBody, headerFields } from '@retryproof/http/node'
 import { Observable } from 'rxjs'
 import { type FastifyInstance, hookFastify } from './fastify.ts'
 import type { Platform } from './platform.ts'
@@ -42,7 +42,7 @@ function toExchange<Native>({ native, req, res, target }: Platform, route: strin
     method: native.method,
     target,
     headers: headerFields(req.rawHeaders),
-    ...(native.rawBody ? { body: native.rawBody } : requestBody(req, native.body)),
+    ...givenBody(req, { parsed: native.body, raw: native.rawBody, files: [native.file, native.files] }),
     route,
     get signal() {
       const controller = new AbortController()

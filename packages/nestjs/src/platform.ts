@@ -30,6 +30,9 @@ export interface NativeRequest {
   readonly body?: unknown
   /** The body as it was sent, where the application was created with `rawBody: true`. */
   readonly rawBody?: Uint8Array
+  /** Files that multer took out of a multipart body. */
+  readonly file?: unknown
+  readonly files?: unknown
 }
 
 /** What would fail, or be written, after the end of a response. */

@@ -1,0 +1,3 @@
+declare module 'body-parser1' {
+  export { default } from 'body-parser'
+}
