@@ -140,7 +140,12 @@ describe.each(versions)('bodies on %s', (_, express) => {
       reading((text) => jsonBigint({ useNativeBigInt: true }).parse(text) as unknown),
       jsonBodies.filter(({ body }) => !/1e|\.\d{10}/.test(String(body))),
     ],
-    ['lossless-json', reading((text) => parseLossless(text)), jsonBodies],
+    // which keeps the text of numbers, of which only the value counts
+    [
+      'lossless-json',
+      reading((text) => parseLossless(text)),
+      jsonBodies.filter(({ body }) => !String(body).includes('1.0')),
+    ],
     ['express.urlencoded, extended', express.urlencoded({ extended: true }), formBodies],
     ['express.urlencoded', express.urlencoded({ extended: false }), formBodies],
     ['body-parser 1, urlencoded', bodyParser1.urlencoded({ extended: true }), formBodies],
