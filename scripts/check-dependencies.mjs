@@ -1,8 +1,8 @@
 // Bindings → http → core ← adapters: checks that each package imports only what its place in the house allows, and
-// only what its manifest declares.
+// only what its manifest declares; and that inside of the core all imports go down. `--rooms` prints all folders.
 import { readdirSync, readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -18,10 +18,28 @@ const allowed = [
   [/^conformance$/, ['core', 'http', 'messaging']],
 ]
 
-const problems = folders().flatMap(check)
+/** The floors of the core, from top to bottom: a file imports from its own floor and from those below it. */
+const floors = [
+  ['index.ts', 'store.ts', 'internal.ts'],
+  ['engine/create-idempotency.ts'],
+  ['engine/operators/'],
+  ['engine/transaction/'],
+  ['engine/call/'],
+  ['engine/steps/'],
+  ['engine/context/'],
+  ['engine/mechanisms/'],
+  ['encoding/', 'keys/'],
+  ['api/'],
+  ['store/'],
+  ['base/'],
+  ['errors.ts'],
+]
+
+const problems = [...folders().flatMap(check), ...checkFloors('packages/core/src')]
 for (const problem of problems) console.error(problem)
 if (problems.length > 0) process.exit(1)
-console.log('Dependency direction: in order.')
+if (process.argv.includes('--rooms')) for (const folder of folders()) printRooms(join(root, folder, 'src'))
+console.log(`Dependency direction: in order. Core: ${floors.length} floors, 0 arrows up.`)
 
 function folders() {
   const inside = (parent) => readdirSync(join(root, parent)).map((name) => `${parent}/${name}`)
@@ -62,6 +80,29 @@ function checkImports(folder, file, declared, ours) {
     if (isOurs(dependency) && !ours.includes(basename(dependency))) return [`${where}, which is against the direction`]
     return declared.includes(dependency) ? [] : [`${where}, which its manifest does not declare`]
   })
+}
+
+function checkFloors(folder) {
+  const source = join(root, folder)
+  return sources(source).flatMap((file) =>
+    importsOf(file)
+      .filter((specifier) => specifier.startsWith('.'))
+      .map((specifier) => [floorOf(relative(source, file)), floorOf(relative(source, join(dirname(file), specifier)))])
+      .flatMap(([from, to]) => (from > to ? [`${file.slice(root.length + 1)}: imports from a floor above it`] : [])),
+  )
+}
+
+function floorOf(path) {
+  const floor = floors.findIndex((rooms) => rooms.some((room) => path.startsWith(room)))
+  if (floor < 0) throw new Error(`packages/core/src/${path} is on no floor: add its room to the floors of the core.`)
+  return floor
+}
+
+/** Prints each folder with the number of its doors: the files and folders in it. */
+function printRooms(folder) {
+  const doors = readdirSync(folder, { withFileTypes: true })
+  console.log(`${String(doors.length).padStart(3)} ${folder.slice(root.length + 1)}`)
+  for (const entry of doors) if (entry.isDirectory()) printRooms(join(folder, entry.name))
 }
 
 function importsOf(file) {
