@@ -1,4 +1,4 @@
-/** 10,000 schedules of loss, delay, duplication, reload and clearing (eight minutes); `FC_SEED` repeats a run. */
+/** 10,000 schedules of loss, delay, duplication, gateways, reload and clearing (half an hour); `FC_SEED` repeats a run. */
 import { spawnSync } from 'node:child_process'
 
 const { status } = spawnSync('vitest', ['run', 'test/schedules.test.ts'], {

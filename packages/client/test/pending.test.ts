@@ -70,3 +70,21 @@ test('nobody is asked with the key of the caller’s own headers at another addr
   await client.fetch(URL, { intent: 'i', headers: { 'Idempotency-Key': 'mine' }, body: 'a' })
   expect(sent.map(({ key }) => key)).toEqual(['mine', null])
 })
+
+test.each([
+  ['404 of a proxy', answer(404, { 'Content-Type': 'text/html' })],
+  ['401', answer(401)],
+  ['the start page, as some proxies answer whatever they do not know', answer(200, { 'Content-Type': 'text/html' })],
+  ['a login page', Object.defineProperty(answer(200), 'redirected', { value: true })],
+])('%s at the address of a 202 is not the answer: the request itself is sent again', async (_, stray) => {
+  const { send, sent, keys } = setUp([pending, stray, ok])
+  expect((await send()).status).toBe(201)
+  expect(sent.map(({ method }) => method)).toEqual(['POST', 'GET', 'POST'])
+  expect(keys().size).toBe(1)
+})
+
+test('a refusal at the address of a 202 is the answer if it is a replay', async () => {
+  const { send, sent } = setUp([pending, answer(402, { 'Idempotency-Replayed': 'true' })])
+  expect((await send()).status).toBe(402)
+  expect(sent.map(({ method }) => method)).toEqual(['POST', 'GET'])
+})

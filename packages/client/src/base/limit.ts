@@ -19,10 +19,7 @@ interface Bounds {
 export function limit({ signals = [], ms }: Bounds): Limit {
   const controller = new AbortController()
   const released = new AbortController()
-  const timer =
-    ms === undefined
-      ? undefined
-      : setTimeout(() => controller.abort(new DOMException(`No end in ${ms} ms.`, 'TimeoutError')), ms)
+  const timer = ms === undefined ? undefined : setTimeout(() => controller.abort(timeOut(ms)), ms)
   for (const signal of signals) {
     if (signal?.aborted) controller.abort(signal.reason)
     signal?.addEventListener('abort', () => controller.abort(signal.reason), { signal: released.signal })
@@ -55,9 +52,14 @@ export async function bounded<T>(work: Promise<T>, signal: AbortSignal): Promise
   }
 }
 
+/** Makes no DOMException, which React Native lacks. */
+function timeOut(ms: number): Error {
+  return Object.assign(new Error(`No end in ${ms} ms.`), { name: 'TimeoutError' })
+}
+
 /** Tells the error of a limit of time from any other. */
 export function isTimeOut(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError'
+  return error instanceof Error && error.name === 'TimeoutError'
 }
 
 /** As `bounded`, by time alone. */

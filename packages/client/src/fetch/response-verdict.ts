@@ -25,6 +25,8 @@ export interface Judgement {
   readonly location: string | undefined
   /** A server of this project is at work on the request: waiting for it uses up no try. */
   readonly isInProgress: boolean
+  /** At the address of a pending answer too, this is the answer of the operation, and not of a proxy or a login. */
+  readonly isOfOperation: boolean
   /** The request that got this answer may have had an effect. */
   readonly mayHaveActed: boolean
 }
@@ -56,6 +58,7 @@ export async function judge(response: Response, ofApplication?: VerdictOption): 
   return {
     verdict: own ?? verdict,
     isInProgress,
+    isOfOperation: own !== undefined || isReplay(headers) || (verdict === 'done' && !isPage(headers)),
     mayHaveActed: verdict === 'retry' && !UNTOUCHED.includes(status),
     waitMs: retryAfterMs(headers.get('Retry-After') ?? told.retryAfter),
     location: headers.get('Location') ?? told.location,
@@ -94,6 +97,10 @@ function ofReplay(status: number, { retryable }: Members): Verdict {
   if (status < 400 || status === 410) return 'done'
   // a problem of a guard that another guard has recorded is no answer of the operation
   return status < 500 && typeof retryable !== 'boolean' ? 'drop' : 'keep'
+}
+
+function isPage(headers: Headers): boolean {
+  return /^text\/html/.test(headers.get('Content-Type') ?? '')
 }
 
 function isProblem({ type }: Members, name: string): boolean {

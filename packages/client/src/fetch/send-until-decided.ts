@@ -25,6 +25,7 @@ const NO_ANSWER: Judgement = {
   waitMs: 0,
   location: undefined,
   isInProgress: false,
+  isOfOperation: false,
   mayHaveActed: true,
 }
 
@@ -32,7 +33,8 @@ const NO_ANSWER: Judgement = {
 const STEADY = 1
 
 /**
- * Sends a request until an answer decides, tries are used up or the time is over. Follows a pending answer to its address.
+ * Sends a request until an answer decides, tries are used up or the time is over. Follows a pending answer to its address,
+ * and sends the request again if another than the operation answers there.
  *
  * @throws {@link IntentUnreachableError} when no answer came; and the reason of `signal`
  */
@@ -51,7 +53,9 @@ export async function sendUntilDecided(options: ReadOptions, sending: Sending): 
     )
     const judgement = response ? await judge(response, options.verdict) : NO_ANSWER
     const { verdict, waitMs, isInProgress } = judgement
-    if (response && verdict !== 'retry' && verdict !== 'pending') return { response, verdict, isOnly }
+    if (response && verdict !== 'retry' && verdict !== 'pending' && (!address || judgement.isOfOperation)) {
+      return { response, verdict, isOnly }
+    }
 
     wasReached ||= response !== undefined
     isOnly &&= !judgement.mayHaveActed && !isInProgress
@@ -59,7 +63,7 @@ export async function sendUntilDecided(options: ReadOptions, sending: Sending): 
     const round = isInProgress && waitMs > 0 ? STEADY : sent
     const pauseMs = Math.max(backOffMs(round, firstPauseMs, maxPauseMs), waitMs)
     if (failures >= tries || performance.now() + pauseMs > deadlineMs) {
-      if (response && verdict === 'retry') return { response, verdict, isOnly }
+      if (response && verdict === 'retry' && !address) return { response, verdict, isOnly }
       throw new IntentUnreachableError(
         sent,
         error ?? new Error('The server still works on it.'),
