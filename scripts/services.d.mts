@@ -58,6 +58,7 @@ export type ServiceName =
   | 'redis8'
   | 'valkey'
   | 'postgres'
+  | 'postgres-replica'
   | 'postgres18'
   | 'pgbouncer'
   | 'mariadb'

@@ -17,7 +17,7 @@
  *     const own = await startService('redis-sentinel')      // of your own, to be killed: own.nodes[0].kill() (SIGKILL),
  *     await own.stop()                                      //   .stop() (SIGTERM), .signal('SIGSTOP'), .start() (same port and data)
  *
- * `service` and `startService` know `redis` `redis-replica` `redis-cluster` `redis-sentinel` `postgres` `pgbouncer` `mariadb`
+ * `service` and `startService` know `redis` `redis-replica` `redis-cluster` `redis-sentinel` `postgres` `postgres-replica` `pgbouncer` `mariadb`
  * `mongodb` `nats` `rabbitmq` `kafka` `sqs` `memcached`, and newer ones from a private root (root on Debian; built once, 70 s):
  * `redis8` `valkey` `postgres18` `mysql`. `services` knows kinds: `redis` `redis-cluster` `postgres` `pgbouncer` `mysql`
  * (MariaDB and MySQL) `mongodb` `nats` `rabbitmq` `kafka` `sqs` `memcached`. Options: `{ durable: true }` (else fsync and the

@@ -26,6 +26,7 @@ export const catalogue = {
   redis8: redisShape('alone', 'redis8'),
   valkey: redisShape('alone', 'valkey'),
   postgres: { obtain: postgresServer, start: sql.postgres, probe: sql.probePostgres },
+  'postgres-replica': { obtain: postgresServer, start: sql.postgresReplica, probe: sql.probePostgres },
   postgres18: {
     obtain: newer({ bin: '/usr/lib/postgresql/18/bin', uid: 65534 }),
     start: sql.postgres,

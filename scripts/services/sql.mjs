@@ -97,6 +97,40 @@ export async function postgres(program, options) {
   return { nodes: [node], folders: [folder] }
 }
 
+/** A primary, and a replica that streams from it; the primary acknowledges only what the replica has on its disk. */
+export async function postgresReplica(program, options) {
+  const { nodes, folders } = await postgres(program, options)
+  const [primary] = nodes
+  const folder = await makeFolder(program)
+  const port = await freePort()
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  const data = join(folder.inside, 'data')
+  const source = `host=127.0.0.1 port=${primary.port} user=postgres`
+  const [copy, ...args] = program.command('pg_basebackup', '-D', data, '-d', source, '-R', '-X', 'stream', '-c', 'fast')
+  await execute(copy, args, { cwd: folder.path, ...runAs(program) })
+  const at = ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', folder.inside, '-c', 'max_connections=300']
+  const replica = await startNode({
+    role: 'replica',
+    port,
+    url,
+    folder,
+    command: program.command('postgres', ...at),
+    user: runAs(program),
+    stopSignal: 'SIGQUIT',
+    ready: () => probePostgres(url),
+  })
+  await askPostgres(primary.url, "ALTER SYSTEM SET synchronous_standby_names = '*'", 'SELECT pg_reload_conf()')
+  return { nodes: [primary, replica], folders: [...folders, folder] }
+}
+
+async function askPostgres(url, ...statements) {
+  const { default: pg } = await import('pg')
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  for (const statement of statements) await client.query(statement)
+  await client.end()
+}
+
 /** PgBouncer in transaction mode, before a PostgreSQL of its own (the second node). */
 export async function pgbouncer(program, options, obtainPostgres) {
   const behind = await postgres(await obtainPostgres(), options)

@@ -88,14 +88,9 @@ export function toTransactionError(error: unknown): unknown {
   return error
 }
 
-/** Tells whether the server reads only, shuts down, or ended the session. */
+/** Tells whether the server reads only, shuts down, or ended the session; the driver marks an error that ends a connection. */
 function isSessionLost(error: unknown): boolean {
-  const { code, message } = Object(error)
-  return (
-    [...READ_ONLY, ...NOT_SERVING, 1152, 1927, 4031].includes(errorNumber(error)) ||
-    code === 'PROTOCOL_CONNECTION_LOST' ||
-    /command when connection is in closed state/.test(String(message))
-  )
+  return Object(error).fatal === true || [...READ_ONLY, ...NOT_SERVING, 1152, 1927, 4031].includes(errorNumber(error))
 }
 
 const errorNumber = (error: unknown): number => Number(Object(error).errno)

@@ -26,9 +26,9 @@ export type PostgresDatabase<Tx> = PostgresQueryable | PostgresPool<Tx> | Postgr
 
 /** A client of a pool; `release(true)` closes its connection. */
 export interface PostgresPoolClient extends PostgresQueryable {
-  on(event: 'error', listener: () => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'notification', listener: (message: { channel: string; payload?: string | undefined }) => void): unknown
-  off(event: 'error', listener: () => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
   release(destroy?: boolean): void
 }
 
@@ -63,16 +63,25 @@ export function requireTransaction(tx: PostgresQueryable & { getTransactionStatu
   throw new StoreUnavailableError('No transaction is open on this client: say BEGIN first.', { applied: 'no' })
 }
 
+/** A client of a pool, in use. */
+export interface Lent<Client> {
+  readonly client: Client & PostgresPoolClient
+  /** The error that broke the connection, once it is broken. */
+  readonly broken: Error | undefined
+  /** Lets the next call have the client too. */
+  keep(): void
+}
+
 /**
- * Takes a client of the pool for `use`, which says afterwards whether the next one may have it too. A client that failed
- * is closed, so that the pool opens a new connection, which finds the primary of the moment.
+ * Takes a client of the pool for `use`. A client that `use` did not keep is closed, so that the pool opens a new
+ * connection, which finds the primary of the moment.
  *
- * @throws StoreUnavailableError when no connection came within `timeoutMs`
+ * @throws {@link StoreUnavailableError} with `applied: 'no'` when no connection came within `timeoutMs`
  */
 export async function onClient<Client, T>(
   pool: PostgresPool<Client>,
   timeoutMs: number,
-  use: (client: Client & PostgresPoolClient, keep: () => void) => Promise<T>,
+  use: (lent: Lent<Client>) => Promise<T>,
 ): Promise<T> {
   const coming = pool.connect() as Promise<Client & PostgresPoolClient>
   const late = () => {
@@ -86,16 +95,26 @@ export async function onClient<Client, T>(
   const client = await within(timeoutMs, coming, late).catch((error) => {
     throw toStoreError(error)
   })
-  // a connection that breaks between two statements says so in the next one
-  const ignore = () => {}
-  client.on('error', ignore)
+  let broken: Error | undefined
   let kept = false
+  // without a listener, a connection that breaks between two statements would end the process
+  const note = (error: Error) => {
+    broken = error
+  }
+  const keep = () => {
+    kept = true
+  }
+  client.on('error', note)
   try {
-    return await use(client, () => {
-      kept = true
+    return await use({
+      client,
+      keep,
+      get broken() {
+        return broken
+      },
     })
   } finally {
-    client.off('error', ignore)
+    client.off('error', note)
     client.release(!kept)
   }
 }

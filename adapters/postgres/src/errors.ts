@@ -102,11 +102,14 @@ export function raceIn(error: unknown): 'conflict' | 'lock-timeout' | undefined 
 /** Codes by which the server says that no transaction can go on, or only one that reads. */
 const SESSION_LOST = /^(25006|25P0[34]|57P0[1235]|08...)$/
 
-/** Tells whether a statement of the caller met a server that shuts down, fails over or ended the session. */
-export const isSessionLost = (error: unknown): boolean =>
+/**
+ * Tells whether a statement met a server that shuts down, fails over or ended the session. `broken`: the error by which
+ * the driver said so before.
+ */
+export const isSessionLost = (error: unknown, broken: Error | undefined): boolean =>
   causes(error).some((cause) => {
     const { code, message } = describe(cause)
-    return SESSION_LOST.test(code) || /^Connection terminated|connection error and is not queryable/.test(message)
+    return cause === broken || SESSION_LOST.test(code) || /connection error and is not queryable/.test(message)
   })
 
 /** Tells whether a constraint or a trigger of the caller, deferred to the COMMIT, refused what the caller wrote. */

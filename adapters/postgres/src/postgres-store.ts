@@ -113,7 +113,7 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
 
   const ofPool: Use = (work) => {
     if (!isPool(pool)) return work(pool)
-    return onClient(pool, timeoutMs, async (client, keep) => {
+    return onClient(pool, timeoutMs, async ({ client, keep }) => {
       const value = await answered(timeoutMs, work(client))
       keep()
       return value

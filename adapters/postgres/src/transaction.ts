@@ -72,14 +72,15 @@ function inPool<Tx extends PostgresQueryable, T>(
   work: Work<Tx, T>,
   explained: Explained,
 ): Promise<T> {
-  return onClient(pool, timeoutMs, async (client, keep) => {
+  return onClient(pool, timeoutMs, async (lent) => {
+    const { client, keep } = lent
     const send = (text: string) => answered(timeoutMs, client.query(text))
     await send(`BEGIN ${READ_COMMITTED}; SET LOCAL lock_timeout = ${lockTimeoutMs}`).catch(explained)
     let value: T
     try {
       value = await work(client)
     } catch (error) {
-      if (isSessionLost(error)) {
+      if (isSessionLost(error, lent.broken)) {
         const message = `The session was lost before the transaction could commit: ${error}`
         throw new StoreUnavailableError(message, { applied: 'no', cause: error })
       }

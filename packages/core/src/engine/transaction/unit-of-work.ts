@@ -75,7 +75,10 @@ export async function tryTransaction<Tx, T>(
   } catch (error) {
     if (error instanceof Abandoned) return error.tried
     if (isIdempotencyError(error, 'IDEMPOTENCY_TRANSACTION_CONFLICT')) return { kind: 'conflict', error }
-    if (progress.failed) return answerFailure(progress.failed)
+    const { failed } = progress
+    // the store found an outage in the failure: its caller is told that, and not what the work makes of it
+    const isOutage = isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error !== failed?.error
+    if (failed && !isOutage) return answerFailure(failed)
     // before the settling was sent there was nothing to commit
     const { settling: encoded } = progress
     if (encoded && isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error.applied === 'unknown') {

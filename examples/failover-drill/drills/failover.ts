@@ -1,0 +1,29 @@
+/**
+ * Switches under load, one database after the other.
+ *
+ *     node --import tsx examples/failover-drill/drills/failover.ts [switches] [postgres|mariadb|mysql]
+ */
+import { unavailable } from '../../../scripts/services.mjs'
+import { failoverDrill } from '../src/failover-drill.ts'
+import { startMysqlPair } from '../src/mysql-pair.ts'
+import { startPostgresPair } from '../src/postgres-pair.ts'
+
+const [switches = '9', only] = process.argv.slice(2)
+const say = (line: string) => process.stdout.write(`${line}\n`)
+const drills = {
+  postgres: () => failoverDrill(startPostgresPair, Number(switches), say),
+  mariadb: () => failoverDrill(() => startMysqlPair('mariadb'), Number(switches), say),
+  mysql: () => failoverDrill(() => startMysqlPair('mysql'), Number(switches), say),
+}
+for (const name of ['postgres', 'mariadb', 'mysql'] as const) {
+  if (only && only !== name) continue
+  const missing = await unavailable(name)
+  if (missing) {
+    say(`${name}: not tested, ${missing}`)
+    continue
+  }
+  const report = await drills[name]()
+  say(`${name}: ${JSON.stringify(report)}`)
+  const bare = Object.keys(report.statuses).filter((status) => !['201', '409', '503'].includes(status))
+  if (report.runTwice + report.lost + bare.length > 0) process.exitCode = 1
+}
