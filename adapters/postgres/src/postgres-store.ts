@@ -188,10 +188,19 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
     }
   }
 
-  async function* list({ namespace, operation, state, stuckForMs, expired = false, limit = Infinity }: ListQuery) {
-    // '/' comes after '.', and the other character after all
-    let [after, end] = namespace === undefined ? ['', '\u{10ffff}'] : [`${namespace}.`, `${namespace}/`]
-    const filter = [end, operation, state, stuckForMs === undefined ? null : toUs(stuckForMs), expired]
+  async function* list({
+    namespace,
+    operation,
+    scope,
+    state,
+    stuckForMs,
+    expired = false,
+    limit = Infinity,
+  }: ListQuery) {
+    let after = prefixOf(namespace, operation, scope)
+    // comes after every character of a key
+    const end = `${after}\u{10ffff}`
+    const filter = [end, operation, state, stuckForMs === undefined ? null : toUs(stuckForMs), expired, scope]
     for (let left = limit; left > 0; left -= LIST_BATCH) {
       const values = [after, clock(), ...filter, Math.min(left, LIST_BATCH)]
       const rows = await run<ListedRecord>(ofPool, (sql) => sql.list, values)
@@ -234,3 +243,9 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
 const SNAPSHOT = 'This transaction reads a snapshot, in which a record may be out of date: open it with READ COMMITTED.'
 
 const toUs = (ms: number): number => Math.round(ms * 1000)
+
+/** Returns the beginning that the keys of a listing share, so that the index finds them without a scan. */
+function prefixOf(namespace: string | undefined, operation: string | undefined, scope = ''): string {
+  if (namespace === undefined) return ''
+  return operation === undefined ? `${namespace}.` : `${namespace}.${operation}.${scope}`
+}

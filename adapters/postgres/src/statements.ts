@@ -149,7 +149,7 @@ purged AS (DELETE FROM ${table} r USING old WHERE r.k = old.k RETURNING 1)
 SELECT count(*)::text AS reply FROM purged`,
     },
 
-    /** $1 the last key that was seen, $3 one past the last, $4 operation, $5 state, $6 stuck for, $7 expired too, $8 limit. */
+    /** $1 the last key that was seen, $3 one past the last, $4 operation, $5 state, $6 stuck for, $7 expired too, $8 scope, $9 limit. */
     list: {
       text: `
 SELECT row_to_json(r)::text AS reply FROM (
@@ -157,7 +157,8 @@ SELECT row_to_json(r)::text AS reply FROM (
   WHERE k > $1 AND k < $3 AND state <> 'tombstone' AND (expires_at > now OR $7::boolean)
     AND ($4::text IS NULL OR split_part(k, '.', 2) = $4) AND ($5::text IS NULL OR state = $5)
     AND ($6::bigint IS NULL OR state IN ('in_progress', 'released') AND lease_until + $6 <= now)
-  ORDER BY k LIMIT $8) r`,
+    AND ($8::text IS NULL OR starts_with(split_part(k, '.', 3), $8))
+  ORDER BY k LIMIT $9) r`,
     },
   }
 }

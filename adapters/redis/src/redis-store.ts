@@ -121,10 +121,13 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     }
   }
 
-  /** Yields the keys that begin with `within`, each once, page by page. */
-  async function* pages(within: string): AsyncGenerator<string[]> {
+  /** Yields the keys with these parts, each once, page by page. Keys of other stores are left to the record's own test. */
+  async function* pages(parts: readonly (string | undefined)[]): AsyncGenerator<string[]> {
     await passed()
-    const pattern = `${(fullPrefix + within).replace(/[[\]*?\\^]/g, '\\$&')}*`
+    const literal = (text: string) => text.replace(/[[\]*?\\^]/g, '\\$&')
+    const asked = parts.some((part) => part !== undefined)
+    const within = parts.map((part) => (part === undefined ? '*' : literal(part))).join('.')
+    const pattern = `${literal(fullPrefix)}${asked ? within.replace(/(\.\*)+$/, '.') : ''}*`
     const seen = new Set<string>()
     for (const node of client.nodes?.('master') ?? [client]) {
       let cursor = '0'
@@ -162,9 +165,9 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     },
 
     async *list(query) {
-      const { namespace, limit = Number.POSITIVE_INFINITY } = query
+      const { namespace, operation, scope, limit = Number.POSITIVE_INFINITY } = query
       let given = 0
-      for await (const keys of pages(namespace === undefined ? '' : `${namespace}.`)) {
+      for await (const keys of pages([namespace, operation, scope])) {
         const found = await Promise.all(keys.map(async (key) => toListed(key, await call('list', key), query)))
         for (const record of found) {
           if (given === limit) return

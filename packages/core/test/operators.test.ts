@@ -1,6 +1,7 @@
 import { memoryStore } from '@retryproof/memory'
-import { expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '../src/index.ts'
+import { type ListQuery, wrapStore } from '../src/store.ts'
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
@@ -100,4 +101,54 @@ test('inspect shows a record whose value this instance cannot read, and why', as
   await createIdempotency({ store, namespace: 'n', serializer: text }).run(reference, () => 'x')
   const inspection = await createIdempotency({ store, namespace: 'n' }).inspect(reference)
   expect(inspection).toMatchObject({ state: 'completed', attempt: 1, unreadable: { code: 'IDEMPOTENCY_UNDECODABLE' } })
+})
+
+describe('records of one scope', () => {
+  const stores = { memory: () => memoryStore(), 'a store that ignores the filter': ignoresScope }
+
+  function ignoresScope() {
+    const store = memoryStore()
+    return wrapStore(store, { list: ({ scope: _, ...query }: ListQuery) => store.list(query) })
+  }
+
+  test.each(Object.entries(stores))('are listed and erased, and no others: %s', async (_, open) => {
+    const idempotency = createIdempotency({ store: open(), namespace: 'm2', retention: '7d' })
+    for (const operation of ['profile', 'charge']) {
+      for (const scope of [['ann'], ['bob'], ['ann', 'x']]) {
+        await idempotency.run({ operation, scope, key: 'k' }, () => ({ email: `${scope}@example.com` }))
+      }
+    }
+    const listed = await collect(idempotency.list({ scope: 'ann' }))
+    expect(listed.map(({ key }) => key.split('.')[1]).toSorted()).toEqual(['charge', 'profile'])
+    expect(await collect(idempotency.list({ scope: 'ann', operation: 'charge' }))).toHaveLength(1)
+    expect(await idempotency.eraseScope('ann')).toBe(2)
+    expect(await collect(idempotency.list({ scope: 'ann' }))).toEqual([])
+    expect(await collect(idempotency.list())).toHaveLength(4)
+    expect(await idempotency.inspect({ operation: 'charge', scope: 'ann', key: 'k' })).toBeNull()
+  })
+
+  test('a listed record can be inspected, resolved and forgotten', async () => {
+    const store = memoryStore()
+    const idempotency = createIdempotency({ store, namespace: 'n' })
+    const charge = idempotency.operation('charge', { maxAttempts: 1, onTakeover: 'park' })
+    await charge.run({ scope: 'ann', key: 'k' }, () => Promise.reject(new Error('broken'))).catch(() => {})
+    await expect(charge.run({ scope: 'ann', key: 'k' }, () => 1)).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_OUTCOME_UNKNOWN',
+    })
+    const [record] = await collect(idempotency.list({ state: 'parked' }))
+    if (!record) throw new Error('nothing is parked')
+    expect(await idempotency.inspect(record)).toMatchObject({ state: 'parked' })
+    await charge.resolve(record, { completed: 'by hand' })
+    expect(await charge.run({ scope: 'ann', key: 'k' }, () => 1)).toMatchObject({ value: 'by hand', replayed: true })
+    const other = createIdempotency({ store, namespace: 'other' })
+    await expect(other.forget(record)).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_CALL' })
+    expect(await charge.forget(record)).toBe(true)
+    expect(await charge.inspect({ scope: 'ann', key: 'k' })).toBeNull()
+  })
+
+  test('an unknown filter is refused', () => {
+    const idempotency = createIdempotency({ store: memoryStore(), namespace: 'n' })
+    const filter = { tenant: 'ann' } as object
+    expect(() => idempotency.list(filter)).toThrow(expect.objectContaining({ option: 'tenant' }))
+  })
 })

@@ -77,16 +77,16 @@ export interface Writes<Tx, WriteCall extends Omit<Call, 'operation'>, WriteRefe
     describe: (...args: Args) => WriteCall,
     policies?: Policies,
   ): (...args: Args) => Promise<T>
-  /** Returns the record of a key, or null. Read-only. */
-  inspect(reference: WriteReference): Promise<Inspection | null>
+  /** Returns the record of a key, or of a listed record; null if there is none. Read-only. */
+  inspect(reference: WriteReference | ListedRecord): Promise<Inspection | null>
   /**
    * Resolves a parked key: records a result or a failure, or releases the key (`'rerun'`).
    *
    * @throws {@link IdempotencyNotParkedError} when the record is in another state
    */
-  resolve(reference: WriteReference, resolution: Resolution): Promise<void>
+  resolve(reference: WriteReference | ListedRecord, resolution: Resolution): Promise<void>
   /** Deletes the record of a key in any state. Returns false if there was none. A running attempt loses its lease. */
-  forget(reference: WriteReference): Promise<boolean>
+  forget(reference: WriteReference | ListedRecord): Promise<boolean>
 }
 
 /** One kind of write, with a name and policies of its own. */
@@ -138,6 +138,13 @@ export interface Idempotency<Tx = unknown> extends Writes<Tx, Call, Reference> {
    * in letters or digits.
    */
   list(filter?: RecordFilter): AsyncIterable<ListedRecord>
+  /**
+   * Deletes every record of a scope in this namespace, for a person's right to erasure. Returns their number. Each leaves
+   * its fencing token for a minute, and nothing else. Records that expired before are left to the purge.
+   *
+   * @throws {@link IdempotencyInvalidOptionError} when the store cannot list
+   */
+  eraseScope(scope: Scope): Promise<number>
   /** Removes expired records on a timer, in one process of the fleet at a time. */
   startPurge(options?: PurgeOptions): PurgeRunner
   /**

@@ -3,7 +3,7 @@
 import type { Duration } from '../base/durations.ts'
 import type { RecordHead, RecordState } from '../store/store.ts'
 import type { Handler, Work } from './attempt.ts'
-import type { Call } from './call.ts'
+import type { Call, Scope } from './call.ts'
 
 /** A record as `inspect` shows it. */
 export interface Inspection extends RecordHead {
@@ -21,9 +21,11 @@ export interface Drained {
   readonly unfinished: number
 }
 
-/** Which records to list. Without a member, all of the namespace. */
+/** Selects the records of a listing. Without a member, selects all of the namespace. */
 export interface RecordFilter {
   readonly operation?: string
+  /** Selects the records of one scope, of every operation unless `operation` is given. */
+  readonly scope?: Scope
   readonly state?: RecordState
   /** Only records whose lease, or delay, has been over for at least this long: nobody works on them. */
   readonly stuckFor?: Duration

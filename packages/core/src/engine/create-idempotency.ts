@@ -11,6 +11,7 @@ import { IdempotencyDrainingError, IdempotencyInvalidOptionError, IdempotencyInv
 import { fingerprintOf } from '../keys/fingerprint.ts'
 import { issueToken, type TokenPurpose, verifyToken } from '../keys/one-time-token.ts'
 import { requireText, storageKey } from '../keys/storage-key.ts'
+import type { ListedRecord } from '../store/store.ts'
 import { requireTransactional } from '../store/transactional-store.ts'
 import { execute } from './call/execute.ts'
 import { type Refusal, run } from './call/run.ts'
@@ -19,7 +20,7 @@ import { readOptions, requireEncryption } from './context/options.ts'
 import { type ResolvedPolicies, resolvePolicies } from './context/policies.ts'
 import { type PreparedCall, prepareCall } from './context/prepared-call.ts'
 import { createRunningCalls } from './mechanisms/running-calls.ts'
-import { forget } from './operators/forget.ts'
+import { eraseScope, forget } from './operators/forget.ts'
 import { inspect, list } from './operators/inspect.ts'
 import { startPurge } from './operators/purge.ts'
 import { recover } from './operators/recover.ts'
@@ -109,6 +110,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     own: ResolvedPolicies,
     named: <R extends Named>(reference: R) => R & Reference,
   ) {
+    const located = (reference: Named | ListedRecord) => ('state' in reference ? reference : named(reference))
     return {
       run: async <T>(call: Named & Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies) =>
         runCall(named(call), handler, nearest(own, policies)),
@@ -128,9 +130,10 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
         return async (...args: Args): Promise<T> =>
           (await runCall(named(describe(...args)), () => fn(...args), resolved)).value
       },
-      inspect: async (reference: Named) => inspect(instance, named(reference), own),
-      resolve: async (reference: Named, resolution: Resolution) => resolve(instance, named(reference), resolution, own),
-      forget: async (reference: Named) => forget(instance, named(reference)),
+      inspect: async (reference: Named | ListedRecord) => inspect(instance, located(reference), own),
+      resolve: async (reference: Named | ListedRecord, resolution: Resolution) =>
+        resolve(instance, located(reference), resolution, own),
+      forget: async (reference: Named | ListedRecord) => forget(instance, located(reference)),
     }
   }
 
@@ -164,6 +167,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
       }
     },
     list: (filter = {}) => list(instance, filter),
+    eraseScope: async (scope) => eraseScope(instance, scope),
     startPurge: (options = {}) => startPurge(instance, options),
     on: (type, listener) => instance.events.on(type, listener),
     async drain({ timeout = '30s' } = {}) {

@@ -1,4 +1,4 @@
-/** Storage keys: from the reference that a caller gives to the key that a store sees. */
+/** Storage keys: from the parts of a call to the key that a store sees. */
 
 import { type Reference, unscoped } from '../api/call.ts'
 import { IdempotencyInvalidCallError } from '../errors.ts'
@@ -6,20 +6,31 @@ import type { Digest } from './digest.ts'
 
 const MAX_SCOPE_PARTS = 16
 
+/** Characters of the digest that stand for the scope; the others cover all parts. */
+const SCOPE_CHARACTERS = 24
+const REST_CHARACTERS = 40
+
 /**
- * `<namespace slug>.<operation slug>.<digest>`: at most 131 characters of `[a-z0-9.-]`. The slugs are for eyes and for
- * listings; the digest covers namespace, operation, scope and key.
+ * Returns `<namespace slug>.<operation slug>.<digest>`: at most 131 characters of `[a-z0-9.-]`. The slugs are for eyes and
+ * for listings. The digest has 64 hex characters: 24 of a digest of namespace and scope, by which all records of a scope are
+ * found, and 40 of a digest of namespace, operation, scope and key.
  *
- * @throws IdempotencyInvalidCallError when a part is missing, empty, too long or no well-formed text
+ * @throws {@link IdempotencyInvalidCallError} when a part is missing, empty, too long or no well-formed text
  */
 export function storageKey(digest: Digest, namespace: string, { operation, scope, key }: Reference): string {
   requireText('operation', operation)
   requireText('key', key)
-  const hex = digest('retryproof/key', [namespace, operation, ...scopeParts(scope), key])
-  return `${namespaceSlug(namespace)}.${operationSlug(operation)}.${hex}`
+  const parts = scopeParts(scope)
+  const hex = digest('retryproof/key', [namespace, operation, ...parts, key]).slice(0, REST_CHARACTERS)
+  return `${namespaceSlug(namespace)}.${operationSlug(operation)}.${scopeDigest(digest, namespace, scope)}${hex}`
 }
 
-/** @throws IdempotencyInvalidCallError unless it is one name, several, or `unscoped` */
+/** Returns the first characters of the digest in every storage key of a scope. */
+export function scopeDigest(digest: Digest, namespace: string, scope: Reference['scope']): string {
+  return digest('retryproof/scope', [namespace, ...scopeParts(scope)]).slice(0, SCOPE_CHARACTERS)
+}
+
+/** Returns the parts of a scope. @throws {@link IdempotencyInvalidCallError} unless it is one name, several, or `unscoped` */
 export function scopeParts(scope: Reference['scope']): readonly string[] {
   if (scope === unscoped) return []
   const parts = typeof scope === 'string' ? [scope] : scope
@@ -63,12 +74,12 @@ export function problemOf(value: unknown): string | null {
   return value.isWellFormed() ? null : 'has a lone surrogate, which has no UTF-8 form'
 }
 
-/** How a namespace reads in a storage key. */
+/** Returns the form of a namespace in a storage key. */
 export function namespaceSlug(namespace: string): string {
   return slug(namespace, 24)
 }
 
-/** How an operation reads in a storage key. Two operations may read alike; their digests differ. */
+/** Returns the form of an operation in a storage key. Two operations may have one form; their digests differ. */
 export function operationSlug(operation: string): string {
   return slug(operation, 40)
 }

@@ -10,12 +10,13 @@ import type { ListedRecord, ListQuery } from './store.ts'
 export function toListedRecord(key: string, record: StoredRecord, query: ListQuery, now: number): ListedRecord | null {
   const { state, token, attempt, interrupted, leaseUntil, expiresAt } = record
   if (state === 'tombstone') return null
-  const [namespace, operation] = key.split('.')
+  const [namespace, operation, digest = ''] = key.split('.')
   const leased = state === 'in_progress' || state === 'released'
   const asked =
     (query.expired || expiresAt > now) &&
     (query.namespace === undefined || query.namespace === namespace) &&
     (query.operation === undefined || query.operation === operation) &&
+    (query.scope === undefined || digest.startsWith(query.scope)) &&
     (query.state === undefined || query.state === state) &&
     (query.stuckForMs === undefined || (leased && leaseUntil + query.stuckForMs * 1000 <= now))
   if (!asked) return null

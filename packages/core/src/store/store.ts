@@ -98,6 +98,8 @@ export interface BoundStore {
 export interface ListQuery {
   readonly namespace?: string
   readonly operation?: string
+  /** The beginning of the third part of the key: a digest of the scope. */
+  readonly scope?: string
   readonly state?: RecordState
   /** Only records whose lease (or release delay) has been over for at least this many milliseconds. */
   readonly stuckForMs?: number

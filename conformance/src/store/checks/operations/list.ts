@@ -28,6 +28,7 @@ export const listChecks: readonly Check[] = [
         }
         twin.advance(3 * LEASE_MS)
 
+        const scopes = [[...keys.values()][1]?.split('.')[2]?.slice(0, 24) ?? '', 'f'.repeat(24), '']
         const expected = (query: ListQuery): Listing => {
           const records = new Map<string, ListedRecord>()
           for (const key of keys.values()) {
@@ -41,6 +42,7 @@ export const listChecks: readonly Check[] = [
           {},
           ...(['in_progress', 'released', 'parked', 'completed', 'failed'] as const).map((state) => ({ state })),
           ...['completed', 'complete', 'completed.'].map((operation) => ({ operation })),
+          ...scopes.map((scope) => ({ scope })),
           ...[0, LEASE_MS, 2 * LEASE_MS, 2 * LEASE_MS + 1].map((stuckForMs) => ({ stuckForMs })),
           { state: 'in_progress', stuckForMs: LEASE_MS },
         ] satisfies ListQuery[]) {

@@ -1,18 +1,19 @@
-/** Forgets a record in any state. */
+/** Forgets records, whatever their state. */
 
-import type { Reference } from '../../api/call.ts'
+import type { Reference, Scope } from '../../api/call.ts'
 import { StoreUnavailableError } from '../../errors.ts'
-import { storageKey } from '../../keys/storage-key.ts'
+import type { ListedRecord } from '../../store/store.ts'
 import type { Instance } from '../context/instance.ts'
+import { keyOf, list } from './inspect.ts'
 
-/** Long enough for the late messages of an attempt that ran when its key was forgotten. */
+/** Outlasts the late messages of an attempt that ran when its key was forgotten. */
 const TOMBSTONE_MS = 60_000
 
 const MAX_TRIES = 5
 
-/** Deletes the record of a key. Returns false where there was none. An attempt that runs loses its lease. */
-export async function forget(instance: Instance, reference: Reference): Promise<boolean> {
-  const key = await storageKey(instance.digest, instance.namespace, reference)
+/** Deletes a record. Returns false if there was none. A running attempt loses its lease. */
+export async function forget(instance: Instance, reference: Reference | ListedRecord): Promise<boolean> {
+  const key = keyOf(instance, reference)
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const record = await instance.calls.get(key)
     if (!record) return false
@@ -21,7 +22,16 @@ export async function forget(instance: Instance, reference: Reference): Promise<
     if (reply.outcome === 'ok') return true
   }
   throw new StoreUnavailableError(
-    `Could not forget the key: other calls acquired it during each of ${MAX_TRIES} tries. Retry.`,
+    `Could not forget the key: other calls acquired it during each of ${MAX_TRIES} tries. Try again.`,
     { applied: 'no' },
   )
+}
+
+/** Deletes every record of a scope. Returns their number. */
+export async function eraseScope(instance: Instance, scope: Scope): Promise<number> {
+  let erased = 0
+  for await (const record of list(instance, { scope })) {
+    if (await forget(instance, record)) erased++
+  }
+  return erased
 }

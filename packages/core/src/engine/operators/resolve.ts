@@ -4,27 +4,28 @@ import type { Reference } from '../../api/call.ts'
 import type { Resolution } from '../../api/policies.ts'
 import { encodeDone, encodeFailure } from '../../encoding/result.ts'
 import { IdempotencyNotParkedError } from '../../errors.ts'
-import { storageKey } from '../../keys/storage-key.ts'
-import type { Change } from '../../store/store.ts'
+import type { Change, ListedRecord } from '../../store/store.ts'
 import { describeState } from '../call/lost-lease.ts'
 import { completed } from '../call/outcomes.ts'
 import type { Instance } from '../context/instance.ts'
 import type { ResolvedPolicies } from '../context/policies.ts'
 import { type PreparedCall, prepareCall } from '../context/prepared-call.ts'
+import { keyOf } from './inspect.ts'
 
 /** Resolves a parked key: settles it, or releases it for another attempt. */
 export async function resolve(
   instance: Instance,
-  reference: Reference,
+  reference: Reference | ListedRecord,
   resolution: Resolution,
   policies: ResolvedPolicies,
 ): Promise<void> {
-  const key = await storageKey(instance.digest, instance.namespace, reference)
+  const key = keyOf(instance, reference)
   const record = await instance.calls.get(key)
   if (record?.state !== 'parked') throw new IdempotencyNotParkedError(describeState(record))
   if (resolution === 'park') return
   const { fingerprint, token } = record
-  const prepared = prepareCall(instance, { operation: reference.operation, key, fingerprint }, policies)
+  const operation = 'operation' in reference ? reference.operation : (key.split('.')[1] ?? '')
+  const prepared = prepareCall(instance, { operation, key, fingerprint }, policies)
   const reply = await instance.calls.transition(key, token, await changeTo(instance, prepared, resolution))
   if (reply.outcome === 'lost') throw new IdempotencyNotParkedError(describeState(reply.current))
 }
