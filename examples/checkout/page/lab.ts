@@ -58,6 +58,54 @@ const lab = {
     }
     return said
   },
+  /** Sends every kind of request for real, twice: the statuses, and how many keys each kind had. */
+  async requests() {
+    const keys: string[] = []
+    const client = createIdempotentFetch({
+      storage: memoryStorage(),
+      fetch: (request) => {
+        keys.push((request as Request).headers.get('Idempotency-Key') ?? '')
+        return fetch(request)
+      },
+    })
+    const form = () => {
+      const data = new FormData()
+      data.set('amount', '100')
+      data.set('receipt', new File(['bytes'], 'receipt.pdf'))
+      return data
+    }
+    const kinds: Record<string, () => [string | URL | Request, RequestInit?]> = {
+      text: () => ['/anything', { body: 'a' }],
+      nothing: () => [new URL('/anything', location.href)],
+      blob: () => ['/anything', { body: new Blob(['a'], { type: 'text/x-a' }) }],
+      parameters: () => ['/anything', { body: new URLSearchParams({ a: '1' }) }],
+      form: () => ['/anything', { body: form() }],
+      request: () => [new Request('/anything', { method: 'PUT', body: 'a' })],
+      'request of a form': () => [new Request('/anything', { method: 'POST', body: form() })],
+      'request without a body': () => [new Request('/anything')],
+      'request with an empty body': () => [new Request('/anything', { method: 'POST', body: '' })],
+      'request with another body': () => [new Request('/anything', { method: 'POST', body: 'a' }), { body: 'b' }],
+      keepalive: () => ['/anything', { body: 'a', keepalive: true, credentials: 'include' }],
+    }
+    const seen: Record<string, string> = {}
+    for (const [kind, make] of Object.entries(kinds)) {
+      keys.length = 0
+      const statuses: number[] = []
+      for (const [input, init] of [make(), make()]) {
+        statuses.push((await client.fetch(input, { ...init, intent: kind })).status)
+      }
+      seen[kind] = `${statuses} ${new Set(keys).size}`
+    }
+    return seen
+  },
+  /** The code of the error that an unsendable request meets. */
+  async refused(mode: RequestMode) {
+    const client = createIdempotentFetch({ storage: memoryStorage() })
+    return client.fetch('/anything', { intent: 'refused', body: 'a', mode }).then(
+      ({ status }) => String(status),
+      (error: { code?: string }) => error.code,
+    )
+  },
   /** Asks the server for real, by way of the network that there is. */
   async online(intent: string) {
     const keys = new Set<string>()

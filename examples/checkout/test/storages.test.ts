@@ -124,6 +124,41 @@ describe.skipIf(lacks !== '')(`in Chromium${lacks}`, { timeout: 60_000 }, () => 
     await page.close()
   })
 
+  test('localStorage: new intents clear away what is done and over', async () => {
+    const page = await opened.tab()
+    const options = { keepFor: '2s' } as const
+    await send(page, 'local', 'over', 'body', options)
+    const isKept = () => page.evaluate(() => localStorage.getItem('retryproof:over') !== null)
+    expect(await isKept()).toBe(true)
+    let made = 0
+    await expect
+      .poll(
+        async () => {
+          await send(page, 'local', `later ${made++}`, 'body', options)
+          return isKept()
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(false)
+    await page.evaluate(() => localStorage.clear())
+    await page.close()
+  })
+
+  test('every kind of request is sent, again with the same key', async () => {
+    const page = await opened.tab()
+    const seen = await page.evaluate(() => lab.requests())
+    expect(Object.keys(seen)).toHaveLength(11)
+    expect(new Set(Object.values(seen))).toEqual(new Set(['200,200 1']))
+    await page.close()
+  })
+
+  test('no-cors is refused, with which Chromium would drop the key', async () => {
+    const page = await opened.tab()
+    expect(await page.evaluate(() => lab.refused('no-cors'))).toBe('INTENT_UNSENDABLE')
+    expect(await page.evaluate(() => lab.refused('same-origin'))).toBe('200')
+    await page.close()
+  })
+
   test('offline, then online again: it is sent when there is a network', async () => {
     const page = await opened.tab()
     await opened.context.setOffline(true)

@@ -73,13 +73,16 @@ export function createIntents({ storage, prefix, keepForMs, timeoutMs, header }:
 
   /** Removes entries whose time is over, some at each call. */
   async function sweep(): Promise<void> {
-    for (let left = SWEPT; left > 0; left--) {
-      names ??= storage.names?.()[Symbol.iterator]()
+    names ??= storage.names?.()[Symbol.iterator]()
+    for (let left = SWEPT; left > 0; ) {
       const next = names?.next()
-      if (next?.done !== false) names = undefined
-      else if (next.value.startsWith(prefix)) {
-        await update(next.value, (current) => (current !== null && isOver(read(next.value, current)) ? null : current))
+      if (next?.done !== false) {
+        names = undefined
+        return
       }
+      if (!next.value.startsWith(prefix)) continue
+      left--
+      await update(next.value, (current) => (current !== null && isOver(read(next.value, current)) ? null : current))
     }
   }
 

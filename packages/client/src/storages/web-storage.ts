@@ -19,9 +19,15 @@ export function webStorage(storage: () => Storage = () => localStorage): IntentS
       get: (name: string) => opened.getItem(name),
       set: (name: string, value: string) => opened.setItem(name, value),
       remove: (name: string) => opened.removeItem(name),
-      names: () => Object.keys(opened),
+      names: () => rotated(Object.keys(opened)),
     }
   }
   // a tab's own needs no agreement, and must not be given that of others
   return storageAdapter(open, () => (storage() === globalThis.localStorage ? sharedIntent : withLock))
+}
+
+/** Begins anywhere, since a page that makes few keys would look at the same few names each time it is loaded. */
+function rotated(names: readonly string[]): string[] {
+  const at = Math.floor(Math.random() * names.length)
+  return [...names.slice(at), ...names.slice(0, at)]
 }
