@@ -20,7 +20,8 @@ for (const [name, startPair] of pairs) {
       const pair: Pair<never> = (await startPair()) as Pair<never>
       const { calls, runTwice, lost, statuses } = await failover(pair, demoted)
       expect({ runTwice, lost }).toEqual({ runTwice: 0, lost: 0 })
-      expect(Object.keys(statuses)).toEqual(expect.arrayContaining(['201', '503']))
+      // a promotion that takes less than `storeTimeout` may pass unseen
+      if (demoted) expect(statuses[503]).toBeGreaterThan(0)
       for (const status of Object.keys(statuses)) expect(['201', '409', '503']).toContain(status)
       expect(calls).toBeGreaterThan(100)
     })
