@@ -1,0 +1,183 @@
+// The version matrix: runs the suite of each binding and adapter on versions that its peer range promises.
+// `npm run matrix -- [--list] [--sample] [--quick] [pattern]`: all cells, only their names, the one that this commit drew,
+// without the stores that need a server, or those that match.
+import { spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import semver from 'semver'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const LIMIT_MS = 600_000
+
+/**
+ * Packages whose versions make cells. `as`: the name under which a package's tests import a major, and the title of their
+ * tests. `with`: packages of the same version. `beside`: a package whose majors each make a cell more.
+ */
+const subjects = [
+  { folder: 'packages/express', peer: 'express', as: { 4: ['express4', 'Express 4'], 5: ['express', 'Express 5'] } },
+  { folder: 'packages/fastify', peer: 'fastify', middle: true, next: true },
+  { folder: 'packages/koa', peer: 'koa', as: { 2: ['koa2', 'Koa 2'], 3: ['koa', 'Koa 3'] } },
+  { folder: 'packages/hono', peer: 'hono', beside: '@hono/node-server' },
+  {
+    folder: 'packages/nestjs',
+    peer: '@nestjs/core',
+    with: ['@nestjs/common', '@nestjs/platform-express', '@nestjs/platform-fastify', '@nestjs/testing'],
+  },
+  { folder: 'adapters/redis', peer: 'ioredis', as: { 5: ['ioredis5', 'ioredis 5'], 6: ['ioredis', 'ioredis 6'] } },
+  { folder: 'adapters/postgres', peer: 'pg' },
+  { folder: 'adapters/mysql', peer: 'mysql2' },
+  { folder: 'adapters/mongodb', peer: 'mongodb' },
+  { folder: 'adapters/sqlite', peer: 'better-sqlite3' },
+]
+
+/** Files that hold for every version. The others look at details of the newest one. */
+const suites = ['test/binding.test.ts', 'test/differential.test.ts', 'test/conformance.test.ts']
+
+const options = process.argv.slice(2)
+const pattern = new RegExp(options.find((option) => !option.startsWith('--')) ?? '')
+const cells = drawn(subjects.flatMap(cellsOf).filter(({ name }) => pattern.test(name)))
+
+if (options.includes('--list')) {
+  for (const { name } of cells) console.log(name)
+} else {
+  const results = cells.map((cell) => ({ cell, ...run(cell) }))
+  console.log('\n| cell | result | seconds |\n|---|---|---|')
+  for (const { cell, result, seconds } of results) console.log(`| ${cell.name} | ${result} | ${seconds} |`)
+  process.exitCode = results.every(({ passed }) => passed) ? 0 : 1
+}
+
+/** One cell, which the hash of the commit chooses, so that the commits of a week see all of them. */
+function drawn(all) {
+  if (!options.includes('--sample')) return all
+  const hash = output('git', ['rev-parse', 'HEAD'], root).trim()
+  return [all[Number.parseInt(hash.slice(0, 8), 16) % all.length]]
+}
+
+function output(command, args, cwd) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', maxBuffer: 2 ** 27 })
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`)
+  return stdout
+}
+
+function cellsOf(subject) {
+  const { peerDependencies } = JSON.parse(readFileSync(join(root, subject.folder, 'package.json'), 'utf8'))
+  const promised = peerDependencies[subject.peer]
+  const published = versionsOf(subject.peer)
+  const within = published.filter((version) => semver.satisfies(version, promised))
+  const majors = byMajor(within)
+  const companions = subject.beside ? newestOfEachMajor(versionsOf(subject.beside)) : [undefined]
+  return majors.flatMap((versions, index) => {
+    const chosen = [versions.at(0), subject.middle && versions[versions.length >> 1], versions.at(-1)]
+    const next = subject.next && index === majors.length - 1 ? nextOf(subject.peer, versions.at(-1)) : undefined
+    return [...new Set([...chosen, next])]
+      .filter(Boolean)
+      .flatMap((version) => companions.map((companion) => cellOf(subject, version, companion)))
+  })
+}
+
+function versionsOf(name) {
+  const all = JSON.parse(output('npm', ['view', name, 'versions', '--json'], root))
+  return semver.sort(all.filter((version) => semver.prerelease(version) === null))
+}
+
+function newestOfEachMajor(versions) {
+  return byMajor(versions).map((ofMajor) => ofMajor.at(-1))
+}
+
+function byMajor(versions) {
+  const majors = [...new Set(versions.map((version) => semver.major(version)))]
+  return majors.map((major) => versions.filter((version) => semver.major(version) === major))
+}
+
+/** The newest version of the major after that one, which is published for trial. */
+function nextOf(name, newest) {
+  const all = JSON.parse(output('npm', ['view', name, 'versions', '--json'], root))
+  return semver.sort(all.filter((version) => semver.prerelease(version) && semver.gt(version, newest))).at(-1)
+}
+
+function cellOf(subject, version, companion) {
+  const { folder, peer, as = {}, beside } = subject
+  const [alias, title] = as[semver.major(version)] ?? [peer, undefined]
+  const installed = [
+    [alias, peer, version],
+    ...(subject.with ?? []).map((name) => [name, name, version]),
+    ...(companion ? [[beside, beside, companion]] : []),
+  ]
+  const name = `${folder}: ${peer} ${version}${companion ? `, ${beside} ${companion}` : ''}`
+  return { name, folder, title, installed }
+}
+
+/** Copies the repository, and runs the suites of the package with these versions in place of its own. */
+function run({ name, folder, title, installed }) {
+  const place = realpathSync(mkdtempSync(join(tmpdir(), 'retryproof-matrix-')))
+  const startedAt = Date.now()
+  const told = (result, passed) => ({ result, passed, seconds: Math.round((Date.now() - startedAt) / 1000) })
+  console.log(`\n── ${name}`)
+  try {
+    copyRepository(place)
+    const versions = join(place, 'versions')
+    mkdirSync(versions)
+    const wanted = installed.map(([alias, peer, version]) => `${alias}@npm:${peer}@${version}`)
+    const install = ['install', '--no-audit', '--no-fund', '--legacy-peer-deps', '--prefix', versions, ...wanted]
+    const { status } = spawnSync('npm', install, { cwd: versions, stdio: 'inherit' })
+    if (status !== 0) return told('not tested: it cannot be installed here', process.env.CI === undefined)
+    for (const [alias] of installed)
+      link(join(versions, 'node_modules', alias), join(place, folder, 'node_modules', alias))
+    const files = suites.filter((file) => existsSync(join(place, folder, file)))
+    const args = [join(place, 'node_modules/vitest/vitest.mjs'), 'run', ...files, '-t', testsOf(title)]
+    const tests = spawnSync(process.execPath, args, { cwd: join(place, folder), stdio: 'inherit', timeout: LIMIT_MS })
+    return told(tests.status === 0 ? 'green' : 'RED', tests.status === 0)
+  } finally {
+    rmSync(place, { recursive: true, force: true })
+  }
+}
+
+function testsOf(title = '') {
+  return options.includes('--quick') ? `^(memory ${title}|${title}.* answers behind a guard)` : title
+}
+
+function copyRepository(place) {
+  const files = output('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], root).split('\0')
+  for (const file of files) if (file && existsSync(join(root, file))) cpSync(join(root, file), join(place, file))
+  link(join(root, 'node_modules'), join(place, 'node_modules'))
+  const parents = ['packages', 'adapters'].flatMap((parent) =>
+    readdirSync(join(root, parent)).map((each) => join(parent, each)),
+  )
+  for (const folder of [...parents, 'conformance']) {
+    const from = join(root, folder, 'node_modules')
+    if (existsSync(from)) for (const dependency of dependenciesIn(from)) linkDependency(place, folder, dependency)
+  }
+}
+
+function dependenciesIn(folder) {
+  return readdirSync(folder)
+    .filter((name) => !name.startsWith('.'))
+    .flatMap((name) =>
+      name.startsWith('@') ? readdirSync(join(folder, name)).map((each) => `${name}/${each}`) : [name],
+    )
+}
+
+/** Links what the package has; our own packages are those of the copy. */
+function linkDependency(place, folder, dependency) {
+  const real = realpathSync(join(root, folder, 'node_modules', dependency))
+  const target = dependency.startsWith('@retryproof/') ? join(place, relative(root, real)) : real
+  link(target, join(place, folder, 'node_modules', dependency))
+}
+
+function link(target, path) {
+  rmSync(path, { recursive: true, force: true })
+  mkdirSync(dirname(path), { recursive: true })
+  symlinkSync(target, path)
+}
