@@ -3,10 +3,9 @@ import type { Idempotency } from '@retryproof/core'
 
 /**
  * Ways in which a handler ends; of several the worst counts. `answered`: its answer is complete. `threw`: it threw, or
- * passed an error on. `destroyed`: it destroyed its answer. `disconnected`: it closed the connection, as a server does that
- * shuts down. `silent`: none of these.
+ * passed an error on. `destroyed`: it destroyed its answer or the connection. `silent`: none of these.
  */
-export type HandlerEnd = 'answered' | 'threw' | 'destroyed' | 'disconnected' | 'silent'
+export type HandlerEnd = 'answered' | 'threw' | 'destroyed' | 'silent'
 
 /**
  * Forms of one route. `bare`: without a guard. `before`: the guard stands before the handler. `given`: the handler is

@@ -39,16 +39,15 @@ function settles({ end }: Ending, { head, isWhole }: Wire): boolean {
   return end === 'answered' || head.status >= 400
 }
 
-/** Nobody knows whether the handler still answers: its key is free when its lease is over. */
-export function isOpen({ end }: Ending): boolean {
-  return end === 'silent' || end === 'disconnected'
+function isSuccess({ head }: Wire): boolean {
+  return head !== undefined && head.status < 400
 }
 
 /** @throws AssertionError unless the store has what the contract says */
 export function assertRecord({ ending, form, first, recorded }: Guarded): void {
-  const state = isOpen(ending) ? 'in_progress' : settles(ending, first) ? 'completed' : 'released'
+  const state = ending.end === 'silent' ? 'in_progress' : settles(ending, first) ? 'completed' : 'released'
   assert.deepEqual([recorded.state, recorded.runs], [state, 1], `${form}: the record`)
-  const commits = form === 'transaction' && ending.end === 'answered' && (first.head?.status ?? 599) < 400
+  const commits = form === 'transaction' && ending.end === 'answered' && state === 'completed' && isSuccess(first)
   assert.equal(recorded.isWritten, commits, `${form}: what the handler wrote is committed`)
 }
 

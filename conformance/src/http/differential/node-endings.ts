@@ -18,7 +18,6 @@ const answered = (name: string, handle: Handle, more: Partial<NodeEnding> = {}):
 /** A transaction holds every answer until it commits. */
 const streamed = { unreplayable: ['before', 'given'] } as const
 const destroyed = (name: string, handle: Handle): NodeEnding => ({ name, end: 'destroyed', handle })
-const disconnected = (name: string, handle: Handle): NodeEnding => ({ name, end: 'disconnected', handle })
 
 const statuses = [200, 201, 204, 205, 206, 207, 300, 304, 400, 401, 404, 409, 410, 418, 422, 429, 500, 503, 599]
 
@@ -65,7 +64,10 @@ const bodies: readonly NodeEnding[] = [
   }),
   answered('ends when the handler has returned', (res) => void turn().then(() => res.end('late'))),
   answered('pipes a stream', (res) => Readable.from(pieces(3), { objectMode: false }).pipe(res)),
-  answered('runs a pipeline', (res) => pipeline(Readable.from(pieces(3), { objectMode: false }), res)),
+  answered('runs a pipeline', (res) => pipeline(Readable.from(pieces(3), { objectMode: false }), res), {
+    // a transaction holds the answer until the handler has returned, which waits here for the answer to leave
+    guarded: ['before', 'given'],
+  }),
   answered('ends twice', (res) => {
     res.on('error', () => {})
     res.end('once')
@@ -229,13 +231,18 @@ const http1: readonly NodeEnding[] = [
     res.writeProcessing()
     res.end('x')
   }),
-  disconnected('destroys its request', (_res, req) => req.destroy()),
-  disconnected('destroys its socket', (_res, req) => req.socket.destroy()),
-  disconnected('destroys its socket after a part', (res, req) => {
+  destroyed('destroys its request', (_res, req) => req.destroy()),
+  destroyed('destroys its socket', (_res, req) => req.socket.destroy()),
+  destroyed('destroys its socket after a part', (res, req) => {
     res.write('part')
     req.socket.destroy()
   }),
-  disconnected('resets its connection', (_res, req) => req.socket.resetAndDestroy()),
+  {
+    name: 'closes its connection as a server does that shuts down',
+    end: 'silent',
+    handle: (_res, req) => req.socket.resetAndDestroy(),
+    guarded: ['before', 'given'],
+  },
 ]
 
 export const http2Endings: readonly NodeEnding[] = [...bodies, ...heads, ...early, ...cut]

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { Application, Ending, Form } from './application.ts'
 import type { ApplicationProcess } from './application-process.ts'
-import { assertRecord, assertRetry, assertSameWire, isOpen } from './differences.ts'
+import { assertRecord, assertRetry, assertSameWire } from './differences.ts'
 import { type Asked, exchange } from './exchange.ts'
 import type { Wire } from './wire.ts'
 
@@ -36,7 +36,7 @@ async function runForm(process: ApplicationProcess, asked: Case, form: Form, bar
     headers: { ...ending.headers, ...headers },
     ...(ending.end === 'silent' && { patienceMs: SILENCE_MS }),
   }
-  const waits = !isOpen(ending)
+  const waits = ending.end !== 'silent'
   const send = async () => {
     const wire = await exchange(application.protocol, process.ports[form] ?? 0, request)
     const recorded = await process.recorded(waits)

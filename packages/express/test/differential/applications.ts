@@ -75,7 +75,7 @@ async function serve(
   bench: Bench,
   guard: Idempotent,
 ): Promise<number> {
-  const app = framework().set('env', 'test').disable('x-powered-by')
+  const app = framework().set('env', 'production').disable('x-powered-by')
   app.engine('txt', (_path, options, done) => done(null, `rendered ${String((options as { name?: string }).name)}`))
   app.set('views', import.meta.dirname).set('view engine', 'txt')
   const handler: RequestHandler = (req: Request, res: Response, next) => {

@@ -1,5 +1,6 @@
 /** How Node's `write`, `end` and `writeHead` read their arguments. */
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 
 export type Callback = (error?: Error | null) => void
 
@@ -45,9 +46,21 @@ export function applyHeaders(res: ServerResponse, headers: HeadersArgument): voi
   }
   const fields = headers.flat().map(String)
   const names = fields.filter((_, index) => index % 2 === 0)
-  for (const name of names) res.removeHeader(name)
-  for (const [index, name] of names.entries()) res.appendHeader(name, fields[2 * index + 1] ?? '')
+  const isReplaced = replacesListed && res.getHeaderNames().length > 0
+  if (!isReplaced) for (const name of names) res.removeHeader(name)
+  for (const [index, name] of names.entries()) {
+    const value = fields[2 * index + 1] ?? ''
+    if (isReplaced) res.setHeader(name, value)
+    else res.appendHeader(name, value)
+  }
 }
+
+/** Tells whether this version of Node keeps only the last of the values that a list gives a name, where headers were set before. */
+const replacesListed = (() => {
+  const probe = new ServerResponse(new IncomingMessage(new Socket()))
+  probe.setHeader('a', '0').writeHead(200, ['a', '1', 'a', '2'])
+  return probe.getHeader('a') === '2'
+})()
 
 function isList(headers: HeadersArgument): headers is Extract<HeadersArgument, readonly unknown[]> {
   return Array.isArray(headers)
