@@ -27,12 +27,12 @@ const errorHandlers: Record<string, ErrorRequestHandler | undefined> = {
 
 export type Idempotent = typeof idempotent
 
-/** @param guard `idempotent`, or one that is wrong */
+/** @param guardOf `idempotent` for an ending, or one that is wrong */
 export function expressApplication(
   name: string,
   framework: typeof express,
   endings: readonly ExpressEnding[],
-  guard: Idempotent = idempotent,
+  guardOf: (ending: number) => Idempotent = () => idempotent,
 ): Application {
   return {
     name,
@@ -40,16 +40,22 @@ export function expressApplication(
     forms: ['bare', 'before', 'given', 'transaction'],
     errorHandlers: Object.keys(errorHandlers),
     endings,
-    serve: (form, bench) => serve(framework, endings, form, bench, guard),
+    serve(form, bench) {
+      const routes = endings.map((ending, index) => stackOf(form, handlerOf(ending, bench), bench, guardOf(index)))
+      return serve(framework, routes)
+    },
   }
 }
 
-function stackOf(
-  form: Form,
-  handler: RequestHandler,
-  { idempotency, write }: Bench,
-  guard: Idempotent,
-): RequestHandler[] {
+function handlerOf({ handle }: ExpressEnding, { ran }: Bench): RequestHandler {
+  return (req: Request, res: Response, next) => {
+    ran()
+    return handle(req, res, next) as never
+  }
+}
+
+function stackOf(form: Form, handler: RequestHandler, bench: Bench, guard: Idempotent): RequestHandler[] {
+  const { idempotency, write } = bench
   const options = { scope: unscoped } as const
   const late: RequestHandler = () => {
     throw new Error('a handler that is given has no next')
@@ -68,23 +74,13 @@ function stackOf(
   return forms[form]()
 }
 
-async function serve(
-  framework: typeof express,
-  endings: readonly ExpressEnding[],
-  form: Form,
-  bench: Bench,
-  guard: Idempotent,
-): Promise<number> {
+async function serve(framework: typeof express, routes: readonly RequestHandler[][]): Promise<number> {
   const app = framework().set('env', 'production').disable('x-powered-by')
   app.engine('txt', (_path, options, done) => done(null, `rendered ${String((options as { name?: string }).name)}`))
   app.set('views', import.meta.dirname).set('view engine', 'txt')
-  const handler: RequestHandler = (req: Request, res: Response, next) => {
-    bench.ran()
-    return endings[Number(req.params.ending)]?.handle(req, res, next) as never
-  }
   for (const [name, onError] of Object.entries(errorHandlers)) {
     const router = framework.Router()
-    router.post('/:ending', ...stackOf(form, handler, bench, guard))
+    for (const [index, stack] of routes.entries()) router.post(`/${index}`, ...stack)
     if (onError) router.use(onError)
     app.use(`/${name}`, router)
   }
