@@ -25,7 +25,7 @@ describe('broken bindings, each rejected by the case named for it', () => {
       const ending = application?.endings[index]
       if (!application || !ending) throw new Error('there is no such ending')
       const process = await running.process()
-      await expect(runCase(process, { application, ending, errorHandler })).rejects.toThrow()
+      await expect(runCase(process, { application, index, ending, errorHandler })).rejects.toThrow()
     })
   }
 })

@@ -12,10 +12,10 @@ const SILENCE_MS = 100
 
 export interface Case {
   readonly application: Application
+  /** Where the application has the ending. */
+  readonly index: number
   readonly ending: Ending
   readonly errorHandler: string
-  /** More headers, for endings that are told what to do. */
-  readonly headers?: Readonly<Record<string, string>>
 }
 
 export async function runCase(process: ApplicationProcess, asked: Case): Promise<void> {
@@ -28,12 +28,12 @@ export async function runCase(process: ApplicationProcess, asked: Case): Promise
 }
 
 async function runForm(process: ApplicationProcess, asked: Case, form: Form, bare?: Wire): Promise<Wire> {
-  const { application, ending, errorHandler, headers } = asked
-  const path = `/${errorHandler}/${ending.path ?? ''}${application.endings.indexOf(ending)}`
+  const { application, index, ending, errorHandler } = asked
+  const path = `/${errorHandler}/${ending.path ?? ''}${index}`
   const request: Asked = {
     path,
     key: randomUUID(),
-    headers: { ...ending.headers, ...headers },
+    ...(ending.headers && { headers: ending.headers }),
     ...(ending.end === 'silent' && { patienceMs: SILENCE_MS }),
   }
   const waits = ending.end !== 'silent'

@@ -4,6 +4,8 @@ export const settings = {
   seed: fromEnvironment('FC_SEED', Math.floor(Math.random() * 0x7fff_ffff), Number.MIN_SAFE_INTEGER),
   /** FC_RUNS: model sequences. */
   runs: fromEnvironment('FC_RUNS', 300),
+  /** FC_RUNS: handlers that are made at random, for each error handler of an application. */
+  programs: fromEnvironment('FC_RUNS', 25),
   /** FC_HISTORIES: concurrent histories that are checked for linearizability. */
   histories: fromEnvironment('FC_HISTORIES', 100),
   /** FC_CUT_HISTORIES: the same, with connections that are cut. */

@@ -68,7 +68,11 @@ const withOptions = (name: string, rejectedBy: string, more: Partial<HttpOptions
   broken(name, rejectedBy, (idempotency, options, handler) => right(idempotency, { ...options, ...more }, handler))
 
 /** Does something else with what a handler that was given throws. */
-const catching = (name: string, rejectedBy: string, onThrow: (error: unknown, res: Response) => unknown): BrokenBinding =>
+const catching = (
+  name: string,
+  rejectedBy: string,
+  onThrow: (error: unknown, res: Response) => unknown,
+): BrokenBinding =>
   broken(name, rejectedBy, (idempotency, options, handler) =>
     right(
       idempotency,
@@ -92,7 +96,7 @@ function replace<Name extends keyof Response>(name: Name, by: (res: Response, wa
 }
 
 /** An error that nobody handles. */
-const escape = () => void Promise.reject(new Error('nobody handles this'))
+const rejectUnheard = () => void Promise.reject(new Error('nobody handles this'))
 
 const errors: readonly BrokenBinding[] = [
   catching('sends what was thrown as an answer', 'throws a plain object | own-500', (error, res) => res.send(error)),
@@ -112,12 +116,11 @@ const errors: readonly BrokenBinding[] = [
     throw error
   }),
   catching('changes what was thrown', 'throws a frozen object | own-500', (error) => {
-    'use strict'
     ;(error as { seen?: boolean }).seen = true
     throw error
   }),
   catching('throws where nobody waits', 'throws an Error | own-500', (error) => {
-    escape()
+    rejectUnheard()
     throw error
   }),
   catching('never tells of a throw', 'throws an Error | none', () => {}),
@@ -139,62 +142,124 @@ const policies: readonly BrokenBinding[] = [
 
 const answers: readonly BrokenBinding[] = [
   outside('adds a header to first answers', 'json', (res) => res.setHeader('X-Guarded', '1')),
-  inside('never sends an answer without a body', 'response: ends without a body', replace('end', (res, end) =>
-    (...values: unknown[]) => (values.length === 0 ? res : Reflect.apply(end, res, values)),
-  )),
-  inside('takes a callback for a body', 'response: ends with a callback alone', replace('end', (res, end) =>
-    (...values: unknown[]) => Reflect.apply(end, res, values.map((value) => (typeof value === 'function' ? '' : value))),
-  )),
-  inside('forgets the encoding', 'response: ends with an encoding', replace('end', (res, end) =>
-    (chunk?: unknown) => Reflect.apply(end, res, chunk === undefined ? [] : [chunk]),
-  )),
-  inside('makes a text of bytes', 'response: ends with bytes', replace('end', (res, end) =>
-    (chunk?: unknown) => Reflect.apply(end, res, chunk === undefined ? [] : [String(chunk)]),
-  )),
-  inside('never calls back', 'response: waits for its writes', replace('write', (res, write) =>
-    (chunk: unknown) => Reflect.apply(write, res, [chunk]),
-  )),
-  inside('never drains', 'response: pipes a stream', replace('write', (res, write) => (chunk: unknown) => {
-    Reflect.apply(write, res, [chunk])
-    return false
-  })),
-  inside('loses what is written before the end', 'response: writes, then ends', replace('write', () => () => true)),
-  inside('keeps the last cookie', 'response: sets cookies', replace('setHeader', (res, setHeader) =>
-    (name: string, value: unknown) => Reflect.apply(setHeader, res, [name, Array.isArray(value) ? value.at(-1) : value]),
-  )),
-  inside('writes names in lower case', 'response: sets a header of Latin-1', replace('setHeader', (res, setHeader) =>
-    (name: string, value: unknown) => Reflect.apply(setHeader, res, [name.toLowerCase(), value]),
-  )),
-  inside('loses reasons', 'response: writes a head with a reason', replace('writeHead', (res, writeHead) =>
-    (status: number) => Reflect.apply(writeHead, res, [status]),
-  )),
-  inside('loses headers of a head', 'response: redirects', replace('writeHead', (res, writeHead) =>
-    (status: number) => Reflect.apply(writeHead, res, [status]),
-  )),
-  inside('swallows early hints', 'response: sends early hints', replace('writeEarlyHints', () => () => {})),
-  inside('swallows 100', 'response: says that it goes on', replace('writeContinue', () => () => {})),
-  inside('swallows trailers', 'response: sends trailers', replace('addTrailers', () => () => {})),
+  inside(
+    'never sends an answer without a body',
+    'response: ends without a body',
+    replace(
+      'end',
+      (res, end) =>
+        (...values: unknown[]) =>
+          values.length === 0 ? res : Reflect.apply(end, res, values),
+    ),
+  ),
+  inside(
+    'takes a callback for a body',
+    'response: ends with a callback alone',
+    replace(
+      'end',
+      (res, end) =>
+        (...values: unknown[]) =>
+          Reflect.apply(
+            end,
+            res,
+            values.map((value) => (typeof value === 'function' ? '' : value)),
+          ),
+    ),
+  ),
+  inside(
+    'forgets the encoding',
+    'response: ends with an encoding',
+    replace('end', (res, end) => (chunk?: unknown) => Reflect.apply(end, res, chunk === undefined ? [] : [chunk])),
+  ),
+  inside(
+    'makes a text of bytes',
+    'response: ends with bytes',
+    replace(
+      'end',
+      (res, end) => (chunk?: unknown) => Reflect.apply(end, res, chunk === undefined ? [] : [String(chunk)]),
+    ),
+  ),
+  inside(
+    'never calls back',
+    'response: waits for its writes',
+    replace('write', (res, write) => (chunk: unknown) => Reflect.apply(write, res, [chunk])),
+  ),
+  inside(
+    'never drains',
+    'response: pipes a stream',
+    replace('write', (res, write) => (chunk: unknown) => {
+      Reflect.apply(write, res, [chunk])
+      return false
+    }),
+  ),
+  inside(
+    'loses what is written before the end',
+    'response: writes, then ends',
+    replace('write', () => () => true),
+  ),
+  inside(
+    'keeps the last cookie',
+    'response: sets cookies',
+    replace(
+      'setHeader',
+      (res, setHeader) => (name: string, value: unknown) =>
+        Reflect.apply(setHeader, res, [name, Array.isArray(value) ? value.at(-1) : value]),
+    ),
+  ),
+  inside(
+    'writes names in lower case',
+    'response: sets a header of Latin-1',
+    replace(
+      'setHeader',
+      (res, setHeader) => (name: string, value: unknown) => Reflect.apply(setHeader, res, [name.toLowerCase(), value]),
+    ),
+  ),
+  inside(
+    'loses reasons',
+    'response: writes a head with a reason',
+    replace('writeHead', (res, writeHead) => (status: number) => Reflect.apply(writeHead, res, [status])),
+  ),
+  inside(
+    'loses headers of a head',
+    'response: redirects',
+    replace('writeHead', (res, writeHead) => (status: number) => Reflect.apply(writeHead, res, [status])),
+  ),
+  inside(
+    'swallows early hints',
+    'response: sends early hints',
+    replace('writeEarlyHints', () => () => {}),
+  ),
+  inside(
+    'swallows 100',
+    'response: says that it goes on',
+    replace('writeContinue', () => () => {}),
+  ),
+  inside(
+    'swallows trailers',
+    'response: sends trailers',
+    replace('addTrailers', () => () => {}),
+  ),
   inside('says that nothing was sent', 'response: says whether its head was sent', (res) => {
     Object.defineProperty(res, 'headersSent', { value: false })
   }),
   inside('fails at a second end', 'response: ends twice', (res) => {
     const { end } = res
     res.end = ((...values: unknown[]) => {
-      if (res.writableEnded) escape()
+      if (res.writableEnded) rejectUnheard()
       return Reflect.apply(end, res, values)
     }) as never
   }),
   inside('fails at a write after the end', 'response: writes after its end', (res) => {
     const { write } = res
     res.write = ((...values: unknown[]) => {
-      if (res.writableEnded) escape()
+      if (res.writableEnded) rejectUnheard()
       return Reflect.apply(write, res, values)
     }) as never
   }),
   inside('fails where nobody waits for a header that is refused', 'sets a header that is refused', (res) => {
     const { setHeader } = res
     res.setHeader = ((name: string, value: string) => {
-      if (/[^\0-\xff]/.test(value)) escape()
+      if (/[^\0-\xff]/.test(value)) rejectUnheard()
       return setHeader.call(res, name, value)
     }) as never
   }),

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { NextFunction, Request, Response } from 'express'
 import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
 import { nodeEndings, onNode } from '../../../../conformance/src/http/differential/node-endings.ts'
+import { programEnding } from '../../../../conformance/src/http/differential/programs.ts'
 import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
 
 export type ExpressEnding = Ending<[req: Request, res: Response, next: NextFunction]>
@@ -157,6 +158,10 @@ export function endingsFor(major: 4 | 5): ExpressEnding[] {
     ...answers,
     ...(major === 5 ? [...failures, ...rejections] : [...failures, ...rejections.map(passedOn)].filter(isLoggable)),
     { name: 'never answers', end: 'silent', handle: () => {}, guarded: ['before', 'given'] },
-    ...onNode<[Request, Response, NextFunction]>(nodeEndings, (req, res) => [res, req]),
+    // Express 4 lets nobody know that a handler rejected
+    ...onNode<[Request, Response, NextFunction]>([...nodeEndings, programEnding(major === 5)], (req, res) => [
+      res,
+      req,
+    ]),
   ]
 }

@@ -201,7 +201,8 @@ export function captureResponse(
       requireHead()
       if (!hasPassed && !whole) pass()
     }
-    if (phase !== 'buffering') flushHeaders.call(res)
+    // the head of a complete answer waits for its record
+    if (phase === 'passing' || phase === 'open') flushHeaders.call(res)
   }
 
   return {
