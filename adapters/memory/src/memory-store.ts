@@ -5,12 +5,14 @@ import {
   isPurgeable,
   type ListedRecord,
   type ListQuery,
+  PURGE_GRACE_MS,
   type RecordView,
   type Reduced,
   reduce,
   type StoredRecord,
   StoreUnavailableError,
   toListedRecord,
+  toUs,
 } from '@retryproof/core/store'
 
 export interface MemoryStoreOptions {
@@ -24,7 +26,6 @@ export interface MemoryStoreOptions {
 export type MemoryStore = IdempotencyStore & Required<Pick<IdempotencyStore, 'purge' | 'list' | 'watch'>>
 
 const MAX_VALUE_BYTES = 16 * 1024 * 1024
-const DEFAULT_GRACE_MS = 60_000
 /** Below this number of records no expired ones are looked for. */
 const SMALL = 1024
 
@@ -50,7 +51,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   /** Released without having done anything: the next call runs again, whether or not the record is there. */
   const idle = new Set<string>()
   const watchers = new Map<string, Set<() => void>>()
-  const clock = () => Math.round(now() * 1000)
+  const clock = () => toUs(now())
   let sweepAt = SMALL
   /** No record expires before this. */
   let firstExpiry = Number.POSITIVE_INFINITY
@@ -139,7 +140,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       const view = apply(key, (record, at) => reduce(record, { op: 'get' }, at))
       return view && copyOut(view)
     },
-    purge: async ({ limit, graceMs = DEFAULT_GRACE_MS }) => removeExpired(clock(), { limit, graceMs }),
+    purge: async ({ limit, graceMs = PURGE_GRACE_MS }) => removeExpired(clock(), { limit, graceMs }),
     list,
     async watch(key, onChange, signal) {
       if (signal.aborted) return

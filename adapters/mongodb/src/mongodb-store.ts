@@ -6,6 +6,7 @@ import {
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
   type ListQuery,
+  PURGE_GRACE_MS,
   reduce,
   TransactionConflictError,
   toListedRecord,
@@ -33,7 +34,6 @@ export type MongodbStore<Session> = IdempotencyStore<Session> &
 const MAX_TRIES = 5
 const DUPLICATE_KEY = 11000
 const WRITE_CONFLICT = 112
-const DEFAULT_GRACE_MS = 60_000
 /** Two values and the rest of a record fit into the 16 MiB of a document. */
 const MAX_VALUE_BYTES = 5 * 2 ** 20
 const DURABLY = { ...READABLE, writeConcern: { w: 'majority', j: true } }
@@ -152,7 +152,7 @@ export function mongodbStore<Session extends MongodbSession>({
     }
   }
 
-  async function purge({ limit, graceMs: grace = DEFAULT_GRACE_MS }: { limit: number; graceMs?: number }) {
+  async function purge({ limit, graceMs: grace = PURGE_GRACE_MS }: { limit: number; graceMs?: number }) {
     const keys: string[] = []
     const options = { projection: fields.facts, limit, batchSize: limit }
     for await (const { key } of find(purgeable, options, { grace })) keys.push(key)

@@ -8,11 +8,13 @@ import {
   isIdempotencyError,
   type ListedRecord,
   type ListQuery,
+  PURGE_GRACE_MS,
   reduce,
   type StoredRecord,
   StoreUnavailableError,
   toListedRecord,
   toMs,
+  toUs,
 } from '@retryproof/core/store'
 import {
   boundSession,
@@ -62,7 +64,6 @@ export interface MysqlStore<Connection> extends Required<Omit<IdempotencyStore<C
   bind(tx: Connection): Operations
 }
 
-const DEFAULT_GRACE_MS = 60_000
 const BATCH = 500
 
 /**
@@ -99,7 +100,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     prepared ??= qualify(session, table, database)
       .then(async (found) => {
         await verify(session, found, maxValueBytes)
-        return statements(quoted(found), now && (() => Math.round(now() * 1000)))
+        return statements(quoted(found), now && (() => toUs(now())))
       })
       .catch((error) => {
         prepared = undefined
@@ -211,7 +212,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     transition: (key, token, change) => operate(({ transition }) => transition(key, token, change)),
     get: (key) => operate(({ get }) => get(key)),
 
-    purge: ({ limit, graceMs = DEFAULT_GRACE_MS }) =>
+    purge: ({ limit, graceMs = PURGE_GRACE_MS }) =>
       onConnection(async ({ read, write }, statement) => {
         let removed = 0
         for (let left = limit; left > 0; left -= BATCH) {

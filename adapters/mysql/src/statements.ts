@@ -2,7 +2,7 @@
  * The contract as SQL that MySQL 8 and MariaDB 10.5 both take. Values stand in the text as whole numbers and hex, so that
  * neither a driver's formatting nor a session's charset, time zone or sql_mode has a say. Times are µs since 1970.
  */
-import type { Change, Claim, ListQuery, StoredRecord } from '@retryproof/core/store'
+import { type Change, type Claim, type ListQuery, type StoredRecord, toUs } from '@retryproof/core/store'
 
 /** A piece of SQL. */
 export interface Sql {
@@ -30,7 +30,6 @@ function literal(value: Sql | string | Uint8Array | number | null): string {
 /** What `insertId` says of a transition that took effect. */
 export const APPLIED = 2
 
-const us = (ms: number) => Math.round(ms * 1000)
 const nothing = sql``
 const yes = sql`TRUE`
 
@@ -61,11 +60,11 @@ WHERE k = ${key} AND token = ${token} AND expires_at > ${held()} AND ${from}`
     /** `insertId`: the token, or 0 where there is a record already. */
     insert(key: string, { owner, fingerprint, leaseMs, retentionMs, request }: Claim): Sql {
       const now = held()
-      const lease = us(leaseMs)
+      const lease = toUs(leaseMs)
       return sql`
 INSERT INTO ${table} (k, token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request)
 VALUES (${key}, LAST_INSERT_ID(GREATEST(${now}, 1)), ${owner}, ${fingerprint}, 'in_progress', 1, 0,
-  ${now} + ${lease}, ${now} + ${lease + us(retentionMs)}, ${request ?? null})
+  ${now} + ${lease}, ${now} + ${lease + toUs(retentionMs)}, ${request ?? null})
 ON DUPLICATE KEY UPDATE attempt = IF(LAST_INSERT_ID(0), attempt, attempt)`
     },
 
@@ -84,9 +83,9 @@ FROM ${table} WHERE k = ${key}${lock}`,
     /** The next attempt (`to`) on the record that was read (`from`). `insertId`: the token, or 0 where it has changed. */
     take(key: string, from: StoredRecord, to: StoredRecord, { leaseMs, retentionMs }: Claim): Sql {
       const now = held()
-      const lease = us(leaseMs)
+      const lease = toUs(leaseMs)
       const fresh = to.attempt === 1
-      const expiry = sql`${now} + ${lease + us(retentionMs)}`
+      const expiry = sql`${now} + ${lease + toUs(retentionMs)}`
       return sql`
 UPDATE ${table} SET token = LAST_INSERT_ID(GREATEST(token + 1, ${now})), owner = ${to.owner}, fingerprint = ${to.fingerprint},
   state = 'in_progress', attempt = ${to.attempt}, interrupted = ${Number(to.interrupted)}, lease_until = ${now} + ${lease},
@@ -107,9 +106,9 @@ WHERE k = ${key} AND token = ${from.token} AND state = ${from.state} AND lease_u
       switch (to.to) {
         case 'renew': {
           const { seq = 0, data = null } = to.checkpoint ?? {}
-          const lease = sql`GREATEST(lease_until, ${now} + ${us(to.leaseMs)})`
+          const lease = sql`GREATEST(lease_until, ${now} + ${toUs(to.leaseMs)})`
           // each is computed before the one it reads is assigned: so it is the same with SIMULTANEOUS_ASSIGNMENT
-          const renewal = sql`expires_at = GREATEST(expires_at, ${lease} + ${us(to.retentionMs ?? 0)}), lease_until = ${lease}`
+          const renewal = sql`expires_at = GREATEST(expires_at, ${lease} + ${toUs(to.retentionMs ?? 0)}), lease_until = ${lease}`
           if (data === null) return apply(renewal, working)
           const known = sql`checkpoint_seq >= ${seq}`
           const progress = sql`${renewal}, checkpoint = IF(${known}, checkpoint, ${data}), checkpoint_seq = IF(${known}, checkpoint_seq, ${seq})`
@@ -118,29 +117,29 @@ WHERE k = ${key} AND token = ${from.token} AND state = ${from.state} AND lease_u
         case 'completed':
         case 'failed':
           return apply(
-            sql`state = ${to.to}, result = ${to.result}, ${clean}, expires_at = ${now} + ${us(to.retentionMs)}`,
+            sql`state = ${to.to}, result = ${to.result}, ${clean}, expires_at = ${now} + ${toUs(to.retentionMs)}`,
             undecided,
           )
         case 'released': {
-          const due = sql`${now} + ${us(to.delayMs)}`
+          const due = sql`${now} + ${toUs(to.delayMs)}`
           return apply(
             sql`state = 'released', owner = ${''}, interrupted = ${Number(to.unresolved ?? false)}, lease_until = ${to.delayMs > 0 ? due : 0},
-  expires_at = ${due} + ${us(to.retentionMs)}`,
+  expires_at = ${due} + ${toUs(to.retentionMs)}`,
             undecided,
           )
         }
         case 'parked':
-          return apply(sql`state = 'parked', expires_at = ${now} + ${us(to.retentionMs)}`, working)
+          return apply(sql`state = 'parked', expires_at = ${now} + ${toUs(to.retentionMs)}`, working)
         case 'forgotten':
           return apply(
-            sql`state = 'tombstone', owner = ${''}, fingerprint = ${''}, interrupted = 0, lease_until = 0, expires_at = ${now} + ${us(to.tombstoneMs)},
+            sql`state = 'tombstone', owner = ${''}, fingerprint = ${''}, interrupted = 0, lease_until = 0, expires_at = ${now} + ${toUs(to.tombstoneMs)},
   request = NULL, ${clean}, result = NULL`,
             sql`state <> 'tombstone'`,
           )
       }
     },
 
-    purgeable: (graceMs: number) => sql`expires_at <= ${started()} - ${us(graceMs)} AND token < ${started()}`,
+    purgeable: (graceMs: number) => sql`expires_at <= ${started()} - ${toUs(graceMs)} AND token < ${started()}`,
     purgeableKeys: (purgeable: Sql, limit: number) =>
       sql`SELECT k FROM ${table} WHERE ${purgeable} ORDER BY expires_at LIMIT ${limit}`,
     remove: (keys: readonly string[], purgeable: Sql) => sql`
@@ -152,7 +151,7 @@ SELECT ${started()} AS started, ${LIST_COLUMNS} FROM ${table} WHERE k > ${after}
   ${namespace === undefined ? nothing : sql`AND k >= ${`${namespace}.`} AND k < ${`${namespace}/`}`}
   ${operation === undefined ? nothing : sql`AND SUBSTRING_INDEX(SUBSTRING_INDEX(k, '.', 2), '.', -1) = ${operation}`}
   ${state === undefined ? nothing : sql`AND CAST(state AS BINARY) = ${state}`}
-  ${stuckForMs === undefined ? nothing : sql`AND lease_until <= ${started()} - ${us(stuckForMs)}`}
+  ${stuckForMs === undefined ? nothing : sql`AND lease_until <= ${started()} - ${toUs(stuckForMs)}`}
   ${expired ? nothing : sql`AND expires_at > ${started()}`}
 ORDER BY k LIMIT ${limit}`,
   }

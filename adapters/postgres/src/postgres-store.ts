@@ -8,11 +8,13 @@ import {
   type IdempotencyStore,
   type ListedRecord,
   type ListQuery,
+  PURGE_GRACE_MS,
   type RecordStore,
   type RecordView,
   StoreUnavailableError,
   type TransitionReply,
   toMs,
+  toUs,
   UnsupportedIsolationError,
 } from '@retryproof/core/store'
 import {
@@ -97,7 +99,7 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
   const names = tableNames(options.table)
   const timeoutMs = toMs('timeout', options.timeout ?? '10s', { min: 1 })
   const lockTimeoutMs = toMs('lockTimeout', options.lockTimeout ?? '5s')
-  const clock = () => (now ? Math.round(now() * 1000) : null)
+  const clock = () => (now ? toUs(now()) : null)
   let qualified: Promise<Statements> | undefined
 
   /** The statements on the table that the first call found, whatever later sessions mean by its name. */
@@ -233,7 +235,7 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
     ...transactional,
     ...(watch && { watch: createWatch(watch, names.table) }),
     list,
-    async purge({ limit, graceMs = 60_000 }) {
+    async purge({ limit, graceMs = PURGE_GRACE_MS }) {
       const [purged = 0] = await run<number>(ofPool, (sql) => sql.purge, [limit, clock(), toUs(graceMs)])
       return purged
     },
@@ -241,8 +243,6 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
 }
 
 const SNAPSHOT = 'This transaction reads a snapshot, in which a record may be out of date: open it with READ COMMITTED.'
-
-const toUs = (ms: number): number => Math.round(ms * 1000)
 
 /** Returns the beginning that the keys of a listing share, so that the index finds them without a scan. */
 function prefixOf(namespace: string | undefined, operation: string | undefined, scope = ''): string {

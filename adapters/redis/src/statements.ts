@@ -1,6 +1,6 @@
 /** The contract of the core (`reduce`) in Lua, and the arguments of its calls. */
 import { createHash } from 'node:crypto'
-import type { Change, Claim } from '@retryproof/core/store'
+import { type Change, type Claim, PURGE_GRACE_MS, toUs } from '@retryproof/core/store'
 
 /**
  * KEYS[1] the record; ARGV[1] the command; ARGV[2] an injected now in µs, or '' for the server's clock; ARGV[3] '1' to
@@ -22,7 +22,7 @@ local present = state and expires > now
 local live = present and state ~= 'tombstone'
 
 local function remain()
-  if ARGV[2] == '' then redis.call('PEXPIREAT', key, S(math.ceil(expires / 1000) + 60000)) end
+  if ARGV[2] == '' then redis.call('PEXPIREAT', key, S(math.ceil(expires / 1000) + ${PURGE_GRACE_MS})) end
 end
 -- A script is not rolled back. So HSET, which alone can be refused for memory, replicas or disk, comes first, and nothing is
 -- written for a user who may not run the commands behind it.
@@ -113,7 +113,7 @@ export type Argument = string | number | Uint8Array
 /** Bytes, and integers as numbers (or as text, if the client is configured so). */
 export type Field = Buffer | string | number | null
 
-const us = (ms: number): string => String(Math.round(ms * 1000))
+const us = (ms: number): string => String(toUs(ms))
 
 /** Returns the first arguments of every call. `now`: ms of an injected clock. */
 export function callArguments(key: string, command: string, now: number | undefined, touch: boolean): Argument[] {

@@ -8,11 +8,13 @@ import {
   type IdempotencyStore,
   type ListedRecord,
   type ListQuery,
+  PURGE_GRACE_MS,
   type Reduced,
   reduce,
   type StoredRecord,
   toListedRecord,
   toMs,
+  toUs,
 } from '@retryproof/core/store'
 import { isInTransaction, requireDriver, type SqliteDatabase } from './driver.ts'
 import { type Row, toRecord } from './record.ts'
@@ -38,7 +40,6 @@ export type SqliteStore<Database> = IdempotencyStore<Database> &
 type Decide<Reply> = (record: StoredRecord | null, at: number) => Reduced<Reply>
 
 const MAX_VALUE_BYTES = 16 * 1024 * 1024
-const DEFAULT_GRACE_MS = 60_000
 const PAGE_ROWS = 500
 
 /**
@@ -63,7 +64,7 @@ export function sqliteStore<Database extends SqliteDatabase>(
   quoted(table)
   const lockTimeoutMs = toMs('lockTimeout', options.lockTimeout ?? '5s')
   const prepared = new WeakMap<SqliteDatabase, Statements>()
-  const clock = () => Math.round(now() * 1000)
+  const clock = () => toUs(now())
   // a first call inside a transaction then finds the connection ready; every call tells what is wrong with it
   whenFree(database, 0, () => statementsOf(database)).catch(() => undefined)
 
@@ -138,7 +139,7 @@ export function sqliteStore<Database extends SqliteDatabase>(
     begin: async (key, claim) => apply(key, begin(claim)),
     transition: async (key, token, change) => apply(key, transition(token, change)),
     get: (key) => apply(key, get),
-    purge: ({ limit, graceMs = DEFAULT_GRACE_MS }) =>
+    purge: ({ limit, graceMs = PURGE_GRACE_MS }) =>
       use((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes)),
     list,
     bind,

@@ -13,5 +13,6 @@ export { type CasEntry, type CasStorage, createCasStore } from './store/cas-stor
 export { toListedRecord } from './store/listing.ts'
 export { acceptedFrom, type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './store/reduce.ts'
 export type * from './store/store.ts'
+export { PURGE_GRACE_MS, toUs } from './store/units.ts'
 export { assertValueFits } from './store/value-limit.ts'
 export { type StoreOverrides, wrapStore } from './store/wrap-store.ts'

@@ -6,6 +6,7 @@ import { decodeRecord, encodeRecord } from './cas-record.ts'
 import { toListedRecord } from './listing.ts'
 import { isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
 import type { ListedRecord, ListQuery, RecordStore, StoreCapabilities } from './store.ts'
+import { PURGE_GRACE_MS, toUs } from './units.ts'
 import { assertValueFits } from './value-limit.ts'
 
 /** What stands under a key: its bytes, and whatever the storage tells two versions of them apart by. */
@@ -42,14 +43,13 @@ export interface CasStorage<Revision> {
 }
 
 const MAX_TRIES = 20
-const DEFAULT_GRACE_MS = 60_000
 
 /**
  * A full store on a compare-and-set storage. A call reads once, and swaps once where it changes something; only when
  * another writer came first it does so again, a bounded number of times.
  */
 export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordStore {
-  const clock = async () => Math.round((await guard('no', async () => storage.now?.() ?? Date.now())) * 1000)
+  const clock = async () => toUs(await guard('no', async () => storage.now?.() ?? Date.now()))
 
   async function apply<Reply>(
     key: string,
@@ -97,7 +97,7 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordS
     }
   }
 
-  async function purge({ limit, graceMs = DEFAULT_GRACE_MS }: { limit: number; graceMs?: number }): Promise<number> {
+  async function purge({ limit, graceMs = PURGE_GRACE_MS }: { limit: number; graceMs?: number }): Promise<number> {
     let count = 0
     for await (const { key, record, revision, now } of scan()) {
       if (count >= limit) break

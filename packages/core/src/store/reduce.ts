@@ -5,6 +5,7 @@
  * Times are whole microseconds of the store's clock; expiry is half-open: a record is live while `expiresAt > now`.
  */
 import type { BeginReply, Change, Checkpoint, Claim, RecordState, RecordView, TransitionReply } from './store.ts'
+import { toUs } from './units.ts'
 
 /** A record as a store keeps it. A tombstone is logically absent, and keeps its token from being given out again. */
 export interface StoredRecord {
@@ -35,7 +36,6 @@ export interface Reduced<Reply> {
 
 type Values = 'work' | 'result' | 'all' | 'none'
 
-const us = (ms: number): number => Math.round(ms * 1000)
 const ms = (microseconds: number): number => Math.ceil(microseconds / 1000)
 
 /** Applies one command to one record at one moment (`now`: whole µs of the store's clock). */
@@ -71,7 +71,7 @@ export function reduce(
 
 /** True where `purge` may remove the record: nobody can notice, and no token can be given out twice. */
 export function isPurgeable(record: StoredRecord, now: number, graceMs: number): boolean {
-  return record.expiresAt + us(graceMs) <= now && record.token < now
+  return record.expiresAt + toUs(graceMs) <= now && record.token < now
 }
 
 type Live = StoredRecord & { readonly state: RecordState }
@@ -95,7 +95,7 @@ function begin(record: StoredRecord | null, claim: Claim, now: number): Reduced<
 
 /** A new attempt: on `previous`, where its work goes on, else a new incarnation that shows nothing of the old one. */
 function acquire(old: StoredRecord | null, previous: Live | null, claim: Claim, now: number): Reduced<BeginReply> {
-  const leaseUntil = now + us(claim.leaseMs)
+  const leaseUntil = now + toUs(claim.leaseMs)
   const next: Live = {
     state: 'in_progress',
     token: Math.max((old?.token ?? 0) + 1, now),
@@ -104,7 +104,7 @@ function acquire(old: StoredRecord | null, previous: Live | null, claim: Claim, 
     attempt: previous ? previous.attempt + 1 : 1,
     interrupted: previous ? previous.state === 'in_progress' || previous.interrupted : false,
     leaseUntil,
-    expiresAt: Math.max(previous?.expiresAt ?? 0, leaseUntil + us(claim.retentionMs)),
+    expiresAt: Math.max(previous?.expiresAt ?? 0, leaseUntil + toUs(claim.retentionMs)),
     request: previous ? previous.request : (claim.request ?? null),
     checkpoint: previous?.checkpoint ?? null,
     result: null,
@@ -142,12 +142,12 @@ function isNewer(checkpoint: Checkpoint, stored: Checkpoint | null): boolean {
 function applyChange(record: StoredRecord, change: Change, now: number): StoredRecord {
   switch (change.to) {
     case 'renew': {
-      const leaseUntil = Math.max(record.leaseUntil, now + us(change.leaseMs))
+      const leaseUntil = Math.max(record.leaseUntil, now + toUs(change.leaseMs))
       const { checkpoint } = change
       return {
         ...record,
         leaseUntil,
-        expiresAt: Math.max(record.expiresAt, leaseUntil + us(change.retentionMs ?? 0)),
+        expiresAt: Math.max(record.expiresAt, leaseUntil + toUs(change.retentionMs ?? 0)),
         checkpoint: checkpoint && isNewer(checkpoint, record.checkpoint) ? checkpoint : record.checkpoint,
       }
     }
@@ -158,10 +158,10 @@ function applyChange(record: StoredRecord, change: Change, now: number): StoredR
         state: change.to,
         result: change.result,
         checkpoint: null,
-        expiresAt: now + us(change.retentionMs),
+        expiresAt: now + toUs(change.retentionMs),
       }
     case 'released': {
-      const due = now + us(change.delayMs)
+      const due = now + toUs(change.delayMs)
       return {
         ...record,
         state: 'released',
@@ -169,11 +169,11 @@ function applyChange(record: StoredRecord, change: Change, now: number): StoredR
         interrupted: change.unresolved ?? false,
         // without a delay the next attempt is due whatever the clock does
         leaseUntil: change.delayMs > 0 ? due : 0,
-        expiresAt: due + us(change.retentionMs),
+        expiresAt: due + toUs(change.retentionMs),
       }
     }
     case 'parked':
-      return { ...record, state: 'parked', expiresAt: now + us(change.retentionMs) }
+      return { ...record, state: 'parked', expiresAt: now + toUs(change.retentionMs) }
     case 'forgotten':
       return {
         state: 'tombstone',
@@ -183,7 +183,7 @@ function applyChange(record: StoredRecord, change: Change, now: number): StoredR
         attempt: 0,
         interrupted: false,
         leaseUntil: 0,
-        expiresAt: now + us(change.tombstoneMs),
+        expiresAt: now + toUs(change.tombstoneMs),
         request: null,
         checkpoint: null,
         result: null,
