@@ -179,6 +179,13 @@ test('an event stream is handed on as it is, once, and leaves nothing behind whe
   await expect.poll(() => getEventListeners(forever.signal, 'abort').length).toBe(0)
 })
 
+test('an event stream without a body leaves nothing behind either', async () => {
+  const { client } = setUp([new Response(null, { status: 204, headers: { 'Content-Type': 'text/event-stream' } })])
+  const forever = new AbortController()
+  expect((await client.fetch(URL, { intent: 'i', signal: forever.signal })).status).toBe(204)
+  expect(getEventListeners(forever.signal, 'abort')).toHaveLength(0)
+})
+
 test('a network that comes back does not undercut Retry-After', async () => {
   const { send, sent } = setUp([answer(503, { 'Retry-After': '60' }), ok])
   const target = new EventTarget()

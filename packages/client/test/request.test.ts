@@ -86,7 +86,9 @@ test.each<[string, FetchOptions, string, RegExp]>([
   if (header !== 'idempotency-key') expect(seen('idempotency-key')).toEqual([undefined, undefined])
 })
 
-test('any key of visible characters reaches the server as one String of RFC 9651, and no other is sent', async () => {
+test('any key of visible characters reaches the server as one String of RFC 9651, and no other is sent', {
+  timeout: 60_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ maxLength: 300, unit: 'binary-ascii' }), async (key) => {
       received.splice(0)

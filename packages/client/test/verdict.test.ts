@@ -217,7 +217,18 @@ test('an application may say that an answer decides nothing, after it has read i
   expect([sent.length, keys().size]).toEqual([3, 1])
 })
 
-test('whatever comes, a key that may have had an effect is given up only for a replayed refusal', async () => {
+test('an answer that the application has sent again may have had an effect: a refusal after it is not certain', async () => {
+  const { send, keys } = setUp([answer(409), answer(422)], {
+    verdict: ({ status }) => (status === 409 ? 'retry' : undefined),
+  })
+  await send()
+  await expect(send('corrected')).rejects.toThrow(IntentChangedError)
+  expect(keys().size).toBe(1)
+})
+
+test('whatever comes, a key that may have had an effect is given up only for a replayed refusal', {
+  timeout: 60_000,
+}, async () => {
   const anAnswer = fc.record({
     status: fc.integer({ min: 200, max: 599 }).filter((status) => ![204, 205, 304].includes(status)),
     headers: fc.subarray([

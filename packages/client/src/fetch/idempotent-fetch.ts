@@ -112,7 +112,7 @@ export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFet
         const { response, verdict, isOnly } = await sendUntilDecided(read, { key, toSend, signal, deadlineMs })
         // a verdict that cannot be noted harms nobody: the same key is sent again, and gets the same answer
         await note(intent, key, verdict, isNew && isOnly).catch(() => {})
-        isOpen = isStreamed(response)
+        isOpen = response.body !== null && isStreamed(response)
         return isOpen ? whenRead(response, () => end(intent, call)) : response
       } finally {
         if (!isOpen) end(intent, call)
@@ -134,7 +134,7 @@ function whenRead(response: Response, onEnd: () => void): Response {
   const { readable, writable } = new TransformStream()
   void body?.pipeTo(writable).then(onEnd, onEnd)
   const members = { url: { value: url }, redirected: { value: redirected }, type: { value: type } }
-  return Object.defineProperties(new Response(body && readable, response), members)
+  return Object.defineProperties(new Response(readable, response), members)
 }
 
 function defaultStorage(): IntentStorage {

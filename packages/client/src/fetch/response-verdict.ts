@@ -59,7 +59,7 @@ export async function judge(response: Response, ofApplication?: VerdictOption): 
     verdict: own ?? verdict,
     isInProgress,
     isOfOperation: own !== undefined || isReplay(headers) || (verdict === 'done' && !isPage(headers)),
-    mayHaveActed: verdict === 'retry' && !UNTOUCHED.includes(status),
+    mayHaveActed: (own ?? verdict) === 'retry' && !UNTOUCHED.includes(status),
     waitMs: retryAfterMs(headers.get('Retry-After') ?? told.retryAfter),
     location: headers.get('Location') ?? told.location,
   }
