@@ -1,4 +1,5 @@
 /** Turns: a property over any mix of work that ends, fails or takes too long to begin. */
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { createTurns, within } from '../src/base/bounded.ts'
@@ -44,7 +45,31 @@ test('within: the answer, its error, or that it is late, and no timer stays', as
   await expect(within(10, Promise.reject(new Error('own')), late)).rejects.toThrow('own')
   const never = within(10, new Promise(() => {}), late)
   const told = expect(never).rejects.toThrow('late')
-  await advance(10)
+  await advance(11)
   await told
   expect(vi.getTimerCount()).toBe(0)
 })
+
+test('within: an answer that arrived while the event loop was blocked is no late one', async () => {
+  vi.useRealTimers()
+  const [client, server] = await pair()
+  const answer = new Promise((resolve) => client.once('data', (data) => resolve(String(data))))
+  const asked = within(50, answer, late)
+  server.write('here')
+  const until = performance.now() + 200
+  while (performance.now() < until);
+  expect(await asked).toBe('here')
+  client.destroy()
+  server.destroy()
+})
+
+/** Two ends of one connection, whose bytes are already there when the loop comes to read them. */
+async function pair(): Promise<[Socket, Socket]> {
+  const listener = createServer()
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const accepted = new Promise<Socket>((resolve) => listener.once('connection', resolve))
+  const client = connect((listener.address() as AddressInfo).port, '127.0.0.1')
+  const server = await accepted
+  listener.close()
+  return [client, server]
+}

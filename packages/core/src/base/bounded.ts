@@ -1,11 +1,18 @@
 /** Bounds: for an answer, and for how much runs at a time. */
 import { startTimer } from './timers.ts'
 
-/** The answer of `pending`; after `ms`, the error of `late`, whatever becomes of the answer. */
+/**
+ * The answer of `pending`; after `ms`, the error of `late`, whatever becomes of the answer. An answer that arrived while
+ * the event loop was blocked counts: it is read after the timers, so that a second one waits for it.
+ */
 export function within<T>(ms: number, pending: PromiseLike<T>, late: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
-    const stop = startTimer(ms, () => reject(late()))
-    Promise.resolve(pending).then(resolve, reject).finally(stop)
+    let stop = startTimer(ms, () => {
+      stop = startTimer(0, () => reject(late()))
+    })
+    Promise.resolve(pending)
+      .then(resolve, reject)
+      .finally(() => stop())
   })
 }
 
