@@ -1,113 +1,109 @@
-/** Hono: from its contexts to an exchange, and back. */
-import {
-  answered,
-  attemptFor,
-  createGuard,
-  type Guarding,
-  type HandlerAttempt,
-  type HeaderField,
-  type HttpOptions,
-  PreconditionError,
-} from '@retryproof/http'
-import { type HeldResponse, holdResponse, toldResponse, toResponse } from '@retryproof/http/fetch'
+/** The middleware of Hono: from its contexts to a guard, and back. */
+import { createGuard, type Guarding, type HeaderField, type HttpOptions } from '@retryproof/http'
+import { type FetchEnd, type FetchServer, serveFetch, servePassing, toldResponse } from '@retryproof/http/fetch'
 import type { Context, MiddlewareHandler, Next } from 'hono'
-import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
+import type { IdempotencyEnv, IdempotentHandler, TransactionHandler } from './handlers.ts'
 import { noteBodies } from './made-bodies.ts'
-import { toExchange } from './to-exchange.ts'
+import { isAlone, ownMethod, toExchange } from './to-exchange.ts'
 import { waitUntil } from './wait-until.ts'
 
-const REPLACED = 'Another answer was recorded while this one left: it is cut, so that nobody takes it for complete.'
-
-/** The attempt that handles this request; `undefined` where it passed without protection. */
-export function attemptOf(c: Context): HandlerAttempt | undefined {
-  return attemptFor(c)
-}
-
 /**
- * Makes a route safe to retry: `app.post('/charges', idempotent(idempotency, { scope }), handler)`.
+ * Makes a route safe to retry. Stands after authentication, which `scope` relies on, and after compression.
  *
- * Put it after authentication, which `scope` relies on, and compression before it.
+ * @throws {@link IdempotencyInvalidOptionError} when an option is missing, unknown or out of range
  *
- * @throws IdempotencyInvalidOptionError naming the option and what it must be
+ * @example
+ * import { createIdempotency, unscoped } from '@retryproof/core'
+ * import { idempotent } from '@retryproof/hono'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { Hono } from 'hono'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'payments' })
+ * const app = new Hono()
+ * app.post('/charges', idempotent(idempotency, { scope: unscoped }), async (c) => {
+ *   const providerKey = c.get('idempotency')?.keyFor('charge')
+ *   return c.json({ charged: 100, providerKey }, 201)
+ * })
  */
 export function idempotent<Tx>(
   idempotency: Guarding<Tx>,
   options: HttpOptions<Context> & { readonly transaction: true },
   handler: TransactionHandler<Tx>,
-): MiddlewareHandler
+): MiddlewareHandler<IdempotencyEnv>
 export function idempotent<Tx>(
   idempotency: Guarding<Tx>,
   options: HttpOptions<Context>,
   handler?: IdempotentHandler,
-): MiddlewareHandler
+): MiddlewareHandler<IdempotencyEnv>
 export function idempotent<Tx>(
   idempotency: Guarding<Tx>,
   options: HttpOptions<Context>,
   handler?: IdempotentHandler<never>,
-): MiddlewareHandler {
+): MiddlewareHandler<IdempotencyEnv> {
   const guard = createGuard<Context, Tx>(idempotency, options, { hasHandler: handler !== undefined })
-
-  async function proceed(c: Context, next: Next, tx?: Tx): Promise<void> {
-    try {
-      if (handler) setResponse(c, await handler(c, { attempt: attemptFor(c), tx } as never))
-      else await next()
-      if (c.error instanceof PreconditionError) throw c.error
-    } catch (error) {
-      if (!(error instanceof PreconditionError)) throw error
-      setResponse(c, toResponse(error.response, headersOf(c)))
-    }
-  }
-
-  /** @param answer lets the response go that the context has */
-  async function serve(c: Context, next: Next, answer: () => void): Promise<void> {
-    const before = headersOf(c)
-    let held: HeldResponse | undefined
-    try {
-      const decision = await guard.handle(toExchange(c), {
-        async execute(attempt, { tx, limits }) {
-          // what was there before: an early answer, or that of an attempt that a conflict undid
-          if (c.finalized) Object.assign(c, { res: undefined, finalized: false })
-          const bodyOf = noteBodies(c)
-          await proceed(c, next, tx)
-          const holding = { method: c.req.method, limits, before, made: bodyOf(c.res) }
-          held = await holdResponse(c.res, { ...holding, signal: attempt.signal })
-          if (held.passing) {
-            setResponse(c, held.response())
-            answer()
-            await held.passing.ended
-          }
-          return answered(held.answer)
-        },
-        answerEarly(response) {
-          return new Promise((resolve) => {
-            setResponse(c, toldResponse(response, resolve))
-            answer()
-          })
-        },
-      })
-      if (decision.kind === 'pass') await proceed(c, next)
-      else if (decision.kind === 'own' && held?.passing) held.passing.end()
-      else if (decision.kind === 'own' && held) setResponse(c, held.response(decision.headers))
-      else if (decision.kind === 'send' && held?.passing) held.passing.cut(new Error(REPLACED))
-      else if (decision.kind === 'send') setResponse(c, toResponse(decision.response, before))
-      answer()
-    } catch (error) {
-      held?.passing?.cut(error as Error)
-      throw error
-    }
-  }
-
-  return (c, next) => {
-    if (!guard.covers(c.req.method)) return proceed(c, next)
-    return new Promise<void>((resolve, reject) => {
-      const work = serve(c, next, resolve)
+  return (c, next) =>
+    new Promise<void>((resolve, reject) => {
+      const server = serverOf(c, next, handler, resolve)
+      if (!guard.covers(c.req.method, ownMethod(c))) return servePassing(guard, c, server).catch(reject)
+      const work = serveFetch(guard, toExchange(c), server)
       work.catch(reject)
       waitUntil(c, work)
     })
+}
+
+/** @param done lets the answer go that the context has */
+function serverOf<Tx>(
+  c: Context,
+  next: Next,
+  handler: IdempotentHandler<never> | undefined,
+  done: () => void,
+): FetchServer<Tx> {
+  const before = headersOf(c)
+
+  function answer(response: Response): void {
+    setResponse(c, response)
+    done()
+  }
+
+  return {
+    before,
+    async run(attempt, tx): Promise<FetchEnd> {
+      reset(c)
+      if (attempt) c.set('idempotency', attempt)
+      const bodyOf = noteBodies(c)
+      const response = handler ? await handler(c, { attempt, tx } as never) : await responseAfter(c, next)
+      return {
+        response,
+        made: bodyOf(response),
+        isSent: response?.headers?.get(ALREADY_SENT) != null,
+        ...(!handler && c.error !== undefined && { thrown: { error: c.error } }),
+      }
+    },
+    answer,
+    answerEarly: (response) => new Promise((resolve) => answer(toldResponse(response, resolve))),
+    async leave() {
+      if (isAlone(c, handler !== undefined)) setResponse(c, await c.notFound())
+      done()
+    },
   }
 }
 
-/** Replaces what the context has, where Hono would add to it. */
+/** Marks a response of @hono/node-server whose handler has written its answer to the Node response. */
+const ALREADY_SENT = 'x-hono-already-sent'
+
+/** Asking for `c.res` makes a response, so that a handler without an answer would have one. */
+async function responseAfter(c: Context, next: Next): Promise<Response | undefined> {
+  await next()
+  return c.finalized ? c.res : undefined
+}
+
+/** Removes what was there before: an early answer, or that of an attempt that a conflict rolled back. */
+function reset(c: Context): void {
+  if (c.finalized) Object.assign(c, { res: undefined, finalized: false })
+  c.error = undefined
+}
+
+/** Replaces the response that the context has, where Hono would merge the two. */
 function setResponse(c: Context, response: Response): void {
   c.res = undefined
   c.res = response

@@ -1,3 +1,3 @@
-export type { IdempotentHandler, TransactionHandler } from './handlers.ts'
-export { attemptOf, idempotent } from './idempotent.ts'
+export type { IdempotencyEnv, IdempotencyVariables, IdempotentHandler, TransactionHandler } from './handlers.ts'
+export { idempotent } from './idempotent.ts'
 export { serveStatus } from './status.ts'

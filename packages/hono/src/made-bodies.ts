@@ -1,13 +1,12 @@
-/** Bodies that a context makes responses of, noted where they are made: reading them back costs more than all the rest. */
+/** Notes the bodies of which a context makes responses: reading them back from a response costs more than all the rest. */
+import type { MadeBody } from '@retryproof/http/fetch'
 import type { Context } from 'hono'
-
-export type MadeBody = string | Uint8Array | null
 
 type Make = (body: unknown, ...rest: unknown[]) => Response
 type MakeHtml = (body: unknown, ...rest: unknown[]) => Response | Promise<Response>
 
-/** Gives the body of the last response that the context made; `undefined` for any other, or where it is a stream. */
-export function noteBodies(c: Context): (response: Response) => MadeBody | undefined {
+/** Returns a function that gives the body of the last response that the context made; `undefined` for any other response, and for a stream. */
+export function noteBodies(c: Context): (response: unknown) => MadeBody | undefined {
   const make = c.body as Make
   const newResponse = c.newResponse as Make
   const text = c.text as Make
@@ -40,7 +39,7 @@ export function noteBodies(c: Context): (response: Response) => MadeBody | undef
   return (response) => (response === last ? made : undefined)
 }
 
-/** What `c.json` of this version of Hono says that it makes. */
+/** The content type that `c.json` of this version of Hono sets. */
 let jsonType: string | undefined
 
 /** A copy, where its owner may go on using it. */

@@ -7,7 +7,7 @@ import { compress } from 'hono/compress'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode, RedirectStatusCode, StatusCode } from 'hono/utils/http-status'
 import type { CreateApp } from '../../../conformance/test/runtimes/app.ts'
-import { attemptOf, idempotent, serveStatus } from '../src/index.ts'
+import { idempotent, serveStatus } from '../src/index.ts'
 
 export const createApp: CreateApp = () => {
   const { fetch } = honoApp(memoryStore())
@@ -56,7 +56,7 @@ function stackOf(route: Route<Context>): [MiddlewareHandler | Handler, ...Middle
 
 async function run({ handle }: Route<Context>, c: Context, tx?: unknown): Promise<Response> {
   const answer = await handle({
-    attempt: attemptOf(c),
+    attempt: c.get('idempotency'),
     tx,
     header: (name) => c.req.header(name),
     body: async () => {

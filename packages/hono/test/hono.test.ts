@@ -11,7 +11,7 @@ import { html } from 'hono/html'
 import { streamSSE, streamText } from 'hono/streaming'
 import { validator } from 'hono/validator'
 import { describe, expect, it } from 'vitest'
-import { attemptOf, type IdempotentHandler, idempotent } from '../src/index.ts'
+import { type IdempotentHandler, idempotent } from '../src/index.ts'
 
 function testApp() {
   const app = new Hono()
@@ -172,7 +172,7 @@ describe('a request of Hono', () => {
 
   it('has an attempt, for handlers that come after and for one that is given', async () => {
     const { app, guard, post } = testApp()
-    app.post('/after', guard(), (c) => c.json(attemptOf(c)?.number))
+    app.post('/after', guard(), (c) => c.json(c.get('idempotency')?.number))
     app.post(
       '/given',
       guard({}, (c, { attempt }) => c.json(attempt?.number)),

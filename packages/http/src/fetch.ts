@@ -7,11 +7,7 @@ export {
   idempotent,
   serveStatus,
 } from './server/fetch/handler.ts'
-export {
-  type HeldResponse,
-  type Holding,
-  holdResponse,
-  toldResponse,
-  toResponse,
-} from './server/fetch/held-response.ts'
-export { readUpTo } from './server/fetch/request-body.ts'
+export type { MadeBody } from './server/fetch/held-response.ts'
+export { requestBody } from './server/fetch/request-body.ts'
+export { type FetchEnd, type FetchServer, serveFetch, servePassing } from './server/fetch/serve.ts'
+export { toldResponse, toResponse } from './server/fetch/to-response.ts'

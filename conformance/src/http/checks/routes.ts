@@ -28,14 +28,12 @@ export const routeChecks: readonly BindingCheck[] = [
   },
   {
     id: 'route-methods',
-    title: 'other methods pass untouched, unless they are named',
+    title: 'HEAD passes untouched, unless it is named',
     run: async (client) => {
-      for (const method of ['PUT', 'HEAD']) {
-        for (let sent = 0; sent < 2; sent++) {
-          assert.equal((await client.send('/untouched', { method })).header('idempotency-replayed'), undefined)
-        }
+      for (let sent = 0; sent < 2; sent++) {
+        assert.equal((await client.send('/untouched', { method: 'HEAD' })).header('idempotency-replayed'), undefined)
       }
-      assert.equal(await client.runs(), 4)
+      assert.equal(await client.runs(), 2)
     },
   },
   {

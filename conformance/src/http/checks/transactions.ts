@@ -33,7 +33,7 @@ export const transactionChecks: readonly BindingCheck[] = [
     needs: ['transactions'],
     run: async (client) => {
       for (const status of [500, null]) {
-        const sent = { json: { status }, key: `${client.key}-${status}` }
+        const sent = { json: { status }, key: `${client.key}-${status ?? 'thrown'}` }
         assert.deepEqual(
           statuses([await client.send('/transaction', sent), await client.send('/transaction', sent)]),
           [500, 500],

@@ -1,15 +1,12 @@
 /** Handlers of Fetch requests: Next, React Router, Bun, Deno, Workers, and whatever else takes a Request. */
 
 import { attemptFor, createGuard } from '../../guard/guard.ts'
-import { answered } from '../../guard/handler-end.ts'
 import type { Guarding, HttpOptions } from '../../guard/options.ts'
 import type { HandlerAttempt, StatusResource } from '../../guard/ports.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
-import { PreconditionError } from '../../protocol/precondition.ts'
-import { type HeldResponse, holdResponse, toResponse } from './held-response.ts'
 import { requestBody } from './request-body.ts'
-
-const REPLACED = 'Another answer was recorded while this one left: it is cut, so that nobody takes it for complete.'
+import { type FetchServer, serveFetch, servePassing } from './serve.ts'
+import { toResponse } from './to-response.ts'
 
 /** A handler; `rest` is whatever the framework passes besides the request: route parameters, `env` and `ctx`. */
 export type FetchHandler<Rest extends unknown[], Context = { readonly attempt: HandlerAttempt | undefined }> = (
@@ -68,51 +65,20 @@ export function idempotent<Rest extends unknown[], Tx>(
   handler: FetchHandler<Rest, never>,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   const guard = createGuard<Request, Tx>(idempotency, options, { hasHandler: true })
-
-  async function proceed(request: Request, rest: Rest, tx?: Tx): Promise<Response> {
-    try {
-      return await handler(request, { attempt: attemptFor(request), tx } as never, ...rest)
-    } catch (error) {
-      if (error instanceof PreconditionError) return toResponse(error.response)
-      throw error
-    }
-  }
-
-  /** @param answer gives the client its answer; later ones are for nobody */
-  async function serve(request: Request, rest: Rest, answer: (response: Response) => void): Promise<void> {
-    let held: HeldResponse | undefined
-    try {
-      const decision = await guard.handle(toExchange(request), {
-        async execute(attempt, { tx, limits }) {
-          const response = await proceed(request, rest, tx)
-          held = await holdResponse(response, { method: request.method, limits, signal: attempt.signal })
-          if (held.passing) answer(held.response())
-          await held.passing?.ended
-          return answered(held.answer)
-        },
-        async answerEarly(response) {
-          answer(toResponse(response))
-        },
-      })
-      if (decision.kind === 'pass') answer(await proceed(request, rest))
-      else if (decision.kind === 'own' && held?.passing) held.passing.end()
-      else if (decision.kind === 'own' && held) answer(held.response(decision.headers))
-      else if (decision.kind === 'send' && held?.passing) held.passing.cut(new Error(REPLACED))
-      else if (decision.kind === 'send') answer(toResponse(decision.response))
-    } catch (error) {
-      held?.passing?.cut(error as Error)
-      throw error
-    }
-  }
-
-  return (request, ...rest) => {
-    if (!guard.covers(request.method)) return proceed(request, rest)
-    return new Promise((resolve, reject) => {
-      const work = serve(request, rest, resolve)
+  return (request, ...rest) =>
+    new Promise((resolve, reject) => {
+      const server: FetchServer<Tx> = {
+        before: [],
+        run: async (attempt, tx) => ({ response: await handler(request, { attempt, tx } as never, ...rest) }),
+        answer: resolve,
+        answerEarly: async (response) => resolve(toResponse(response)),
+        leave: ({ response }) => resolve(response as Response),
+      }
+      if (!guard.covers(request.method)) return servePassing(guard, request, server).catch(reject)
+      const work = serveFetch(guard, toExchange(request), server)
       work.catch(reject)
       waitUntil?.(work, request, ...rest)
     })
-  }
 }
 
 function toExchange(request: Request): Exchange<Request> {

@@ -1,16 +1,18 @@
-/** Responses of Fetch: held back until they are recorded, or made of what was recorded. */
-
+/** Responses of Fetch, held back until they are recorded. Of a response only public members are read: it may be a ponyfill's. */
 import { type BodyLimits, holdBody, type PassingBody } from '../../guard/answer/held-body.ts'
-import { changedFields, type HandlerAnswer, type HeaderField, type HttpResponse } from '../../protocol/exchange.ts'
+import { changedFields, type HandlerAnswer, type HeaderField } from '../../protocol/exchange.ts'
 import { piecesOf, streamOf } from './streams.ts'
+import { forbidsBody } from './to-response.ts'
 
 export interface HeldResponse {
   readonly answer: HandlerAnswer
-  /** What of it is on its way while it is made. */
+  /** The body that is on its way while it is made. */
   readonly passing: PassingBody | undefined
-  /** The response for the client, with these headers more. */
-  response(headers?: readonly HeaderField[]): Response
+  /** The response for the client. */
+  response(): Response
 }
+
+export type MadeBody = string | Uint8Array | null
 
 export interface Holding {
   readonly method: string
@@ -18,77 +20,72 @@ export interface Holding {
   /** Aborts when the handler had all the time that it may take. */
   readonly signal: AbortSignal
   /** Headers that were set before the binding, and are not recorded. */
-  readonly before?: readonly HeaderField[]
-  /** The body, where that is known; else it is read from the response. */
-  readonly made?: string | Uint8Array | null | undefined
+  readonly before: readonly HeaderField[]
+  /** The body, where it is in hand; else it is read from the response. */
+  readonly made?: MadeBody | undefined
+  /** True where the answer was written past the framework. */
+  readonly isSent?: boolean
 }
 
 const none = new Uint8Array()
 const utf8 = new TextEncoder()
 
-/** Holds a handler's response back, unless it is a stream, of which it holds back the end. */
+/**
+ * Holds a handler's response back, unless it is a stream, of which it holds back the end.
+ *
+ * @throws the error of its body, where that fails before it is complete
+ */
 export async function holdResponse(original: Response, holding: Holding): Promise<HeldResponse> {
-  const { method, limits, signal, before = [], made } = holding
+  const { limits, before, made, isSent = false } = holding
+  const { status } = original
+  if (isSent || status < 200 || status > 599) return untouched(original, before)
   // first, since the default content type is there on some servers only when the body was asked for
   const source = made === undefined ? piecesOf(original.body) : undefined
-  const headers = [...original.headers]
-  const { passing, ...held } = source
-    ? await holdBody(source, headers, limits, signal)
-    : { passing: undefined, bytes: bytesOf(made) }
-  const bytes = 'bytes' in held ? held.bytes : none
+  const headers = fieldsOf(original.headers)
+  const held = await bodyOf(source, headers, holding)
+  const { passing } = held
+  const bytes = held.bytes ?? none
   const replayable = !passing && !limits.stream && bytes.length <= limits.maxResponseBytes
-  const response = {
-    status: original.status,
-    headers: changedFields(headers, before),
-    body: replayable && method !== 'HEAD' ? bytes : none,
-  }
-
-  function own(): Response {
-    if (!source) return original
-    if (passing) return new Response(streamOf(passing.pieces), original)
-    return new Response(original.body === null ? null : new Uint8Array(bytes), original)
-  }
-
+  const response = { status, headers: changedFields(headers, before), body: replayable ? bytes : none }
   return {
     answer: { response, replayable },
     passing,
-    response(more = []) {
-      const given = own()
-      for (const [name, value] of more) given.headers.append(name, value)
-      return given
+    response() {
+      if (!source) return original
+      const init = { status, statusText: original.statusText, headers: headers as [string, string][] }
+      if (passing) return new Response(streamOf(passing.pieces), init)
+      return new Response(original.body && !forbidsBody(status) ? new Uint8Array(bytes) : null, init)
     },
   }
 }
 
-function bytesOf(made: Holding['made']): Uint8Array {
-  return typeof made === 'string' ? utf8.encode(made) : (made ?? none)
+async function bodyOf(
+  source: AsyncIterator<Uint8Array> | undefined,
+  headers: readonly HeaderField[],
+  { method, limits, signal, made }: Holding,
+): Promise<{ readonly bytes?: Uint8Array; readonly passing?: PassingBody }> {
+  if (method === 'HEAD') {
+    await source?.return?.()
+    return {}
+  }
+  if (source) return holdBody(source, headers, limits, signal)
+  return { bytes: typeof made === 'string' ? utf8.encode(made) : (made ?? none) }
 }
 
-/**
- * A response of what was recorded, or of a problem.
- *
- * @param before headers that were set before the binding
- */
-export function toResponse({ status, headers, body }: HttpResponse, before: readonly HeaderField[] = []): Response {
-  const own = new Set(headers.map(([name]) => name.toLowerCase()))
-  const fields = [...before.filter(([name]) => !own.has(name)), ...headers] as [string, string][]
-  // without a body where it is empty, since an empty one is given a content type, and refused for 204
-  return new Response(body.length === 0 ? null : new Uint8Array(body), { status, headers: fields })
+/** A response that nobody can make again: an upgrade, or an answer that was written past the framework. */
+function untouched(original: Response, before: readonly HeaderField[]): HeldResponse {
+  const headers = changedFields(fieldsOf(original.headers), before)
+  return {
+    answer: { response: { status: original.status, headers, body: none }, replayable: false },
+    passing: undefined,
+    response: () => original,
+  }
 }
 
-/** A response, and when the server begins to send it: from then on the framework is done with the request. */
-export function toldResponse({ body, ...head }: HttpResponse, onSending: () => void): Response {
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      pull(controller) {
-        controller.enqueue(body)
-        controller.close()
-        onSending()
-      },
-      cancel: onSending,
-    },
-    { highWaterMark: 0 },
-  )
-  const length: HeaderField = ['Content-Length', String(body.length)]
-  return new Response(stream, toResponse({ ...head, headers: [...head.headers, length], body: none }))
+/** Cookies one by one, where some ponyfills join them. */
+function fieldsOf(headers: Headers): HeaderField[] {
+  const fields = [...headers]
+  if (typeof headers.getSetCookie !== 'function') return fields
+  const cookies = headers.getSetCookie().map((value): HeaderField => ['set-cookie', value])
+  return [...fields.filter(([name]) => name.toLowerCase() !== 'set-cookie'), ...cookies]
 }

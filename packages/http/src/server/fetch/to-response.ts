@@ -1,0 +1,39 @@
+/** Makes responses of Fetch from recorded answers and problems. */
+import type { HeaderField, HttpResponse } from '../../protocol/exchange.ts'
+
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304])
+
+/** Tells whether a response of this status has no body, not even an empty one. */
+export function forbidsBody(status: number): boolean {
+  return WITHOUT_BODY.has(status)
+}
+
+/**
+ * Makes a response of a recorded answer, or of a problem.
+ *
+ * @param before headers that were set before the binding
+ */
+export function toResponse({ status, headers, body }: HttpResponse, before: readonly HeaderField[] = []): Response {
+  const own = new Set(headers.map(([name]) => name.toLowerCase()))
+  const fields = [...before.filter(([name]) => !own.has(name)), ...headers] as [string, string][]
+  // without a body where it is empty, since an empty one is given a content type
+  const isEmpty = body.length === 0 || forbidsBody(status)
+  return new Response(isEmpty ? null : new Uint8Array(body), { status, headers: fields })
+}
+
+/** Makes a response that says when the server begins to send it: from then on the framework is done with the request. */
+export function toldResponse({ body, ...head }: HttpResponse, onSending: () => void): Response {
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        controller.enqueue(body)
+        controller.close()
+        onSending()
+      },
+      cancel: onSending,
+    },
+    { highWaterMark: 0 },
+  )
+  const fields: HeaderField[] = [...head.headers, ['Content-Length', String(body.length)]]
+  return new Response(stream, { status: head.status, headers: fields as [string, string][] })
+}
