@@ -25,7 +25,7 @@ const shownFigures: readonly (readonly [name: string, title: string])[] = [
   [metrics.executions, 'Executions'],
   [metrics.replays, 'Replays'],
   [metrics.conflicts, 'Conflicts'],
-  [metrics.mismatches, 'Mismatches'],
+  [metrics.keyReuses, 'Keys reused'],
   [metrics.takeovers, 'Takeovers'],
   [metrics.leaseLosses, 'Lease losses'],
   [metrics.unrecorded, 'Unrecorded'],
