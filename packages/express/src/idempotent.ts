@@ -4,6 +4,7 @@ import { type NodeBinding, passOnNode, sendResponse, serveNode } from '@retrypro
 import type { Request, RequestHandler, Response } from 'express'
 import { toExchange } from './exchange.ts'
 import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
+import { ownMethod } from './route-pattern.ts'
 import { watchErrors } from './watch-errors.ts'
 
 /**
@@ -62,7 +63,8 @@ export function idempotent<Tx>(
       send: (response) => sendResponse(res, response),
       watchErrors: (onError) => watchErrors(req, onError),
     }
-    if (guard.covers(req.method)) void serveNode(guard, toExchange(req, res, middleware), res, binding)
+    if (guard.covers(req.method, ownMethod(req, middleware)))
+      void serveNode(guard, toExchange(req, res, middleware), res, binding)
     else void passOnNode(guard, req, res, binding)
   }
   return middleware

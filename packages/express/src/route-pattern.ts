@@ -5,6 +5,8 @@ import type { Request } from 'express'
 export interface Layer {
   readonly handle: object & { readonly stack?: readonly Layer[] }
   readonly route?: Route | undefined
+  /** In the stack of a route: its method in lower case. `app.all` makes a layer for each that there is. */
+  readonly method?: string
   /** Express 4, and the routers of Express 5 before 2.3: the names of the parameters. */
   readonly keys?: readonly unknown[]
   /** The routers of Express 5 from 2.3 on. */
@@ -14,6 +16,12 @@ export interface Layer {
 interface Route {
   readonly path: unknown
   readonly stack: readonly Layer[]
+}
+
+/** The note that `vhost` leaves on a request: a list of what its `*` stood for, with the name of the host. */
+interface VirtualHost {
+  readonly hostname: string
+  readonly length: number
 }
 
 interface Application {
@@ -27,13 +35,29 @@ interface Application {
 
 /**
  * Gives the prefixes of mounted routers and the pattern of the route; `undefined` where `middleware` does not stand in a route,
- * or where a prefix has parameters, of which Express keeps only the values.
+ * or where a prefix or the name of a virtual host has parameters, of which Express keeps only the values.
  */
 export function routePattern(req: Request, middleware: object): string | undefined {
   const route = req.route as Route | undefined
   if (!route?.stack.some((layer) => layer.handle === middleware)) return undefined
   if (!hasLiteralMounts(req.app as unknown as Application, route)) return undefined
-  return req.baseUrl + [route.path].flat().map(String).join('|')
+  const host = hostOf(req as { readonly vhost?: VirtualHost })
+  return host === undefined ? undefined : host + req.baseUrl + [route.path].flat().map(String).join('|')
+}
+
+/** Gives the method of the request where `middleware` stands in a route for that method alone. */
+export function ownMethod(req: Request, middleware: object): string | undefined {
+  const methods = (req.route as Route | undefined)?.stack.flatMap(({ handle, method }) =>
+    handle === middleware ? [method] : [],
+  )
+  const isForAll = methods?.includes(undefined) || methods?.includes('options')
+  return !isForAll && methods?.includes(req.method.toLowerCase()) ? req.method : undefined
+}
+
+/** Gives the host for which the application serves; `undefined` where its name has a `*`, of which only the value is left. */
+function hostOf({ vhost }: { readonly vhost?: VirtualHost }): string | undefined {
+  if (!vhost) return ''
+  return vhost.length === 0 ? `//${vhost.hostname.toLowerCase()}` : undefined
 }
 
 const known = new WeakMap<Route, boolean>()

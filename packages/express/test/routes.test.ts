@@ -1,5 +1,8 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
-import type { ErrorRequestHandler, Router } from 'express'
+import type { ErrorRequestHandler, RequestHandler, Router } from 'express'
+import vhost from 'vhost'
 import { describe, expect, it } from 'vitest'
 import { deferred, testApp, versions } from './app.ts'
 
@@ -138,6 +141,49 @@ describe.each(versions)('the operation on %s', (_, express) => {
       ['DELETE', false],
       ['DELETE added', true],
     ])
+  })
+
+  it.each(['put', 'delete', 'patch', 'get'] as const)(
+    'covers %s where it stands in a route for that alone',
+    async (method) => {
+      const { app, guard, url } = operations()
+      let runs = 0
+      const tell: RequestHandler = (_req, res) => res.json(++runs)
+      app[method]('/own', guard(), tell)
+      app.route('/chained')[method](guard(), tell).post(tell)
+      app[method]('/given', guard({}, tell as never))
+      app.use('/mounted', express.Router()[method]('/own', guard(), tell))
+      app.use('/before', guard({ operation: 'x' }))
+      app[method]('/before', tell)
+      const ask = async (path: string) =>
+        (await fetch(await url(path), { method: method.toUpperCase(), headers: { 'Idempotency-Key': 'k' } })).text()
+      async function twice(path: string): Promise<boolean> {
+        const first = await ask(path)
+        return first === (await ask(path))
+      }
+      expect(await Promise.all(['/own', '/chained', '/given', '/mounted/own'].map((path) => twice(path)))).toEqual(
+        Array(4).fill(true),
+      )
+      expect(await twice('/before')).toBe(method === 'patch')
+      expect((await fetch(await url('/own'), { method: method.toUpperCase() })).status).toBe(400)
+    },
+  )
+
+  it('is told with the virtual host, unless its name has a wildcard', async () => {
+    const { app, guard, names, port } = operations()
+    const site = () => express().post('/charges', guard(), (_req, res) => res.sendStatus(201)) as never
+    app.use(vhost('a.example.com', site()))
+    app.use(vhost('b.example.com', site()))
+    app.use(vhost('*.example.org', site()))
+    app.use(tellError)
+    const at = async (host: string) => {
+      const headers = { Host: host, 'Idempotency-Key': 'k' }
+      const sent = request({ port: await port(), method: 'POST', path: '/charges', headers, agent: false }).end()
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+      return answer.resume().statusCode
+    }
+    expect([await at('a.example.com'), await at('B.example.com'), await at('x.example.org')]).toEqual([201, 201, 500])
+    expect(names).toEqual(['POST //a.example.com/charges', 'POST //b.example.com/charges'])
   })
 
   it('keeps two guards with different options apart', async () => {

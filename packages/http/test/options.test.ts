@@ -48,6 +48,19 @@ describe('options', () => {
     }
   })
 
+  it('lets no request pass to a handler that would have no transaction', () => {
+    const capabilities = { ...idempotency.capabilities, transactional: 'async' } as const
+    const transactional = { ...idempotency, capabilities } as typeof idempotency
+    const options = { scope: unscoped, transaction: true } as const
+    const guard = createGuard(transactional, options, { hasHandler: true })
+    expect(guard.covers('POST')).toBe(true)
+    expect(guard.covers('DELETE', 'DELETE')).toBe(true)
+    expect(() => guard.covers('DELETE')).toThrow(/must name DELETE/)
+    expect(() => createGuard(transactional, { ...options, required: false }, { hasHandler: true })).toThrow(/required/)
+    const asking = createGuard(transactional, options, { hasHandler: true, asksForTransaction: true })
+    expect(asking.covers('GET')).toBe(false)
+  })
+
   it('asks for what createIdempotency gives', () => {
     expect(() => createGuard({} as typeof idempotency, { scope })).toThrow(IdempotencyInvalidOptionError)
   })

@@ -16,7 +16,7 @@ import type { Context, Middleware, Next } from 'koa'
 import { type HeldContext, headersOf, holdContext, putResponse, resetContext } from './context-response.ts'
 import { type Answering, endPassing, endWritten, unlessGone } from './endings.ts'
 import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
-import { toExchange } from './to-exchange.ts'
+import { ownMethod, toExchange } from './to-exchange.ts'
 
 /** The attempt that handles this request; `undefined` where it passed without protection. */
 export function attemptOf(ctx: Context): HandlerAttempt | undefined {
@@ -119,7 +119,7 @@ export function idempotent<Tx>(
   }
 
   const middleware: Middleware = (ctx, next) => {
-    if (!guard.covers(ctx.method)) return proceed(ctx, next)
+    if (!guard.covers(ctx.method, ownMethod(ctx, middleware))) return proceed(ctx, next)
     return new Promise<void>((answer, fail) => void serve(ctx, next, { answer, fail }))
   }
   return middleware

@@ -13,6 +13,8 @@ interface Left {
     readonly methods: readonly string[]
     readonly stack: readonly unknown[]
   }[]
+  /** The router that serves the request. */
+  readonly router?: { readonly host?: string | RegExp | readonly string[] }
   readonly request: {
     readonly body?: unknown
     readonly rawBody?: unknown
@@ -39,12 +41,29 @@ export function toExchange(ctx: Context, middleware: unknown): Exchange<Context>
 
 /** With what mounts have cut off in front; `undefined` where the middleware does not stand in a route of a router. */
 function routePattern(ctx: Context, middleware: unknown): string | undefined {
-  const { matched = [] } = ctx as Left
-  const route = matched.find(({ methods, stack }) => methods.includes(ctx.method) && stack.includes(middleware))
+  const route = routeOf(ctx, middleware)
   if (!route) return undefined
   const [path = ''] = ctx.originalUrl.split('?', 1)
   const mounted = path.endsWith(ctx.path) ? path.slice(0, -ctx.path.length) : ''
-  return mounted + String(route.path)
+  return hostOf(ctx) + mounted + String(route.path)
+}
+
+/** Gives the method of the request where the middleware stands in a route for that method alone. */
+export function ownMethod(ctx: Context, middleware: unknown): string | undefined {
+  // a router adds HEAD to GET
+  const methods = routeOf(ctx, middleware)?.methods.filter((method) => method !== 'HEAD')
+  return methods?.length === 1 && methods[0] === ctx.method ? ctx.method : undefined
+}
+
+function routeOf(ctx: Context, middleware: unknown) {
+  const { matched = [] } = ctx as Left
+  return matched.find(({ methods, stack }) => methods.includes(ctx.method) && stack.includes(middleware))
+}
+
+/** Gives the hosts to which the router is bound, so that routes of others are other operations. */
+function hostOf(ctx: Context): string {
+  const { host } = (ctx as Left).router ?? {}
+  return host === undefined ? '' : `//${[host].flat().map(String).join('|')}`
 }
 
 function bodyOf(ctx: Context): RequestBody {

@@ -1,6 +1,13 @@
 /** The interceptor that stands for a guard of `@retryproof/http`. */
-import type { CallHandler, ExecutionContext, NestInterceptor, OnModuleInit } from '@nestjs/common'
-import { SSE_METADATA } from '@nestjs/common/constants.js'
+import {
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+  type OnModuleInit,
+  RequestMethod,
+  type Type,
+} from '@nestjs/common'
+import { INTERCEPTORS_METADATA, METHOD_METADATA, SSE_METADATA } from '@nestjs/common/constants.js'
 import { type ApplicationConfig, type HttpAdapterHost, Reflector } from '@nestjs/core'
 import type { Exchange, Guard } from '@retryproof/http'
 import { givenBody, headerFields } from '@retryproof/http/node'
@@ -17,6 +24,7 @@ export function guardingInterceptor<Native extends object, Tx>(
   guard: Guard<Native, Tx>,
   host: HttpAdapterHost,
   config: ApplicationConfig,
+  self: Type<NestInterceptor>,
 ): NestInterceptor & OnModuleInit {
   return {
     onModuleInit() {
@@ -27,7 +35,8 @@ export function guardingInterceptor<Native extends object, Tx>(
       if (context.getType() !== 'http') return next.handle()
       const http = context.switchToHttp()
       const platform = platformOf(http.getRequest<object>(), http.getResponse<object>())
-      if (!guard.covers(platform.native.method)) return next.handle()
+      const { method } = platform.native
+      if (!guard.covers(method, isOfHandler(context, self) ? method : undefined)) return next.handle()
       const route = routeOf(context, platform.pattern, config.getVersioning())
       const isEvents = reflector.get<boolean | undefined>(SSE_METADATA, context.getHandler()) === true
       return new Observable((subscriber) => {
@@ -35,6 +44,13 @@ export function guardingInterceptor<Native extends object, Tx>(
       })
     },
   }
+}
+
+/** True for an interceptor of one handler of one method, rather than of a controller or an application. */
+function isOfHandler(context: ExecutionContext, self: Type<NestInterceptor>): boolean {
+  const handler = context.getHandler()
+  const isForAll = reflector.get<RequestMethod>(METHOD_METADATA, handler) === RequestMethod.ALL
+  return !isForAll && (reflector.get<unknown[] | undefined>(INTERCEPTORS_METADATA, handler)?.includes(self) ?? false)
 }
 
 function toExchange<Native>({ native, req, res, target }: Platform, route: string): Exchange<Native> {

@@ -21,8 +21,8 @@ export function Idempotent<Native extends object = NestRequest>(
   return UseInterceptors(
     injected<[IdempotencyModuleOptions<Native>, HttpAdapterHost, ApplicationConfig]>(
       [MODULE_OPTIONS_TOKEN, HttpAdapterHost, ApplicationConfig],
-      ({ idempotency, ...defaults }, host, config) =>
-        guardingInterceptor(createGuard(idempotency, { ...defaults, ...options }, { hasHandler: true }), host, config),
+      (self, { idempotency, ...defaults }, host, config) =>
+        guardingInterceptor(createGuard(idempotency, { ...defaults, ...options }, HANDLERS), host, config, self),
     ),
   )
 }
@@ -36,7 +36,10 @@ export function idempotent<Tx, Native extends object = NestRequest>(
   idempotency: Guarding<Tx>,
   options: HttpOptions<Native>,
 ): Type<NestInterceptor> {
-  return injected<[HttpAdapterHost, ApplicationConfig]>([HttpAdapterHost, ApplicationConfig], (host, config) =>
-    guardingInterceptor(createGuard(idempotency, options, { hasHandler: true }), host, config),
+  return injected<[HttpAdapterHost, ApplicationConfig]>([HttpAdapterHost, ApplicationConfig], (self, host, config) =>
+    guardingInterceptor(createGuard(idempotency, options, HANDLERS), host, config, self),
   )
 }
+
+/** A handler asks for its transaction by `@Transaction()`, which fails where there is none. */
+const HANDLERS = { hasHandler: true, asksForTransaction: true }

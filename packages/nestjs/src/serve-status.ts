@@ -16,7 +16,7 @@ import { tellAnswered } from './tell-nest.ts'
  */
 export function ServeStatus(): MethodDecorator {
   return UseInterceptors(
-    injected<[IdempotencyModuleOptions<never>]>([MODULE_OPTIONS_TOKEN], ({ statusResource }) => {
+    injected<[IdempotencyModuleOptions<never>]>([MODULE_OPTIONS_TOKEN], (_self, { statusResource }) => {
       if (statusResource) return statusInterceptor(statusResource)
       throw new IdempotencyInvalidOptionError(
         'statusResource',

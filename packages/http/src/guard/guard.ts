@@ -49,21 +49,30 @@ export interface Guard<Native, Tx = unknown> {
   handle(exchange: Exchange<Native>, calls: HandlerCalls<Tx>): Promise<Decision>
 }
 
+/** Where a guard stands. */
+export interface GuardPlace {
+  /** The binding was given the handler, rather than standing before it. */
+  readonly hasHandler?: boolean
+  /** A handler asks for its transaction, and fails where there is none: requests may pass to it without one. */
+  readonly asksForTransaction?: boolean
+}
+
 /**
- * @param hasHandler whether the binding was given the handler, rather than standing before it
+ * Makes the guard of one `idempotent()`.
+ *
  * @throws IdempotencyInvalidOptionError naming the option and what it must be
  */
 export function createGuard<Native extends object, Tx = unknown>(
   idempotency: Guarding<Tx>,
   httpOptions: HttpOptions<Native>,
-  { hasHandler = false }: { readonly hasHandler?: boolean } = {},
+  { hasHandler = false, asksForTransaction = false }: GuardPlace = {},
 ): Guard<Native, Tx> {
   const options = readHttpOptions(idempotency, httpOptions, hasHandler)
   return {
     covers(method, ownMethod) {
       // HEAD comes to the route of a GET by itself
       const isGuarded = options.methods.has(method) || (method === ownMethod && method !== 'HEAD')
-      if (isGuarded || !options.transaction) return isGuarded
+      if (isGuarded || !options.transaction || asksForTransaction) return isGuarded
       throw new IdempotencyInvalidOptionError(
         'methods',
         `must name ${method}: with transaction: true no handler runs without its transaction`,
