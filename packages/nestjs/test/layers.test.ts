@@ -9,11 +9,13 @@ import {
   Controller,
   type ExceptionFilter,
   type ExecutionContext,
+  Get,
   Header,
   Inject,
   type NestInterceptor,
   type PipeTransform,
   Post,
+  Put,
   Req,
   Res,
   UploadedFile,
@@ -70,6 +72,46 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
       [201, 1],
       [403, undefined],
     ])
+  })
+
+  it('the method of a handler is guarded without being named, and on a controller POST and PATCH are', async () => {
+    let runs = 0
+    @Controller('own')
+    class Own {
+      @Put()
+      @Idempotent()
+      put() {
+        return { runs: ++runs }
+      }
+      @Get()
+      get() {
+        return { runs: ++runs }
+      }
+    }
+    @Controller('all')
+    @Idempotent()
+    class All {
+      @Put()
+      put() {
+        return { runs: ++runs }
+      }
+      @Get()
+      get() {
+        return { runs: ++runs }
+      }
+    }
+    const { post } = await nestApp(platform, [Own, All])
+    const replays: unknown[] = []
+    for (const [method, path] of [
+      ['PUT', '/own'],
+      ['GET', '/own'],
+      ['PUT', '/all'],
+      ['GET', '/all'],
+    ] as const) {
+      await post(path, { method })
+      replays.push((await post(path, { method })).headers.get('idempotency-replayed'))
+    }
+    expect([replays, runs]).toEqual([['true', null, null, null], 7])
   })
 
   it('pipes come after: what they refuse is recorded, or frees the key, as the policy says', async () => {
