@@ -1,6 +1,7 @@
 import { unscoped } from '@retryproof/core'
 import { Queue } from 'bullmq'
 import { idempotent } from '../../src/bullmq.ts'
+import { REASON_HEADER } from '../../src/index.ts'
 import { openWorker } from '../bullmq-handle.ts'
 import type { DrillBroker, Order, Place } from './place.ts'
 
@@ -24,6 +25,28 @@ export function bullmqBroker(): DrillBroker {
       for (let i = 0; i < orders.length; i += 1000) {
         await queue.addBulk(orders.slice(i, i + 1000).map((data) => ({ name: 'order', data })))
       }
+    },
+    /** A job's data are JSON: what does not parse is a text. */
+    async publishRaw(place, messages) {
+      const queue = open(place, place.name)
+      const parse = (body: Buffer): unknown => {
+        try {
+          return JSON.parse(body.toString())
+        } catch {
+          return body.toString()
+        }
+      }
+      for (let i = 0; i < messages.length; i += 500) {
+        await queue.addBulk(messages.slice(i, i + 500).map(({ body }) => ({ name: 'constructor', data: parse(body) })))
+      }
+    },
+    async letters(place) {
+      const jobs = await open(place, `${place.name}-dead`).getJobs(['waiting'], 0, -1)
+      return jobs.map(({ data }) => ({
+        reason: data[REASON_HEADER],
+        number: undefined,
+        body: JSON.stringify(data.data),
+      }))
     },
     async consume(place, idempotency, options, handler) {
       const all = {

@@ -99,7 +99,7 @@ function judge(orders: readonly Order[], done: ReadonlySet<string>, deadLetters:
   }
 }
 
-function createCrew(place: Place) {
+export function createCrew(place: Place) {
   const working = new Set<ChildProcess>()
   const ready = new Map<ChildProcess, Promise<unknown>>()
   let failures = 0
@@ -154,7 +154,7 @@ function ordersOf(messages: number, poisonous: number): readonly Order[] {
   return Array.from({ length: messages + poisonous }, (_, i) => ({ id: `order-${i}`, isPoison: i >= messages }))
 }
 
-const seconds = (since: number) => Math.round((performance.now() - since) / 1000)
+export const seconds = (since: number) => Math.round((performance.now() - since) / 1000)
 const randomInt = (from: number, to: number) => from + Math.floor(Math.random() * (to - from + 1))
 
 function shuffled<T>(list: readonly T[]): T[] {

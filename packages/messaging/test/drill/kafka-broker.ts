@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { unscoped } from '@retryproof/core'
-import { type Admin, type Consumer, Kafka, logLevel, type Producer } from 'kafkajs'
+import { type Admin, type Consumer, Kafka, type KafkaMessage, logLevel, type Producer } from 'kafkajs'
+import { REASON_HEADER } from '../../src/index.ts'
 import { consume } from '../../src/kafka.ts'
+import { NUMBER_HEADER } from './hostile-messages.ts'
 import type { DrillBroker, Order, Place } from './place.ts'
 
 const PARTITIONS = 8
@@ -50,6 +52,22 @@ export function kafkaBroker(): DrillBroker {
         await producer.send({ topic: place.name, acks: -1, messages })
       }
     },
+    async publishRaw(place, messages) {
+      const producer = await connect(openKafka(place.url).producer())
+      for (let i = 0; i < messages.length; i += 50) {
+        const some = messages.slice(i, i + 50).map(({ body, headers }) => ({ value: body, headers: { ...headers } }))
+        // a consumer sees no compression; every second batch has some
+        await producer.send({ topic: place.name, acks: -1, compression: (i / 50) % 2, messages: some })
+      }
+    },
+    async letters(place) {
+      const read = (message: KafkaMessage, name: string) => message.headers?.[name]?.toString()
+      return (await lettersOf(place)).map((message) => ({
+        reason: read(message, REASON_HEADER),
+        number: read(message, NUMBER_HEADER),
+        body: String(message.value),
+      }))
+    },
     async consume(place, idempotency, options, handler) {
       const kafka = openKafka(place.url)
       const producer = await connect(kafka.producer())
@@ -77,18 +95,20 @@ export function kafkaBroker(): DrillBroker {
         0,
       )
     },
-    async deadLetters(place) {
-      const topic = `${place.name}-dead`
-      const ids: string[] = []
-      const [end] = await (await adminOf(place)).fetchTopicOffsets(topic)
-      const consumer = await connect(openKafka(place.url).consumer({ groupId: topic, maxWaitTimeInMs: 100 }))
-      await consumer.subscribe({ topics: [topic], fromBeginning: true })
-      await consumer.run({
-        eachMessage: async ({ message }) => void ids.push(String(JSON.parse(String(message.value)).id)),
-      })
-      while (ids.length < Number(end?.high)) await delay(50)
-      return ids
-    },
+    deadLetters: async (place) => (await lettersOf(place)).map(({ value }) => String(JSON.parse(String(value)).id)),
     close: () => Promise.all(toClose.map((client) => client.disconnect())),
+  }
+
+  async function lettersOf(place: Place): Promise<readonly KafkaMessage[]> {
+    const topic = `${place.name}-dead`
+    const letters: KafkaMessage[] = []
+    const [end] = await (await adminOf(place)).fetchTopicOffsets(topic)
+    const consumer = await connect(openKafka(place.url).consumer({ groupId: topic, maxWaitTimeInMs: 100 }))
+    await consumer.subscribe({ topics: [topic], fromBeginning: true })
+    await consumer.run({
+      eachMessage: async ({ message }) => void letters.push(message),
+    })
+    while (letters.length < Number(end?.high)) await delay(50)
+    return letters
   }
 }

@@ -1,9 +1,11 @@
-import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream'
-import type { NatsConnection } from '@nats-io/nats-core'
+import { AckPolicy, type JsMsg, jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { headers, type NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
 import { unscoped } from '@retryproof/core'
+import { REASON_HEADER } from '../../src/index.ts'
 import { consume } from '../../src/nats.ts'
-import type { DrillBroker, Order, Place } from './place.ts'
+import { NUMBER_HEADER } from './hostile-messages.ts'
+import type { DrillBroker, Order, Place, RawMessage } from './place.ts'
 
 const NANOSECONDS = 1_000_000
 const ACK_WAIT_MS = 3000
@@ -34,6 +36,24 @@ export function natsBroker(): DrillBroker {
         await Promise.all(some.map((order) => client.publish(`${place.name}.orders`, JSON.stringify(order))))
       }
     },
+    async publishRaw(place, messages) {
+      const client = jetstream(await open(place))
+      for (let i = 0; i < messages.length; i += 200) {
+        const send = ({ body, headers: given }: RawMessage) => {
+          const all = headers()
+          for (const [name, value] of Object.entries(given)) all.set(name, value)
+          return client.publish(`${place.name}.orders`, body, { headers: all })
+        }
+        await Promise.all(messages.slice(i, i + 200).map(send))
+      }
+    },
+    async letters(place) {
+      return (await lettersOf(place)).map((letter) => ({
+        reason: letter.headers?.get(REASON_HEADER) || undefined,
+        number: letter.headers?.get(NUMBER_HEADER) || undefined,
+        body: letter.string(),
+      }))
+    },
     async consume(place, idempotency, options, handler) {
       const client = jetstream(await open(place))
       const consumer = await client.consumers.get(place.name, 'group')
@@ -47,23 +67,25 @@ export function natsBroker(): DrillBroker {
       const { num_pending, num_ack_pending } = await manager.consumers.info(place.name, 'group')
       return num_pending + num_ack_pending
     },
-    async deadLetters(place) {
-      const manager = await jetstreamManager(await open(place))
-      await manager.consumers.add(place.name, {
-        durable_name: 'dead',
-        filter_subject: `${place.name}.dead`,
-        ack_policy: AckPolicy.Explicit,
-      })
-      const dead = await jetstream(await open(place)).consumers.get(place.name, 'dead')
-      const { num_pending: waiting } = await dead.info()
-      const ids: string[] = []
-      const found = waiting > 0 ? await dead.fetch({ max_messages: waiting, expires: 5000 }) : []
-      for await (const message of found) {
-        ids.push(message.json<Order>().id)
-        message.ack()
-      }
-      return ids
-    },
+    deadLetters: async (place) => (await lettersOf(place)).map((letter) => letter.json<Order>().id),
     close: async () => (await connection)?.close(),
+  }
+
+  async function lettersOf(place: Place): Promise<readonly JsMsg[]> {
+    const manager = await jetstreamManager(await open(place))
+    await manager.consumers.add(place.name, {
+      durable_name: 'dead',
+      filter_subject: `${place.name}.dead`,
+      ack_policy: AckPolicy.Explicit,
+    })
+    const dead = await jetstream(await open(place)).consumers.get(place.name, 'dead')
+    const { num_pending: waiting } = await dead.info()
+    const letters: JsMsg[] = []
+    const found = waiting > 0 ? await dead.fetch({ max_messages: waiting, expires: 5000 }) : []
+    for await (const message of found) {
+      letters.push(message)
+      message.ack()
+    }
+    return letters
   }
 }

@@ -13,6 +13,8 @@ export interface Place {
   /** Of everything that this drill makes; letters, digits and `_`. */
   readonly name: string
   readonly mode: Mode
+  /** Is set where half of the messages are hostile: handlers are told by `kind`, and may hang for a while. */
+  readonly hostile?: boolean
 }
 
 /** What a publisher sends, once or more than once. */
@@ -20,6 +22,21 @@ export interface Order {
   readonly id: string
   /** The handler never succeeds. */
   readonly isPoison: boolean
+  /** Is what the handler of a hostile drill does. */
+  readonly kind?: string
+}
+
+/** Is a message of a hostile drill, as each broker can carry it. */
+export interface RawMessage {
+  readonly body: Buffer
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Is a dead letter, with the number of its message where a header kept it. */
+export interface RawLetter {
+  readonly reason: string | undefined
+  readonly number: string | undefined
+  readonly body: string
 }
 
 export type OrderHandler = (
@@ -38,9 +55,16 @@ export interface DrillBroker {
   consume(
     place: Place,
     idempotency: Idempotency<PoolClient>,
-    options: OnceOptions & { readonly onError: (error: unknown) => void },
+    options: OnceOptions & {
+      readonly onError: (error: unknown) => void
+      readonly parse?: (bytes: Uint8Array) => Promise<Order>
+      readonly id?: (order: Order) => string
+    },
     handler: OrderHandler,
   ): Promise<ConsumerHandle>
+  /** Publishes what a hostile publisher can. */
+  publishRaw(place: Place, messages: readonly RawMessage[]): Promise<unknown>
+  letters(place: Place): Promise<readonly RawLetter[]>
   /** How many messages are not acknowledged. */
   left(place: Place): Promise<number>
   /** The ids of the dead letters, each as often as it is there. */

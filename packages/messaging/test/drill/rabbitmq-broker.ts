@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { unscoped } from '@retryproof/core'
-import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib'
-import type { ConsumerHandle } from '../../src/index.ts'
+import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from 'amqplib'
+import { type ConsumerHandle, REASON_HEADER } from '../../src/index.ts'
 import { consume } from '../../src/rabbitmq.ts'
+import { NUMBER_HEADER } from './hostile-messages.ts'
 import type { DrillBroker, Order, Place } from './place.ts'
 
 /** Longer than a consumer keeps a message that it cannot handle yet: unacknowledged ones are in no count that AMQP gives. */
@@ -58,6 +59,24 @@ export function rabbitmqBroker(): DrillBroker {
         await channel.waitForConfirms()
       }
     },
+    async publishRaw(place, messages) {
+      const channel = await channelOf(place)
+      for (let i = 0; i < messages.length; i += 100) {
+        for (const [at, { body, headers }] of messages.slice(i, i + 100).entries()) {
+          // the queue is one destination, however often it is named
+          const routed = at % 10 === 0 ? { CC: [place.name], BCC: [place.name] } : {}
+          channel.sendToQueue(place.name, body, { persistent: true, headers, ...routed })
+        }
+        await channel.waitForConfirms()
+      }
+    },
+    async letters(place) {
+      return (await lettersOf(place)).map(({ content, properties: { headers = {} } }) => ({
+        reason: headers[REASON_HEADER],
+        number: headers[NUMBER_HEADER],
+        body: content.toString(),
+      }))
+    },
     async consume(place, idempotency, options, handler) {
       let current: ConsumerHandle | undefined
       let isStopping = false
@@ -95,15 +114,17 @@ export function rabbitmqBroker(): DrillBroker {
       quietSince = messageCount === 0 ? (quietSince ?? performance.now()) : undefined
       return quietSince !== undefined && performance.now() - quietSince > QUIET_MS ? 0 : messageCount + 1
     },
-    async deadLetters(place) {
-      const channel = await channelOf(place)
-      const ids: string[] = []
-      for (;;) {
-        const message = await channel.get(`${place.name}-dead`, { noAck: true })
-        if (!message) return ids
-        ids.push(String(message.properties.messageId))
-      }
-    },
+    deadLetters: async (place) => (await lettersOf(place)).map(({ properties }) => String(properties.messageId)),
     close: () => Promise.all([...connections].map((connection) => connection.close().catch(() => {}))),
+  }
+
+  async function lettersOf(place: Place): Promise<readonly GetMessage[]> {
+    const channel = await channelOf(place)
+    const letters: GetMessage[] = []
+    for (;;) {
+      const message = await channel.get(`${place.name}-dead`, { noAck: true })
+      if (!message) return letters
+      letters.push(message)
+    }
   }
 }

@@ -1,6 +1,8 @@
-import { SQS } from '@aws-sdk/client-sqs'
+import { type Message, SQS } from '@aws-sdk/client-sqs'
 import { unscoped } from '@retryproof/core'
+import { REASON_HEADER } from '../../src/index.ts'
 import { consume } from '../../src/sqs.ts'
+import { NUMBER_HEADER } from './hostile-messages.ts'
 import type { DrillBroker, Order, Place } from './place.ts'
 
 /** A client of a server on this machine. */
@@ -40,6 +42,31 @@ export function sqsBroker(): DrillBroker {
       }
       await Promise.all(Array.from({ length: 8 }, send))
     },
+    async publishRaw(place, messages) {
+      const sqs = open(place)
+      const rest = [...messages]
+      const send = async () => {
+        for (let message = rest.pop(); message; message = rest.pop()) {
+          const attributes = Object.entries(message.headers).map(([name, value]) => [
+            name,
+            { DataType: 'String', StringValue: value },
+          ])
+          await sqs.sendMessage({
+            QueueUrl: urlsOf(place).queue,
+            MessageBody: message.body.toString(),
+            MessageAttributes: Object.fromEntries(attributes),
+          })
+        }
+      }
+      await Promise.all(Array.from({ length: 8 }, send))
+    },
+    async letters(place) {
+      return (await lettersOf(place)).map(({ Body = '', MessageAttributes = {} }) => ({
+        reason: MessageAttributes[REASON_HEADER]?.StringValue,
+        number: MessageAttributes[NUMBER_HEADER]?.StringValue,
+        body: Body,
+      }))
+    },
     consume: (place, idempotency, options, handler) =>
       consume(
         idempotency,
@@ -60,18 +87,21 @@ export function sqsBroker(): DrillBroker {
       })
       return Number(found.ApproximateNumberOfMessages) + Number(found.ApproximateNumberOfMessagesNotVisible)
     },
-    async deadLetters(place) {
-      const ids: string[] = []
-      for (;;) {
-        const { Messages = [] } = await open(place).receiveMessage({
-          QueueUrl: urlsOf(place).dead,
-          MaxNumberOfMessages: 10,
-          VisibilityTimeout: 600,
-        })
-        if (Messages.length === 0) return ids
-        ids.push(...Messages.map(({ Body = '' }) => String(JSON.parse(Body).id)))
-      }
-    },
+    deadLetters: async (place) => (await lettersOf(place)).map(({ Body = '' }) => String(JSON.parse(Body).id)),
     close: async () => client?.destroy(),
+  }
+
+  async function lettersOf(place: Place): Promise<readonly Message[]> {
+    const letters: Message[] = []
+    for (;;) {
+      const { Messages = [] } = await open(place).receiveMessage({
+        QueueUrl: urlsOf(place).dead,
+        MaxNumberOfMessages: 10,
+        VisibilityTimeout: 600,
+        MessageAttributeNames: ['All'],
+      })
+      if (Messages.length === 0) return letters
+      letters.push(...Messages)
+    }
   }
 }
