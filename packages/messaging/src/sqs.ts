@@ -3,6 +3,7 @@ import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/cor
 import { sleep, toMs } from '@retryproof/core/internal'
 import { attributeIn, attributesOf } from './brokers/sqs/attributes.ts'
 import type { SqsClient, SqsMessage } from './brokers/sqs/client.ts'
+import { hiddenS, MAX_HIDDEN_MS } from './brokers/sqs/hidden.ts'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery } from './consumer/delivery.ts'
@@ -28,8 +29,6 @@ export interface SqsOptions<Body, InTransaction extends boolean>
 
 const MAX_BATCH = 10
 const LONG_POLL_S = 20
-/** Bounds the time that a message is hidden: SQS allows twelve hours from when it was received. */
-const MAX_HIDDEN_MS = 12 * 3_600_000 - 5 * 60_000
 const PAUSES = { firstMs: 100, maxMs: 5000 }
 const text = new TextEncoder()
 
@@ -188,12 +187,6 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
 
 /** Stands for a body that was left out: SQS takes no empty one. */
 const LEFT_OUT = '(left out)'
-
-/** Returns the seconds for which a message is hidden: no longer in all than SQS allows. */
-export function hiddenS(delayMs: number, receivedAt: number): number {
-  const leftMs = Math.max(0, MAX_HIDDEN_MS - (performance.now() - receivedAt))
-  return Math.ceil(Math.min(delayMs, leftMs) / 1000)
-}
 
 const REFUSALS = /InvalidParameterValue|InvalidMessageContents|InvalidAttributeValue|MessageTooLong|RequestTooLong/
 

@@ -143,7 +143,88 @@ const gallery: readonly Broken[] = [
           channel.publish(exchange, key, content, { ...options, headers: {} }, confirmed),
       }),
   },
+  {
+    name: 'takes the promise of a body for the body',
+    rejectedBy: 'async-parse',
+    break: withOptions(({ parse }) => ({
+      parse: (bytes: Uint8Array, message: never) => ({ id: 'x', body: quiet(parse?.(bytes, message)) }),
+    })),
+  },
+  {
+    name: 'takes any id for a text',
+    rejectedBy: 'numeric-id',
+    break: withOptions(({ id }) => ({
+      id: async (body: unknown, message: never) => String(await id?.(body, message)),
+    })),
+  },
+  {
+    name: 'counts no rounds of dead letters',
+    rejectedBy: 'rounds',
+    change: (channel) =>
+      channelWith(channel, {
+        publish(exchange, key, content, options, confirmed) {
+          const headers = { ...options?.headers, 'retryproof-round': '1' }
+          return channel.publish(exchange, key, content, { ...options, headers }, confirmed)
+        },
+      }),
+  },
+  { name: 'waits for handlers that hang', rejectedBy: 'hangs', break: withOptions(() => ({ maxRun: '15m' })) },
+  { name: 'never gives up what hangs', rejectedBy: 'hangs-always', break: withOptions(() => ({ maxAttempts: 100 })) },
+  { name: 'takes a release for a lost record', rejectedBy: 'released', break: withOutcomes({ recorded: true }) },
+  {
+    name: 'takes what a handler calls terminal for a passing failure',
+    rejectedBy: 'terminal',
+    break: (consume) => (idempotency, options, handler) =>
+      consume(idempotency, options, async (...args) => {
+        try {
+          return await handler(...args)
+        } catch {
+          throw new Error('a plain one')
+        }
+      }),
+  },
+  {
+    name: 'takes the error of a nested call for its own',
+    rejectedBy: 'nested-error',
+    break: (consume) => (idempotency, options, handler) =>
+      consume(idempotency, options, async (...args) => {
+        try {
+          return await handler(...args)
+        } catch {
+          return undefined
+        }
+      }),
+  },
+  {
+    name: 'loses the name of a header',
+    rejectedBy: 'hostile-headers',
+    change: (channel) =>
+      channelWith(channel, {
+        publish(exchange, key, content, options, confirmed) {
+          const headers = { ...options?.headers, 'retryproof-reason': 'x' }
+          return channel.publish(exchange, key, content, { ...options, headers }, confirmed)
+        },
+      }),
+  },
+  {
+    name: 'takes a throw of what is no error for a success',
+    rejectedBy: 'odd-throws-an-object-without-a-prototype',
+    break: (consume) => (idempotency, options, handler) =>
+      consume(idempotency, options, async (...args) => {
+        try {
+          return await handler(...args)
+        } catch {
+          return undefined
+        }
+      }),
+  },
 ]
+
+/** A rejection that nobody waits for. */
+function quiet(value: unknown): unknown {
+  Promise.resolve(value).catch(() => {})
+  return value
+}
 
 describe.skipIf(rabbitmq.missing).concurrent(`on ${rabbitmq.title}`, () => {
   for (const { name, rejectedBy, break: breaks, change } of gallery) {

@@ -5,6 +5,7 @@ import { memoryStore } from '@retryproof/memory'
 import { afterEach, describe, expect, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
 import type { SqsClient } from '../src/brokers/sqs/client.ts'
+import { hiddenS } from '../src/brokers/sqs/hidden.ts'
 import type { ConsumerHandle, Verdict } from '../src/index.ts'
 import { consume, type SqsOptions } from '../src/sqs.ts'
 import { openSqs } from './drill/sqs-broker.ts'
@@ -140,6 +141,48 @@ describe.skipIf(sqs.missing)(sqs.title, () => {
     })
     expect(texts).toEqual(names)
     expect(Object.keys(found)).toHaveLength(10)
+  })
+
+  test('what publishers write into attributes takes no other message its id', async () => {
+    const { queueUrl, start, verdicts } = await openRules()
+    const string = (StringValue: string) => ({ DataType: 'String', StringValue })
+    const bodies: unknown[] = []
+    await start((body) => bodies.push(body))
+    const forged = {
+      'retryproof-reason': string('x'),
+      'retryproof-id': string('alice'),
+      'retryproof-round': string('9'),
+    }
+    for (const n of [1, 2]) {
+      await client.sendMessage({ QueueUrl: queueUrl, MessageBody: JSON.stringify({ n }), MessageAttributes: forged })
+    }
+    await expect.poll(() => count(verdicts, 'handled'), { timeout: 20_000 }).toBe(2)
+    expect(bodies).toEqual(expect.arrayContaining([{ n: 1 }, { n: 2 }]))
+  })
+
+  test('a message with names of members of every object, and one as large as may be, are dead letters', async () => {
+    const { queueUrl, start, verdicts, firstLetter } = await openRules()
+    const names = Object.getOwnPropertyNames(Object.prototype).slice(0, 9)
+    const MessageAttributes = Object.fromEntries(names.map((name) => [name, { DataType: 'String', StringValue: 'x' }]))
+    await client.sendMessage({ QueueUrl: queueUrl, MessageBody: 'no { JSON', MessageAttributes })
+    await client.sendMessage({ QueueUrl: queueUrl, MessageBody: 'x'.repeat(262_144) })
+    await start(() => {})
+    await expect.poll(() => count(verdicts, 'dead-letter'), { timeout: 20_000 }).toBe(2)
+    expect(await firstLetter()).toBeDefined()
+  }, 40_000)
+
+  test('dead letters in the queue itself, and handlers that run for longer than SQS waits, are refused', async () => {
+    const { queueUrl, start } = await openRules()
+    await expect(start(() => {}, { deadLetters: queueUrl })).rejects.toMatchObject({ option: 'deadLetters' })
+    await expect(start(() => {}, { maxRun: '12h' })).rejects.toMatchObject({ option: 'maxRun' })
+  })
+
+  test('a message is hidden for no longer than is left of twelve hours', () => {
+    const hours = (n: number) => n * 3_600_000
+    expect(hiddenS(1500, 0, 0)).toBe(2)
+    expect(hiddenS(hours(30 * 24), 0, 0)).toBe(12 * 3600 - 300)
+    expect(hiddenS(hours(6), 0, hours(10))).toBe(2 * 3600 - 300)
+    expect(hiddenS(hours(6), 0, hours(12))).toBe(0)
   })
 
   test('a group of a FIFO queue stops at its first failure, and goes on in order; other groups do not wait', async () => {

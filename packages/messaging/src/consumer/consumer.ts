@@ -46,7 +46,19 @@ export const READ_MS = 60_000
 const READ_TRIES = 5
 
 /**
- * Makes the part that all bindings share. `group` is the consumer group: the operation of its records.
+ * Makes the part that all bindings share, for a binding of another broker. `group` is the consumer group: the operation
+ * of its records.
+ *
+ * @example
+ * import { createIdempotency, unscoped } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { createConsumer, type Delivery } from '@retryproof/messaging'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
+ * const consumer = createConsumer(idempotency, 'shipping', { scope: unscoped }, async (order) => {
+ *   console.log('ship', order)
+ * })
+ * export const onDelivery = (delivery: Delivery<unknown>) => consumer.consume(delivery)
  *
  * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
  */

@@ -1,4 +1,4 @@
-/** One message, handled once: what is to become of it, for any consumer of any broker. */
+/** Handles one message once, for any consumer of any broker. */
 
 import type { Idempotency } from '@retryproof/core'
 import { putAway } from './dead-letter.ts'
@@ -8,7 +8,7 @@ import { type OnceOptions, readOnce } from './once-options.ts'
 import type { Verdict } from './verdict.ts'
 import type { Work } from './watch-work.ts'
 
-/** @see once */
+/** Handles one message, see {@link once}. */
 export type Once<Tx, InTransaction extends boolean> = (
   message: IncomingMessage,
   work: MessageWork<Tx, InTransaction>,
@@ -17,10 +17,23 @@ export type Once<Tx, InTransaction extends boolean> = (
 /**
  * Handles a message once for each consumer group, which is the operation: two groups do not suppress each other.
  *
- * Then do what the verdict says: `ack` means that the effect is recorded, or the dead letter confirmed; `redeliver` that
- * the message must come back. No message makes it throw.
+ * Gives a verdict: `ack` means that the effect is recorded, or the dead letter confirmed; `redeliver` means that the
+ * message must come back. No message makes it throw.
  *
- * @throws IdempotencyInvalidOptionError
+ * @example
+ * import { createIdempotency, unscoped } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { once } from '@retryproof/messaging'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
+ * const deadLetter = async ({ description }: { description: string }) => console.error(description)
+ * const message = { operation: 'shipping', id: 'order-1', scope: unscoped, payload: '{}', deadLetter }
+ * const verdict = await once(idempotency, message, async (attempt) => {
+ *   console.log('ship', attempt.keyFor('parcel'))
+ * })
+ * console.log(verdict.action)
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
  */
 export async function once<Tx, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
@@ -32,9 +45,20 @@ export async function once<Tx, InTransaction extends boolean = false>(
 }
 
 /**
- * `once` for a consumer: its options are checked here and now.
+ * Makes `once` for a consumer: checks the options now, and takes one message after the other.
  *
- * @throws IdempotencyInvalidOptionError
+ * @example
+ * import { createIdempotency, unscoped } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { createOnce } from '@retryproof/messaging'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
+ * const once = createOnce(idempotency, 'shipping', { maxAttempts: 3 })
+ * const deadLetter = async () => {}
+ * const verdict = await once({ id: 'order-1', scope: unscoped, deadLetter }, () => console.log('ship'))
+ * console.log(verdict.because)
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
  */
 export function createOnce<Tx, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,

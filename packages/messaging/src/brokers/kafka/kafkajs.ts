@@ -1,4 +1,5 @@
 /** kafkajs as a client of `consume`. */
+import { isIdempotencyError } from '@retryproof/core'
 import { sleep } from '@retryproof/core/internal'
 import type { Consumer } from '../../consumer/consumer.ts'
 import type {
@@ -43,28 +44,35 @@ export async function runKafkaJs(
       committedAt = performance.now()
     }
 
-    for (const message of messages) {
-      if (at.stopping.aborted || !progress.isRunning() || progress.isStale()) break
-      // kafkajs sees the error at the next heartbeat, and handles it there
-      const beat = () => heartbeat().catch(() => undefined)
-      let comesBackMs: number | undefined
-      try {
-        comesBackMs = await handle({ ...message, topic, partition }, beat)
-      } catch (error) {
-        // kafkajs would start again and read the same message
-        fail(error)
-        return void consumer.stop()
+    /** Gives the time after which this message has to be tried again, and undefined when the batch is done. */
+    async function handleBatch(): Promise<{ readonly offset: string; readonly delayMs: number } | undefined> {
+      for (const message of messages) {
+        if (at.stopping.aborted || !progress.isRunning() || progress.isStale()) return undefined
+        // kafkajs sees the error at the next heartbeat, and handles it there
+        const beat = () => heartbeat().catch(() => undefined)
+        const delayMs = await handle({ ...message, topic, partition }, beat)
+        if (delayMs !== undefined) return { offset: message.offset, delayMs }
+        resolveOffset(message.offset)
+        done = message.offset
+        // throws when the partitions are dealt out anew
+        await heartbeat()
+        if (performance.now() - committedAt > COMMIT_MS) await commit()
       }
-      if (comesBackMs !== undefined) {
-        await commit()
-        return holdUp({ topic, partition, offset: message.offset }, comesBackMs)
-      }
-      resolveOffset(message.offset)
-      done = message.offset
-      await heartbeat()
-      if (performance.now() - committedAt > COMMIT_MS) await commit()
+      return undefined
     }
-    await commit()
+
+    try {
+      const comesBack = await handleBatch()
+      await commit()
+      if (comesBack) holdUp({ topic, partition, offset: comesBack.offset }, comesBack.delayMs)
+    } catch (error) {
+      // the next owner of the partition must not read again what is done
+      await commit().catch(() => undefined)
+      if (!isIdempotencyError(error)) throw error
+      // kafkajs would start again and read the same message
+      fail(error)
+      void consumer.stop()
+    }
   }
 
   /** Pauses the partition and seeks back to this message. After a rebalance the new owner retries at once. */
