@@ -3,15 +3,14 @@ import {
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
   isPurgeable,
-  type ListedRecord,
-  type ListQuery,
+  listRecords,
   PURGE_GRACE_MS,
   type RecordView,
   type Reduced,
   reduce,
+  type SeenRecord,
   type StoredRecord,
   StoreUnavailableError,
-  toListedRecord,
   toUs,
 } from '@retryproof/core/store'
 
@@ -108,15 +107,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     return removed
   }
 
-  async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery): AsyncGenerator<ListedRecord> {
-    let count = 0
-    for (const [key, record] of records) {
-      if (count >= limit) return
-      const found = toListedRecord(key, record, query, clock())
-      if (!found) continue
-      count++
-      yield found
-    }
+  function* seen(): Generator<SeenRecord> {
+    for (const [key, record] of records) yield { key, record, now: clock() }
   }
 
   return {
@@ -141,7 +133,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       return view && copyOut(view)
     },
     purge: async ({ limit, graceMs = PURGE_GRACE_MS }) => removeExpired(clock(), { limit, graceMs }),
-    list,
+    list: (query) => listRecords(query, seen()),
     async watch(key, onChange, signal) {
       if (signal.aborted) return
       const listener = () => onChange()

@@ -5,11 +5,10 @@ import {
   type Duration,
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
-  type ListQuery,
+  listRecords,
   PURGE_GRACE_MS,
   reduce,
   TransactionConflictError,
-  toListedRecord,
   toMs,
 } from '@retryproof/core/store'
 import type { MongodbCollection, MongodbSession } from './driver.ts'
@@ -164,17 +163,6 @@ export function mongodbStore<Session extends MongodbSession>({
     }
   }
 
-  async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery) {
-    let count = 0
-    for await (const { key, record, now } of find(listable(query), { projection: fields.facts })) {
-      if (count >= limit) return
-      const found = record && toListedRecord(key, record, query, now)
-      if (!found) continue
-      count++
-      yield found
-    }
-  }
-
   return {
     capabilities: {
       clock: 'store',
@@ -188,7 +176,7 @@ export function mongodbStore<Session extends MongodbSession>({
     bind: operations,
     transaction,
     purge,
-    list,
+    list: (query) => listRecords(query, find(listable(query), { projection: fields.facts })),
   }
 }
 

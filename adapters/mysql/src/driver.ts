@@ -1,6 +1,6 @@
 /** The driver as this store uses it, typed by use, and how a statement is sent: alone, or in a transaction of the caller. */
 import { backOff, sleep, within } from '@retryproof/core/internal'
-import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
 import { isConflict, toStoreError, toTransactionError } from './errors.ts'
 import { type Sql, sql } from './statements.ts'
 
@@ -50,12 +50,24 @@ const pinned = {
 } as const
 
 /** Conflicts of 64 clients at once are over after a few; this many say that something else is wrong. */
-export const MAX_TRIES = 30
+const MAX_TRIES = 30
 
 const CONFLICT_PAUSES = { firstMs: 1, maxMs: 100 }
 
 /** Waits before the same is tried again, longer each time, never all at once. */
-export const pause = (tries: number): Promise<void> => sleep(backOff(tries, CONFLICT_PAUSES))
+const pause = (tries: number): Promise<void> => sleep(backOff(tries, CONFLICT_PAUSES))
+
+/** Asks again as long as another writer came between. */
+export async function untilAnswered<T>(attempt: () => Promise<T | undefined>): Promise<T> {
+  for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    const answer = await attempt()
+    if (answer !== undefined) return answer
+    await pause(tries)
+  }
+  throw new StoreUnavailableError(`Other writers of the key came first in ${MAX_TRIES} tries. Try again.`, {
+    applied: 'no',
+  })
+}
 
 /** The promise API of a pool or a connection. */
 export function promised<T>(driver: T | WithPromise<T>): T {

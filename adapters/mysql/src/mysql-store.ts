@@ -6,30 +6,28 @@ import {
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
   isIdempotencyError,
-  type ListedRecord,
   type ListQuery,
+  listRecords,
   PURGE_GRACE_MS,
+  readPages,
   reduce,
   type StoredRecord,
-  StoreUnavailableError,
-  toListedRecord,
   toMs,
   toUs,
 } from '@retryproof/core/store'
 import {
   boundSession,
   connect,
-  MAX_TRIES,
   type MysqlConnection,
   type MysqlPool,
   type MysqlPoolConnection,
   ownSession,
-  pause,
   promised,
   requireDriver,
   requireTransaction,
   type Session,
   settingsOf,
+  untilAnswered,
   type WithPromise,
 } from './driver.ts'
 import { requireShort, toRecord } from './record.ts'
@@ -183,22 +181,11 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
   const operate = <T>(use: (operations: Operations) => Promise<T>): Promise<T> =>
     onConnection(async (session, statement) => use(operations(session, statement)))
 
-  async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery): AsyncGenerator<ListedRecord> {
-    let count = 0
-    let after = ''
-    for (;;) {
-      const page = await onConnection(({ read }, statement) => read(statement.page(after, query, BATCH)))
-      for (const row of page) {
-        if (count >= limit) return
-        const found = toListedRecord(String(row.k), toRecord(row), query, Number(row.started))
-        if (!found) continue
-        count++
-        yield found
-      }
-      if (page.length < BATCH) return
-      after = String(page.at(-1)?.k)
-    }
-  }
+  const recordsOf = (query: ListQuery) =>
+    readPages(async (after, limit) => {
+      const page = await onConnection(({ read }, statement) => read(statement.page(after, query, limit)))
+      return page.map((row) => ({ key: String(row.k), record: toRecord(row), now: Number(row.started) }))
+    })
 
   return {
     capabilities: {
@@ -225,7 +212,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
         return removed
       }),
 
-    list,
+    list: (query) => listRecords(query, recordsOf(query)),
 
     bind(tx) {
       const session = boundSession(promised(tx))
@@ -255,18 +242,6 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
 interface Found {
   readonly record: StoredRecord | null
   readonly at: number
-}
-
-/** Asks again as long as another writer came between. */
-async function untilAnswered<T>(attempt: () => Promise<T | undefined>): Promise<T> {
-  for (let tries = 1; tries <= MAX_TRIES; tries++) {
-    const answer = await attempt()
-    if (answer !== undefined) return answer
-    await pause(tries)
-  }
-  throw new StoreUnavailableError(`Other writers of the key came first in ${MAX_TRIES} tries. Try again.`, {
-    applied: 'no',
-  })
 }
 
 function requirePositive(option: string, value: number): void {

@@ -6,13 +6,12 @@ import {
   type Duration,
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
-  type ListedRecord,
-  type ListQuery,
+  listRecords,
   PURGE_GRACE_MS,
   type Reduced,
+  readPages,
   reduce,
   type StoredRecord,
-  toListedRecord,
   toMs,
   toUs,
 } from '@retryproof/core/store'
@@ -40,7 +39,6 @@ export type SqliteStore<Database> = IdempotencyStore<Database> &
 type Decide<Reply> = (record: StoredRecord | null, at: number) => Reduced<Reply>
 
 const MAX_VALUE_BYTES = 16 * 1024 * 1024
-const PAGE_ROWS = 500
 
 /**
  * Keeps records in a table of a SQLite file, for every process on this machine that opens it. `migrate` creates the table.
@@ -112,22 +110,11 @@ export function sqliteStore<Database extends SqliteDatabase>(
     }
   }
 
-  async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery): AsyncGenerator<ListedRecord> {
-    let count = 0
-    let after = ''
-    for (;;) {
-      const rows = await use((sql) => sql.page.all(after, PAGE_ROWS) as Row[])
-      for (const row of rows) {
-        if (count >= limit) return
-        after = row.k
-        const found = toListedRecord(row.k, toRecord(row), query, clock())
-        if (!found) continue
-        count++
-        yield found
-      }
-      if (rows.length < PAGE_ROWS) return
-    }
-  }
+  const records = () =>
+    readPages(async (after, limit) => {
+      const rows = await use((sql) => sql.page.all(after, limit) as Row[])
+      return rows.map((row) => ({ key: row.k, record: toRecord(row), now: clock() }))
+    })
 
   return {
     capabilities: {
@@ -141,7 +128,7 @@ export function sqliteStore<Database extends SqliteDatabase>(
     get: (key) => apply(key, get),
     purge: ({ limit, graceMs = PURGE_GRACE_MS }) =>
       use((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes)),
-    list,
+    list: (query) => listRecords(query, records()),
     bind,
     transaction: (work) => inTransaction(database, lockTimeoutMs, () => statementsOf(database), work),
   }

@@ -10,7 +10,7 @@ export {
   UnsupportedIsolationError,
 } from './errors.ts'
 export { type CasEntry, type CasStorage, createCasStore } from './store/cas-store.ts'
-export { toListedRecord } from './store/listing.ts'
+export { listRecords, readPages, type SeenRecord, toListedRecord } from './store/listing.ts'
 export { acceptedFrom, type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './store/reduce.ts'
 export type * from './store/store.ts'
 export { PURGE_GRACE_MS, toUs } from './store/units.ts'

@@ -3,9 +3,9 @@
 import { backOff, sleep } from '../base/timers.ts'
 import { isIdempotencyError, StoreUnavailableError } from '../errors.ts'
 import { decodeRecord, encodeRecord } from './cas-record.ts'
-import { toListedRecord } from './listing.ts'
+import { listRecords } from './listing.ts'
 import { isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
-import type { ListedRecord, ListQuery, RecordStore, StoreCapabilities } from './store.ts'
+import type { ListQuery, RecordStore, StoreCapabilities } from './store.ts'
 import { PURGE_GRACE_MS, toUs } from './units.ts'
 import { assertValueFits } from './value-limit.ts'
 
@@ -86,17 +86,6 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordS
     }
   }
 
-  async function* list({ limit = Number.POSITIVE_INFINITY, ...query }: ListQuery): AsyncGenerator<ListedRecord> {
-    let count = 0
-    for await (const { key, record, now } of scan()) {
-      if (count >= limit) return
-      const found = toListedRecord(key, record, query, now)
-      if (!found) continue
-      count++
-      yield found
-    }
-  }
-
   async function purge({ limit, graceMs = PURGE_GRACE_MS }: { limit: number; graceMs?: number }): Promise<number> {
     let count = 0
     for await (const { key, record, revision, now } of scan()) {
@@ -127,7 +116,7 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordS
       return apply(key, (record, now) => reduce(record, { op: 'transition', token, change }, now))
     },
     get: (key) => apply(key, (record, now) => reduce(record, { op: 'get' }, now)),
-    ...(storage.entries && { list }),
+    ...(storage.entries && { list: (query: ListQuery) => listRecords(query, scan()) }),
     ...(storage.entries && storage.remove && { purge }),
   }
 }

@@ -1,4 +1,4 @@
-/** What `list` gives, for stores that look at one record after another. */
+/** Listings, for stores that look at one record after another. */
 import type { StoredRecord } from './reduce.ts'
 import type { ListedRecord, ListQuery } from './store.ts'
 
@@ -28,5 +28,43 @@ export function toListedRecord(key: string, record: StoredRecord, query: ListQue
     interrupted,
     leaseRemainingMs: leased ? Math.max(0, Math.ceil((leaseUntil - now) / 1000)) : 0,
     retentionRemainingMs: Math.ceil((expiresAt - now) / 1000),
+  }
+}
+
+/** A record as a store read it, at a moment (µs) of its clock. Null: it is not one that a listing shows. */
+export interface SeenRecord {
+  readonly key: string
+  readonly record: StoredRecord | null
+  readonly now: number
+}
+
+/** Lists the records that `query` asks for, as many as it allows. */
+export async function* listRecords(
+  { limit = Number.POSITIVE_INFINITY, ...query }: ListQuery,
+  records: Iterable<SeenRecord> | AsyncIterable<SeenRecord>,
+): AsyncGenerator<ListedRecord> {
+  let count = 0
+  if (limit <= 0) return
+  for await (const { key, record, now } of records) {
+    const found = record && toListedRecord(key, record, query, now)
+    if (!found) continue
+    yield found
+    count++
+    if (count >= limit) return
+  }
+}
+
+const PAGE_ROWS = 500
+
+/** Reads records page by page, in the order of their keys. `readPage` reads at most `limit` of those after a key. */
+export async function* readPages(
+  readPage: (after: string, limit: number) => Promise<readonly SeenRecord[]>,
+): AsyncGenerator<SeenRecord> {
+  let after = ''
+  for (;;) {
+    const page = await readPage(after, PAGE_ROWS)
+    yield* page
+    if (page.length < PAGE_ROWS) return
+    after = page.at(-1)?.key ?? after
   }
 }
