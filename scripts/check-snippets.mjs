@@ -5,6 +5,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** An `@example` of a JSDoc comment, up to the next tag or the end of the comment. */
+const example = /^ *@example\n([\s\S]*?)(?=^ *@(?:param|returns?|throws|default|see|example|deprecated)\b|^ *\/$)/gm
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folder = join(root, 'docs/snippets')
 rmSync(folder, { recursive: true, force: true })
@@ -32,9 +35,16 @@ function snippetsOf(file) {
   const text = file.endsWith('.ts') ? source.replace(/^ *\* ?/gm, '') : source
   const found = [...text.matchAll(/^```ts(?: (continues|nocheck))?\n([\s\S]*?)^```$/gm)]
   let before = ''
-  return found.flatMap(([, mark, code], index) => {
+  const snippet = (code, name) => ({
+    name: `${file.replace(/[/.]/g, '-')}-${name}.ts`,
+    text: `// ${file}\n${code}export {}\n`,
+  })
+  const fenced = found.flatMap(([, mark, code], index) => {
     if (mark === 'nocheck') return []
     before = mark === 'continues' ? before + code : code
-    return [{ name: `${file.replace(/[/.]/g, '-')}-${index + 1}.ts`, text: `// ${file}\n${before}export {}\n` }]
+    return [snippet(before, index + 1)]
   })
+  if (!file.endsWith('.ts')) return fenced
+  const examples = [...text.matchAll(example)].filter(([, code]) => !code.startsWith('```'))
+  return [...fenced, ...examples.map(([, code], index) => snippet(code, `example-${index + 1}`))]
 }

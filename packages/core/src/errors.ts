@@ -60,6 +60,7 @@ export type IdempotencyErrorCode = keyof IdempotencyErrors
  * @example
  * import { isIdempotencyError } from '@retryproof/core'
  *
+ * declare function charge(): Promise<void>
  * try {
  *   await charge()
  * } catch (error) {
@@ -106,7 +107,7 @@ export class IdempotencyKeyReusedError extends IdempotencyError {
 
 /** Another attempt holds the key. Try again after `retryAfterMs`. */
 export class IdempotencyInProgressError extends IdempotencyError {
-  /** What is left of the lease (or of a release delay), in milliseconds. */
+  /** The rest of the lease (or of a release delay), in milliseconds. */
   readonly retryAfterMs: number
 
   constructor(retryAfterMs: number) {
@@ -139,7 +140,7 @@ export class IdempotencyOutcomeUnknownError extends IdempotencyError {
 export class IdempotencyNotReplayableError extends IdempotencyError {
   /** Why there is no value: `'unreplayable'`, `'too-large'`, `'not-serializable'`, or `'not-encodable'` where a codec failed. */
   readonly reason: string
-  /** What was kept instead of the value, if anything. */
+  /** The summary that was kept instead of the value, if any. */
   readonly summary: unknown
 
   constructor(reason: string, summary?: unknown) {
@@ -163,12 +164,12 @@ export class IdempotencyReplayedFailureError extends IdempotencyError {
   }
 }
 
-/** What is kept of an error by `onFailure: 'store'`. */
+/** The parts of an error that `onFailure: 'store'` keeps. */
 export interface StoredFailure {
   readonly name: string
   readonly message: string
   readonly code?: string | number
-  /** What the registered class wrote (see `errorType`). */
+  /** Data that the registered class kept (see `errorType`). */
   readonly data?: unknown
 }
 

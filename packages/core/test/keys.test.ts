@@ -67,6 +67,13 @@ describe('storage keys', () => {
     )
   })
 
+  test('`unscoped` of another copy of the package is the same', () => {
+    const other: Reference['scope'] = Symbol.for('retryproof.unscoped') as typeof unscoped
+    expect(storageKey(digest, 'n', { ...charge, scope: other })).toBe(
+      storageKey(digest, 'n', { ...charge, scope: unscoped }),
+    )
+  })
+
   test('a scope of one part is that part', () => {
     expect(storageKey(digest, 'n', { ...charge, scope: ['user_42'] })).toBe(storageKey(digest, 'n', charge))
   })

@@ -41,10 +41,11 @@ const PAUSES = { firstMs: 100, maxMs: 5000 }
  * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
  * const client = jetstream(await connect())
  * const consumer = await client.consumers.get('shop', 'shipping')
- * const options = { consumer, jetstream: client, deadLetters: 'dead.orders', scope: unscoped }
- * const { closed } = await consume(idempotency, options, async (order) => {
- *   console.log('ship', order)
- * })
+ * const { closed } = await consume(
+ *   idempotency,
+ *   { consumer, jetstream: client, deadLetters: 'dead.orders', scope: unscoped },
+ *   async (order) => console.log('ship', order),
+ * )
  * await closed
  *
  * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used

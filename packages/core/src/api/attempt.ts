@@ -41,29 +41,34 @@ export interface CompletedStep {
 
 /** Recovery points of a write that takes several steps, one after the other. */
 export interface Steps<Tx> {
-  /** What an earlier attempt completed, in order; empty on the first. */
+  /** The steps that earlier attempts completed, in order; empty on the first attempt. */
   readonly checkpoint: readonly CompletedStep[]
   /**
    * A step with an effect elsewhere. Its value (JSON) is recorded, and a later attempt gets it without taking the step
    * again. After a crash between effect and record it is taken again: give the effect `keyFor(name)`.
    *
-   * @throws IdempotencyInvalidStepError, IdempotencyLeaseLostError, StoreUnavailableError, and what `fn` throws
+   * Throws what `fn` throws.
+   *
+   * @throws {@link IdempotencyInvalidStepError} when its value cannot be recorded: the step counts as taken all the same
+   * @throws {@link IdempotencyNotReplayableError} when an earlier attempt took the step and its value is not recorded
+   * @throws {@link IdempotencyLeaseLostError} when another attempt took over
+   * @throws {@link StoreUnavailableError} when the store does not answer
    */
   step<T>(name: string, fn: () => T | Promise<T>): Promise<T>
   /** A step in the store's own database: what `work` writes and the record of the step commit together. */
   transaction<T>(name: string, work: (tx: Tx) => T | Promise<T>): Promise<T>
 }
 
-/** Runs the write. What it returns is recorded and replayed. */
+/** Runs the write. Its result is recorded and replayed. */
 export type Handler<T, Tx = unknown> = (
   attempt: Attempt & Steps<Tx>,
 ) => T | Release<T> | Unreplayable<T> | Promise<T | Release<T> | Unreplayable<T>>
 
 /**
  * Writes on an open transaction, which commits together with its key. It may run more than once: each time but the last
- * is rolled back. Where transactions are synchronous (SQLite), it must not return a promise.
+ * is rolled back. It must not return a promise if transactions are synchronous (SQLite).
  */
 export type Work<T, Tx> = (tx: Tx, attempt: Attempt) => WorkResult<T> | Promise<WorkResult<T>>
 
-/** What a resolver is told: the attempt that would run, and how far earlier ones certainly came. */
+/** The attempt that would run, as a resolver sees it, with the steps that earlier attempts completed. */
 export type InterruptedAttempt = Attempt & Pick<Steps<unknown>, 'checkpoint'>

@@ -3,7 +3,7 @@
 /** Declares that a key belongs to no tenant or user: every caller who sends it gets its result. Recognized across copies of the package. */
 export const unscoped: unique symbol = Symbol.for('retryproof.unscoped')
 
-/** Whose key it is: tenant and/or user. Part of every storage key, so that nobody is given another's result. */
+/** The owner of a key: tenant and/or user. Part of every storage key, so that nobody is given another's result. */
 export type Scope = string | readonly string[] | typeof unscoped
 
 /** Names one record. */
@@ -17,16 +17,20 @@ export interface Reference {
 
 /** One call of an operation. */
 export interface Call extends Reference {
-  /** What was asked. The same key with another payload is a mismatch. A JSON value, text or bytes. */
+  /** The request. The same key with another payload is a mismatch. A JSON value, text or bytes. */
   readonly payload?: unknown
-  /** What `storeRequest` keeps for `recover`, where that is more than the payload. @default payload */
+  /** The request that `storeRequest` keeps for `recover`, if that is more than the payload. @default payload */
   readonly request?: unknown
   /** Ends a wait (`onInProgress: { wait }`) when the caller goes away. It does not cancel the handler. */
   readonly signal?: AbortSignal
 }
 
-/** What `run` gives. */
+/** The result of `run`. */
 export interface Outcome<T> {
+  /**
+   * The value as every caller gets it: through the serializer. With `json()`, the default, a `Date` is a text, methods are
+   * gone, and an `undefined` member is left out. A value that JSON cannot hold reaches its first caller as it is, once.
+   */
   readonly value: T
   /** The value comes from a record: the handler was not run by this call. */
   readonly replayed: boolean
@@ -34,6 +38,6 @@ export interface Outcome<T> {
   readonly recorded: boolean
   /** The number of the attempt that made the value. */
   readonly attempt: number
-  /** How long the record goes on being replayed, in milliseconds; 0 where nothing is recorded. */
+  /** The remaining time of replays, in milliseconds; 0 if nothing is recorded. */
   readonly retentionRemainingMs: number
 }

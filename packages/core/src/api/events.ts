@@ -1,6 +1,6 @@
-/** What happens, told to whoever listens. Events carry digests, never raw keys or payloads. */
+/** Events of an instance. They carry digests, never raw keys or payloads. */
 
-/** What every event says. */
+/** Members of every event. */
 export interface EventBase {
   readonly namespace: string
   readonly operation: string

@@ -40,7 +40,7 @@ export interface FailAndAnswer<T> {
   readonly answer: () => Promise<T | Release<T> | Unreplayable<T>>
 }
 
-/** What the work of a transaction may return. */
+/** The results that the work of a transaction may return. */
 export type WorkResult<T> = T | Release<T> | Unreplayable<T> | RollBack<T> | FailAndAnswer<T>
 
 /** An error before any effect. */
@@ -107,7 +107,7 @@ export function failAndAnswer<T>(error: unknown, answer: FailAndAnswer<T>['answe
 
 /**
  * `throw notStarted(error)`: this attempt fails with `error` and certainly had no effect, so the key is released.
- * Where takeovers park or ask, every other failure leaves the outcome unknown: the handler may have acted first.
+ * Every other failure leaves the outcome unknown if takeovers park or ask: the handler may have acted first.
  *
  * @example
  * import { notStarted } from '@retryproof/core'

@@ -19,17 +19,17 @@ import type { Codec, ErrorType } from './serialization.ts'
 
 export interface IdempotencyOptions<Tx = unknown> extends Policies {
   readonly store: IdempotencyStore<Tx>
-  /** Whose records these are in a shared store, up to 255 characters. */
+  /** Names the owner of the records in a shared store, up to 255 characters. */
   readonly namespace: string
   /** Keys digests (HMAC), so that a dump of the store cannot be searched for known payloads. For the life of the namespace. */
   readonly secret?: string | Uint8Array
-  /** What bytes go through on their way to the store, in order. @default [] */
+  /** Codecs that bytes pass on their way to the store, in order. @default [] */
   readonly codecs?: readonly Codec[]
   /** Error classes that stored failures are rethrown as. */
   readonly errors?: readonly ErrorType[]
   /** Bounds every call of the store. @default '5s' */
   readonly storeTimeout?: Duration
-  /** How long a caller waits for its result to be recorded before it gets it with `recorded: false`. @default '15s' */
+  /** Bounds the wait of a caller for its recording, after which it gets its result with `recorded: false`. @default '15s' */
   readonly settleTimeout?: Duration
 }
 
@@ -109,7 +109,9 @@ export interface Operation<Tx = unknown> extends Writes<Tx, Omit<Call, 'operatio
    * Runs `handler` once for a token, and replays its result when the token is redeemed again: for at least as long as
    * the token lives, also after its time, as long as the record is kept.
    *
-   * @throws IdempotencyInvalidTokenError, and what `run` throws
+   * Throws what `run` throws.
+   *
+   * @throws {@link IdempotencyInvalidTokenError} when the token was not issued for this, or has expired and has no record
    */
   redeem<T>(
     token: string,

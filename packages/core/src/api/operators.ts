@@ -15,9 +15,9 @@ export interface Inspection extends RecordHead {
   readonly unreadable?: Error
 }
 
-/** What `drain` left. */
+/** The result of `drain`. */
 export interface Drained {
-  /** How many attempts were still running at the end of the time; each is left to its lease. */
+  /** The number of attempts that were still running at the end of the time; each is left to its lease. */
   readonly unfinished: number
 }
 
@@ -35,9 +35,9 @@ export interface RecordFilter {
 }
 
 export interface PurgeOptions {
-  /** How often the fleet purges: all processes that run this together, not each. @default '1m' */
+  /** The interval between purges of the whole fleet, not of each process. @default '1m' */
   readonly every?: Duration
-  /** How many records are removed at once. @default 1000 */
+  /** The most records that are removed at once. @default 1000 */
   readonly batch?: number
   /** Told after each purge of this process. */
   readonly onPurged?: (removed: number) => void

@@ -1,10 +1,10 @@
 /** Extension points for encoding: serializers, codecs and error types. */
 import type { StoredFailure } from '../errors.ts'
 
-/** What kind of value a record's bytes hold. */
+/** The kind of value that a record's bytes hold. */
 export type Kind = 'value' | 'unreplayable' | 'failure' | 'done' | 'reference' | 'checkpoint' | 'request'
 
-/** Turns values into bytes and back. What it cannot keep it must refuse with an error. */
+/** Turns values into bytes and back. It must refuse a value that it cannot keep, with an error. */
 export interface Serializer {
   /** Stands in each record; `[a-z0-9-]{1,16}`. */
   readonly id: string
@@ -12,11 +12,11 @@ export interface Serializer {
   deserialize(bytes: Uint8Array): unknown
   /** `deserialize` gives back all that `serialize` takes, so that the first caller can have its value as it is. @default false */
   readonly exact?: boolean
-  /** What is kept of a value that the store has no room for: a small JSON value, the `summary` of `IdempotencyNotReplayableError`. */
+  /** Returns a small JSON value that is kept instead of one that is too large: the `summary` of `IdempotencyNotReplayableError`. */
   summarize?(value: unknown): unknown
 }
 
-/** Where bytes belong: a codec may bind them to it, so that they mean nothing anywhere else. */
+/** The place of bytes: a codec may bind them to it, so that they mean nothing anywhere else. */
 export interface CodecContext {
   readonly key: string
   readonly kind: Kind
@@ -27,7 +27,7 @@ export interface CodecContext {
 
 /** Turns bytes into bytes: compression, encryption. */
 export interface Codec {
-  /** What it wrote cannot be read without a key; and what nothing encrypted is refused, whoever wrote it. */
+  /** True if the codec encrypts: records that no codec encrypted are then refused. */
   readonly encrypts?: boolean
   /** With `encrypts`: reads what nothing encrypted all the same. @default false */
   readonly acceptsPlaintext?: boolean
@@ -39,7 +39,7 @@ export interface Codec {
 
 /** A class of errors that stored failures are rethrown as. Make one with `errorType`. */
 export interface ErrorType {
-  /** What stands in the record; as stable as a table name. */
+  /** The name in the record; as stable as a table name. */
   readonly name: string
   matches(error: unknown): boolean
   toData(error: unknown): unknown

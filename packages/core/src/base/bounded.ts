@@ -42,7 +42,7 @@ export function createTurns(limit: number, ms: number, late: () => Error): Turns
     }
   }
 
-  /** Whoever waits longest takes the place over, so that nobody who comes now is before. */
+  /** Hands the place to the one that has waited longest, before any that comes now. */
   function leave(): void {
     const next = waiting.shift()
     if (next) next()

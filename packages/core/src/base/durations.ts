@@ -9,7 +9,7 @@ const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 /** The longest duration of the contract: 100 years, in milliseconds. */
 export const MAX_DURATION_MS = 100 * 365.25 * units.d
 
-/** How long settled records are replayed, by kind of write. */
+/** Retentions by kind of write. */
 export const retention = {
   chat: '15m',
   upload: '1h',
@@ -22,7 +22,7 @@ export const retention = {
 /**
  * A duration in whole milliseconds, rounded up.
  *
- * @throws IdempotencyInvalidOptionError naming `option` when it cannot be read, or is outside `min` to `max` (ms).
+ * @throws {@link IdempotencyInvalidOptionError} when it cannot be read, or is outside `min` to `max` (ms)
  */
 export function toMs(option: string, duration: Duration, { min = 0, max = MAX_DURATION_MS } = {}): number {
   const ms = parse(option, duration)

@@ -1,4 +1,4 @@
-/** How a failure is stored, and how it is thrown again. */
+/** Stores failures, and throws them again. */
 
 import type { ErrorType } from '../api/serialization.ts'
 import { IdempotencyMaxAttemptsError, IdempotencyReplayedFailureError, type StoredFailure } from '../errors.ts'
@@ -30,7 +30,7 @@ export const ownErrorTypes: readonly ErrorType[] = [
   }),
 ]
 
-/** What is kept of an error: the registered class decides, else name, message and code. */
+/** Returns the parts of an error that are kept: the registered class decides, else name, message and code. */
 export function toStoredFailure(error: unknown, types: readonly ErrorType[]): StoredFailure {
   const type = types.find((candidate) => candidate.matches(error))
   const { name, message, code } = error instanceof Error ? (error as Error & { code?: unknown }) : plain(error)

@@ -19,7 +19,8 @@ const digest = createDigest(undefined)
  * window is the retention, counted from the settling; there is no time in the key, so no boundary to slip through.
  *
  * @param fields a JSON value: who, what, how much
- * @throws IdempotencyInvalidOptionError for a window under a second, IdempotencyInvalidCallError for fields that JSON cannot hold
+ * @throws {@link IdempotencyInvalidOptionError} when the window is under a second
+ * @throws {@link IdempotencyInvalidCallError} when JSON cannot hold the fields
  */
 export async function contentKey(fields: unknown, { window }: { readonly window: Duration }): Promise<ContentKey> {
   const retention = toMs('window', window, { min: MIN_WINDOW_MS })

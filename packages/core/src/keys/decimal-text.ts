@@ -18,7 +18,7 @@ export function decimalText(number: string): string {
   return sign + layOut(all.slice(first, end), whole.length - first + Number(exponent))
 }
 
-/** Where the digits begin and end that are not zeros around the number. */
+/** Returns the first and the end of the digits that are not zeros around the number. */
 function significant(digits: string): [first: number, end: number] {
   let first = 0
   let end = digits.length

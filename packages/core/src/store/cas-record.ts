@@ -6,7 +6,7 @@ import { concat } from '../base/bytes.ts'
 import { StoreMisconfiguredError } from '../errors.ts'
 import type { StoredRecord } from './reduce.ts'
 
-/** What an entry holds: the record, and the clock (µs) of its last change. */
+/** The content of an entry: the record, and the clock (µs) of its last change. */
 export interface CasRecord {
   readonly at: number
   readonly record: StoredRecord
@@ -61,7 +61,7 @@ export function encodeRecord({ at, record }: CasRecord): Uint8Array {
 /**
  * The record that the bytes of an entry hold; it shares nothing with them.
  *
- * @throws StoreMisconfiguredError when they are no record, or one of a later version.
+ * @throws {@link StoreMisconfiguredError} when they are no record, or one of a later version
  */
 export function decodeRecord(key: string, bytes: Uint8Array): CasRecord {
   const end = bytes.indexOf(LINE_FEED)

@@ -9,7 +9,7 @@ import type { ListQuery, RecordStore, StoreCapabilities } from './store.ts'
 import { PURGE_GRACE_MS, toUs } from './units.ts'
 import { assertValueFits } from './value-limit.ts'
 
-/** What stands under a key: its bytes, and whatever the storage tells two versions of them apart by. */
+/** The entry of a key: its bytes, and the revision by which the storage tells two versions apart. */
 export interface CasEntry<Revision> {
   readonly value: Uint8Array
   readonly revision: Revision
@@ -34,7 +34,7 @@ export interface CasStorage<Revision> {
    */
   remove?(key: string, revision: Revision): Promise<boolean>
   /**
-   * What the storage promises. An entry holds two values at most (the request, and a checkpoint or a result), so
+   * The promises of the storage. An entry holds two values at most (the request, and a checkpoint or a result), so
    * `maxValueBytes` is less than half of what an entry may have.
    *
    * @default { clock: 'host', durable: false, shared: 'process', maxValueBytes: 1 MiB }

@@ -28,7 +28,7 @@ export type Command =
   | { readonly op: 'transition'; readonly token: number; readonly change: Change }
   | { readonly op: 'get' }
 
-/** What a command leaves (`record`, the same object when nothing changed) and what it answers. */
+/** The result of a command: the record (the same object if nothing changed) and the reply. */
 export interface Reduced<Reply> {
   readonly record: StoredRecord | null
   readonly reply: Reply
@@ -112,7 +112,7 @@ function acquire(old: StoredRecord | null, previous: Live | null, claim: Claim, 
   return { record: next, reply: { outcome: 'acquired', ...view(next, next.state, now, 'work') } }
 }
 
-/** Which states a transition is applied to. In the state that it leads to it is a repeat, in any other it is lost. */
+/** The states to which a transition is applied. In the state that it leads to it is a repeat, in any other it is lost. */
 export const acceptedFrom: Readonly<Record<Change['to'], readonly RecordState[]>> = {
   renew: ['in_progress'],
   completed: ['in_progress', 'parked'],
@@ -191,7 +191,7 @@ function applyChange(record: StoredRecord, change: Change, now: number): StoredR
   }
 }
 
-/** What a reader sees: remaining times, and only the bytes that it needs. */
+/** Returns the record as a reader sees it: remaining times, and only the bytes that it needs. */
 function view(record: StoredRecord, state: RecordState, now: number, values: Values): RecordView {
   const leased = state === 'in_progress' || state === 'released'
   const work = values === 'work' || values === 'all'

@@ -1,7 +1,7 @@
 /** The three kinds of store errors, as each adapter's table of errors names them. */
 import { type IdempotencyError, StoreClosedError, StoreMisconfiguredError, StoreUnavailableError } from '../errors.ts'
 
-/** What an error of a driver or a server means to the caller of a store. */
+/** The meaning of an error of a driver or a server for the caller of a store. */
 export type ErrorMeaning =
   /** Repeating may help. `applied: 'unknown'`: the change may have taken effect. */
   | { readonly kind: 'unavailable'; readonly applied: 'no' | 'unknown'; readonly advice?: string }

@@ -6,15 +6,15 @@
 /** The states in which a record can be seen. `released` is free for the next attempt; `parked` waits for a person or a resolver. */
 export type RecordState = 'in_progress' | 'released' | 'parked' | 'completed' | 'failed'
 
-/** What a store can do. Which optional methods it has (`purge`, `list`, `watch`, `bind`) says the rest. */
+/** Capabilities of a store. Its optional methods (`purge`, `list`, `watch`, `bind`) say the rest. */
 export interface StoreCapabilities {
-  /** Whose clock decides expiry: the database's, or that of the machine the code runs on. */
+  /** The clock that decides expiry: the database's, or that of the machine on which the code runs. */
   readonly clock: 'store' | 'host'
   /** An acknowledged change survives a crash of client and server. */
   readonly durable: boolean
-  /** Who sees the same records. */
+  /** The range in which processes see the same records. */
   readonly shared: 'process' | 'host' | 'network'
-  /** Whether `bind` joins a caller's transaction; `'sync'`: work inside it must not await. */
+  /** Not false if `bind` joins a caller's transaction; `'sync'` means that work inside it must not await. */
   readonly transactional: false | 'sync' | 'async'
   /** Transactions read a snapshot: a change from outside makes them fail, so that a heartbeat must not run beside them. */
   readonly snapshotTransactions?: boolean
@@ -22,17 +22,17 @@ export interface StoreCapabilities {
   readonly maxValueBytes: number
 }
 
-/** What a `begin` asks for. Durations are whole milliseconds, at least 0 and at most 100 years. */
+/** The request of a `begin`. Durations are whole milliseconds, at least 0 and at most 100 years. */
 export interface Claim {
   /** Random id of one logical begin. The same owner again is the same begin, sent again. */
   readonly owner: string
   /** Digest of the payload. */
   readonly fingerprint: string
-  /** How long the attempt may be silent before another may take over. */
+  /** The time after which a silent attempt may be taken over. */
   readonly leaseMs: number
-  /** How long the record is remembered after its lease. */
+  /** The time for which the record is remembered after its lease. */
   readonly retentionMs: number
-  /** What was asked, kept with the record for operators, resolvers and the recoverer. */
+  /** The encoded request, kept with the record for operators, resolvers and the recoverer. */
   readonly request?: Uint8Array
 }
 
@@ -42,7 +42,7 @@ export interface Checkpoint {
   readonly data: Uint8Array
 }
 
-/** What the holder of a token may do with its record. Durations are whole milliseconds. */
+/** The changes that the holder of a token may make to its record. Durations are whole milliseconds. */
 export type Change =
   | { readonly to: 'renew'; readonly leaseMs: number; readonly retentionMs?: number; readonly checkpoint?: Checkpoint }
   | { readonly to: 'completed' | 'failed'; readonly result: Uint8Array; readonly retentionMs: number }
@@ -94,7 +94,7 @@ export interface BoundStore {
   get(key: string): RecordView | null | Promise<RecordView | null>
 }
 
-/** Which records `list` gives. Without a member, all. */
+/** Selects the records of a listing. Without a member, all. */
 export interface ListQuery {
   readonly namespace?: string
   readonly operation?: string
@@ -114,10 +114,10 @@ export interface ListedRecord extends RecordHead {
 }
 
 /**
- * Where records live. Each operation is atomic, can be repeated, and answers for the moment in which it took effect.
+ * A place for records. Each operation is atomic, can be repeated, and answers for the moment in which it took effect.
  *
- * @throws StoreUnavailableError when the store cannot do, or cannot know: after `applied: 'unknown'` the caller
- * repeats with the same owner or token.
+ * @throws {@link StoreUnavailableError} when the store cannot do, or cannot know: after `applied: 'unknown'` the caller
+ * repeats with the same owner or token
  */
 export interface RecordStore {
   readonly capabilities: StoreCapabilities
@@ -138,8 +138,8 @@ export interface IdempotencyStore<Tx = never> extends RecordStore {
   /**
    * Commits when `work` resolves, rolls back when it throws, and then throws what it threw.
    *
-   * @throws TransactionConflictError where another transaction came between, whoever's statement it was that failed;
-   * StoreUnavailableError with `applied: 'unknown'` where the answer to COMMIT was lost
+   * @throws {@link TransactionConflictError} when another transaction came between, whichever statement failed
+   * @throws {@link StoreUnavailableError} with `applied: 'unknown'` when the answer to COMMIT was lost
    */
   transaction?<T>(work: (tx: Tx) => T | Promise<T>): Promise<T>
 }

@@ -5,7 +5,7 @@ import type { IdempotencyStore } from './store.ts'
 /** A store that can join a transaction of its database. */
 export type TransactionalStore<Tx> = IdempotencyStore<Tx> & Required<Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'>>
 
-/** @throws IdempotencyInvalidOptionError */
+/** @throws {@link IdempotencyInvalidOptionError} when the store has no transactions that a write could join */
 export function requireTransactional<Tx>(store: IdempotencyStore<Tx>): TransactionalStore<Tx> {
   if (store.bind && store.transaction && store.capabilities.transactional) return store as TransactionalStore<Tx>
   throw new IdempotencyInvalidOptionError(

@@ -4,7 +4,7 @@ import type { Change, Claim } from './store.ts'
 /**
  * For stores: refuses a value above `maxValueBytes` before anything is sent.
  *
- * @throws StoreMisconfiguredError and nothing has changed
+ * @throws {@link StoreMisconfiguredError} when it is larger; nothing has changed
  */
 export function assertValueFits(maxValueBytes: number, asked: Claim | Change): void {
   const { request, checkpoint, result } = asked as Partial<

@@ -21,8 +21,8 @@ const MAX_ACQUISITIONS = 5
 export type Refusal = () => IdempotencyError | undefined
 
 /**
- * Gives every caller the result of the one attempt that settles the key. Where this call acquires the key, `execute` is
- * that attempt; it returns null where the key was lost and nothing was done, so that the call begins again. With a
+ * Gives every caller the result of the one attempt that settles the key. Calls `execute` for that attempt if this call
+ * acquires the key; null from it means that the key was lost and nothing was done, so that the call begins again. With a
  * `refusal`, the call only replays. Runs `unprotected` instead where the store cannot be reached.
  */
 export async function run<T>(

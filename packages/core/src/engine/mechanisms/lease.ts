@@ -11,7 +11,7 @@ import type { StoreCalls } from './store-calls.ts'
 export interface Lease {
   /** Aborts when the lease may be gone or `maxRun` is over. */
   readonly signal: AbortSignal
-  /** Whether the holder gave it up, as opposed to having lost it. */
+  /** True once the holder gave it up, as opposed to having lost it. */
   readonly abandoned: boolean
   /** Counts a renewal that somebody else made. `sentAt`: before it was sent. */
   extend(sentAt: Instant): void

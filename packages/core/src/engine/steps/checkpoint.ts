@@ -56,8 +56,8 @@ export function requireRoom({ pipeline }: PreparedCall, { name }: CompletedStep,
 }
 
 /**
- * Encodes a step whose effect is done. Where its value cannot be recorded, records the step as taken all the same, so that
- * no attempt repeats the effect: first without its value, then without the values of all steps, at last without a name.
+ * Encodes a step whose effect is done. A step without a value that can be recorded is recorded as taken all the same, so
+ * that no attempt repeats its effect: first without its value, then without the values of all steps, at last without a name.
  */
 export async function encodeTaken(
   prepared: PreparedCall,
