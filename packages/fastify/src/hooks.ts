@@ -1,20 +1,22 @@
-/** What is seen of a request before it is parsed, and of its answer before it is compressed. */
-import { type BodyLimits, type Guard, type HttpResponse, PreconditionError } from '@retryproof/http'
-import type { FastifyRequest } from 'fastify'
+/** The hooks of a guarded route: they see a request before it is parsed, and its answer before it is compressed. */
+import type { BodyLimits, Guard, HttpResponse } from '@retryproof/http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { noteJson } from './json-bytes.ts'
-import { headersOf, type Payload, readPayload, replacePayload } from './payloads.ts'
+import { headersOf, type Payload, type ReadPayload, readPayload, replacePayload } from './payloads.ts'
 import type { IdempotentRoute } from './route.ts'
 
-/** An attempt that is under way, and what it answered before it was compressed. */
+/** An attempt that is under way, and its answer before it was compressed. */
 export interface Note {
   readonly signal: AbortSignal
   readonly limits: BodyLimits
+  /** Called when an error handler answers. */
+  onError: (error: unknown) => void
   serialized: HttpResponse | undefined
 }
 
-/** @param replacements what is sent whatever the handler answered */
+/** @param replacements the responses that are sent whatever the handler answered */
 export function hooksOf(
-  guard: Pick<Guard<FastifyRequest>, 'covers'>,
+  guard: Pick<Guard<FastifyRequest>, 'covers' | 'refusalOf'>,
   json: ReturnType<typeof noteJson>,
   replacements: WeakMap<FastifyRequest, HttpResponse>,
   notes: WeakMap<FastifyRequest, Note>,
@@ -25,19 +27,39 @@ export function hooksOf(
       done(null, payload)
     },
     onError(request, _reply, error, done) {
-      if (error instanceof PreconditionError) replacements.set(request, error.response)
+      const refusal = guard.refusalOf(error, request)
+      if (refusal) replacements.set(request, refusal)
       done()
     },
     onSend(request, reply, given, done) {
       const replacement = replacements.get(request)
-      const payload = replacement ? replacePayload(reply, replacement) : given
+      const payload = replacement ? replacePayload(reply, replacement) : (given as Payload)
       const note = notes.get(request)
-      if (!note) return done(null, payload)
-      readPayload(payload as Payload, reply, note.limits, note.signal).then((read) => {
-        const { bytes: body } = read
-        note.serialized = body && { status: reply.statusCode, headers: headersOf(reply), body }
-        done(null, read.payload)
-      }, done)
+      if (!note) {
+        done(null, payload)
+        return undefined
+      }
+      if (isAnsweredByErrorHandler(reply)) note.onError(undefined)
+      const read = readPayload(payload, reply, note.limits, note.signal)
+      // a promise, since Fastify catches nothing behind a callback that is called late
+      if ('then' in read) return read.then(keep)
+      // at once: as long as a hook takes, Fastify takes the reply for unsent, and may be given another
+      done(null, keep(read))
+      return undefined
+
+      function keep({ bytes: body, payload: sent }: ReadPayload): Payload {
+        if (note) note.serialized = body && { status: reply.statusCode, headers: headersOf(reply), body }
+        return sent
+      }
     },
   }
+}
+
+const NEXT_ERROR_HANDLER = 'Symbol(fastify.reply.nextErrorHandler)'
+
+/** Fastify notes on a reply which error handler would be next, once one was called. It shows that in no other way. */
+function isAnsweredByErrorHandler(reply: FastifyReply): boolean {
+  const symbol = Object.getOwnPropertySymbols(reply).find((each) => String(each) === NEXT_ERROR_HANDLER)
+  const next: unknown = symbol && Reflect.get(reply, symbol)
+  return next !== undefined && next !== null
 }

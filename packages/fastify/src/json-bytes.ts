@@ -1,8 +1,8 @@
-/** JSON bodies as they were sent: once parsed, large integers and members that occur twice are not told apart any more. */
+/** Keeps JSON bodies as they were sent: once parsed, large integers and members that occur twice look like others. */
 import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 
-/** Notes the bytes of JSON bodies of at most `maxBytes`, while whoever parses them reads. */
+/** Notes the bytes of JSON bodies of at most `maxBytes`, while their parser reads. */
 export function noteJson(maxBytes: number) {
   const bodies = new WeakMap<FastifyRequest, { chunks: Uint8Array[]; size: number }>()
 
@@ -12,13 +12,15 @@ export function noteJson(maxBytes: number) {
       const body = { chunks: [] as Uint8Array[], size: 0 }
       bodies.set(request, body)
 
-      function onData(chunk: Uint8Array): void {
-        body.size += chunk.length
-        if (body.size <= maxBytes) body.chunks.push(chunk)
+      // texts, where a parser or a hook set an encoding: Fastify before 5.12.5 does itself
+      function onData(chunk: Uint8Array | string): void {
+        const bytes = typeof chunk === 'string' ? Buffer.from(chunk, payload.readableEncoding ?? 'utf8') : chunk
+        body.size += bytes.length
+        if (body.size <= maxBytes) body.chunks.push(bytes)
         else body.chunks = []
       }
 
-      // together with the first who reads, since a stream that somebody listens to begins to flow
+      // together with the first reader, since a stream that somebody listens to begins to flow
       function onListener(event: string): void {
         if (event !== 'data') return
         payload.off('newListener', onListener)
@@ -28,7 +30,7 @@ export function noteJson(maxBytes: number) {
       payload.on('newListener', onListener)
     },
 
-    /** The bytes, if somebody has read all of them. */
+    /** Gives the bytes, if a parser has read all of them. */
     bytesOf(request: FastifyRequest): Uint8Array | undefined {
       const body = bodies.get(request)
       return body && body.size > 0 && body.size <= maxBytes ? Buffer.concat(body.chunks) : undefined

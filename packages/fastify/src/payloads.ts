@@ -1,44 +1,95 @@
-/** What Fastify's `onSend` hooks pass on: serialized, and not yet compressed. */
+/** The payloads that Fastify's `onSend` hooks pass on: serialized, and not yet compressed. */
 import { Readable } from 'node:stream'
 import { type BodyLimits, type HeaderField, type HttpResponse, holdBody } from '@retryproof/http'
 import type { FastifyReply } from 'fastify'
 
 export type Payload = string | Buffer | Readable | ReadableStream<Uint8Array> | Response | null | undefined
 
-/** The payload to send on, and its bytes, where it is short enough to be kept. A stream is read to know that. */
-export async function readPayload(
+export interface ReadPayload {
+  readonly payload: Payload
+  /** Its bytes, where it is short enough to be kept. */
+  readonly bytes?: Uint8Array
+}
+
+const none = new Uint8Array()
+
+/** Gives the payload to send on. A stream is read to know its bytes; a payload that Fastify refuses is left to Fastify. */
+export function readPayload(
   payload: Payload,
   reply: FastifyReply,
   limits: BodyLimits,
   signal: AbortSignal,
-): Promise<{ readonly payload: Payload; readonly bytes?: Uint8Array }> {
-  if (payload === undefined || payload === null) return { payload, bytes: new Uint8Array() }
+): ReadPayload | Promise<ReadPayload> {
+  if (payload === undefined || payload === null) return { payload, bytes: none }
   if (typeof payload === 'string' || Buffer.isBuffer(payload)) return { payload, bytes: Buffer.from(payload) }
-  if (payload instanceof Response) {
-    reply.code(payload.status).headers(Object.fromEntries(payload.headers))
-    return readPayload(payload.body, reply, limits, signal)
+  // for which Fastify drops the payload
+  if (reply.statusCode === 204) return { payload, bytes: none }
+  if (isResponse(payload)) {
+    if (payload.bodyUsed) return { payload }
+    reply.code(payload.status)
+    for (const [name, value] of payload.headers) reply.header(name, value)
+    return readPayload(payload.body ?? null, reply, limits, signal)
   }
-  const { passing, ...held } = await holdBody(piecesOf(payload), headersOf(reply), limits, signal)
-  if ('bytes' in held) return { payload: Buffer.from(held.bytes), bytes: held.bytes }
+  const pieces = piecesOf(payload)
+  return pieces ? readPieces(pieces, reply, limits, signal) : { payload }
+}
+
+async function readPieces(
+  pieces: AsyncGenerator<Uint8Array, undefined>,
+  reply: FastifyReply,
+  limits: BodyLimits,
+  signal: AbortSignal,
+): Promise<ReadPayload> {
+  const { passing, ...held } = await holdBody(pieces, headersOf(reply), limits, signal)
+  if ('bytes' in held) {
+    // Fastify gives bytes a length, which must not stand beside it
+    reply.removeHeader('transfer-encoding')
+    return { payload: Buffer.from(held.bytes), bytes: held.bytes }
+  }
   // its end is held back where it leaves
   passing?.end()
   return { payload: Readable.from(passing?.pieces ?? []) }
 }
 
-async function* piecesOf(stream: Readable | ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
-  for await (const piece of stream as AsyncIterable<string | Uint8Array>) {
-    yield typeof piece === 'string' ? Buffer.from(piece) : piece
+/** Recognizes responses of other realms and packages too, as Fastify does. */
+function isResponse(payload: Exclude<Payload, string | null | undefined>): payload is Response {
+  return Object.prototype.toString.call(payload) === '[object Response]'
+}
+
+/** Gives the pieces of a stream; `undefined` for one that is locked, and for what is none. */
+function piecesOf(payload: object): AsyncGenerator<Uint8Array, undefined> | undefined {
+  if ('pipe' in payload) {
+    const stream = payload as Readable
+    return bytesOf(Symbol.asyncIterator in stream ? stream : new Readable().wrap(stream))
+  }
+  if (!('getReader' in payload)) return undefined
+  const stream = payload as ReadableStream<Uint8Array>
+  return stream.locked ? undefined : bytesOf(readAll(stream))
+}
+
+async function* readAll(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+  const reader = stream.getReader()
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value
+    return undefined
+  } finally {
+    await reader.cancel()
   }
 }
 
+async function* bytesOf(pieces: AsyncIterable<string | Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+  for await (const piece of pieces) yield typeof piece === 'string' ? Buffer.from(piece) : piece
+  return undefined
+}
+
 /** Makes the reply that response, and gives its payload. */
-export function replacePayload(reply: FastifyReply, { status, headers, body }: HttpResponse): Buffer | undefined {
+export function replacePayload(reply: FastifyReply, { status, headers, body }: HttpResponse): Buffer | null {
   const fields = new Map<string, string[]>()
   for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
   // which Fastify gives to what has none
   reply.code(status).removeHeader('content-type')
   for (const [name, values] of fields) reply.header(name, values.length > 1 ? values : values[0])
-  return body.length > 0 ? Buffer.from(body) : undefined
+  return body.length > 0 ? Buffer.from(body) : null
 }
 
 export function headersOf(reply: FastifyReply): HeaderField[] {
@@ -48,7 +99,7 @@ export function headersOf(reply: FastifyReply): HeaderField[] {
   })
 }
 
-/** Takes back what an attempt set that a conflict undid. */
+/** Takes back the headers that an attempt set and a conflict undid. */
 export function resetHeaders(reply: FastifyReply, before: readonly HeaderField[]): void {
   for (const [name] of headersOf(reply)) reply.removeHeader(name)
   for (const [name, value] of before) reply.header(name, value)

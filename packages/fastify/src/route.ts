@@ -1,4 +1,4 @@
-/** What `idempotent` gives and takes. */
+/** The route options that `idempotent` gives, and the handlers that it takes. */
 import type { Readable } from 'node:stream'
 import type { HandlerAttempt } from '@retryproof/http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -8,20 +8,25 @@ type Done<Value> = (error?: Error | null, value?: Value) => void
 interface Hooks {
   preParsing(request: FastifyRequest, reply: FastifyReply, payload: Readable, done: Done<Readable>): void
   onError(request: FastifyRequest, reply: FastifyReply, error: Error, done: () => void): void
-  onSend(request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done<unknown>): void
+  onSend(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payload: unknown,
+    done: Done<unknown>,
+  ): Promise<unknown> | undefined
 }
 
 /** Options of a route: `app.post('/charges', idempotent(…), handler)`, or `{ schema, ...idempotent(…) }`. */
 export interface IdempotentRoute extends Hooks {
-  preHandler(request: FastifyRequest, reply: FastifyReply, done: () => void): void
+  preHandler(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void
 }
 
 /** The same, where the handler was given: `app.post('/charges', idempotent(…, handler))`. */
 export interface IdempotentRouteWithHandler extends Hooks {
-  handler(request: FastifyRequest, reply: FastifyReply): void
+  handler(request: FastifyRequest, reply: FastifyReply): unknown
 }
 
-/** A handler that is given to `idempotent`. What it returns is sent, unless it sent something itself. */
+/** A handler that is given to `idempotent`, and answers as any handler of Fastify does. */
 export type IdempotentHandler<Told = { readonly attempt: HandlerAttempt | undefined }> = (
   request: FastifyRequest,
   reply: FastifyReply,

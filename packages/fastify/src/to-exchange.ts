@@ -1,8 +1,8 @@
+/** Translates a request of Fastify for the guard. */
 import type { Exchange } from '@retryproof/http'
-import { givenBody, headerFields, type LeftBody } from '@retryproof/http/node'
+import { closeSignal, givenBody, headerFields, type LeftBody } from '@retryproof/http/node'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** A request of Fastify, as a guard takes it. */
 export function toExchange(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -13,11 +13,9 @@ export function toExchange(
     target: request.originalUrl,
     headers: headerFields(request.raw.rawHeaders),
     ...givenBody(request.raw, { raw: json, ...partsOf(request.body) }),
-    route: request.routeOptions.url,
+    route: routeOf(request),
     get signal() {
-      const controller = new AbortController()
-      reply.raw.once('close', () => controller.abort())
-      return controller.signal
+      return closeSignal(reply.raw)
     },
     native: request,
   }
@@ -44,4 +42,13 @@ function partsOf(body: unknown): Pick<LeftBody, 'parsed' | 'files'> {
 /** True only for parts of that form: each leads back to it, as nothing does that a client could send. */
 function isPart(value: unknown, form: unknown): value is Part {
   return typeof value === 'object' && value !== null && 'fields' in value && value.fields === form
+}
+
+/** Where an application tells routes apart by host or version, both are part of the operation. */
+function routeOf({ routeOptions, server, headers, host }: FastifyRequest): string | undefined {
+  if (routeOptions.url === undefined) return undefined
+  const isFor = (constraint: string) => server.hasConstraintStrategy(constraint)
+  const authority = isFor('host') ? `//${host}` : ''
+  const version = isFor('version') ? ` v${headers['accept-version'] ?? ''}` : ''
+  return `${authority}${routeOptions.url}${version}`
 }
