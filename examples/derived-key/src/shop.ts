@@ -18,7 +18,7 @@ app.post(
   idempotent(
     idempotency,
     // a stand-in for your own authentication
-    { scope: (req) => req.get('x-user') ?? '', onInProgress: { wait: '5s' } },
+    { scope: (req) => req.get('x-user'), onInProgress: { wait: '5s' } },
     async (req, res, { attempt }) => {
       const answer = await fetch(`${PROVIDER}/charges`, {
         method: 'POST',

@@ -25,17 +25,13 @@ export function createApp(pool: Pool): Express {
 
   app.post(
     '/orders',
-    idempotent(
-      idempotency,
-      { scope: (req) => req.get('x-user') ?? '', transaction: true },
-      async (req, res, { tx }) => {
-        const { item, amount } = req.body as { item: string; amount: number }
-        const [order] = await drizzle(tx).insert(orders).values({ item, amount }).returning()
-        // 4xx and 5xx roll the order back; this answer, the order and the key are committed together
-        if (amount > 1000) res.status(422).json({ error: 'too much for one order' })
-        else res.status(201).location(`/orders/${order?.id}`).json(order)
-      },
-    ),
+    idempotent(idempotency, { scope: (req) => req.get('x-user'), transaction: true }, async (req, res, { tx }) => {
+      const { item, amount } = req.body as { item: string; amount: number }
+      const [order] = await drizzle(tx).insert(orders).values({ item, amount }).returning()
+      // 4xx and 5xx roll the order back; this answer, the order and the key are committed together
+      if (amount > 1000) res.status(422).json({ error: 'too much for one order' })
+      else res.status(201).location(`/orders/${order?.id}`).json(order)
+    }),
   )
   return app
 }

@@ -32,7 +32,7 @@ export function createApp(database: Db): FastifyInstance {
 
   const once = idempotent(
     idempotency,
-    { scope: (request) => String(request.headers['x-user']), transaction: true },
+    { scope: (request) => request.headers['x-user'], transaction: true },
     async (request, reply, { tx: session }) => {
       const { show, seats } = request.body as { show: string; seats: number }
       const taken = await database

@@ -14,7 +14,7 @@ import type { Authenticated } from './user.guard.ts'
       inject: [Redis],
       useFactory: (client: Redis) => ({
         idempotency: createIdempotency({ store: redisStore({ client }), namespace: 'payments' }),
-        scope: ({ user }: Authenticated) => user?.id ?? '',
+        scope: ({ user }: Authenticated) => user?.id,
         retention: '24h',
         onInProgress: { wait: '5s' },
       }),

@@ -30,6 +30,8 @@ const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
+/** Up to so many members are sorted without an allocation. */
+const FEW = 16
 
 /** Each method reads one value at `at`, and gives its canonical text; `undefined` where the source is that text. */
 class Scanner extends JsonTokens {
@@ -123,9 +125,9 @@ class Scanner extends JsonTokens {
       this.skipSpace()
       isCanonical &&= this.at === next
     }
-    const isSorted = this.areSorted(names)
-    if (isSorted) return isCanonical ? undefined : braced(members)
-    return braced(this.sorted(names, members))
+    if (names.length <= FEW) return this.sortFew(names, members) || !isCanonical ? braced(members) : undefined
+    if (this.areSorted(names)) return isCanonical ? undefined : braced(members)
+    return braced(this.sortMany(names, members))
   }
 
   private areSorted(names: readonly number[]): boolean {
@@ -135,8 +137,26 @@ class Scanner extends JsonTokens {
     return true
   }
 
-  /** The members in the order of their names; of the same name, in the order of the text. */
-  private sorted(names: readonly number[], members: readonly string[]): string[] {
+  /** Sorts the members by their names, in place; those of one name keep the order of the text. Tells whether any moved. */
+  private sortFew(names: number[], members: string[]): boolean {
+    let hasMoved = false
+    for (let index = 1; index < names.length; index++) {
+      const name = names[index] ?? 0
+      const member = members[index] ?? ''
+      let place = index
+      for (; place > 0 && this.compareNames(names[place - 1] ?? 0, name) > 0; place--) {
+        names[place] = names[place - 1] ?? 0
+        members[place] = members[place - 1] ?? ''
+      }
+      if (place === index) continue
+      names[place] = name
+      members[place] = member
+      hasMoved = true
+    }
+    return hasMoved
+  }
+
+  private sortMany(names: readonly number[], members: readonly string[]): string[] {
     const order = names.map((_, index) => index)
     order.sort((left, right) => this.compareNames(names[left] ?? 0, names[right] ?? 0) || left - right)
     return order.map((index) => members[index] ?? '')

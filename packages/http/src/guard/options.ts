@@ -9,13 +9,12 @@ import type { Fingerprint } from './request/fingerprint-rule.ts'
 /** Options of a binding, and any policy of the core for what it guards. `Native` is the framework's request. */
 export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onInProgress'>, SpellingOptions<Native> {
   /**
-   * Whose key it is: tenant and/or user, as your authentication knows them. Part of every key, so that nobody is
-   * given another's answer. `unscoped` says aloud that there is nobody to tell apart.
+   * Gives the owner of a key: tenant and/or user, as your authentication knows them. It is part of every key, so that
+   * nobody is given another's answer. A request whose owner is `undefined` is refused (401). `unscoped` says aloud that
+   * there is nobody to tell apart.
    */
-  readonly scope:
-    | ((request: Native) => string | readonly string[] | Promise<string | readonly string[]>)
-    | typeof unscoped
-  /** What kind of write it is. @default method and full route pattern, where the framework knows it; else required */
+  readonly scope: ((request: Native) => Owner | Promise<Owner>) | typeof unscoped
+  /** Names the kind of write. @default method and full route pattern, where the framework knows it; else required */
   readonly operation?: string | ((request: Native) => string)
   /**
    * Where the key comes from instead of the `Idempotency-Key` header: another header, a field of the body, or
@@ -88,6 +87,9 @@ export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onIn
   /** The longest `Retry-After` that a duplicate is given while the first is in progress. @default '2s' */
   readonly maxRetryAfter?: Duration
 }
+
+/** The owner of a key; `undefined` where nobody is known. */
+export type Owner = string | readonly string[] | undefined
 
 /** A key, or one that was made of content and brings its own retention. */
 export type RequestKey = string | ContentKey | undefined

@@ -1,15 +1,14 @@
 /** Turns a request into the call that the core runs. */
-import { type Call, IdempotencyInvalidOptionError, type Operation, type Policies, type Scope } from '@retryproof/core'
-import { isAccident } from '@retryproof/core/internal'
+import { type Call, IdempotencyInvalidOptionError, type Operation, type Policies } from '@retryproof/core'
 import type { Exchange } from '../protocol/exchange.ts'
 import { keyFromHeaders, requireKey } from '../protocol/key-header.ts'
 import { namesVersion, preconditionRequired } from '../protocol/precondition.ts'
 import { Refusal } from '../protocol/refusal.ts'
-import type { HttpOptions } from './options.ts'
 import type { ResolvedOptions } from './read-options.ts'
 import { describeContentKey, describeGiven, describeRequest, requireCountable } from './request/fingerprint.ts'
 import type { Fingerprint } from './request/fingerprint-rule.ts'
 import { keepRequest } from './request/kept-request.ts'
+import { requireOwner } from './request/owner.ts'
 import { type ReadBody, readBody } from './request/read-body.ts'
 
 export interface Asked<Tx> {
@@ -47,7 +46,7 @@ export async function ask<Native, Tx>(
   const key = ofContent ? requireKey(ofContent.key) : requireKey(given, keyFormat)
   const name = nameOf(exchange, options)
   const operation = options.operationNamed(name)
-  const scope = await scopeOf(name, native, options.scope)
+  const scope = await requireOwner(name, native, options.scope)
 
   let reading: Promise<ReadBody> | undefined
   const readOnce = () => {
@@ -74,20 +73,6 @@ export async function ask<Native, Tx>(
     policies: ofContent && { retention: ofContent.retention },
     callback: options.webhook?.address(native),
   }
-}
-
-/** @throws {@link Refusal} where the function finds nobody, which is a caller who is not known */
-async function scopeOf<Native>(name: string, native: Native, scope: HttpOptions<Native>['scope']): Promise<Scope> {
-  if (typeof scope !== 'function') return scope
-  const owner: Scope = await scope(native)
-  const parts: unknown[] = [owner].flat()
-  const isNobody = (part: unknown) => part === undefined || part === null || part === '' || isAccident(part)
-  if (parts.length > 0 && !parts.some(isNobody)) return owner
-  const given = JSON.stringify(owner) ?? 'undefined'
-  throw new Refusal(
-    'unauthenticated',
-    `The request does not say who sends it: the function \`${scope.name || 'scope'}\` of ${name} gave ${given}.`,
-  )
 }
 
 function nameOf<Native, Tx>(

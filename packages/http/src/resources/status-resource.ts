@@ -5,7 +5,6 @@ import {
   IdempotencyOutcomeUnknownError,
   IdempotencyUndecodableError,
   type Inspection,
-  type Scope,
   unscoped,
 } from '@retryproof/core'
 import { pendingResponse } from '../guard/answer/pending-response.ts'
@@ -13,6 +12,7 @@ import { readSpelling, type SpellingOptions } from '../guard/answer/spelling.ts'
 import { responseSerializer } from '../guard/answer/stored-response.ts'
 import type { HttpOptions } from '../guard/options.ts'
 import type { StatusResource } from '../guard/ports.ts'
+import { requireOwner } from '../guard/request/owner.ts'
 import type { HttpResponse } from '../protocol/exchange.ts'
 import { Refusal } from '../protocol/refusal.ts'
 import { createSeal } from './sealed-id.ts'
@@ -50,7 +50,7 @@ export function statusResource<Native>(
     const sealed = await open(id)
     if (sealed === null) return null
     const [operation, key] = JSON.parse(sealed) as [string, string]
-    const asking: Scope = typeof scope === 'function' ? await scope(request) : scope
+    const asking = await requireOwner(`the status resource ${path}`, request, scope)
     return idempotency.operation(operation, { serializer: responseSerializer }).inspect({ scope: asking, key })
   }
 

@@ -1,0 +1,31 @@
+/** Finds the owner of a key. */
+import type { Scope } from '@retryproof/core'
+import { isAccident } from '@retryproof/core/internal'
+import { Refusal } from '../../protocol/refusal.ts'
+import type { HttpOptions } from '../options.ts'
+
+/**
+ * Gives the scope of a request.
+ *
+ * @param place the operation, for the answer to a caller who is not known
+ * @throws {@link Refusal} where the function finds nobody: `undefined`, an empty text or list, or the text `undefined`
+ */
+export async function requireOwner<Native>(
+  place: string,
+  native: Native,
+  scope: HttpOptions<Native>['scope'],
+): Promise<Scope> {
+  if (typeof scope !== 'function') return scope
+  const owner = await scope(native)
+  const parts: unknown[] = [owner].flat()
+  if (owner !== undefined && parts.length > 0 && !parts.some(isNobody)) return owner
+  const given = JSON.stringify(owner) ?? 'undefined'
+  throw new Refusal(
+    'unauthenticated',
+    `The request does not say who sends it: the function \`${scope.name || 'scope'}\` of ${place} gave ${given}.`,
+  )
+}
+
+function isNobody(part: unknown): boolean {
+  return part === undefined || part === null || part === '' || isAccident(part)
+}
