@@ -1,5 +1,5 @@
 /** One request, from its key to its answer. Nest answers as ever; what it writes is held back until it is recorded. */
-import { type CallHandler, HttpException } from '@nestjs/common'
+import type { CallHandler } from '@nestjs/common'
 import {
   answered,
   type Exchange,
@@ -10,6 +10,7 @@ import {
   type HandlerRun,
   type HttpResponse,
   PreconditionError,
+  threw,
 } from '@retryproof/http'
 import { answerEarly, type CapturedResponse, captureResponse } from '@retryproof/http/node'
 import type { Subscriber } from 'rxjs'
@@ -44,8 +45,15 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
     platform.send(response)
   }
 
-  /** Rejects as a handler fails that is not to be answered; resolves only where Nest answers nobody, since they left. */
-  function run(tx: Tx | undefined): Promise<HandlerAnswer> {
+  /** Hands what a handler threw to Nest, and gives what Nest and its filters answer. */
+  async function answerTo(error: unknown): Promise<HandlerAnswer> {
+    isHandedOver = true
+    subscriber.error(error)
+    return platform.recordable(await answerOf(captured))
+  }
+
+  /** Resolves as the handler ends, where Nest tells: it threw, or Nest answers nobody, since they left. */
+  function run(tx: Tx | undefined): Promise<HandlerEnd> {
     return new Promise((resolve, reject) => {
       let last: unknown
       const subscription = next.handle().subscribe({
@@ -54,7 +62,7 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
           else last = value
         },
         complete() {
-          if (subscriber.closed) return resolve(untold(res.statusCode))
+          if (subscriber.closed) return resolve(answered(untold(res.statusCode)))
           isHandedOver = true
           if (tx !== undefined) subscriber.next(last)
           subscriber.complete()
@@ -62,10 +70,7 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
         error(error) {
           if (subscriber.closed) return reject(error)
           if (error instanceof PreconditionError) return send(error.response)
-          // a conflict of transactions, perhaps: then the handler is run again
-          if (tx !== undefined && !(error instanceof HttpException)) return reject(error)
-          isHandedOver = true
-          subscriber.error(error)
+          resolve(threw(error, () => answerTo(error)))
         },
       })
       // Nest takes events for over when their client has left; they may have no other end
@@ -80,7 +85,8 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
     captured = captureResponse(res, { ...limits, signal })
     platform.note()
     if (tx !== undefined) setTransaction(platform.native, tx)
-    return answered(platform.recordable(await Promise.race([captured.answered, run(tx)])))
+    const answer = captured.answered.then((each) => answered(platform.recordable(each)))
+    return Promise.race([answer, run(tx)])
   }
 
   try {
@@ -104,6 +110,11 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
     if (isHandedOver) captured?.replace(tryAgain)
     else subscriber.error(error)
   }
+}
+
+async function answerOf(captured: CapturedResponse | undefined): Promise<HandlerAnswer> {
+  if (!captured) throw new Error('No handler was run.')
+  return captured.answered
 }
 
 /** A handler that ended without an answer. */

@@ -1,7 +1,7 @@
 /** What has to hold of an answer with a guard, against the same one without. */
 import assert from 'node:assert/strict'
 import type { Application, Ending, Form, Recorded } from './application.ts'
-import { fieldOf, linesOf, type Wire } from './wire.ts'
+import { comparable, fieldOf, linesOf, type Wire } from './wire.ts'
 
 /** Statuses that say: not now, not yet, not you. They release the key. */
 const passing = new Set([207, 401, 403, 407, 408, 412, 423, 425, 428, 429])
@@ -54,12 +54,13 @@ export function assertRecord({ ending, form, first, recorded }: Guarded): void {
 /** Belong to one moment or one client, and are never replayed. */
 const fleeting = new Set(['date', 'connection', 'keep-alive', 'content-length', 'transfer-encoding', 'set-cookie'])
 
-function lasting({ head, body }: Wire): unknown[] {
-  const fields = (head?.fields ?? [])
-    .filter(([name]) => !fleeting.has(name.toLowerCase()) && !name.toLowerCase().startsWith('trailer'))
-    .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
-    .filter((field) => field !== 'idempotency-replayed: true')
-  return [head?.status, fields.sort(), body.toString('latin1')]
+function lasting({ head, body }: Wire, isFetch = false): unknown[] {
+  const fields = (head?.fields ?? []).filter(([name]) => {
+    const lower = name.toLowerCase()
+    return !fleeting.has(lower) && !lower.startsWith('trailer') && lower !== 'idempotency-replayed'
+  })
+  const [, ...lines] = head ? comparable({ ...head, fields }, false, isFetch) : []
+  return [head?.status, lines.map((line) => line.toLowerCase()).sort(), body.toString('latin1')]
 }
 
 /** @throws AssertionError unless a retry gets what the record says */
@@ -75,6 +76,7 @@ export function assertRetry(guarded: Guarded, retry: Wire, after: Recorded): voi
     assert.deepEqual([retry.head?.status, after.runs], [410, 1], `${form}: a retry of what cannot be replayed`)
   } else {
     assert.deepEqual([isReplay, after.runs], [true, 1], `${form}: a retry is replayed`)
-    assert.deepEqual(lasting(retry), lasting(first), `${form}: the replay`)
+    const { isFetch } = guarded.application
+    assert.deepEqual(lasting(retry, isFetch), lasting(first, isFetch), `${form}: the replay`)
   }
 }

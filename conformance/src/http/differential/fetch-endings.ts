@@ -86,11 +86,6 @@ const failures: readonly FetchEnding[] = [
   ]),
   threw('a stream that fails at once', () => new Response(streamOf(0))),
   threw('a stream that fails midway', () => new Response(streamOf(2))),
-  threw('a Response that was read', async () => {
-    const response = new Response('text')
-    await response.text()
-    return response
-  }),
 ]
 
 /** Handlers of which no server may wait for the end. */

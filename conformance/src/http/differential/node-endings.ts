@@ -231,7 +231,6 @@ const http1: readonly NodeEnding[] = [
     res.writeProcessing()
     res.end('x')
   }),
-  destroyed('destroys its request', (_res, req) => req.destroy()),
   destroyed('destroys its socket', (_res, req) => req.socket.destroy()),
   destroyed('destroys its socket after a part', (res, req) => {
     res.write('part')

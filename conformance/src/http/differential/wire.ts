@@ -95,15 +95,18 @@ function readTrailers(bytes: Buffer, from: number): Omit<Read, 'body'> {
 /** Framing of a body: a held answer has a length where the handler's pieces had none. */
 const framing = new Set(['content-length', 'transfer-encoding'])
 
-function comparable({ line, fields }: Head, isFramingHeld: boolean, isFetch: boolean): string[] {
+export function comparable({ line, fields }: Head, isFramingHeld: boolean, isFetch: boolean): string[] {
   const kept = fields.filter(([name]) => {
     const lower = name.toLowerCase()
     return lower !== 'date' && !(isFramingHeld && framing.has(lower))
   })
   if (!isFetch) return [line, ...kept.map(([name, value]) => `${name}: ${value}`)]
-  // a server may write the media type of a Response that nobody looked at in its own way
-  return [line, ...kept.map(([name, value]) => `${name.toLowerCase()}: ${value.replace(/;\s*/g, ';')}`).sort()]
+  const lines = kept.map(([name, value]) => `${name.toLowerCase()}: ${value.replace(/;\s*/g, ';')}`)
+  return [line, ...lines.filter((each) => each !== DEFAULT_TYPE).sort()]
 }
+
+/** Servers of Fetch give it to some answers that have none, which depends on whether somebody looked at the Response. */
+const DEFAULT_TYPE = 'content-type: text/plain;charset=UTF-8'
 
 function isChunked({ head }: Wire): boolean {
   return head !== undefined && fieldOf(head.fields, 'transfer-encoding') === 'chunked'

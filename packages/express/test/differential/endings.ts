@@ -157,6 +157,8 @@ export function endingsFor(major: 4 | 5): ExpressEnding[] {
   return [
     ...answers,
     ...(major === 5 ? [...failures, ...rejections] : [...failures, ...rejections.map(passedOn)].filter(isLoggable)),
+    // a request that was read to its end can be destroyed without its connection: here nobody has read it
+    { name: 'destroys its request', end: 'destroyed', handle: (req) => void req.destroy() },
     { name: 'never answers', end: 'silent', handle: () => {}, guarded: ['before', 'given'] },
     // Express 4 lets nobody know that a handler rejected
     ...onNode<[Request, Response, NextFunction]>([...nodeEndings, programEnding(major === 5)], (req, res) => [

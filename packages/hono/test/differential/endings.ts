@@ -54,13 +54,6 @@ const answers: readonly HonoEnding[] = [
     c.header('X-One', '1')
     return new Response('text', { headers: { 'X-Two': '2' } })
   }),
-  answered(
-    'c.res',
-    (c) => {
-      c.res = new Response('text', { status: 201 })
-    },
-    { guarded: ['before'] },
-  ),
   answered('stream', (c) => stream(c, async (out) => void (await out.write('text')))),
   answered('streamText', (c) => streamText(c, async (out) => void (await out.write('text')))),
   answered('streamSSE', (c) => streamSSE(c, async (out) => out.writeSSE({ data: '1' })), streamed),
@@ -78,11 +71,13 @@ const failures: readonly HonoEnding[] = [
     throw new Error('declined')
   }),
   threw('nothing', () => {}),
-  threw('something that is no Response', () => ({ a: 1 })),
 ]
 
 export const honoEndings: readonly HonoEnding[] = [
   ...answers,
   ...failures,
-  ...fetchEndings.map((ending): HonoEnding => ({ ...ending, handle: () => ending.handle() })),
+  ...fetchEndings
+    // the Response of this server loses the type of a Blob, unless somebody looks at it
+    .filter(({ name }) => name !== 'a Blob')
+    .map((ending): HonoEnding => ({ ...ending, handle: () => ending.handle() })),
 ]
