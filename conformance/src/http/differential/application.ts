@@ -21,6 +21,8 @@ export interface Ending<Arguments extends readonly unknown[] = never> {
   readonly guarded?: readonly Form[]
   /** Forms in which the answer is complete, but none that can be replayed: a retry is answered with 410. @default [] */
   readonly unreplayable?: readonly Form[]
+  /** Forms in which the key is released although the status of the answer would settle it. @default [] */
+  readonly released?: readonly Form[]
   /** The request says what the handler does: it stands for many endings. */
   readonly program?: { readonly canThrow: boolean }
   /** What stands before the index in the path. @default '' */

@@ -33,8 +33,8 @@ export function assertSameWire({ application, ending: { end }, form }: Compared,
 }
 
 /** Whether an answer of this status, to a handler that ended so, settles the key. */
-function settles({ end }: Ending, { head, isWhole }: Wire): boolean {
-  if (!head || !isWhole) return false
+function settles({ end, released }: Ending, form: Form, { head, isWhole }: Wire): boolean {
+  if (!head || !isWhole || released?.includes(form)) return false
   if (head.status >= 500 || passing.has(head.status)) return false
   return end === 'answered' || head.status >= 400
 }
@@ -45,7 +45,7 @@ function isSuccess({ head }: Wire): boolean {
 
 /** @throws AssertionError unless the store has what the contract says */
 export function assertRecord({ ending, form, first, recorded }: Guarded): void {
-  const state = ending.end === 'silent' ? 'in_progress' : settles(ending, first) ? 'completed' : 'released'
+  const state = ending.end === 'silent' ? 'in_progress' : settles(ending, form, first) ? 'completed' : 'released'
   assert.deepEqual([recorded.state, recorded.runs], [state, 1], `${form}: the record`)
   const commits = form === 'transaction' && ending.end === 'answered' && state === 'completed' && isSuccess(first)
   assert.equal(recorded.isWritten, commits, `${form}: what the handler wrote is committed`)
