@@ -61,6 +61,21 @@ describe('options', () => {
     expect(asking.covers('GET')).toBe(false)
   })
 
+  it.each([
+    ['operations', 'operation'],
+    ['finger_print', 'fingerprint'],
+    ['replayheader', 'replayHeader'],
+    ['leese', 'lease'],
+  ])('%s is refused with the name that was meant, and the list of all', (name, meant) => {
+    const make = () => createGuard(idempotency, { scope, [name]: 'x' } as HttpOptions<object>)
+    expect(make).toThrow(`did you mean ${meant}?`)
+    expect(make).toThrow(/scope.*storeRequest/s)
+  })
+
+  it('does not take the serializer of HTTP for an option', () => {
+    expect(() => createGuard(idempotency, { scope, serializer: {} } as HttpOptions<object>)).toThrow('serializer')
+  })
+
   it('asks for what createIdempotency gives', () => {
     expect(() => createGuard({} as typeof idempotency, { scope })).toThrow(IdempotencyInvalidOptionError)
   })

@@ -5,6 +5,7 @@ import { type KeyFormat, type KeySyntax, readKeyFormat } from '../protocol/key-h
 import { type GivenAnswer, readRecordPolicy } from './answer/record-policy.ts'
 import { readSpelling, type Spelling, type SpellingOptions } from './answer/spelling.ts'
 import { responseSerializer } from './answer/stored-response.ts'
+import { requireKnownOptions } from './option-names.ts'
 import type { Guarding, HttpOptions } from './options.ts'
 import { type Fingerprint, readAcceptedFingerprints, readFingerprint } from './request/fingerprint-rule.ts'
 
@@ -54,6 +55,7 @@ export function readHttpOptions<Native, Tx>(
   if (typeof idempotency?.operation !== 'function') {
     throw new IdempotencyInvalidOptionError('idempotency', 'must be what createIdempotency() gives')
   }
+  requireKnownOptions(options)
   const {
     scope,
     operation,

@@ -1,0 +1,28 @@
+/** Finds the name that was meant by a mistyped one. */
+
+/** The known name with the fewest edits, ignoring case and separators; `undefined` where none is near. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const meant = plain(name)
+  const [best] = known
+    .map((each) => ({ each, edits: editsBetween(meant, plain(each)) }))
+    .sort((one, other) => one.edits - other.edits)
+  return best && best.edits <= Math.max(1, Math.floor(meant.length / 3)) ? best.each : undefined
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[-_ ]/g, '')
+}
+
+/** The Levenshtein distance: insertions, deletions and replacements of one character. */
+function editsBetween(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, at) => at)
+  for (const [index, character] of [...from].entries()) {
+    const next = [index + 1]
+    for (let at = 1; at <= to.length; at++) {
+      const replaced = (row[at - 1] ?? 0) + (to[at - 1] === character ? 0 : 1)
+      next.push(Math.min(replaced, (row[at] ?? 0) + 1, (next[at - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[to.length] ?? 0
+}
