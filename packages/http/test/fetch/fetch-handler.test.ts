@@ -120,3 +120,54 @@ describe('a Fetch handler', () => {
     await expect(charge(post())).rejects.toThrow('operation')
   })
 })
+
+describe('an ending of a Fetch handler', () => {
+  const released = () => {
+    const idempotency = create()
+    const events: string[] = []
+    idempotency.on('released', () => events.push('released'))
+    idempotency.on('completed', () => events.push('completed'))
+    return { idempotency, events }
+  }
+
+  it.each([[undefined], [null], ['text'], [{}]])(
+    'without a response is what it is without the guard: %j',
+    async (given) => {
+      const { idempotency, events } = released()
+      const charge = idempotent(idempotency, options, (() => given) as unknown as () => Response)
+      expect(await charge(post())).toBe(given)
+      expect(await charge(post())).toBe(given)
+      expect(events).toEqual(['released', 'released'])
+    },
+  )
+
+  it.each([[new Error('x')], ['text'], [0], [null], [undefined]])(
+    'by a throw rejects with what was thrown: %j',
+    async (error) => {
+      const { idempotency, events } = released()
+      const charge = idempotent(idempotency, options, () => Promise.reject(error))
+      const outcome = charge(post()).then(
+        () => 'resolved',
+        (thrown: unknown) => ({ thrown }),
+      )
+      expect(await outcome).toEqual({ thrown: error })
+      expect(events).toEqual(['released'])
+    },
+  )
+
+  it('by a stream that fails before it is complete releases the key', async () => {
+    const { idempotency, events } = released()
+    const broken = () => new ReadableStream({ start: (controller) => controller.error(new Error('lost')) })
+    const charge = idempotent(idempotency, options, () => new Response(broken()))
+    await expect(charge(post())).rejects.toThrow('lost')
+    expect(events).toEqual(['released'])
+  })
+
+  it('by a response of an upgrade goes as it is, and is not replayed', async () => {
+    const { idempotency } = released()
+    const upgrade = { status: 101, headers: new Headers(), body: null } as Response
+    const charge = idempotent(idempotency, options, () => upgrade)
+    expect(await charge(post())).toBe(upgrade)
+    expect((await charge(post())).status).toBe(410)
+  })
+})
