@@ -88,7 +88,11 @@ describe('what nobody encrypted', () => {
     passLease()
     const handler = vi.fn()
     const operation = open(strict, { storeRequest: 'encrypted' }).operation('charge')
-    expect(await operation.recover({ handler, authorize: () => true })).toMatchObject({ skipped: 1, finished: 0 })
+    expect(await operation.recover({ handler, authorize: () => true })).toMatchObject({
+      finished: 0,
+      failed: 1,
+      errors: [{ error: { code: 'IDEMPOTENCY_UNDECODABLE' } }],
+    })
     expect(handler).not.toHaveBeenCalled()
   })
 
