@@ -14,21 +14,25 @@ for (const { title, url: server } of await services('postgres')) {
   describe(`pools on ${title}`, { timeout: 60_000 }, () => {
     test.each([4, 16])('%i transactions that outlast their lease on a pool of 4: each runs once', async (count) => {
       const { pool, table } = await storeAt(url, { max: 4 })
-      const options = { namespace: 'pools', lease: '600ms', storeTimeout: '20s' } as const
+      const options = {
+        namespace: 'pools',
+        lease: '1500ms',
+        storeTimeout: '30s',
+        onInProgress: { wait: '50s' },
+      } as const
       const idempotency = createIdempotency({ store: postgresStore({ pool, table }), ...options })
       let runs = 0
-      let leasesLost = 0
-      idempotency.on('leaseLost', () => leasesLost++)
       const call = (key: string) =>
         idempotency.transaction({ operation: 'slow', scope: unscoped, key }, async (tx) => {
           runs++
-          await tx.query('SELECT pg_sleep(1)')
+          await tx.query('SELECT pg_sleep(2)')
           return key
         })
-      const keys = Array.from({ length: count }, (_, i) => `${i}`)
+      // a duplicate of each key waits, and takes over where a lease is lost
+      const keys = Array.from({ length: 2 * count }, (_, i) => `${i >> 1}`)
       const outcomes = await Promise.all(keys.map(call))
-      expect(outcomes).toMatchObject(keys.map((value) => ({ value, replayed: false })))
-      expect({ runs, leasesLost }).toEqual({ runs: count, leasesLost: 0 })
+      expect(outcomes).toMatchObject(keys.map((value) => ({ value })))
+      expect(runs).toBe(count)
       await pool.end()
     })
 
@@ -57,6 +61,23 @@ for (const { title, url: server } of await services('postgres')) {
       taken.release()
       // the connections that came too late went back
       for (let i = 0; i < 3; i++) expect(await hasty.begin('k', claim())).toMatchObject({ attempt: 1 })
+      await pool.end()
+    })
+
+    test('mode `single` waits for its transaction no longer than `storeTimeout`, and never runs it later', async () => {
+      const { store, pool } = await storeAt(url, { max: 1 })
+      await store.get('k')
+      const idempotency = createIdempotency({ store, namespace: 'single', storeTimeout: '200ms' })
+      const taken = await pool.connect()
+      let runs = 0
+      const call = { operation: 'late', scope: 'all', key: 'k' }
+      const work = () => ++runs
+      const late = idempotency.transaction(call, work, { mode: 'single' })
+      const refusal = { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'no' }
+      await expect(late).rejects.toMatchObject(refusal)
+      taken.release()
+      expect(await idempotency.transaction(call, work, { mode: 'single' })).toMatchObject({ value: 1, attempt: 1 })
+      expect(runs).toBe(1)
       await pool.end()
     })
 

@@ -9,7 +9,7 @@ import { equal } from '../../base/bytes.ts'
 import { type Flow, settled } from '../../base/maybe-promise.ts'
 import { instant, later, msUntil } from '../../base/timers.ts'
 import type { Encoded } from '../../encoding/result.ts'
-import type { BeginReply } from '../../store/store.ts'
+import type { BeginReply, BoundStore } from '../../store/store.ts'
 import { refuseHeld, refuseMismatch, replay, replayOnly, waitOrRefuse } from '../call/answers.ts'
 import { unrecordedOutcome } from '../call/outcomes.ts'
 import type { Refusal } from '../call/run.ts'
@@ -20,7 +20,14 @@ import { createConflictPauses } from '../mechanisms/conflict-pauses.ts'
 import { holdSilently } from '../mechanisms/lease.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import { executeFenced } from './fenced.ts'
-import { stepsTaken, type Tried, tryTransaction, type UnitOfWork, workAndSettle } from './unit-of-work.ts'
+import {
+  type Progress,
+  stepsTaken,
+  type Tried,
+  tryTransaction,
+  type UnitOfWork,
+  workAndSettle,
+} from './unit-of-work.ts'
 
 /** A transaction may stay open for any time. */
 const RETRY_AFTER_MS = 1000
@@ -42,7 +49,7 @@ export async function runSingle<Tx, T>(
       const refused = refusal()
       if (refused) return await replayOnly(instance, prepared, refused, waitUntil)
       let begun: BeginReply | undefined
-      const tried = await tryTransaction(unit, function* (tx, bound, progress): Flow<Tried<T>> {
+      const body = function* (tx: Tx, bound: BoundStore, progress: Progress<T>): Flow<Tried<T>> {
         const reply = yield* settled(bound.begin(prepared.key, claim))
         if (reply.outcome !== 'acquired') return { kind: 'begun', reply }
         if (reply.checkpoint) throw stepsTaken()
@@ -50,7 +57,8 @@ export async function runSingle<Tx, T>(
         const opened = new OpenAttempt(instance, prepared, reply)
         instance.events.emit('started', { ...opened.event, interrupted: reply.interrupted })
         return yield* workAndSettle(unit, tx, bound, opened.under(lease), progress)
-      })
+      }
+      const tried = await tryTransaction(unit, body, instance.storeTimeoutMs)
       const outcome = await conclude(tried, begun)
       if (outcome) return outcome
     }

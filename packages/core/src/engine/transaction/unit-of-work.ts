@@ -2,13 +2,14 @@
 
 import type { Attempt, Work } from '../../api/attempt.ts'
 import { type FailAndAnswer, isFailAndAnswer, isRelease, isRollBack, type RollBack } from '../../api/handler-results.ts'
+import { within } from '../../base/bounded.ts'
 import { type Flow, isPromise, runFlow, settled } from '../../base/maybe-promise.ts'
 import { type Encoded, encodeReturned } from '../../encoding/result.ts'
 import {
   IdempotencyInvalidOptionError,
   IdempotencyInvalidStepError,
   isIdempotencyError,
-  type StoreUnavailableError,
+  StoreUnavailableError,
   type TransactionConflictError,
 } from '../../errors.ts'
 import type { BeginReply, BoundStore, TransitionReply } from '../../store/store.ts'
@@ -61,14 +62,15 @@ export interface Progress<T> {
   failed: FailAndAnswer<T> | undefined
 }
 
-/** Runs `body` in a transaction of the store, and returns its result. */
+/** Runs `body` in a transaction of the store, and returns its result. Without `openMs` nothing bounds the wait for it to open. */
 export async function tryTransaction<Tx, T>(
   { store }: UnitOfWork<Tx, T>,
   body: (tx: Tx, bound: BoundStore, progress: Progress<T>) => Flow<Tried<T>>,
+  openMs = Number.POSITIVE_INFINITY,
 ): Promise<Tried<T>> {
   let progress: Progress<T> = { settling: undefined, failed: undefined }
   try {
-    return await store.transaction((tx) => {
+    return await openWithin(openMs, store, (tx) => {
       progress = { settling: undefined, failed: undefined }
       return runFlow(body(tx, store.bind(tx), progress))
     })
@@ -86,6 +88,34 @@ export async function tryTransaction<Tx, T>(
     }
     return { kind: 'failed', error }
   }
+}
+
+/** Runs `work` in a transaction that opens within `ms`; the work may take longer. Work whose turn comes later never runs. */
+async function openWithin<Tx, T>(
+  ms: number,
+  store: UnitOfWork<Tx, unknown>['store'],
+  work: (tx: Tx) => T | Promise<T>,
+): Promise<T> {
+  if (ms === Number.POSITIVE_INFINITY) return store.transaction(work)
+  const tooLate = new StoreUnavailableError(`No transaction opened within ${ms} ms.`, { applied: 'no' })
+  let isLate = false
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const ended = store.transaction((tx) => {
+    if (isLate) throw tooLate
+    open()
+    return work(tx)
+  })
+  const late = () => {
+    isLate = true
+    // the transaction that is given up ends with the same error, and nobody waits for it
+    ended.catch(() => undefined)
+    return tooLate
+  }
+  await within(ms, Promise.race([opened, ended]), late)
+  return ended
 }
 
 /** Gives the answer that the work has for its failure, after the rollback. */
