@@ -20,7 +20,7 @@ import { type Asked, ask } from './prepare-call.ts'
 import { type ResolvedOptions, readHttpOptions } from './read-options.ts'
 
 /**
- * What a binding does next. `pass`: run the handler without protection. `own`: let the answer go that the handler gave,
+ * The next step of a binding. `pass`: run the handler without protection. `own`: let the answer go that the handler gave,
  * with these headers more. `send`: send this response, and nothing that the handler may have written. `sent`: nothing,
  * since the client was answered before the handler ran.
  */
@@ -49,7 +49,7 @@ export interface Guard<Native, Tx = unknown> {
   handle(exchange: Exchange<Native>, calls: HandlerCalls<Tx>): Promise<Decision>
 }
 
-/** Where a guard stands. */
+/** The place of a guard. */
 export interface GuardPlace {
   /** The binding was given the handler, rather than standing before it. */
   readonly hasHandler?: boolean

@@ -1,4 +1,4 @@
-/** What a binding takes. */
+/** The options of a binding. */
 import type { ContentKey, Duration, Idempotency, Policies, unscoped } from '@retryproof/core'
 import type { KeySyntax } from '../protocol/key-header.ts'
 import type { RecordPolicy } from './answer/record-policy.ts'
@@ -17,11 +17,11 @@ export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onIn
   /** Names the kind of write. @default method and full route pattern, where the framework knows it; else required */
   readonly operation?: string | ((request: Native) => string)
   /**
-   * Where the key comes from instead of the `Idempotency-Key` header: another header, a field of the body, or
+   * Reads the key from elsewhere than the `Idempotency-Key` header: another header, a field of the body, or
    * `contentKey(…)` for clients that send none. `undefined`: there is none.
    */
   readonly key?: (request: Native) => RequestKey | Promise<RequestKey>
-  /** Whether a bare header value is taken, as the same key as its quoted form. @default 'lenient' */
+  /** `'lenient'` also takes a bare header value, as the same key as its quoted form. @default 'lenient' */
   readonly syntax?: KeySyntax
   /** The format that a key must have once it is parsed: `'uuid'`, or a pattern. Others are refused (400). @default any */
   readonly keyFormat?: 'uuid' | RegExp
@@ -31,14 +31,14 @@ export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onIn
    */
   readonly methods?: readonly string[]
   /**
-   * Whether a request without a key is refused (400). If not, it runs without protection, and not in a `transaction`.
+   * Refuses a request without a key (400). If not, it runs without protection, and not in a `transaction`.
    * @default true
    */
   readonly required?: boolean
-  /** Whether a request that names no version of the resource is refused (428). See `precondition`. @default false */
+  /** Refuses a request that names no version of the resource (428). See `precondition`. @default false */
   readonly requirePrecondition?: boolean
   /**
-   * What must be the same when a key is sent again: members of the body, or what a function of the request gives. A key
+   * Names the parts that must be the same when a key is sent again: members of the body, or what a function of the request gives. A key
    * that `contentKey` made is all that counts by default. @default the whole body
    */
   readonly fingerprint?: Fingerprint<Native>
@@ -64,7 +64,7 @@ export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onIn
   /** Lets every answer go out as it is written, so that none can be replayed (410). @default false */
   readonly stream?: boolean
   /**
-   * What a duplicate is told while the first is in progress: 409, or the answer if it comes in time, or 202 and where
+   * Answers a duplicate while the first is in progress: with 409, or the answer if it comes in time, or 202 and where
    * the answer will be (`'accept'`, which takes a `statusResource`). @default 'reject'
    */
   readonly onInProgress?: NonNullable<Policies['onInProgress']> | 'accept'
@@ -73,9 +73,9 @@ export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onIn
    * that `recover` finishes the work after a crash; `storeRequest: 'no'` says aloud that a crash loses it. @default 'sync'
    */
   readonly respond?: 'sync' | 'async'
-  /** Where the answer is to be found that is not there yet. */
+  /** Serves the answers of requests that were answered with 202. */
   readonly statusResource?: StatusResource<Native>
-  /** Who is told the answer of a request that was answered with 202. */
+  /** Sends the answer of a request that was answered with 202 to an address that the request names. */
   readonly webhook?: Notifier<Native>
   /**
    * The handler, which has to be given to the binding, gets a transaction of the store's database: what it writes there
@@ -94,5 +94,5 @@ export type Owner = string | readonly string[] | undefined
 /** A key, or one that was made of content and brings its own retention. */
 export type RequestKey = string | ContentKey | undefined
 
-/** What of an instance a binding needs. */
+/** The part of an instance that a binding needs. */
 export type Guarding<Tx> = Pick<Idempotency<Tx>, 'operation' | 'capabilities'>

@@ -147,7 +147,7 @@ export function readHttpOptions<Native, Tx>(
   }
 }
 
-/** What a store takes, less what stands around a body: headers, envelope, encryption. */
+/** The room of a store for a body: what it takes, less headers, envelope and encryption. */
 function roomFor<Tx>({ capabilities }: Guarding<Tx>): number {
   return Math.max(0, capabilities.maxValueBytes - 65_536)
 }

@@ -14,9 +14,9 @@ export interface RecoverRequestsOptions extends Omit<Policies, 'serializer' | 'o
   readonly record?: RecordPolicy
   /** Does what the request asked, and gives the answer that its client finds with its next try. */
   readonly handler: (request: KeptRequest, attempt: HandlerAttempt) => HttpResponse | Promise<HttpResponse>
-  /** Whether whoever asked may still do this. What is refused is parked, for a person to look at. */
+  /** Tells whether the caller may still do this. A request that is refused is parked, for a person to look at. */
   readonly authorize: (request: KeptRequest) => boolean | Promise<boolean>
-  /** How many records are taken up at most. @default 1000 */
+  /** The number of records that are taken up at most. @default 1000 */
   readonly limit?: number
 }
 

@@ -1,4 +1,4 @@
-/** What a framework binding and the rest of this package tell each other. */
+/** Requests and answers, as a framework binding and the rest of this package exchange them. */
 
 /** A file of a multipart body, wherever its parser has put it. */
 export interface UploadedFile {
@@ -32,7 +32,7 @@ export interface Exchange<Native> extends RequestBody {
 export interface RequestBody {
   /** Its bytes; empty where there is no body. */
   readonly body: Uint8Array | undefined
-  /** What a parser of the framework made of it, where one ran. */
+  /** The value that a parser of the framework made of it, where one ran. */
   readonly parsed?: unknown
   /** Files that the parser of a multipart body put elsewhere; `undefined` where it does not say which there were. */
   readonly files?: readonly UploadedFile[]
@@ -47,7 +47,7 @@ export interface HttpResponse {
   readonly body: Uint8Array
 }
 
-/** What a handler answered. */
+/** The answer of a handler. */
 export interface HandlerAnswer {
   /** The headers are those that the handler set: none that was there before the binding. */
   readonly response: HttpResponse

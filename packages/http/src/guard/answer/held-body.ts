@@ -8,7 +8,7 @@ import { isStreamed } from './media.ts'
 export type HeldBody = { readonly bytes: Uint8Array; readonly passing?: never } | { readonly passing: PassingBody }
 
 export interface PassingBody {
-  /** What the client is to be sent. It ends when its source has, and `end` or `cut` was called. */
+  /** The pieces for the client. They end when the source has, and `end` or `cut` was called. */
   readonly pieces: AsyncIterableIterator<Uint8Array>
   /** Resolves when the source has ended; rejects when it has failed. */
   readonly ended: Promise<void>

@@ -57,7 +57,7 @@ export function summaryOf({ status, headers }: HttpResponse): AnswerSummary {
   return location === undefined ? { status } : { status, location }
 }
 
-/** How bindings record responses; give it to an instance that inspects them. Bodies are kept as bytes, at no extra cost. */
+/** Records the responses of bindings. An instance that inspects them needs it as its `serializer`. Bodies are kept as bytes, at no extra cost. */
 export const responseSerializer: Serializer = {
   id: 'http',
   exact: true,

@@ -10,7 +10,7 @@ export type DescribedOptions<Native> = HttpOptions<Native> & { readonly retentio
 /** The facts that both forms state. */
 export interface Facts {
   readonly docs: string
-  /** Whether the key is taken from the header. */
+  /** True where the key is taken from the header. */
   readonly hasHeader: boolean
   readonly isRequired: boolean
   readonly isStrict: boolean
