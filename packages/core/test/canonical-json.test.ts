@@ -129,6 +129,7 @@ describe('what is not plain JSON', () => {
     expect(canonicalize({ price: { toJSON: (member: string) => `the ${member}` } })).toBe('{"price":"the price"}')
     expect(canonicalize(JSON.parse('{"__proto__":{"admin":true}}'))).toBe('{"__proto__":{"admin":true}}')
     expect(canonicalize(Object.assign(Object.create(null), { a: 1 }))).toBe('{"a":1}')
+    expect(canonicalize(Object.assign(Object.create(Object.create(null)), { a: 1 }))).toBe('{"a":1}')
   })
 
   test('an object may give itself as its JSON', () => {

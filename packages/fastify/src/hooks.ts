@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { noteJson } from './json-bytes.ts'
 import { headersOf, type Payload, type ReadPayload, readPayload, replacePayload } from './payloads.ts'
 import type { IdempotentRoute } from './route.ts'
+import { ownMethod } from './to-exchange.ts'
 
 /** An attempt that is under way, and its answer before it was compressed. */
 export interface Note {
@@ -23,7 +24,7 @@ export function hooksOf(
 ): Omit<IdempotentRoute, 'preHandler'> {
   return {
     preParsing(request, _reply, payload, done) {
-      if (guard.covers(request.method)) json.note(request, payload)
+      if (guard.covers(request.method, ownMethod(request))) json.note(request, payload)
       done(null, payload)
     },
     onError(request, _reply, error, done) {

@@ -14,7 +14,7 @@ import { hooksOf, type Note } from './hooks.ts'
 import { noteJson } from './json-bytes.ts'
 import { headersOf, replacePayload, resetHeaders } from './payloads.ts'
 import type { IdempotentHandler, IdempotentRoute, IdempotentRouteWithHandler, TransactionHandler } from './route.ts'
-import { toExchange } from './to-exchange.ts'
+import { ownMethod, toExchange } from './to-exchange.ts'
 
 /** Gives the attempt that handles this request; `undefined` where it passed without protection. */
 export function attemptOf(request: FastifyRequest): HandlerAttempt | undefined {
@@ -81,7 +81,7 @@ export function idempotent<Tx>(
       reset: () => resetHeaders(reply, before),
       recordable: (answer) => recordable(answer, note?.serialized, before),
     }
-    if (!guard.covers(request.method)) void passOnNode(guard, request, reply.raw, binding)
+    if (!guard.covers(request.method, ownMethod(request))) void passOnNode(guard, request, reply.raw, binding)
     else void serveNode(guard, toExchange(request, reply, json.bytesOf(request)), reply.raw, binding)
   }
 

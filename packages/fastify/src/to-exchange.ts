@@ -52,3 +52,8 @@ function routeOf({ routeOptions, server, headers, host }: FastifyRequest): strin
   const version = isFor('version') ? ` v${headers['accept-version'] ?? ''}` : ''
   return `${authority}${routeOptions.url}${version}`
 }
+
+/** Gives the method of the request where its route is for that method alone. */
+export function ownMethod({ method, routeOptions }: FastifyRequest): string | undefined {
+  return [routeOptions.method].flat().length === 1 ? method : undefined
+}

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import compress from '@fastify/compress'
 import cors from '@fastify/cors'
+import formbody from '@fastify/formbody'
 import multipart from '@fastify/multipart'
 import { createIdempotency, unscoped } from '@retryproof/core'
 import type { HttpOptions } from '@retryproof/http'
@@ -263,6 +264,65 @@ describe('a request of Fastify', () => {
     const statuses: number[] = []
     for (const amount of ['1', '1', '2']) statuses.push((await post('/charges', form(amount))).status)
     expect(statuses).toEqual([200, 200, 422])
+  })
+
+  it('with files counts by their content, name and type, wherever @fastify/multipart leaves them', async () => {
+    const upload = (content: string, name = 'a.txt') => {
+      const body = new FormData()
+      body.set('amount', '1')
+      body.set('receipt', new File([content], name))
+      return { body }
+    }
+    for (const attachFieldsToBody of [true, false] as const) {
+      const { app, guard, post } = testApp()
+      await app.register(multipart, { attachFieldsToBody })
+      app.post('/charges', guard({ fingerprint: { pick: ['amount', 'receipt'] } }), async () => 'stored')
+      const statuses: number[] = []
+      for (const form of [upload('one'), upload('one'), upload('two'), upload('one', 'b.txt')]) {
+        statuses.push((await post('/charges', form)).status)
+      }
+      expect(statuses).toEqual([200, 200, 422, 422])
+    }
+  })
+
+  it('that a parser leaves as URLSearchParams counts by its fields', async () => {
+    for (const parser of ['own', 'formbody']) {
+      const { app, guard, post } = testApp()
+      if (parser === 'formbody') await app.register(formbody)
+      else {
+        const type = 'application/x-www-form-urlencoded'
+        app.addContentTypeParser(type, { parseAs: 'string' }, (_request, body, done) =>
+          done(null, new URLSearchParams(String(body))),
+        )
+      }
+      app.post('/charges', guard(), async () => 'paid')
+      const statuses: number[] = []
+      for (const amount of ['1', '1', '1000']) {
+        statuses.push((await post('/charges', { body: new URLSearchParams({ amount }) })).status)
+      }
+      expect(statuses).toEqual([200, 200, 422])
+    }
+  })
+
+  it('is guarded in a route for its method alone, whichever that is', async () => {
+    const { app, guard, given, post } = testApp()
+    let runs = 0
+    app.put('/own', guard(), async () => ++runs)
+    app.delete(
+      '/given',
+      given(async () => ++runs),
+    )
+    app.route({ method: ['PUT', 'POST'], url: '/several', ...guard(), handler: async () => ++runs })
+    const replays: unknown[] = []
+    for (const [method, path] of [
+      ['PUT', '/own'],
+      ['DELETE', '/given'],
+      ['PUT', '/several'],
+    ] as const) {
+      await post(path, { method })
+      replays.push((await post(path, { method })).headers.get('idempotency-replayed'))
+    }
+    expect(replays).toEqual(['true', 'true', null])
   })
 
   it('has an attempt, for handlers that come after and for one that is given', async () => {

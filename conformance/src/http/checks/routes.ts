@@ -37,6 +37,14 @@ export const routeChecks: readonly BindingCheck[] = [
     },
   },
   {
+    id: 'route-own-method',
+    title: 'the method of a route for that alone is guarded without being named',
+    needs: ['routes'],
+    run: async (client) => {
+      await assertReplayed(client, '/own', { method: 'PUT' })
+    },
+  },
+  {
     id: 'route-delete',
     title: 'a DELETE that is named replays',
     run: async (client) => {

@@ -70,8 +70,9 @@ export function isPlain(value: object): value is Readonly<Record<string, unknown
   if (Array.isArray(value) || hasToJson(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return true
-  // the prototype of objects in another realm
-  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
+  if (Object.getPrototypeOf(prototype) !== null) return false
+  // of objects in another realm, and of those that parsers of query strings make
+  return Object.hasOwn(prototype as object, 'isPrototypeOf') || Reflect.ownKeys(prototype as object).length === 0
 }
 
 function hasToJson(value: object): value is { toJSON(member: string): unknown } {

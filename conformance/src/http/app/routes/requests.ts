@@ -37,6 +37,7 @@ export const requestRoutes: readonly RouteDescription[] = [
   answers('/create', () => ({ status: 201, body: { json: { made: 'payment' } } }), { prefix: '/payments' }),
   answers('/create', () => ({ status: 201, body: { json: { made: 'refund' } } }), { prefix: '/refunds' }),
   answers('/untouched', created, { method: 'HEAD' }),
+  answers('/own', created, { method: 'PUT' }),
   answers('/head', (runs) => ({ status: 200, headers: [['X-Runs', String(runs)]], body: { text: 'unseen' } }), {
     method: 'HEAD',
     guard: { methods: ['HEAD'] },
