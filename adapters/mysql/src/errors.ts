@@ -9,9 +9,9 @@ const misconfigured = (advice: string): ErrorMeaning => ({ kind: 'misconfigured'
 const LOCK_TIMEOUT = 1205
 /** A deadlock, or a record that has changed since the transaction's snapshot: the server has rolled back. */
 const CONFLICTS = [1213, 1020]
-/** What a server answers that was demoted, or was made to read only. */
+/** Answers of a server that was demoted, or was made to read only. */
 const READ_ONLY = [1290, 1792, 1836]
-/** What a server answers that shuts down, starts up, or is no member of its cluster now. */
+/** Answers of a server that shuts down, starts up, or is no member of its cluster now. */
 const NOT_SERVING = [1047, 1053, 1077, 1079]
 
 /** By the server's error numbers. */

@@ -58,7 +58,7 @@ export async function migrate({ pool, table }: MigrateOptions): Promise<void> {
 }
 
 const MIGRATION_TIMEOUT_MS = 60_000
-/** What a statement takes beside its one large value, which stands in it as hex. */
+/** The bytes of a statement beside its one large value, which stands in it as hex. */
 const ROOM_BYTES = 8 * 1024
 
 /**

@@ -27,7 +27,7 @@ function literal(value: Sql | string | Uint8Array | number | null): string {
   return String(value)
 }
 
-/** What `insertId` says of a transition that took effect. */
+/** The `insertId` of a transition that took effect. */
 export const APPLIED = 2
 
 const nothing = sql``

@@ -54,7 +54,7 @@ export async function inTransaction<T>(
     }
   }
 
-  /** What was committed stays committed: where this fails, nobody gets the connection again. */
+  /** Puts the session back. The commit stands: where this fails, nobody gets the connection again. */
   function restore(): Promise<void> {
     return send(RESTORE_PATIENCE, 'no').catch(() => {})
   }

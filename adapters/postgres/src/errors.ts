@@ -79,7 +79,7 @@ function meaningOf(error: unknown): ErrorMeaning {
   return { kind: 'unavailable', applied: /^(connect|getaddrinfo)$/.test(syscall) ? 'no' : 'unknown' }
 }
 
-/** What another transaction did to this one: the same again may succeed. */
+/** Races that a transaction may lose to another one: the same again may succeed. */
 const RACES: Readonly<Record<string, 'conflict' | 'lock-timeout'>> = {
   '40001': 'conflict',
   '40P01': 'conflict',

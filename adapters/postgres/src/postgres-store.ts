@@ -59,10 +59,10 @@ export interface PostgresStoreOptions<Tx> {
   readonly now?: (() => number) | undefined
 }
 
-/** What a single client gives: a transaction on it would swallow every other call. */
+/** The store on a single client. It has no transactions: one would swallow every other call. */
 export type PostgresRecordStore = RecordStore & Required<Pick<RecordStore, 'purge' | 'list'>>
 
-/** What a pool gives, and a PGlite. */
+/** The store on a pool, or on a PGlite. */
 export type PostgresStore<Tx> = PostgresRecordStore & Required<Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'>>
 
 /** Runs `work` on a connection: one of the pool, or that of the caller's transaction. */

@@ -1,7 +1,7 @@
 /** Converts replies of the statements to record views. */
 import type { BeginReply, RecordView } from '@retryproof/core/store'
 
-/** What a statement answers: a record as its reader sees it, bytes as base64, and what was decided about it. */
+/** The answer of a statement: a record as its reader sees it, bytes as base64, and the decision about it. */
 export interface Reply extends Omit<RecordView, 'request' | 'checkpoint' | 'result'> {
   readonly isolation: string
   readonly outcome?: BeginReply['outcome'] | null

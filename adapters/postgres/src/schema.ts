@@ -1,4 +1,4 @@
-/** The table: what it is called, how it is made, and whether the one that is there is ours. */
+/** The table: its names, its creation, and the check that the one that is there is ours. */
 import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
 import { ask, isEmbedded, type PostgresDatabase, type PostgresQueryable } from './driver.ts'
 import { toStoreError } from './errors.ts'
@@ -26,7 +26,7 @@ export interface TableNames {
 }
 
 const LAYOUT = 1
-/** Those of a fixed length first, so that no byte is lost to alignment. */
+/** Columns; those of a fixed length stand first, so that no byte is lost to alignment. */
 const COLUMNS: Record<string, string> = {
   token: 'bigint',
   lease_until: 'bigint',

@@ -19,7 +19,7 @@ const TIMES = `CASE WHEN state IN ('in_progress', 'released') THEN greatest(0, c
     ceil((expires_at - now) / 1000.0) AS "retentionRemainingMs"`
 const LIVE = `state <> 'tombstone' AND expires_at > now`
 
-/** What a reader sees. Bytes leave the database, as base64, only where their condition holds. */
+/** The columns that a reader sees. Bytes leave the database, as base64, only where their condition holds. */
 function view(when: { readonly request?: string; readonly checkpoint?: string; readonly result?: string }): string {
   const bytes = (column: string) => `encode(${column}, 'base64')`
   const checkpoint = `checkpoint IS NOT NULL AND ${when.checkpoint ?? 'false'}`
