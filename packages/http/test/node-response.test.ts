@@ -92,20 +92,21 @@ describe('an answer that is held', () => {
     expect(plain(held)).toEqual(plain(bare))
   })
 
-  it.each<[string, Handler]>([
-    ['a list', (res) => res.writeHead(200, ['Link', '<a>', 'Link', '<b>']).end()],
-    [
-      'a list of pairs',
-      (res) =>
-        res
-          .writeHead(200, [
-            ['Link', '<a>'],
-            ['Link', '<b>'],
-          ] as never)
-          .end(),
-    ],
-  ])('keeps each header of %s', async (_, handler) => {
-    const { headers } = await send((await serve(handler)).port)
+  it('keeps the headers of a list that this Node keeps', async () => {
+    const handler: Handler = (res) => res.writeHead(200, ['Link', '<a>', 'Link', '<b>']).end()
+    const links = async (capture: boolean) => {
+      const { headers } = await send((await serve(handler, { capture })).port)
+      return headers.filter(([name]) => name === 'link')
+    }
+    expect(await links(true)).toEqual(await links(false))
+  })
+
+  it('keeps each header of a list of pairs', async () => {
+    const pairs = [
+      ['Link', '<a>'],
+      ['Link', '<b>'],
+    ]
+    const { headers } = await send((await serve((res) => res.writeHead(200, pairs as never).end())).port)
     expect(headers.filter(([name]) => name === 'link')).toEqual([
       ['link', '<a>'],
       ['link', '<b>'],

@@ -57,7 +57,12 @@ function testPrograms(application: Application, index: number, process: () => Pr
     test(title, { timeout: TIMEOUT_MS + runs * PATIENCE_MS, retry: 0 }, async () => {
       if (!ending?.program) throw new Error('there is no program')
       await forAll(programs(ending.program.canThrow), runs, async (program) => {
-        await runCase(await process(), { application, index, ending: endingOf(ending, program), errorHandler })
+        try {
+          await runCase(await process(), { application, index, ending: endingOf(ending, program), errorHandler })
+        } catch (error) {
+          if (error instanceof Error) error.message += `\nthe handler: ${JSON.stringify(program)}`
+          throw error
+        }
       })
     })
   }

@@ -99,6 +99,9 @@ export function captureResponse(
     phase = 'passing'
     hasPassed = true
     seal.setHeadSent(false)
+    // a status that is set after the head was written comes too late
+    if (head) res.statusCode = head.status
+    if (head && hasMessage) res.statusMessage = head.message
     writeHead.call(res, res.statusCode)
     declaredSize = Number(res.getHeader('content-length') ?? Number.NaN)
     const begun = concatenate(held)
