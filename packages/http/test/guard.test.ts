@@ -6,8 +6,9 @@ import {
   notStarted,
   unscoped,
 } from '@retryproof/core'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { HttpOptions } from '../src/index.ts'
+import { deferred } from './deferred.ts'
 import { type Asked, setUp, text } from './set-up.ts'
 
 describe('a guarded request', () => {
@@ -245,4 +246,16 @@ describe('a handler that throws', () => {
     await ask({}, { error: new Error('broke'), answer })
     expect(await ask()).toMatchObject({ status: 409, runs: 2 })
   })
+})
+
+it('an inner guard of the same operation and key passes, and one of another operation does not', async () => {
+  const { ask, start, attempts } = setUp()
+  const native = { user: 'ann' }
+  const gate = deferred()
+  const outer = start({ native }, { gate: gate.promise })
+  await vi.waitFor(() => expect(attempts.length).toBe(1))
+  expect(await ask({ native })).toMatchObject({ status: 'pass', runs: 1 })
+  expect(await ask({ native, route: '/inner' })).toMatchObject({ status: 'own', runs: 2 })
+  gate.resolve()
+  expect(await outer.finished).toMatchObject({ status: 'own' })
 })

@@ -10,6 +10,7 @@ import {
   type HandlerAttempt,
   type HttpOptions,
   PreconditionError,
+  threw,
 } from '@retryproof/http'
 import { answerEarly, type CapturedResponse, captureResponse, isBodyLost, lostBody } from '@retryproof/http/node'
 import type { Context, Middleware, Next } from 'koa'
@@ -74,15 +75,20 @@ export function idempotent<Tx>(
           if (isBodyLost(ctx.req)) throw notStarted(lostBody())
           // an attempt that a conflict undid
           if (captured?.discard() === 'reset') resetContext(ctx, before)
+          held = undefined
           captured = captureResponse(ctx.res, { ...limits, signal })
           // whether anybody asks depends on how the handler ends
           captured.answered.catch(() => undefined)
           try {
             await proceed(ctx, next, tx)
           } catch (error) {
-            if (tx !== undefined || isBodyLost(ctx.req)) throw error
-            koa.fail(error)
-            return answered(await writtenAnswer(unlessGone(ctx, captured.answered, error)))
+            if (isBodyLost(ctx.req)) throw error
+            const { answered: written } = captured
+            // middleware outside, or Koa itself, answers: in a transaction after its rollback
+            return threw(error, async () => {
+              koa.fail(error)
+              return writtenAnswer(unlessGone(ctx, written, error))
+            })
           }
           if (ctx.respond === false || ctx.headerSent) {
             koa.answer()

@@ -84,7 +84,10 @@ export function createGuard<Native extends object, Tx = unknown>(
       const watched = watchCalls(calls)
       try {
         const asked = await ask(exchange, options)
-        return asked ? await decide(exchange.native, asked, watched, options) : { kind: 'pass' }
+        // an inner guard of the same operation and key: the request has its attempt already
+        if (!asked || isGuarded(exchange.native, idempotency, asked)) return { kind: 'pass' }
+        markGuarded(exchange.native, idempotency, asked)
+        return await decide(exchange.native, asked, watched, options)
       } catch (error) {
         const problem = watched.threw(error)
           ? undefined
@@ -189,6 +192,21 @@ const ATTEMPT = Symbol('retryproof.attempt')
 /** The attempt that handles a request; `undefined` where the request passed without protection. */
 export function attemptFor(request: object): HandlerAttempt | undefined {
   return (request as { [ATTEMPT]?: HandlerAttempt })[ATTEMPT]
+}
+
+const GUARDED = Symbol('retryproof.guarded')
+
+interface Guarded {
+  readonly [GUARDED]?: readonly { readonly instance: object; readonly name: string; readonly key: string }[]
+}
+
+function isGuarded<Tx>(native: Guarded, instance: object, { name, call }: Asked<Tx>): boolean {
+  const outer = native[GUARDED] ?? []
+  return outer.some((each) => each.instance === instance && each.name === name && each.key === call.key)
+}
+
+function markGuarded<Tx>(native: Guarded, instance: object, { name, call }: Asked<Tx>): void {
+  Object.assign(native, { [GUARDED]: [...(native[GUARDED] ?? []), { instance, name, key: call.key }] })
 }
 
 function sendUnlessAnswered<Tx>(calls: WatchedCalls<Tx>, response: HttpResponse): Decision {
