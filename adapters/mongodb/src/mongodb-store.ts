@@ -20,7 +20,7 @@ import { begin, fields, listable, purgeable, touch, transition } from './stateme
 export interface MongodbStoreOptions<Session> {
   /** The collection of the records; `migrate` creates it. The caller owns and closes its client. */
   readonly collection: MongodbCollection<Session>
-  /** How long `transaction` runs work again that meets a write of another transaction; then it is a conflict. @default '5s' */
+  /** The time for which `transaction` repeats work that meets a write of another transaction; after it the work fails as a conflict. @default '5s' */
   readonly lockTimeout?: Duration
   /** Replaces the server's clock (ms). For tests only. */
   readonly now?: (() => number) | undefined

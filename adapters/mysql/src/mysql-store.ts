@@ -40,10 +40,10 @@ export interface MysqlStoreOptions<Connection extends MysqlPoolConnection> {
   readonly pool: MysqlPool<Connection> | WithPromise<MysqlPool<Connection>>
   /** The table, perhaps with its database. Make it with `migrate`. @default 'retryproof' */
   readonly table?: string
-  /** How long a connection of the pool, or an answer on it, is waited for; then the connection is closed. @default '10s' */
+  /** Bounds the wait for a connection of the pool, and for an answer on it; after it the connection is closed. @default '10s' */
   readonly timeout?: Duration
   /**
-   * How long a statement in `transaction` waits for other transactions. The server counts whole seconds: it is rounded up.
+   * Bounds the wait of a statement in `transaction` for other transactions. The server counts whole seconds: it is rounded up.
    * @default '5s'
    */
   readonly lockTimeout?: Duration

@@ -62,7 +62,7 @@ const MIGRATION_TIMEOUT_MS = 60_000
 const ROOM_BYTES = 8 * 1024
 
 /**
- * The table with its database: that of the pool, else of this session. What a session means by a plain name may change with
+ * The table with its database: that of the pool, else of this session. The meaning of a plain name in a session may change with
  * `USE`, and a key that is begun in one table and repeated in another would run twice.
  *
  * @throws {@link StoreMisconfiguredError} when no database is chosen, or several have such a table and the pool names none

@@ -74,7 +74,7 @@ SELECT ${started()} AS started, ${held()} AS held, @@autocommit AS autocommit, $
   IF(${work}, request, NULL) AS request, IF(${work}, checkpoint, NULL) AS checkpoint, IF(${result}, result, NULL) AS result
 FROM ${table} WHERE k = ${key}${lock}`,
 
-    /** Which values `begin` may have to answer with: a second is ample for the rest of the statement. */
+    /** Selects the values that `begin` may have to answer with: a second is ample for the rest of the statement. */
     valuesForBegin: ({ fingerprint, owner }: Claim) => ({
       work: sql`fingerprint = ${fingerprint} AND state IN ('in_progress', 'released') AND (owner = ${owner} OR lease_until <= ${held()} + 1000000)`,
       result: sql`fingerprint = ${fingerprint} AND state IN ('completed', 'failed')`,

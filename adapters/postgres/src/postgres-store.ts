@@ -51,9 +51,9 @@ export interface PostgresStoreOptions<Tx> {
    * `pool`, unless that goes through a pooler. Every process that shares the table needs it. Without it waiters poll.
    */
   readonly watch?: PostgresPool<PostgresPoolClient>
-  /** How long a connection of the pool, or an answer on it, is waited for; then the connection is closed. @default '10s' */
+  /** Bounds the wait for a connection of the pool, and for an answer on it; after it the connection is closed. @default '10s' */
   readonly timeout?: Duration
-  /** How long a statement in `transaction` waits for other transactions. @default '5s' */
+  /** Bounds the wait of a statement in `transaction` for other transactions. @default '5s' */
   readonly lockTimeout?: Duration
   /** Replaces the server's clock (ms). For tests only. */
   readonly now?: (() => number) | undefined

@@ -106,7 +106,7 @@ export async function migrate({ pool, ...options }: MigrateOptions): Promise<voi
 }
 
 /**
- * The table with its schema. What sessions mean by a name depends on their search path, which an application may change
+ * The table with its schema. The meaning of a name depends on the search path of the session, which an application may change
  * from tenant to tenant: a key that is begun in one table and repeated in another would run twice.
  *
  * @throws {@link StoreMisconfiguredError} when there is no such table, or several of which a changed search path chooses one

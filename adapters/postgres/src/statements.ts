@@ -7,7 +7,7 @@ import { acceptedFrom, type Change } from '@retryproof/core/store'
 import type { Statement } from './driver.ts'
 import type { TableNames } from './schema.ts'
 
-/** Where processes tell each other that a record may have changed; the payload is its key. */
+/** The channel on which processes announce that a record may have changed; the payload is its key. */
 export const CHANNEL = 'retryproof'
 
 const NOW = 'coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)'

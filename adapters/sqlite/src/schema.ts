@@ -10,7 +10,7 @@ export interface SchemaOptions {
 
 export interface MigrateOptions extends SchemaOptions {
   readonly database: SqliteDatabase
-  /** How long `migrate` waits for other connections to let go of the database. @default '5s' */
+  /** Bounds the wait of `migrate` for other connections. @default '5s' */
   readonly lockTimeout?: Duration
 }
 

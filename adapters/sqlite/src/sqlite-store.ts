@@ -26,7 +26,7 @@ export interface SqliteStoreOptions<Database extends SqliteDatabase> {
   readonly database: Database
   /** @default 'retryproof' */
   readonly table?: string
-  /** How long a call waits for other processes to let go of the database. @default '5s' */
+  /** Bounds the wait of a call for other processes. @default '5s' */
   readonly lockTimeout?: Duration
   /** For tests: replaces the clock of the machine, in milliseconds. */
   readonly now?: (() => number) | undefined

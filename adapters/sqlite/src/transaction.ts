@@ -4,7 +4,7 @@ import { IdempotencyInvalidOptionError, isIdempotencyError, StoreUnavailableErro
 import { isInTransaction, pragma, type SqliteDatabase } from './driver.ts'
 import { guard, isLocked } from './errors.ts'
 
-/** How long one call may block the event loop while another process writes. */
+/** Bounds the time for which one call blocks the event loop while another process writes. */
 const BLOCKING_MS = 25
 const PAUSES = { firstMs: 1, maxMs: 50 }
 

@@ -18,7 +18,7 @@ export function toExchange(req: Request, res: Response, middleware: RequestHandl
   }
 }
 
-/** What parsers leave on a request, besides the body. */
+/** Members that parsers leave on a request, besides the body. */
 interface Left {
   readonly rawBody?: unknown
   readonly file?: unknown

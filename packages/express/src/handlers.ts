@@ -2,7 +2,7 @@
 import type { HandlerAttempt } from '@retryproof/http'
 import type { Request, Response } from 'express'
 
-/** A handler that is given to `idempotent` instead of coming after it. What it throws goes to Express's error handlers. */
+/** A handler that is given to `idempotent` instead of coming after it. Its errors go to Express's error handlers. */
 export type IdempotentHandler = (
   req: Request,
   res: Response,

@@ -44,7 +44,7 @@ function isPart(value: unknown, form: unknown): value is Part {
   return typeof value === 'object' && value !== null && 'fields' in value && value.fields === form
 }
 
-/** Where an application tells routes apart by host or version, both are part of the operation. */
+/** The operation contains host and version if the application constrains routes by them. */
 function routeOf({ routeOptions, server, headers, host }: FastifyRequest): string | undefined {
   if (routeOptions.url === undefined) return undefined
   const isFor = (constraint: string) => server.hasConstraintStrategy(constraint)

@@ -1,9 +1,9 @@
 export { type BodyLimits, type HeldBody, holdBody, type PassingBody } from './guard/answer/held-body.ts'
 export type { Preset } from './guard/answer/presets.ts'
 export type { GivenAnswer, RecordPolicy } from './guard/answer/record-policy.ts'
-export { recordable } from './guard/answer/recordable.ts'
 export type { SpellingOptions } from './guard/answer/spelling.ts'
 export { responseSerializer } from './guard/answer/stored-response.ts'
+export { recordable } from './guard/answer/undo-middleware.ts'
 export { attemptFor, createGuard, type Decision, type Guard } from './guard/guard.ts'
 export {
   type Answered,
@@ -17,7 +17,7 @@ export {
 export type { Guarding, HttpOptions, Owner, RequestKey } from './guard/options.ts'
 export { callbackRefused, type HandlerAttempt, type Notice, type Notifier, type StatusResource } from './guard/ports.ts'
 export { type RecoverRequestsOptions, recoverRequests } from './guard/recover-requests.ts'
-export type { Fingerprint, FingerprintMembers } from './guard/request/fingerprint-rule.ts'
+export type { Fingerprint, FingerprintMembers } from './guard/request/fingerprint-option.ts'
 export type { KeptRequest } from './guard/request/kept-request.ts'
 export type {
   Exchange,
@@ -29,6 +29,5 @@ export type {
 } from './protocol/exchange.ts'
 export { changedFields, headerValues } from './protocol/exchange.ts'
 export type { KeySyntax } from './protocol/key-header.ts'
-export { PreconditionError } from './protocol/precondition.ts'
 export type { ProblemAnswer } from './protocol/problem-response.ts'
 export type { AnswerSummary, Problem, ProblemCode } from './protocol/problems.ts'

@@ -14,7 +14,7 @@ import type { Context } from 'koa'
 
 export interface HeldContext {
   readonly answer: HandlerAnswer
-  /** What of its body is on its way while it is made. */
+  /** Reports the parts of the body that have left while it is made. */
   readonly passing: PassingBody | undefined
 }
 
@@ -40,7 +40,7 @@ export async function holdContext(
   return { answer: { response: { status: ctx.status, headers, body }, replayable }, passing }
 }
 
-/** What has to be read to be known. */
+/** Bodies that have to be read to be known. */
 function sourceOf({ body, req }: Context): AsyncIterator<Uint8Array> | undefined {
   if (body instanceof Stream) return piecesOf(body as Readable, () => req.socket.destroyed)
   if (body instanceof Blob) return piecesOf(body.stream())

@@ -1,4 +1,4 @@
-/** How answers end that have left in part, were written to Node's response, or are made of an error. */
+/** Ends answers that have left in part, were written to Node's response, or are made of an error. */
 import type { Decision, PassingBody } from '@retryproof/http'
 import type { CapturedResponse } from '@retryproof/http/node'
 import type { Context } from 'koa'
@@ -15,7 +15,7 @@ export function endWritten(captured: CapturedResponse, decision: Decision): void
   else if (decision.kind === 'send') captured.replace(decision.response)
 }
 
-/** Lets Koa answer with what the context has, or with an error. What comes first counts. */
+/** Lets Koa answer with what the context has, or with an error. The first end counts. */
 export interface Answering {
   answer(): void
   fail(error: unknown): void

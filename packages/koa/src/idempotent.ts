@@ -9,7 +9,6 @@ import {
   type HandlerAnswer,
   type HandlerAttempt,
   type HttpOptions,
-  PreconditionError,
   threw,
 } from '@retryproof/http'
 import { answerEarly, type CapturedResponse, captureResponse, isBodyLost, lostBody } from '@retryproof/http/node'
@@ -53,8 +52,9 @@ export function idempotent<Tx>(
       if (handler) await handler(ctx, { attempt: attemptFor(ctx), tx } as never)
       else await next()
     } catch (error) {
-      if (!(error instanceof PreconditionError)) throw error
-      putResponse(ctx, error.response)
+      const refusal = guard.refusalOf(error, ctx)
+      if (!refusal) throw error
+      putResponse(ctx, refusal)
     }
   }
 

@@ -3,7 +3,7 @@ import type { Exchange, RequestBody } from '@retryproof/http'
 import { givenBody, headerFields } from '@retryproof/http/node'
 import type { Context } from 'koa'
 
-/** What `@koa/router` and body parsers leave in a context. */
+/** Members that `@koa/router` and body parsers leave in a context. */
 interface Left {
   /** Routes, and middleware of routers, that fit the path. */
   readonly matched?: readonly {

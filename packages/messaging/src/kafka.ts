@@ -10,12 +10,13 @@ import type {
   KafkaStream,
   KafkaStreamProducer,
 } from './brokers/kafka/client.ts'
-import { headerIn, headersOf } from './brokers/kafka/headers.ts'
+import { headerIn } from './brokers/kafka/headers.ts'
 import { runKafkaJs, sendWithKafkaJs } from './brokers/kafka/kafkajs.ts'
+import { isRefusal, letterOf } from './brokers/kafka/letters.ts'
 import { runStream, sendWithStream } from './brokers/kafka/platformatic.ts'
 import { type Consumer, createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
-import type { Delivery, LetterParts } from './consumer/delivery.ts'
+import type { Delivery } from './consumer/delivery.ts'
 
 export type {
   KafkaJsConsumer,
@@ -166,35 +167,6 @@ function handlerOf(
     }
     return at.consume(delivery)
   }
-}
-
-/** Size from which a message may have been compressed to fit the broker's limit, in bytes. */
-const LARGE = 100_000
-
-function letterOf(topic: string, message: KafkaMessage, { headers, withHeaders, withBody }: LetterParts): KafkaLetter {
-  const { key, value } = message
-  const foreign = withHeaders ? headersOf(message).filter(([name]) => !Object.hasOwn(headers, name)) : []
-  const own = Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)] as const)
-  // a compacted topic takes no letter without a key
-  const way = `${message.topic}/${message.partition}/${message.offset}`
-  return {
-    topic,
-    key: withBody ? (key ? Buffer.from(key) : null) : Buffer.from(way),
-    value: withBody ? (value ? Buffer.from(value) : null) : Buffer.from(''),
-    headers: [...foreign, ...own],
-    isLarge: withBody && (value?.byteLength ?? 0) > LARGE,
-  }
-}
-
-const REFUSALS = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP']
-
-/** Looks for a refusal in an error, in its cause and in those that it has collected. */
-function isRefusal(error: unknown): boolean {
-  const { name, type, apiId, cause, errors } = Object(error) as Record<string, unknown>
-  if (name === 'RangeError' || name === 'TypeError') return true
-  if (REFUSALS.includes(String(type)) || REFUSALS.includes(String(apiId))) return true
-  const inner = [cause, ...(Array.isArray(errors) ? errors : [])]
-  return inner.some((each) => each !== undefined && isRefusal(each))
 }
 
 function readsItsDeadLetters(): IdempotencyInvalidOptionError {

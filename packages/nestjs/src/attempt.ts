@@ -1,4 +1,4 @@
-/** What a handler is told about the attempt that it is. */
+/** Injects the attempt into a handler. */
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common'
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { attemptFor, type HandlerAttempt } from '@retryproof/http'

@@ -5,7 +5,7 @@ import { muteWrites, type NativeRequest, type Platform } from './platform.ts'
 
 interface ExpressRequest extends NativeRequest {
   readonly originalUrl: string
-  /** What applications in front have cut off. */
+  /** Prefix that applications in front have cut off. */
   readonly baseUrl: string
   readonly route: { readonly path: unknown }
 }

@@ -25,9 +25,9 @@ export interface FastifyInstance {
   addHook(name: 'onSend', hook: (request: object, reply: FastifyReply, payload: unknown, done: Done) => void): unknown
 }
 
-/** What is sent whatever was answered. */
+/** Responses that are sent in place of the handler's. */
 const replacements = new WeakMap<FastifyReply, () => Buffer | undefined>()
-/** What attempts answered, before it was compressed. */
+/** Answers of attempts, before compression. */
 const notes = new WeakMap<FastifyReply, { serialized?: HttpResponse }>()
 const hooked = new WeakSet<FastifyInstance>()
 

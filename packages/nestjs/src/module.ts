@@ -1,4 +1,4 @@
-/** What the routes of an application have in common. */
+/** Options that the routes of an application share. */
 import {
   type ConfigurableModuleAsyncOptions,
   ConfigurableModuleBuilder,
@@ -10,7 +10,7 @@ import type { Guarding, HttpOptions } from '@retryproof/http'
 import type { NestRequest } from './nest-request.ts'
 
 export interface IdempotencyModuleOptions<Native = NestRequest, Tx = unknown> extends HttpOptions<Native> {
-  /** What `createIdempotency` gives. Its store is yours: close it when the application shuts down. */
+  /** The instance that `createIdempotency` returns. Its store is yours: close it when the application shuts down. */
   readonly idempotency: Guarding<Tx>
 }
 
@@ -22,7 +22,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 
 export { MODULE_OPTIONS_TOKEN }
 
-/** What `createIdempotency` gave, to be injected: `constructor(@Inject(IDEMPOTENCY) idempotency: Idempotency)`. */
+/** The injection token of the instance: `constructor(@Inject(IDEMPOTENCY) idempotency: Idempotency)`. */
 export const IDEMPOTENCY = Symbol('retryproof.idempotency')
 
 interface ConfigurableModule {

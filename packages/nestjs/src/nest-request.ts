@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** What requests of both platforms have. Options may name the platform's own: `scope: (request: Request) => …`. */
+/** Members of requests on both platforms. Options may name the platform's own: `scope: (request: Request) => …`. */
 export interface NestRequest {
   readonly method: string
   readonly url: string
@@ -8,6 +8,6 @@ export interface NestRequest {
   readonly params: unknown
   readonly query: unknown
   readonly body: unknown
-  /** Whom the application's guards found. */
+  /** The user that the guards of the application found. */
   readonly user?: unknown
 }

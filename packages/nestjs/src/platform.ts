@@ -4,7 +4,7 @@ import type { HandlerAnswer, HttpResponse } from '@retryproof/http'
 
 /** A request whose guards have let it pass, and which nobody has answered yet. */
 export interface Platform {
-  /** What Nest calls the request. */
+  /** The request, as Nest names it. */
   readonly native: NativeRequest
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -24,7 +24,7 @@ export interface Platform {
   mute(): void
 }
 
-/** What both platforms, and Nest itself, leave on a request. */
+/** Members that both platforms, and Nest itself, leave on a request. */
 export interface NativeRequest {
   readonly method: string
   readonly body?: unknown
@@ -35,7 +35,7 @@ export interface NativeRequest {
   readonly files?: unknown
 }
 
-/** What would fail, or be written, after the end of a response. */
+/** Methods that would fail, or write, after the end of a response. */
 const writers = ['setHeader', 'appendHeader', 'removeHeader', 'writeHead', 'flushHeaders', 'write', 'end'] as const
 
 export function muteWrites(res: ServerResponse): void {

@@ -9,7 +9,6 @@ import {
   type HandlerEnd,
   type HandlerRun,
   type HttpResponse,
-  PreconditionError,
   threw,
 } from '@retryproof/http'
 import { answerEarly, type CapturedResponse, captureResponse } from '@retryproof/http/node'
@@ -26,7 +25,7 @@ export interface Served<Native, Tx> {
   readonly next: CallHandler<unknown>
   /** Nest, and the interceptors that stand outside. */
   readonly subscriber: Subscriber<unknown>
-  /** Whether the handler gives server-sent events. */
+  /** Tells whether the handler returns server-sent events. */
   readonly isEvents: boolean
 }
 
@@ -37,7 +36,7 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
   let captured: CapturedResponse | undefined
   /** Nest has what it answers, and cannot be given anything else any more. */
   let isHandedOver = false
-  /** What was sent past Nest. */
+  /** Answers that were sent without Nest. */
   let sent: HttpResponse | undefined
 
   function send(response: HttpResponse): void {
@@ -69,7 +68,8 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
         },
         error(error) {
           if (subscriber.closed) return reject(error)
-          if (error instanceof PreconditionError) return send(error.response)
+          const refusal = guard.refusalOf(error, exchange.native)
+          if (refusal) return send(refusal)
           resolve(threw(error, () => answerTo(error)))
         },
       })

@@ -1,4 +1,4 @@
-/** What Nest and the interceptors outside are told of an answer that they did not make. */
+/** Errors by which Nest and outer interceptors learn of an answer that they did not make. */
 import type { ServerResponse } from 'node:http'
 import { HttpException } from '@nestjs/common'
 import { type HttpResponse, headerValues } from '@retryproof/http'
@@ -7,7 +7,7 @@ import type { Platform } from './platform.ts'
 
 /**
  * Ends the interceptors outside, once the answer has left: with its value where it is JSON, and with an exception where it
- * is a refusal. What they, filters or Nest itself would answer to that goes nowhere.
+ * is a refusal. The answers of interceptors, filters or Nest to them are dropped.
  */
 export async function tellAnswered(
   subscriber: Subscriber<unknown>,

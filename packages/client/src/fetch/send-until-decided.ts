@@ -1,7 +1,7 @@
 import { IntentUnreachableError } from '../base/errors.ts'
 import { bounded, limit } from '../base/limit.ts'
 import type { ReadOptions } from './options.ts'
-import { backOffMs, pause } from './pause.ts'
+import { nextPauseMs, pause } from './pause.ts'
 import type { Sendable } from './request-body.ts'
 import { isStreamed, type Judgement, judge } from './response-verdict.ts'
 
@@ -29,9 +29,6 @@ const NO_ANSWER: Judgement = {
   mayHaveActed: true,
 }
 
-/** A server that names a time is asked again at that time; everything else is back-off. */
-const STEADY = 1
-
 /**
  * Sends a request until an answer decides, tries are used up or the time is over. Follows a pending answer to its address,
  * and sends the request again if another than the operation answers there.
@@ -39,7 +36,7 @@ const STEADY = 1
  * @throws {@link IntentUnreachableError} when no answer came; and the reason of `signal`
  */
 export async function sendUntilDecided(options: ReadOptions, sending: Sending): Promise<Decided> {
-  const { tries, firstPauseMs, maxPauseMs } = options
+  const { tries } = options
   const { key, toSend, signal, deadlineMs } = sending
   const hint = corsHint(toSend.url, options.header.name)
   let location: URL | undefined
@@ -60,8 +57,7 @@ export async function sendUntilDecided(options: ReadOptions, sending: Sending): 
     wasReached ||= response !== undefined
     isOnly &&= !judgement.mayHaveActed && !isInProgress
     if (!isInProgress) failures++
-    const round = isInProgress && waitMs > 0 ? STEADY : sent
-    const pauseMs = Math.max(backOffMs(round, firstPauseMs, maxPauseMs), waitMs)
+    const pauseMs = nextPauseMs({ sent, waitMs, isInProgress }, options)
     if (failures >= tries || performance.now() + pauseMs > deadlineMs) {
       if (response && verdict === 'retry' && !address) return { response, verdict, isOnly }
       throw new IntentUnreachableError(

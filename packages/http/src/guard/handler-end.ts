@@ -4,7 +4,7 @@ import type { BodyLimits } from './answer/held-body.ts'
 import type { HandlerAttempt } from './ports.ts'
 
 /**
- * How a handler ended. Of several endings the worst counts: a throw is a throw, whatever answers it. A handler that
+ * The end of a handler. Of several endings the worst counts: a throw is a throw, whatever answers it. A handler that
  * destroyed its answer has no end: `execute` rejects, and the key is released as unresolved.
  */
 export type HandlerEnd = Answered | Threw

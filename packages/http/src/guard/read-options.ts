@@ -7,7 +7,7 @@ import { readSpelling, type Spelling, type SpellingOptions } from './answer/spel
 import { responseSerializer } from './answer/stored-response.ts'
 import { requireKnownOptions } from './option-names.ts'
 import type { Guarding, HttpOptions } from './options.ts'
-import { type Fingerprint, readAcceptedFingerprints, readFingerprint } from './request/fingerprint-rule.ts'
+import { type Fingerprint, readAcceptedFingerprints, readFingerprint } from './request/fingerprint-option.ts'
 
 /** Options as they are used. */
 export interface ResolvedOptions<Native, Tx = unknown> {

@@ -119,7 +119,7 @@ export function namesVersion(headers: readonly HeaderField[]): boolean {
 
 type CurrentTag = EntityTag | null | undefined
 
-/** `If-Match`: strong comparison. Where the current version is not known, the write itself has to decide. */
+/** `If-Match`: strong comparison. If the current version is unknown, the write itself has to decide. */
 function isAmong(current: CurrentTag, named: readonly EntityTag[] | '*'): boolean {
   if (current === null) return false
   if (named === '*') return true

@@ -8,10 +8,10 @@ import {
   type Reference,
 } from '@retryproof/core'
 import { describeThrown, toMs, warn } from '@retryproof/core/internal'
-import { putAway } from '../once/dead-letter.ts'
 import type { MessageWork } from '../once/message.ts'
 import { createOnce } from '../once/once.ts'
 import { type OnceOptions, type ReadOnce, readOnce } from '../once/once-options.ts'
+import { putAway } from '../once/put-away.ts'
 import { growingDelay } from '../once/redelivery-delay.ts'
 import type { DeadLetter, Verdict } from '../once/verdict.ts'
 import type { ConsumerOptions, Drained, MessageHandler } from './consumer-options.ts'
@@ -185,7 +185,7 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
   }
 }
 
-/** Calls a listener. What it throws, or rejects with, harms no message. */
+/** Calls a listener. An error of it harms no message. */
 function tell(name: string, listen: () => unknown): void {
   const listening = async () => listen()
   listening().catch((error) => warn(`\`${name}\` threw`, error))

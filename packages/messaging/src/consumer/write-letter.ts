@@ -12,7 +12,7 @@ const SLOWEST_ROUND = 5
 /** Refusals of one message before an error of an unknown kind counts as one that will not pass. */
 const PATIENCE = 5
 
-/** What is published, and after a refusal that will not pass, what is left of it. */
+/** Forms of a letter: the whole one, and smaller ones after a refusal that will not pass. */
 const ladder = [
   { withHeaders: true, withBody: true },
   { withHeaders: false, withBody: true },

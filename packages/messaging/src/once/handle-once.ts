@@ -1,10 +1,10 @@
 /** The way of one message from its delivery to its verdict. */
 import type { Call, FailureDecision, Operation, Outcome } from '@retryproof/core'
 import { describeThrown, toMs, warn } from '@retryproof/core/internal'
-import { putAway } from './dead-letter.ts'
 import { judge } from './error-verdict.ts'
 import type { IncomingMessage } from './message.ts'
 import type { ReadOnce } from './once-options.ts'
+import { putAway } from './put-away.ts'
 import { growingDelay, MARGIN_MS } from './redelivery-delay.ts'
 import type { DeadLetter, DeadLetterReason, Redeliver, Verdict } from './verdict.ts'
 import { type Overdue, type Thrown, type Work, watchWork } from './watch-work.ts'
@@ -12,7 +12,7 @@ import { type Overdue, type Thrown, type Work, watchWork } from './watch-work.ts
 /** The time that a dead letter may take, with the brake of those that come round. */
 const BURY_MAX_RUN = '5m'
 
-/** What becomes of a message whose handler failed. */
+/** Decides about a message whose handler failed. */
 interface Failure {
   /** Present where the message is given up. */
   readonly letter?: DeadLetter

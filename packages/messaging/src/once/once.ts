@@ -1,10 +1,10 @@
 /** Handles one message once, for any consumer of any broker. */
 
 import type { Idempotency } from '@retryproof/core'
-import { putAway } from './dead-letter.ts'
 import { handleOnce } from './handle-once.ts'
 import type { IncomingMessage, MessageWork } from './message.ts'
 import { type OnceOptions, readOnce } from './once-options.ts'
+import { putAway } from './put-away.ts'
 import type { Verdict } from './verdict.ts'
 import type { Work } from './watch-work.ts'
 

@@ -7,7 +7,7 @@ import { IdempotencyLeaseLostError, isIdempotencyError } from '../../errors.ts'
 import type { BoundStore } from '../../store/store.ts'
 import { requireTransactional } from '../../store/transactional-store.ts'
 import type { OpenAttempt } from '../context/open-attempt.ts'
-import { createConflictPauses } from '../mechanisms/conflict-pauses.ts'
+import { createConflictPauses } from '../mechanisms/conflict-retries.ts'
 import type { Lease } from '../mechanisms/lease.ts'
 import { asReplayed, readCheckpoint, requireRoom } from './checkpoint.ts'
 

@@ -3,7 +3,7 @@ import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { isPlain } from '@retryproof/core/internal'
 import type { UploadedFile } from '../../protocol/exchange.ts'
 import type { BodyForm } from './body-form.ts'
-import type { FingerprintMembers } from './fingerprint-rule.ts'
+import type { FingerprintMembers } from './fingerprint-option.ts'
 import { kindOf, nameOf, opaque } from './value-text.ts'
 
 /**

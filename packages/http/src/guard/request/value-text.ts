@@ -86,7 +86,7 @@ function substituteObject(
 
 const ITERABLES = new Set(['URLSearchParams', 'FormData', 'Headers', 'Map', 'Set'])
 
-/** What parsers that lose no digits make of numbers: lossless-json and json-bigint. */
+/** Number classes of parsers that lose no digits: lossless-json and json-bigint. */
 function digitsOf(value: object): string | undefined {
   const number = value as {
     isLosslessNumber?: unknown
@@ -109,7 +109,7 @@ async function digestOf(contents: Contents): Promise<string> {
   return sha256(new Uint8Array('arrayBuffer' in contents ? await contents.arrayBuffer() : contents))
 }
 
-/** What a value says that it is: the same for objects of another realm or another copy of a library. */
+/** Returns the tag of a value: the same for objects of another realm or another copy of a library. */
 export function kindOf(value: object): string {
   return Object.prototype.toString.call(value).slice('[object '.length, -1)
 }

@@ -4,9 +4,9 @@ import type { RequestBody } from '../../protocol/exchange.ts'
 import { requestBody } from './request-body.ts'
 import { uploadedFiles } from './uploaded-files.ts'
 
-/** What middleware left of a body, each where the framework has its usual place. */
+/** Bodies that middleware left, each in the usual place of its framework. */
 export interface LeftBody {
-  /** What a parser made of it. */
+  /** The parsed body. */
   readonly parsed: unknown
   /** The body as it was sent, where a parser kept that. */
   readonly raw?: unknown

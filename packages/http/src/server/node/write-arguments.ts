@@ -1,10 +1,10 @@
-/** How Node's `write`, `end` and `writeHead` read their arguments. */
+/** Reads the arguments of `write`, `end` and `writeHead` as Node does. */
 import { IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 
 export type Callback = (error?: Error | null) => void
 
-/** What may be written; Node throws for anything else. */
+/** Chunks that may be written; Node throws for anything else. */
 export function isChunk(value: unknown): value is string | Uint8Array {
   return typeof value === 'string' || value instanceof Uint8Array
 }
@@ -14,7 +14,7 @@ export function toBytes(chunk: string | Uint8Array, encoding: BufferEncoding | u
   return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
 }
 
-/** What follows a chunk: perhaps an encoding, perhaps a callback. */
+/** The arguments after a chunk: perhaps an encoding, perhaps a callback. */
 export function readWriteArguments([first, second]: readonly unknown[]): {
   readonly encoding: BufferEncoding | undefined
   readonly callback: Callback | undefined
@@ -28,7 +28,7 @@ export function readWriteArguments([first, second]: readonly unknown[]): {
 
 type HeadersArgument = OutgoingHttpHeaders | readonly (OutgoingHttpHeader | OutgoingHttpHeader[])[] | undefined
 
-/** What follows a status: perhaps a message, perhaps headers. */
+/** The arguments after a status: perhaps a message, perhaps headers. */
 export function readHeadArguments([first, second]: readonly unknown[]): {
   readonly message: string | undefined
   readonly headers: HeadersArgument
