@@ -12,10 +12,10 @@ import { type ApplicationConfig, type HttpAdapterHost, Reflector } from '@nestjs
 import type { Exchange, Guard } from '@retryproof/http'
 import { givenBody, headerFields } from '@retryproof/http/node'
 import { Observable } from 'rxjs'
-import { type FastifyInstance, hookFastify } from './fastify.ts'
-import type { Platform } from './platform.ts'
-import { platformOf } from './platform-of.ts'
-import { routeOf } from './route.ts'
+import { type FastifyInstance, hookFastify } from './platform/fastify.ts'
+import type { Platform } from './platform/platform.ts'
+import { platformOf } from './platform/platform-of.ts'
+import { routeOf } from './request/route.ts'
 import { serve } from './serve.ts'
 
 const reflector = new Reflector()

@@ -3,9 +3,9 @@ import { type NestInterceptor, type Type, UseInterceptors } from '@nestjs/common
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core'
 import { createGuard, type Guarding, type HttpOptions } from '@retryproof/http'
 import { guardingInterceptor } from './guarding-interceptor.ts'
-import { injected } from './injected.ts'
 import { type IdempotencyModuleOptions, MODULE_OPTIONS_TOKEN } from './module.ts'
-import type { NestRequest } from './nest-request.ts'
+import { injected } from './request/injected.ts'
+import type { NestRequest } from './request/nest-request.ts'
 
 /**
  * Makes a handler, or all of a controller, safe to retry: `@Post() @Idempotent() create() { … }`, with the options of

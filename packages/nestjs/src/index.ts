@@ -1,5 +1,5 @@
-export { Attempt, attemptOf, Transaction } from './attempt.ts'
 export { Idempotent, idempotent } from './idempotent.ts'
 export { IDEMPOTENCY, IdempotencyModule, type IdempotencyModuleOptions } from './module.ts'
-export type { NestRequest } from './nest-request.ts'
+export { Attempt, attemptOf, Transaction } from './request/attempt.ts'
+export type { NestRequest } from './request/nest-request.ts'
 export { ServeStatus, serveStatus } from './serve-status.ts'

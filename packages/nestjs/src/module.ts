@@ -7,7 +7,7 @@ import {
   Module,
 } from '@nestjs/common'
 import type { Guarding, HttpOptions } from '@retryproof/http'
-import type { NestRequest } from './nest-request.ts'
+import type { NestRequest } from './request/nest-request.ts'
 
 export interface IdempotencyModuleOptions<Native = NestRequest, Tx = unknown> extends HttpOptions<Native> {
   /** The instance that `createIdempotency` returns. Its store is yours: close it when the application shuts down. */

@@ -3,10 +3,10 @@ import { type NestInterceptor, type Type, UseInterceptors } from '@nestjs/common
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import type { StatusResource } from '@retryproof/http'
 import { Observable } from 'rxjs'
-import { injected } from './injected.ts'
 import { type IdempotencyModuleOptions, MODULE_OPTIONS_TOKEN } from './module.ts'
-import type { NestRequest } from './nest-request.ts'
-import { platformOf } from './platform-of.ts'
+import { platformOf } from './platform/platform-of.ts'
+import { injected } from './request/injected.ts'
+import type { NestRequest } from './request/nest-request.ts'
 import { tellAnswered } from './tell-nest.ts'
 
 /**

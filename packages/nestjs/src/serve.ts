@@ -13,8 +13,8 @@ import {
 } from '@retryproof/http'
 import { answerEarly, type CapturedResponse, captureResponse } from '@retryproof/http/node'
 import type { Subscriber } from 'rxjs'
-import { setTransaction } from './attempt.ts'
-import type { Platform } from './platform.ts'
+import type { Platform } from './platform/platform.ts'
+import { setTransaction } from './request/attempt.ts'
 import { holdHead, tellAnswered } from './tell-nest.ts'
 
 export interface Served<Native, Tx> {

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { HttpException } from '@nestjs/common'
 import { type HttpResponse, headerValues } from '@retryproof/http'
 import type { Subscriber } from 'rxjs'
-import type { Platform } from './platform.ts'
+import type { Platform } from './platform/platform.ts'
 
 /**
  * Ends the interceptors outside, once the answer has left: with its value where it is JSON, and with an exception where it
