@@ -136,9 +136,15 @@ function run({ name, folder, title, installed }) {
     for (const [alias] of installed)
       link(join(versions, 'node_modules', alias), join(place, folder, 'node_modules', alias))
     const files = suites.filter((file) => existsSync(join(place, folder, file)))
-    const args = [join(place, 'node_modules/vitest/vitest.mjs'), 'run', ...files, '-t', testsOf(folder, title)]
+    const report = join(place, 'report.json')
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+    const vitest = join(place, 'node_modules/vitest/vitest.mjs')
+    const args = [vitest, 'run', ...files, '-t', testsOf(folder, title), ...reporters]
     const tests = spawnSync(process.execPath, args, { cwd: join(place, folder), stdio: 'inherit', timeout: LIMIT_MS })
-    return told(tests.status === 0 ? 'green' : 'RED', tests.status === 0)
+    const { numPassedTests = 0, numFailedTests = 0 } = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
+    // a cell in which no test ran proves nothing
+    const isGreen = tests.status === 0 && numPassedTests > 0
+    return told(`${isGreen ? 'green' : 'RED'} (${numPassedTests} passed, ${numFailedTests} failed)`, isGreen)
   } finally {
     rmSync(place, { recursive: true, force: true })
   }

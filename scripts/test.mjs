@@ -20,8 +20,10 @@ const steps = [
   ['Dependency direction', process.execPath, ['scripts/check-dependencies.mjs']],
   ['Snippets of the texts', process.execPath, ['scripts/check-snippets.mjs']],
   ['Links of the texts', process.execPath, ['scripts/check-links.mjs']],
+  ['Words of comments', process.execPath, ['scripts/check-words.mjs']],
   ['Types', 'turbo', ['run', 'typecheck', '--output-logs=errors-only']],
   ['Build, publint and attw', 'turbo', ['run', 'build', '--output-logs=errors-only']],
+  ['API reports', process.execPath, ['scripts/api-reports.mjs']],
   ['Test servers', process.execPath, ['--test', 'scripts/services.test.mjs']],
   [
     'Tests',

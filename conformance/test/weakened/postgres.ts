@@ -28,15 +28,14 @@ export function weakenedPostgres(
       migrated ??= create()
       await migrated
       const pool = connect()
-      const query = pool.query.bind(pool) as (config: { text: string }) => unknown
-      const clock = now ?? options.now
-      const store = postgresStore({
-        pool: Object.assign(pool, {
-          query: (config: { text: string }) => query({ ...config, text: weaken(config.text) }),
-        }) as never as pg.Pool,
-        table,
-        ...(clock && { now: clock }),
+      pool.on('connect', (client) => {
+        const query = client.query.bind(client) as (config: unknown, ...more: unknown[]) => unknown
+        const weakened = (config: string | { text: string }, ...more: unknown[]) =>
+          query(typeof config === 'string' ? config : { ...config, text: weaken(config.text) }, ...more)
+        Object.assign(client, { query: weakened })
       })
+      const clock = now ?? options.now
+      const store = postgresStore({ pool, table, ...(clock && { now: clock }) })
       pools.set(store, pool)
       return store
     },

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
 
 /** `rawBody`: bytes that @hono/node-server reads in place of the stream, where a platform has read it before. */
-export type Incoming = IncomingMessage & { rawBody?: Uint8Array }
+export type Incoming = Omit<IncomingMessage, 'rawBody'> & { rawBody?: Uint8Array }
 
 /** `undefined` on other runtimes, and for `app.request()`. */
 export function incomingOf({ env }: Context): Incoming | undefined {

@@ -27,8 +27,8 @@ export type Once<Tx, InTransaction extends boolean> = (
  *
  * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
  * const deadLetter = async ({ description }: { description: string }) => console.error(description)
- * const message = { operation: 'shipping', id: 'order-1', scope: unscoped, payload: '{}', deadLetter }
- * const verdict = await once(idempotency, message, async (attempt) => {
+ * const message = { operation: 'shipping', id: 'order-1', payload: '{}', deadLetter }
+ * const verdict = await once(idempotency, { ...message, scope: unscoped }, async (attempt) => {
  *   console.log('ship', attempt.keyFor('parcel'))
  * })
  * console.log(verdict.action)
