@@ -141,7 +141,9 @@ function run({ name, folder, title, installed }) {
     const vitest = join(place, 'node_modules/vitest/vitest.mjs')
     const args = [vitest, 'run', ...files, '-t', testsOf(folder, title), ...reporters]
     const tests = spawnSync(process.execPath, args, { cwd: join(place, folder), stdio: 'inherit', timeout: LIMIT_MS })
-    const { numPassedTests = 0, numFailedTests = 0 } = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
+    const { numPassedTests = 0, numFailedTests = 0 } = existsSync(report)
+      ? JSON.parse(readFileSync(report, 'utf8'))
+      : {}
     // a cell in which no test ran proves nothing
     const isGreen = tests.status === 0 && numPassedTests > 0
     return told(`${isGreen ? 'green' : 'RED'} (${numPassedTests} passed, ${numFailedTests} failed)`, isGreen)

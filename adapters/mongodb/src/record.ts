@@ -59,6 +59,7 @@ interface Values {
   readonly tombstoneMs?: number
   readonly retentionMs?: number
   readonly unresolved?: boolean
+  readonly shorten?: boolean
   readonly request?: Uint8Array
   readonly checkpoint?: Checkpoint
   readonly result?: Uint8Array
@@ -73,6 +74,7 @@ export function variablesOf({ owner, fingerprint, token, checkpoint, ...values }
     lease: values.leaseMs ?? values.delayMs ?? values.tombstoneMs ?? 0,
     retention: values.retentionMs ?? 0,
     unresolved: values.unresolved ?? false,
+    shorten: values.shorten ?? false,
     request: copy(values.request),
     checkpoint: checkpoint && { seq: checkpoint.seq, data: copy(checkpoint.data) },
     result: copy(values.result),

@@ -90,7 +90,13 @@ export const transition: Record<Change['to'], object[]> = {
   // without a delay it is due at once: no clock stands before `at`
   released: swap(
     'released',
-    change({ state: 'released', owner: '', interrupted: '$$unresolved', leaseUntil, expiresAt: keptFromLease }),
+    change({
+      state: 'released',
+      owner: '',
+      interrupted: '$$unresolved',
+      leaseUntil,
+      expiresAt: when('$$shorten', keptFromLease, keptPastLease),
+    }),
   ),
   parked: swap('parked', change({ state: 'parked', expiresAt: kept })),
   forgotten: swap('forgotten', { _id: '$_id', ...tombstone, token: '$token', expiresAt: leaseUntil }),

@@ -122,9 +122,10 @@ WHERE k = ${key} AND token = ${from.token} AND state = ${from.state} AND lease_u
           )
         case 'released': {
           const due = sql`${now} + ${toUs(to.delayMs)}`
+          const kept = sql`${due} + ${toUs(to.retentionMs)}`
           return apply(
             sql`state = 'released', owner = ${''}, interrupted = ${Number(to.unresolved ?? false)}, lease_until = ${to.delayMs > 0 ? due : 0},
-  expires_at = ${due} + ${toUs(to.retentionMs)}`,
+  expires_at = ${to.shorten ? kept : sql`GREATEST(expires_at, ${kept})`}`,
             undecided,
           )
         }

@@ -160,8 +160,8 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
         case 'failed':
           return decide((sql) => sql.settle, key, token, change.to, toUs(change.retentionMs), change.result)
         case 'released': {
-          const { delayMs, retentionMs, unresolved = false } = change
-          return decide((sql) => sql.release, key, token, toUs(delayMs), toUs(retentionMs), unresolved)
+          const { delayMs, retentionMs, unresolved = false, shorten = false } = change
+          return decide((sql) => sql.release, key, token, toUs(delayMs), toUs(retentionMs), unresolved, shorten)
         }
         case 'parked':
           return decide((sql) => sql.park, key, token, toUs(change.retentionMs))

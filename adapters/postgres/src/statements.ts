@@ -123,10 +123,10 @@ taken AS (
       'state = $4, result = $6::bytea, checkpoint_seq = NULL, checkpoint = NULL, expires_at = v.now + $5::bigint',
       { target: '$4' },
     ),
-    /** $4 delay, $5 retention, $6 unresolved. Without a delay the next attempt is due whatever the clock does. */
+    /** $4 delay, $5 retention, $6 unresolved, $7 shorten. Without a delay the next attempt is due whatever the clock does. */
     release: transition(
       'released',
-      `state = 'released', owner = '', interrupted = $6::boolean, expires_at = v.now + $4 + $5::bigint,
+      `state = 'released', owner = '', interrupted = $6::boolean, expires_at = greatest(CASE WHEN $7::boolean THEN 0 ELSE v.expires_at END, v.now + $4 + $5::bigint),
   lease_until = CASE WHEN $4::bigint > 0 THEN v.now + $4 ELSE 0 END`,
     ),
     /** $4 retention. */

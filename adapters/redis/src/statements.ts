@@ -69,7 +69,7 @@ if op == 'begin' then -- owner, fingerprint, leaseUs, retentionUs[, request]
   return view('acquired', 'work')
 end
 
--- a transition: token, us, retentionUs, then of renew [seq, data], of a result its bytes, of released '1' if unresolved
+-- a transition: token, us, retentionUs, then of renew [seq, data], of a result its bytes, of released '1' if unresolved, '1' to shorten
 local us, retention = ARGV[5], ARGV[6]
 local function lost() return live and view('lost', 'result') or { 'lost' } end
 if not present or S(token) ~= ARGV[4] then return lost() end
@@ -90,7 +90,7 @@ if op == 'tombstone' then
   save()
   redis.call('HDEL', key, 'o', 'f', 'a', 'i', 'l', 'q', 'n', 'c', 'r')
 elseif op == 'released' then
-  expires = now + us + retention
+  expires = math.max(ARGV[8] == '1' and 0 or expires, now + us + retention)
   lease = us == '0' and us or S(now + us)
   if ARGV[7] == '1' then save('o', '', 'l', lease, 'i', 1) else save('o', '', 'l', lease) end
   if ARGV[7] == '0' then redis.call('HDEL', key, 'i') end
@@ -131,7 +131,7 @@ export function changeArguments(change: Change): Argument[] {
       return [us(leaseMs), us(retentionMs), ...(checkpoint ? [checkpoint.seq, checkpoint.data] : [])]
     }
     case 'released':
-      return [us(change.delayMs), us(change.retentionMs), change.unresolved ? 1 : 0]
+      return [us(change.delayMs), us(change.retentionMs), change.unresolved ? 1 : 0, change.shorten ? 1 : 0]
     case 'forgotten':
       return [us(change.tombstoneMs), 0]
     case 'parked':

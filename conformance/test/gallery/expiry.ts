@@ -80,15 +80,6 @@ export const expiry = [
     ),
   ),
   decides(
-    'a release keeps the longer retention',
-    'C11',
-    keeping((kept, before) =>
-      kept?.state === 'released' && before?.state === 'in_progress' && kept.token === before.token
-        ? { ...kept, expiresAt: Math.max(kept.expiresAt, before.expiresAt) }
-        : kept,
-    ),
-  ),
-  decides(
     'a renew shortens the lease',
     'C11',
     onTransition((record, token, change, now) =>

@@ -205,16 +205,18 @@ describe('a store that fails while a failure is recorded', () => {
 
   describe('a release is remembered', () => {
     const day = 86_400_000
+    /** A release keeps the end that the acquisition gave the record: the retention past the lease. */
+    const kept = day + 30_000
     const fail = () => Promise.reject(new Error('no'))
     test.each<[string, number, Partial<IdempotencyOptions>, Parameters<Idempotency['run']>[1]]>([
       ['for minutes where the attempt did nothing that a retry has to know', 300_000, {}, fail],
       ['for minutes where the handler said so', 300_000, {}, () => release('refused')],
       ['for the retention where that is shorter', 60_000, { retention: '1m' }, fail],
-      ['for the retention with a delay', day + 1000, {}, () => release('busy', { delay: '1s' })],
-      ['for the retention where it was left unresolved', day, { onTakeover: 'park' }, fail],
-      ['for the retention where attempts are counted', day, { maxAttempts: 5 }, fail],
-      ['for the retention where the request is kept for `recover`', day, { storeRequest: 'plaintext' }, fail],
-      ['for the retention where a step was taken', day, {}, ({ step }) => step('charge', () => 1).then(fail)],
+      ['for the retention with a delay', kept, {}, () => release('busy', { delay: '1s' })],
+      ['for the retention where it was left unresolved', kept, { onTakeover: 'park' }, fail],
+      ['for the retention where attempts are counted', kept, { maxAttempts: 5 }, fail],
+      ['for the retention where the request is kept for `recover`', kept, { storeRequest: 'plaintext' }, fail],
+      ['for the retention where a step was taken', kept, {}, ({ step }) => step('charge', () => 1).then(fail)],
     ])('%s', async (_, retentionMs, options, handler) => {
       const { idempotency } = testbed(options)
       await idempotency.run(charge, handler).catch(() => undefined)
@@ -227,13 +229,16 @@ describe('a store that fails while a failure is recorded', () => {
       first.store.fate = () => 'never done'
       await advance(1001)
       await second.idempotency.run(charge, fail).catch(() => undefined)
-      expect(await second.idempotency.inspect(charge)).toMatchObject({ interrupted: true, retentionRemainingMs: day })
+      expect(await second.idempotency.inspect(charge)).toMatchObject({
+        interrupted: true,
+        retentionRemainingMs: day + 1000,
+      })
 
       const call = { ...charge, key: 'k2' }
       const step: typeof fail = () => Promise.reject(new Error('no'))
       await second.idempotency.run(call, (attempt) => attempt.step('a', () => 1).then(step)).catch(() => undefined)
       await second.idempotency.run(call, fail).catch(() => undefined)
-      expect(await second.idempotency.inspect(call)).toMatchObject({ attempt: 2, retentionRemainingMs: day })
+      expect(await second.idempotency.inspect(call)).toMatchObject({ attempt: 2, retentionRemainingMs: day + 1000 })
     })
   })
 

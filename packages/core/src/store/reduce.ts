@@ -169,7 +169,7 @@ function applyChange(record: StoredRecord, change: Change, now: number): StoredR
         interrupted: change.unresolved ?? false,
         // without a delay the next attempt is due whatever the clock does
         leaseUntil: change.delayMs > 0 ? due : 0,
-        expiresAt: due + toUs(change.retentionMs),
+        expiresAt: Math.max(change.shorten ? 0 : record.expiresAt, due + toUs(change.retentionMs)),
       }
     }
     case 'parked':

@@ -46,7 +46,14 @@ export interface Checkpoint {
 export type Change =
   | { readonly to: 'renew'; readonly leaseMs: number; readonly retentionMs?: number; readonly checkpoint?: Checkpoint }
   | { readonly to: 'completed' | 'failed'; readonly result: Uint8Array; readonly retentionMs: number }
-  | { readonly to: 'released'; readonly delayMs: number; readonly retentionMs: number; readonly unresolved?: boolean }
+  | {
+      readonly to: 'released'
+      readonly delayMs: number
+      readonly retentionMs: number
+      readonly unresolved?: boolean
+      /** Ends the record `retentionMs` after the delay, even if it was kept for longer. A store may ignore it. @default false */
+      readonly shorten?: boolean
+    }
   | { readonly to: 'parked'; readonly retentionMs: number }
   | { readonly to: 'forgotten'; readonly tombstoneMs: number }
 

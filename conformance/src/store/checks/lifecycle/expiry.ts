@@ -31,7 +31,7 @@ export const expiryChecks: readonly Check[] = [
   ),
   twinCheck(
     'C11',
-    'a renewal shortens nothing, a takeover keeps the longer retention, and a release its own',
+    'a renewal shortens nothing, and a takeover or release keeps the longer retention',
     ['C11'],
     async (twin) => {
       const claim = { leaseMs: 10 * LEASE_MS, retentionMs: 10 * RETENTION_MS }

@@ -70,7 +70,7 @@ export function createSettlement<T>(opened: OpenAttempt, lease: Lease): Settleme
   function release(delayMs: number, unresolved: boolean) {
     const isForgettable = delayMs === 0 && !unresolved && !opened.hasSteps && isForgettableCall(prepared)
     const rememberMs = isForgettable ? Math.min(retentionMs, RELEASE_MEMORY_MS) : retentionMs
-    const change = { to: 'released', delayMs, retentionMs: rememberMs, unresolved } as const
+    const change = { to: 'released', delayMs, retentionMs: rememberMs, unresolved, shorten: isForgettable } as const
     return send(change, instance.storeTimeoutMs, () =>
       instance.events.emit('released', { ...event, delayMs, durationMs: durationMs() }),
     )
