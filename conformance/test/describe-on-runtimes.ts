@@ -12,7 +12,7 @@ import { afterAll, describe } from 'vitest'
 import { runtime } from '../../scripts/runtimes.mjs'
 import { type BindingHarness, type BindingServer, describeBinding } from '../src/http.ts'
 
-const servers = fileURLToPath(new URL('runtimes', import.meta.url))
+const servers = fileURLToPath(new URL('runtimes/', import.meta.url))
 
 interface Program {
   readonly args: readonly string[]
