@@ -52,7 +52,9 @@ export async function holdResponse(original: Response, holding: Holding): Promis
     passing,
     response() {
       if (!source) return original
-      const init = { status, statusText: original.statusText, headers: headers as [string, string][] }
+      // a response of this realm keeps what no public member shows: workerd's note that the body is encoded already
+      const { statusText } = original
+      const init = isNative(original) ? original : { status, statusText, headers: headers as [string, string][] }
       if (passing) return new Response(streamOf(passing.pieces), init)
       return new Response(original.body && !forbidsBody(status) ? new Uint8Array(bytes) : null, init)
     },
@@ -88,4 +90,8 @@ function fieldsOf(headers: Headers): HeaderField[] {
   if (typeof headers.getSetCookie !== 'function') return fields
   const cookies = headers.getSetCookie().map((value): HeaderField => ['set-cookie', value])
   return [...fields.filter(([name]) => name.toLowerCase() !== 'set-cookie'), ...cookies]
+}
+
+function isNative(response: unknown): boolean {
+  return response instanceof Response
 }
