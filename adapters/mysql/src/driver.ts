@@ -1,7 +1,7 @@
 /** The driver as this store uses it, typed by use, and how a statement is sent: alone, or in a transaction of the caller. */
 import { backOff, sleep, within } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
-import { isConflict, toStoreError, toTransactionError } from './errors.ts'
+import { isConflict, toCommitError, toStoreError, toTransactionError } from './errors.ts'
 import { type Sql, sql } from './statements.ts'
 
 /** A connection of mysql2/promise, or a transaction of a wrapper that takes the same. */
@@ -156,7 +156,10 @@ export function boundSession(connection: MysqlConnection): Session {
   }
 }
 
-/** A conflict is one of the whole transaction: the statement must not be sent again. */
+/**
+ * Sends a statement of a transaction; `applied` is 'unknown' for COMMIT alone. A conflict is one of the whole transaction: the
+ * statement must not be sent again.
+ */
 export async function sendInTransaction(
   connection: MysqlConnection,
   statement: Sql,
@@ -166,7 +169,7 @@ export async function sendInTransaction(
   try {
     return await send(connection, statement, timeoutMs)
   } catch (error) {
-    throw toStoreError(toTransactionError(error), applied)
+    throw applied === 'unknown' ? toCommitError(error) : toStoreError(toTransactionError(error), applied)
   }
 }
 

@@ -88,6 +88,17 @@ export function toTransactionError(error: unknown): unknown {
   return error
 }
 
+/** Maps an error of COMMIT. Only a conflict is certain to have rolled back; every other one may have come after the commit. */
+export function toCommitError(error: unknown): IdempotencyError {
+  const known = toTransactionError(error)
+  if (isIdempotencyError(known, 'IDEMPOTENCY_TRANSACTION_CONFLICT')) return known
+  const cause = withoutStatement(error)
+  return new StoreUnavailableError(`MySQL: the outcome of COMMIT is unknown: ${messageOf(cause)}`, {
+    applied: 'unknown',
+    cause,
+  })
+}
+
 /** Tells whether the server reads only, shuts down, or ended the session; the driver marks an error that ends a connection. */
 function isSessionLost(error: unknown): boolean {
   return Object(error).fatal === true || [...READ_ONLY, ...NOT_SERVING, 1152, 1927, 4031].includes(errorNumber(error))
