@@ -63,7 +63,7 @@ export async function smoke() {
   equal(await codeOf(idempotency.run({ ...call, scope: '' }, charge)), 'IDEMPOTENCY_INVALID_CALL', 'an empty scope')
   equal(
     store.keys(),
-    ['smoke.post-charges.b8d07efea8944535b81c1df71fed88b7db07c8104920c31c807bd7a306e0dd93'],
+    ['smoke.post-charges.092385ecd695b136db836c72b8d07efea8944535b81c1df71fed88b7db07c810'],
     'the storage key, the same on every runtime',
   )
   const failing = () => Promise.reject(new Error('declined'))
