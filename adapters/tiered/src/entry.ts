@@ -18,9 +18,9 @@ export interface Entry {
 
 /** Encodes entries of one durable store. */
 export interface EntryFormat {
-  encode(key: string, entry: Entry): Promise<Uint8Array>
+  encode(key: string, entry: Entry): Uint8Array
   /** Returns null for bytes that are no entry of this key and this durable store, or are damaged. */
-  decode(key: string, bytes: Uint8Array): Promise<Entry | null>
+  decode(key: string, bytes: Uint8Array): Entry | null
 }
 
 const VERSION = '2'
@@ -68,22 +68,22 @@ export function entryFormat(durableId: string): EntryFormat {
     digest('retryproof/cached', [VERSION, durableId, key, facts, result])
 
   return {
-    async encode(key, { result, ...entry }) {
+    encode(key, { result, ...entry }) {
       const facts = JSON.stringify(entry)
-      const head = utf8.encode(`${VERSION}${await seal(key, facts, result)}\n${facts}\n`)
+      const head = utf8.encode(`${VERSION}${seal(key, facts, result)}\n${facts}\n`)
       const bytes = new Uint8Array(head.length + result.length)
       bytes.set(head)
       bytes.set(result, head.length)
       return bytes
     },
 
-    async decode(key, bytes) {
+    decode(key, bytes) {
       const factsAt = VERSION.length + DIGEST_CHARACTERS + 1
       const resultAt = bytes.indexOf(LINE_FEED, factsAt) + 1
       if (bytes[factsAt - 1] !== LINE_FEED || resultAt === 0) return null
       const facts = text.decode(bytes.subarray(factsAt, resultAt - 1))
       const result = bytes.slice(resultAt)
-      const sealed = `${VERSION}${await seal(key, facts, result)}`
+      const sealed = `${VERSION}${seal(key, facts, result)}`
       // the seal proves that `encode` wrote the facts
       return text.decode(bytes.subarray(0, factsAt - 1)) === sealed ? { ...(JSON.parse(facts) as Entry), result } : null
     },

@@ -67,7 +67,7 @@ export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): Idempo
   async function lookUp(key: string, fingerprint: string): Promise<BeginReply | null> {
     for (const [index, cache] of caches.entries()) {
       const bytes = await inTime(() => cache.get(key), cacheTimeoutMs)
-      const entry = bytes ? await decode(key, bytes) : null
+      const entry = bytes ? decode(key, bytes) : null
       if (!bytes || entry?.fingerprint !== fingerprint || forgotten.isVoid(key, entry.token)) continue
       const at = now()
       const record = toRecord(entry, at)
@@ -78,10 +78,10 @@ export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): Idempo
     return null
   }
 
-  async function remember(key: string, reply: BeginReply, sentAt: number): Promise<void> {
+  function remember(key: string, reply: BeginReply, sentAt: number): void {
     const entry = reply.outcome === 'settled' ? toEntry(reply, sentAt, cacheForMs) : null
     if (!entry) return
-    const bytes = await encode(key, entry)
+    const bytes = encode(key, entry)
     const ttlMs = Math.floor(entry.deadline - now())
     if (ttlMs <= 0 || forgotten.isVoid(key, entry.token)) return
     for (const cache of caches) put(cache, key, bytes, ttlMs)
@@ -89,7 +89,7 @@ export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): Idempo
 
   async function beginDurably(key: string, claim: Claim, sentAt: number): Promise<BeginReply> {
     const reply = await durable.begin(key, claim)
-    await remember(key, reply, sentAt)
+    remember(key, reply, sentAt)
     return reply
   }
 
