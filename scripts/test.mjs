@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -49,6 +49,7 @@ rmSync(scratch, { recursive: true, force: true })
 
 console.log('')
 for (const { title, ok, seconds } of results) console.log(`${ok ? 'passed' : 'FAILED'}  ${title} (${seconds} s)`)
+for (const failure of tests.failures) console.log(failure)
 const failedSteps = results.filter(({ ok, title }) => !ok && (title !== 'Tests' || tests.failed === 0)).length
 const passed = tests.passed + results.filter(({ ok, title }) => ok && title !== 'Tests').length
 const failed = tests.failed + failedSteps
@@ -70,11 +71,28 @@ function readReport() {
       numFailedTests,
       numFailedTestSuites,
       numPendingTests,
+      testResults,
     } = JSON.parse(readFileSync(report, 'utf8'))
     // a file that does not load has no tests of its own, and counts all the same
     const failed = numFailedTests > 0 ? numFailedTests : numFailedTestSuites
-    return { passed, failed, skipped: numPendingTests }
+    return { passed, failed, skipped: numPendingTests, failures: testResults.flatMap(failuresOf) }
   } catch {
-    return { passed: 0, failed: 0, skipped: 0 }
+    return { passed: 0, failed: 0, skipped: 0, failures: [] }
   }
+}
+
+/** One paragraph for each failed test of a file, or for a file that does not load: its name, and the head of its message. */
+function failuresOf({ name, status, message, assertionResults }) {
+  const file = relative(root, name)
+  const failed = assertionResults.filter((test) => test.status === 'failed')
+  if (status === 'failed' && failed.length === 0) return [`FAILED  ${file}\n${headOf(message)}`]
+  return failed.map((test) => `FAILED  ${file} > ${test.fullName}\n${headOf(test.failureMessages.join('\n'))}`)
+}
+
+function headOf(message) {
+  return message
+    .split('\n')
+    .slice(0, 4)
+    .map((line) => `        ${line.slice(0, 300)}`)
+    .join('\n')
 }
