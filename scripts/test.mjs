@@ -19,6 +19,7 @@ const steps = [
   ['Lint and format', 'biome', ['check', '.']],
   ['Dependency direction', process.execPath, ['scripts/check-dependencies.mjs']],
   ['Snippets of the texts', process.execPath, ['scripts/check-snippets.mjs']],
+  ['Examples of public functions', process.execPath, ['scripts/check-examples.mjs']],
   ['Links of the texts', process.execPath, ['scripts/check-links.mjs']],
   ['Words of comments', process.execPath, ['scripts/check-words.mjs']],
   ['Types', 'turbo', ['run', 'typecheck', '--output-logs=errors-only']],

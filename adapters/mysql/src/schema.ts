@@ -32,7 +32,14 @@ const COLUMNS: Readonly<Record<string, string>> = {
   result: 'longblob',
 }
 
-/** The statements that create the table, for migrations of your own; run again, they change nothing. */
+/**
+ * The statements that create the table, for migrations of your own; run again, they change nothing.
+ *
+ * @example
+ * import { schema } from '@retryproof/mysql'
+ *
+ * const migration = schema({ table: 'idempotency' }).join(';\n')
+ */
 export function schema({ table }: SchemaOptions = {}): string[] {
   const columns = Object.entries(COLUMNS).map(([name, type]) => `  ${name} ${type},\n`)
   return [
@@ -43,6 +50,13 @@ export function schema({ table }: SchemaOptions = {}): string[] {
 
 /**
  * Creates the table where it is missing.
+ *
+ * @example
+ * import { migrate } from '@retryproof/mysql'
+ * import mysql from 'mysql2/promise'
+ *
+ * const pool = mysql.createPool('mysql://app@localhost/app')
+ * await migrate({ pool })
  *
  * @throws StoreMisconfiguredError when a table of that name is another one, or the server cannot carry a store
  */

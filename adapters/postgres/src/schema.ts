@@ -64,7 +64,14 @@ export function tableNames(table = 'retryproof'): TableNames {
   }
 }
 
-/** The statements that make the table and its index, for migrations of your own; run again, they change nothing. */
+/**
+ * The statements that make the table and its index, for migrations of your own; run again, they change nothing.
+ *
+ * @example
+ * import { schema } from '@retryproof/postgres'
+ *
+ * const migration = schema({ table: 'idempotency' }).join(';\n')
+ */
 export function schema({ table, partitions = 0 }: SchemaOptions = {}): string[] {
   if (partitions !== 0 && !(Number.isInteger(partitions) && partitions >= 2 && partitions <= 1024)) {
     throw new IdempotencyInvalidOptionError('partitions', `must be a whole number from 2 to 1024, got ${partitions}`)
@@ -88,6 +95,13 @@ export function schema({ table, partitions = 0 }: SchemaOptions = {}): string[] 
 
 /**
  * Makes the table where it is missing, and checks the one that is there. Safe to run from several processes at once.
+ *
+ * @example
+ * import { migrate } from '@retryproof/postgres'
+ * import pg from 'pg'
+ *
+ * const pool = new pg.Pool({ host: 'localhost' })
+ * await migrate({ pool })
  *
  * @throws StoreMisconfiguredError when the table is another, is UNLOGGED, or belongs to a later version
  */

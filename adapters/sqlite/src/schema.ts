@@ -36,7 +36,14 @@ export const columns = {
 
 const definitions = Object.entries(columns).map(([name, type]) => `${name} ${type}`)
 
-/** The statements that create table and index, for migrations of your own. The database must be in WAL mode, too. */
+/**
+ * The statements that create table and index, for migrations of your own. The database must be in WAL mode, too.
+ *
+ * @example
+ * import { schema } from '@retryproof/sqlite'
+ *
+ * const migration = schema({ table: 'idempotency' }).join(';\n')
+ */
 export function schema({ table = 'retryproof' }: SchemaOptions = {}): [createTable: string, createIndex: string] {
   const name = quoted(table)
   return [
@@ -47,6 +54,13 @@ export function schema({ table = 'retryproof' }: SchemaOptions = {}): [createTab
 
 /**
  * Creates the table and its index where they are missing, and puts the file into WAL mode, which lasts.
+ *
+ * @example
+ * import { migrate } from '@retryproof/sqlite'
+ * import Database from 'better-sqlite3'
+ *
+ * const database = new Database('payments.db')
+ * await migrate({ database })
  *
  * @throws StoreMisconfiguredError when the table has another layout, or that of a later version
  */

@@ -16,7 +16,15 @@ import { headersOf, replacePayload, resetHeaders } from './payloads.ts'
 import type { IdempotentHandler, IdempotentRoute, IdempotentRouteWithHandler, TransactionHandler } from './route.ts'
 import { ownMethod, toExchange } from './to-exchange.ts'
 
-/** Gives the attempt that handles this request; `undefined` where it passed without protection. */
+/**
+ * Gives the attempt that handles this request; `undefined` where it passed without protection.
+ *
+ * @example
+ * import { attemptOf } from '@retryproof/fastify'
+ * import Fastify from 'fastify'
+ *
+ * Fastify().post('/charges', async (request) => ({ attempt: attemptOf(request)?.number }))
+ */
 export function attemptOf(request: FastifyRequest): HandlerAttempt | undefined {
   return attemptFor(request)
 }

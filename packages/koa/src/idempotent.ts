@@ -18,7 +18,17 @@ import { type Answering, endPassing, endWritten, unlessGone } from './endings.ts
 import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
 import { ownMethod, toExchange } from './to-exchange.ts'
 
-/** The attempt that handles this request; `undefined` where it passed without protection. */
+/**
+ * The attempt that handles this request; `undefined` where it passed without protection.
+ *
+ * @example
+ * import { attemptOf } from '@retryproof/koa'
+ * import Koa from 'koa'
+ *
+ * new Koa().use((ctx) => {
+ *   ctx.body = { attempt: attemptOf(ctx)?.number }
+ * })
+ */
 export function attemptOf(ctx: Context): HandlerAttempt | undefined {
   return attemptFor(ctx)
 }
@@ -27,6 +37,15 @@ export function attemptOf(ctx: Context): HandlerAttempt | undefined {
  * Makes a route safe to retry: `router.post('/charges', idempotent(idempotency, { scope }), handler)`.
  *
  * Put it after authentication, which `scope` relies on, and compression before it.
+ *
+ * @example
+ * import Router from '@koa/router'
+ * import { idempotent } from '@retryproof/koa'
+ *
+ * const guard = idempotent(idempotency, { scope: (ctx) => ctx.get('x-user') })
+ * new Router().post('/charges', guard, (ctx) => {
+ *   ctx.body = { charged: true }
+ * })
  *
  * @throws IdempotencyInvalidOptionError naming the option and what it must be
  */

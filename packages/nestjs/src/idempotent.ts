@@ -13,6 +13,19 @@ import type { NestRequest } from './request/nest-request.ts'
  *
  * Guards come before it, so that `scope` can rely on whom they found.
  *
+ * @example
+ * import { Controller, Post } from '@nestjs/common'
+ * import { Idempotent } from '@retryproof/nestjs'
+ *
+ * @Controller('charges')
+ * export class ChargesController {
+ *   @Post()
+ *   @Idempotent({ operation: 'charge' })
+ *   create() {
+ *     return { charged: true }
+ *   }
+ * }
+ *
  * @throws IdempotencyInvalidOptionError when the application starts, naming the option and what it must be
  */
 export function Idempotent<Native extends object = NestRequest>(
@@ -29,6 +42,20 @@ export function Idempotent<Native extends object = NestRequest>(
 
 /**
  * The same as an interceptor, and without the module: `@UseInterceptors(idempotent(idempotency, { scope }))`.
+ *
+ * @example
+ * import { Controller, Post, UseInterceptors } from '@nestjs/common'
+ * import { unscoped } from '@retryproof/core'
+ * import { idempotent } from '@retryproof/nestjs'
+ *
+ * @Controller('charges')
+ * export class ChargesController {
+ *   @Post()
+ *   @UseInterceptors(idempotent(idempotency, { scope: unscoped }))
+ *   create() {
+ *     return { charged: true }
+ *   }
+ * }
  *
  * @throws IdempotencyInvalidOptionError when the application starts, naming the option and what it must be
  */

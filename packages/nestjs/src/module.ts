@@ -38,6 +38,15 @@ interface ConfigurableModule {
 /**
  * `IdempotencyModule.forRoot({ idempotency, scope })`, or `forRootAsync({ inject, useFactory })`. Any other option is the
  * default of all routes that are `@Idempotent()`.
+ *
+ * @example
+ * import { Module } from '@nestjs/common'
+ * import { IdempotencyModule } from '@retryproof/nestjs'
+ *
+ * @Module({
+ *   imports: [IdempotencyModule.forRoot({ idempotency, scope: (request) => String(request.headers['x-user']) })],
+ * })
+ * export class AppModule {}
  */
 export class IdempotencyModule extends (ConfigurableModuleClass as unknown as ConfigurableModule) {}
 

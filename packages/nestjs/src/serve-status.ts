@@ -13,6 +13,17 @@ import { tellAnswered } from './tell-nest.ts'
  * `@Get('operations/:id') @ServeStatus() status() {}` answers with the `statusResource` of `IdempotencyModule`, behind the
  * guards of the operations themselves. The method is not run. (On Fastify the path is `operations/*`: parameters of more
  * than 100 characters are refused, but for a wildcard.)
+ *
+ * @example
+ * import { Controller, Get } from '@nestjs/common'
+ * import { ServeStatus } from '@retryproof/nestjs'
+ *
+ * @Controller('operations')
+ * export class OperationsController {
+ *   @Get(':id')
+ *   @ServeStatus()
+ *   status() {}
+ * }
  */
 export function ServeStatus(): MethodDecorator {
   return UseInterceptors(
@@ -26,7 +37,24 @@ export function ServeStatus(): MethodDecorator {
   )
 }
 
-/** The same as an interceptor, and without the module: `@UseInterceptors(serveStatus(status))`. */
+/**
+ * The same as an interceptor, and without the module: `@UseInterceptors(serveStatus(status))`.
+ *
+ * @example
+ * import { Controller, Get, UseInterceptors } from '@nestjs/common'
+ * import { unscoped } from '@retryproof/core'
+ * import { statusResource } from '@retryproof/http/status'
+ * import { serveStatus } from '@retryproof/nestjs'
+ *
+ * const status = statusResource<object>(idempotency, { path: '/operations', scope: unscoped, secret })
+ *
+ * @Controller('operations')
+ * export class OperationsController {
+ *   @Get(':id')
+ *   @UseInterceptors(serveStatus(status))
+ *   status() {}
+ * }
+ */
 export function serveStatus<Native extends object = NestRequest>(
   status: StatusResource<Native>,
 ): Type<NestInterceptor> {

@@ -22,6 +22,11 @@ export const retention = {
 /**
  * A duration in whole milliseconds, rounded up.
  *
+ * @example
+ * import { toMs } from '@retryproof/core/store'
+ *
+ * toMs('lockTimeout', '5s', { min: 1 }) // 5000
+ *
  * @throws {@link IdempotencyInvalidOptionError} when it cannot be read, or is outside `min` to `max` (ms)
  */
 export function toMs(option: string, duration: Duration, { min = 0, max = MAX_DURATION_MS } = {}): number {

@@ -8,6 +8,26 @@ import { IdempotencyMaxAttemptsError, IdempotencyReplayedFailureError, type Stor
  *
  * @param name what stands in the record: keep it when the class is renamed
  * @param mapping `toData` takes what is to be kept (a JSON value), `fromData` makes the error again
+ *
+ * @example
+ * import { createIdempotency, errorType } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ *
+ * class CardDeclined extends Error {
+ *   reason = 'unknown'
+ * }
+ *
+ * createIdempotency({
+ *   store: memoryStore(),
+ *   namespace: 'payments',
+ *   onFailure: 'store',
+ *   errors: [
+ *     errorType('CardDeclined', CardDeclined, {
+ *       toData: ({ reason }) => reason,
+ *       fromData: (reason: string, { message }) => Object.assign(new CardDeclined(message), { reason }),
+ *     }),
+ *   ],
+ * })
  */
 export function errorType<E extends Error, Data>(
   name: string,

@@ -19,6 +19,13 @@ const digest = createDigest(undefined)
  * window is the retention, counted from the settling; there is no time in the key, so no boundary to slip through.
  *
  * @param fields a JSON value: who, what, how much
+ *
+ * @example
+ * import { contentKey } from '@retryproof/core'
+ *
+ * const { key, retention } = await contentKey({ to: 'ada@example.com', template: 'welcome' }, { window: '10m' })
+ * await idempotency.run({ operation: 'send-mail', scope: 'user_42', key }, async () => 'sent', { retention })
+ *
  * @throws {@link IdempotencyInvalidOptionError} when the window is under a second
  * @throws {@link IdempotencyInvalidCallError} when JSON cannot hold the fields
  */

@@ -47,6 +47,19 @@ const MAX_TRIES = 20
 /**
  * A full store on a compare-and-set storage. A call reads once, and swaps once where it changes something; only when
  * another writer came first it does so again, a bounded number of times.
+ *
+ * @example
+ * import { type CasEntry, createCasStore } from '@retryproof/core/store'
+ *
+ * const entries = new Map<string, CasEntry<number>>()
+ * const store = createCasStore<number>({
+ *   read: async (key) => entries.get(key) ?? null,
+ *   swap: async (key, value, revision) => {
+ *     if ((entries.get(key)?.revision ?? null) !== revision) return false
+ *     entries.set(key, { value, revision: (revision ?? 0) + 1 })
+ *     return true
+ *   },
+ * })
  */
 export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordStore {
   const clock = async () => toUs(await guard('no', async () => storage.now?.() ?? Date.now()))

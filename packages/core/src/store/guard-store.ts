@@ -6,6 +6,14 @@ import { wrapStore } from './wrap-store.ts'
 /**
  * `execute` runs a call of the store, or refuses: `guardStore(store, (call) => breaker.execute(call))` with cockatiel or
  * opossum. A refused call counts as not applied. Every call can be repeated, so that a policy may also retry.
+ *
+ * @example
+ * import { guardStore } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { bulkhead } from 'cockatiel'
+ *
+ * const limit = bulkhead(20, 100)
+ * const store = guardStore(memoryStore(), (call) => limit.execute(call))
  */
 export function guardStore<Store extends RecordStore>(
   store: Store,

@@ -6,6 +6,13 @@ import type { ListedRecord, ListQuery } from './store.ts'
  * The record as a listing shows it, or null where `query` does not ask for it. Tombstones are never listed.
  *
  * @param now whole µs of the store's clock
+ *
+ * @example
+ * import { type StoredRecord, toListedRecord } from '@retryproof/core/store'
+ *
+ * declare const records: Map<string, StoredRecord>
+ * const now = Date.now() * 1000
+ * const parked = [...records].map(([key, record]) => toListedRecord(key, record, { state: 'parked' }, now))
  */
 export function toListedRecord(key: string, record: StoredRecord, query: ListQuery, now: number): ListedRecord | null {
   const { state, token, attempt, interrupted, leaseUntil, expiresAt } = record
@@ -38,7 +45,19 @@ export interface SeenRecord {
   readonly now: number
 }
 
-/** Lists the records that `query` asks for, as many as it allows. */
+/**
+ * Lists the records that `query` asks for, as many as it allows.
+ *
+ * @example
+ * import { type ListQuery, listRecords, type StoredRecord } from '@retryproof/core/store'
+ *
+ * declare const records: Map<string, StoredRecord>
+ *
+ * function list(query: ListQuery) {
+ *   const now = Date.now() * 1000
+ *   return listRecords(query, [...records].map(([key, record]) => ({ key, record, now })))
+ * }
+ */
 export async function* listRecords(
   { limit = Number.POSITIVE_INFINITY, ...query }: ListQuery,
   records: Iterable<SeenRecord> | AsyncIterable<SeenRecord>,
@@ -56,7 +75,16 @@ export async function* listRecords(
 
 const PAGE_ROWS = 500
 
-/** Reads records page by page, in the order of their keys. `readPage` reads at most `limit` of those after a key. */
+/**
+ * Reads records page by page, in the order of their keys. `readPage` reads at most `limit` of those after a key.
+ *
+ * @example
+ * import { type ListQuery, listRecords, readPages, type SeenRecord } from '@retryproof/core/store'
+ *
+ * declare function selectAfter(key: string, limit: number): Promise<SeenRecord[]>
+ *
+ * const list = (query: ListQuery) => listRecords(query, readPages(selectAfter))
+ */
 export async function* readPages(
   readPage: (after: string, limit: number) => Promise<readonly SeenRecord[]>,
 ): AsyncGenerator<SeenRecord> {

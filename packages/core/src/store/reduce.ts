@@ -38,7 +38,16 @@ type Values = 'work' | 'result' | 'all' | 'none'
 
 const ms = (microseconds: number): number => Math.ceil(microseconds / 1000)
 
-/** Applies one command to one record at one moment (`now`: whole µs of the store's clock). */
+/**
+ * Applies one command to one record at one moment (`now`: whole µs of the store's clock).
+ *
+ * @example
+ * import { reduce } from '@retryproof/core/store'
+ *
+ * const claim = { owner: 'owner_1', fingerprint: 'f1', leaseMs: 30_000, retentionMs: 86_400_000 }
+ * const { record, reply } = reduce(null, { op: 'begin', claim }, Date.now() * 1000)
+ * console.log(reply.outcome, record?.token) // 'acquired', and its token
+ */
 export function reduce(
   record: StoredRecord | null,
   command: Extract<Command, { op: 'begin' }>,
@@ -69,7 +78,16 @@ export function reduce(
   }
 }
 
-/** True where `purge` may remove the record: nobody can notice, and no token can be given out twice. */
+/**
+ * True where `purge` may remove the record: nobody can notice, and no token can be given out twice.
+ *
+ * @example
+ * import { isPurgeable, PURGE_GRACE_MS, type StoredRecord } from '@retryproof/core/store'
+ *
+ * declare const records: Map<string, StoredRecord>
+ * const now = Date.now() * 1000
+ * for (const [key, record] of records) if (isPurgeable(record, now, PURGE_GRACE_MS)) records.delete(key)
+ */
 export function isPurgeable(record: StoredRecord, now: number, graceMs: number): boolean {
   return record.expiresAt + toUs(graceMs) <= now && record.token < now
 }

@@ -4,6 +4,13 @@ import type { Change, Claim } from './store.ts'
 /**
  * For stores: refuses a value above `maxValueBytes` before anything is sent.
  *
+ * @example
+ * import { assertValueFits, type Claim } from '@retryproof/core/store'
+ *
+ * async function begin(key: string, claim: Claim) {
+ *   assertValueFits(2 ** 20, claim)
+ * }
+ *
  * @throws {@link StoreMisconfiguredError} when it is larger; nothing has changed
  */
 export function assertValueFits(maxValueBytes: number, asked: Claim | Change): void {

@@ -60,6 +60,32 @@ export interface GuardPlace {
 /**
  * Makes the guard of one `idempotent()`.
  *
+ * @example
+ * import { answered, createGuard, type Exchange, type HandlerCalls, type HttpResponse } from '@retryproof/http'
+ *
+ * interface MyRequest {
+ *   readonly user: string
+ * }
+ * declare function handle(request: MyRequest): Promise<HttpResponse>
+ * declare function send(response: HttpResponse): Promise<void>
+ *
+ * const guard = createGuard<MyRequest>(idempotency, { scope: (request) => request.user }, { hasHandler: true })
+ *
+ * async function serve(exchange: Exchange<MyRequest>) {
+ *   let response: HttpResponse | undefined
+ *   const calls: HandlerCalls<unknown> = {
+ *     answerEarly: send,
+ *     async execute() {
+ *       response = await handle(exchange.native)
+ *       return answered({ response, replayable: true })
+ *     },
+ *   }
+ *   const decision = await guard.handle(exchange, calls)
+ *   if (decision.kind === 'send') return send(decision.response)
+ *   if (decision.kind === 'own' && response) return send(response)
+ *   if (decision.kind === 'pass') return send(await handle(exchange.native))
+ * }
+ *
  * @throws IdempotencyInvalidOptionError naming the option and what it must be
  */
 export function createGuard<Native extends object, Tx = unknown>(
@@ -189,7 +215,14 @@ function run<Native, Tx>(
 /** On the request itself, since a WeakMap of all requests would cost each garbage collection more. */
 const ATTEMPT = Symbol('retryproof.attempt')
 
-/** The attempt that handles a request; `undefined` where the request passed without protection. */
+/**
+ * The attempt that handles a request; `undefined` where the request passed without protection.
+ *
+ * @example
+ * import { attemptFor } from '@retryproof/http'
+ *
+ * const providerKey = attemptFor(request)?.keyFor('charge')
+ */
 export function attemptFor(request: object): HandlerAttempt | undefined {
   return (request as { [ATTEMPT]?: HandlerAttempt })[ATTEMPT]
 }

@@ -45,10 +45,29 @@ export interface HandlerCalls<Tx> {
   answerEarly(response: HttpResponse): Promise<void>
 }
 
+/**
+ * Makes the end of a handler that returned, and whose answer is complete.
+ *
+ * @example
+ * import { answered } from '@retryproof/http'
+ *
+ * answered({ response: { status: 204, headers: [], body: new Uint8Array() }, replayable: true })
+ */
 export function answered(answer: HandlerAnswer): Answered {
   return { kind: 'answered', answer }
 }
 
+/**
+ * Makes the end of a handler that threw. `answer` lets the error path of the framework answer.
+ *
+ * @example
+ * import { threw } from '@retryproof/http'
+ *
+ * threw(new Error('The provider is down.'), async () => ({
+ *   response: { status: 502, headers: [], body: new Uint8Array() },
+ *   replayable: true,
+ * }))
+ */
 export function threw(error: unknown, answer: Threw['answer']): Threw {
   return { kind: 'threw', error, answer }
 }

@@ -22,7 +22,18 @@ export interface Notifier<Native> {
   deliver(address: URL, notice: Notice): Promise<void>
 }
 
-/** Makes the error by which a notifier refuses an address: the guard answers it with 400. */
+/**
+ * Makes the error by which a notifier refuses an address: the guard answers it with 400.
+ *
+ * @example
+ * import { callbackRefused } from '@retryproof/http'
+ *
+ * function address(request: Request): URL {
+ *   const url = new URL(request.headers.get('callback-url') ?? 'https://hooks.example.com')
+ *   if (!url.hostname.endsWith('.example.com')) throw callbackRefused()
+ *   return url
+ * }
+ */
 export function callbackRefused(): Error {
   return new Refusal('callback-refused')
 }

@@ -24,6 +24,19 @@ export interface RecoverRequestsOptions extends Omit<Policies, 'serializer' | 'o
  * Takes up requests that a crash interrupted, and finishes them without waiting for their clients. `storeRequest` has to
  * be that of `idempotent`.
  *
+ * @example
+ * import { recoverRequests } from '@retryproof/http'
+ *
+ * const { finished } = await recoverRequests(idempotency, {
+ *   operation: 'POST /charges',
+ *   authorize: ({ scope }) => scope !== 'user_13',
+ *   handler: async (request, attempt) => {
+ *     const { amount } = JSON.parse(new TextDecoder().decode(request.body)) as { amount: number }
+ *     const charge = await provider.charge(amount, { idempotencyKey: attempt.keyFor('charge') })
+ *     return { status: 201, headers: [], body: new TextEncoder().encode(JSON.stringify(charge)) }
+ *   },
+ * })
+ *
  * @throws IdempotencyInvalidOptionError
  */
 export function recoverRequests(

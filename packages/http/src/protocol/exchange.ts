@@ -55,7 +55,14 @@ export interface HandlerAnswer {
   readonly replayable: boolean
 }
 
-/** The values of a header, in the order in which they were sent. */
+/**
+ * The values of a header, in the order in which they were sent.
+ *
+ * @example
+ * import { headerValues } from '@retryproof/http'
+ *
+ * headerValues([['Link', '</a>'], ['link', '</b>']], 'link') // ['</a>', '</b>']
+ */
 export function headerValues(headers: readonly HeaderField[], name: string): string[] {
   const values: string[] = []
   for (const [field, value] of headers) {
@@ -64,7 +71,14 @@ export function headerValues(headers: readonly HeaderField[], name: string): str
   return values
 }
 
-/** Those that were not there before with the same value. */
+/**
+ * Those that were not there before with the same value.
+ *
+ * @example
+ * import { changedFields } from '@retryproof/http'
+ *
+ * changedFields([['Vary', 'Origin'], ['ETag', '"1"']], [['Vary', 'Origin']]) // [['ETag', '"1"']]
+ */
 export function changedFields(fields: readonly HeaderField[], before: readonly HeaderField[]): HeaderField[] {
   return fields.filter(([name, value]) => !before.some((was) => was[0] === name && was[1] === value))
 }
@@ -75,7 +89,14 @@ export function mediaTypeOf(headers: readonly HeaderField[]): string {
   return (type.split(';', 1)[0] ?? '').trim().toLowerCase()
 }
 
-/** Gives the header fields of a request, from Node's flat list of names and values, without the pseudo fields of HTTP/2. */
+/**
+ * Gives the header fields of a request, from Node's flat list of names and values, without the pseudo fields of HTTP/2.
+ *
+ * @example
+ * import { headerFields } from '@retryproof/http/fetch'
+ *
+ * headerFields(['Idempotency-Key', 'k1', 'Host', 'localhost']) // [['Idempotency-Key', 'k1'], ['Host', 'localhost']]
+ */
 export function headerFields(rawHeaders: readonly string[]): HeaderField[] {
   const fields: HeaderField[] = []
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) fields.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? ''])

@@ -28,7 +28,21 @@ export interface StatusResourceOptions<Native> extends SpellingOptions<Native> {
 
 const RETRY_AFTER_MS = 2000
 
-/** @throws IdempotencyInvalidOptionError naming the option and what it must be */
+/**
+ * Makes the resource at which the answers of operations can be read that were answered with 202.
+ *
+ * @example
+ * import { unscoped } from '@retryproof/core'
+ * import { idempotent, serveStatus } from '@retryproof/http/fetch'
+ * import { statusResource } from '@retryproof/http/status'
+ *
+ * const status = statusResource<Request>(idempotency, { path: '/operations', scope: unscoped, secret })
+ * const options = { scope: unscoped, operation: 'report', respond: 'async', statusResource: status } as const
+ * export const POST = idempotent(idempotency, options, () => Response.json({ pages: 12 }))
+ * export const GET = serveStatus(status)
+ *
+ * @throws IdempotencyInvalidOptionError naming the option and what it must be
+ */
 export function statusResource<Native>(
   idempotency: Pick<Idempotency, 'operation'>,
   { path, scope, secret, ...spellingOptions }: StatusResourceOptions<Native>,

@@ -3,7 +3,14 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common'
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { attemptFor, type HandlerAttempt } from '@retryproof/http'
 
-/** The attempt that handles this request; `undefined` where it passed without protection. */
+/**
+ * The attempt that handles this request; `undefined` where it passed without protection.
+ *
+ * @example
+ * import { attemptOf } from '@retryproof/nestjs'
+ *
+ * const providerKey = attemptOf(request)?.keyFor('charge')
+ */
 export function attemptOf(request: object): HandlerAttempt | undefined {
   return attemptFor(request)
 }
@@ -11,6 +18,20 @@ export function attemptOf(request: object): HandlerAttempt | undefined {
 /**
  * The attempt, as a parameter of a handler: `create(@Attempt() attempt: HandlerAttempt)`. `undefined` where the request
  * passed without protection: another method, or no key and none required.
+ *
+ * @example
+ * import { Controller, Post } from '@nestjs/common'
+ * import type { Attempt as CurrentAttempt } from '@retryproof/core'
+ * import { Attempt, Idempotent } from '@retryproof/nestjs'
+ *
+ * @Controller('charges')
+ * export class ChargesController {
+ *   @Post()
+ *   @Idempotent()
+ *   create(@Attempt() attempt: CurrentAttempt) {
+ *     return provider.charge(100, { idempotencyKey: attempt.keyFor('charge') })
+ *   }
+ * }
  */
 export const Attempt = createParamDecorator((_data: unknown, context: ExecutionContext) =>
   attemptFor(requestOf(context)),
@@ -18,6 +39,21 @@ export const Attempt = createParamDecorator((_data: unknown, context: ExecutionC
 
 /**
  * The transaction, as a parameter of a handler that has `transaction: true`.
+ *
+ * @example
+ * import { Body, Controller, Post } from '@nestjs/common'
+ * import { Idempotent, Transaction } from '@retryproof/nestjs'
+ * import type { PoolClient } from 'pg'
+ *
+ * @Controller('orders')
+ * export class OrdersController {
+ *   @Post()
+ *   @Idempotent({ transaction: true })
+ *   async create(@Body() order: { item: string }, @Transaction() tx: PoolClient) {
+ *     await tx.query('INSERT INTO orders (item) VALUES ($1)', [order.item])
+ *     return order
+ *   }
+ * }
  *
  * @throws IdempotencyInvalidOptionError where there is none
  */

@@ -29,8 +29,21 @@ export interface BodyLimits {
 }
 
 /**
+ * Reads a body to its end, or passes it on where it streams or is larger than the limits allow.
+ *
  * @param signal aborts when the handler had all the time that it may take: a client that has left is then not a reason
  * to go on reading
+ *
+ * @example
+ * import { holdBody } from '@retryproof/http'
+ *
+ * async function* body() {
+ *   yield new TextEncoder().encode('{"charged":')
+ *   yield new TextEncoder().encode('100}')
+ * }
+ * const limits = { maxResponseBytes: 2 ** 20, stream: false, whole: false }
+ * const held = await holdBody(body(), [['Content-Type', 'application/json']], limits, AbortSignal.timeout(5000))
+ * if (!held.passing) console.log(held.bytes.length)
  */
 export async function holdBody(
   source: AsyncIterator<Uint8Array>,

@@ -5,6 +5,13 @@ import { isCoded } from './media.ts'
 /**
  * Gives an answer as it is recorded: without the headers that were there before the binding, and, where it was compressed
  * for one client, in the bytes of before that.
+ *
+ * @example
+ * import { recordable } from '@retryproof/http'
+ *
+ * const body = new TextEncoder().encode('{"charged":100}')
+ * const response = { status: 201, headers: [['Vary', 'Origin'], ['Content-Type', 'application/json']] as const, body }
+ * recordable({ response, replayable: true }, undefined, [['Vary', 'Origin']]) // without Vary, which was there before
  */
 export function recordable(
   { response, replayable }: HandlerAnswer,

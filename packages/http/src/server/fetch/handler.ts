@@ -33,12 +33,27 @@ export interface FetchOptions<Rest extends unknown[]> extends HttpOptions<Reques
 /**
  * Serves the answers of operations that were answered with 202: `GET <path>/<id>`, behind the authentication of the
  * operations themselves.
+ *
+ * @example
+ * import { unscoped } from '@retryproof/core'
+ * import { serveStatus } from '@retryproof/http/fetch'
+ * import { statusResource } from '@retryproof/http/status'
+ *
+ * const answer = serveStatus(statusResource<Request>(idempotency, { path: '/operations', scope: unscoped, secret }))
+ * export const GET = (request: Request) => answer(request, new URL(request.url).pathname.split('/').at(-1) ?? '')
  */
 export function serveStatus(status: StatusResource<Request>): (request: Request, id: string) => Promise<Response> {
   return async (request, id) => toResponse(await status.answer(id, request))
 }
 
-/** The attempt that handles this request; `undefined` where it passed without protection. */
+/**
+ * The attempt that handles this request; `undefined` where it passed without protection.
+ *
+ * @example
+ * import { attemptOf } from '@retryproof/http/fetch'
+ *
+ * const charge = (request: Request) => provider.charge(100, { idempotencyKey: attemptOf(request)?.keyFor('charge') ?? 'k1' })
+ */
 export function attemptOf(request: Request): HandlerAttempt | undefined {
   return attemptFor(request)
 }
@@ -46,6 +61,19 @@ export function attemptOf(request: Request): HandlerAttempt | undefined {
 /**
  * Makes a handler safe to retry: `export const POST = idempotent(idempotency, { scope, operation: 'charge' }, handler)`.
  * Fetch knows no routes, so that `operation` is required.
+ *
+ * @example
+ * import { idempotent } from '@retryproof/http/fetch'
+ *
+ * export const POST = idempotent(
+ *   idempotency,
+ *   { scope: userOf, operation: 'charge' },
+ *   async (request, { attempt }) => {
+ *     const { amount } = (await request.json()) as { amount: number }
+ *     const charge = await provider.charge(amount, { idempotencyKey: attempt?.keyFor('charge') ?? 'k1' })
+ *     return Response.json(charge, { status: 201 })
+ *   },
+ * )
  *
  * @throws IdempotencyInvalidOptionError naming the option and what it must be
  */

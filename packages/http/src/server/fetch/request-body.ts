@@ -4,7 +4,15 @@ import { concatenate } from '../../protocol/bytes.ts'
 import type { RequestBody } from '../../protocol/exchange.ts'
 import { piecesOf } from './streams.ts'
 
-/** The body of a request, read from a copy, so that the handler finds it as it came. */
+/**
+ * The body of a request, read from a copy, so that the handler finds it as it came.
+ *
+ * @example
+ * import { requestBody } from '@retryproof/http/fetch'
+ *
+ * const request = new Request('https://example.com/charges', { method: 'POST', body: '{"amount":100}' })
+ * const bytes = await requestBody(request).read?.(2 ** 20)
+ */
 export function requestBody(request: Request): RequestBody {
   if (request.body === null) return { body: new Uint8Array() }
   if (request.bodyUsed) return { body: undefined }

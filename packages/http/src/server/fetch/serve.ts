@@ -34,7 +34,32 @@ export interface FetchServer<Tx> {
 
 const REPLACED = 'Another answer was recorded while this one left. It is cut, so that no client takes it for complete.'
 
-/** @throws the error of the handler, and errors that only the application can mend, for the framework to answer */
+/**
+ * Serves a guarded request of Fetch, from its key to its answer.
+ *
+ * @example
+ * import { createGuard, type Exchange } from '@retryproof/http'
+ * import { requestBody, serveFetch, toResponse } from '@retryproof/http/fetch'
+ *
+ * const guard = createGuard<Request>(idempotency, { scope: userOf, operation: 'charge' }, { hasHandler: true })
+ *
+ * function serve(native: Request, handler: () => Promise<Response>): Promise<Response> {
+ *   const { method, headers } = native
+ *   const target = new URL(native.url).pathname
+ *   const exchange: Exchange<Request> = { ...requestBody(native), method, target, headers: [...headers], route: undefined, native }
+ *   return new Promise((answer, reject) => {
+ *     serveFetch(guard, exchange, {
+ *       before: [],
+ *       run: async () => ({ response: await handler() }),
+ *       answer,
+ *       answerEarly: async (response) => answer(toResponse(response)),
+ *       leave: () => reject(new Error('The handler gave no response.')),
+ *     }).catch(reject)
+ *   })
+ * }
+ *
+ * @throws the error of the handler, and errors that only the application can mend, for the framework to answer
+ */
 export async function serveFetch<Native extends object, Tx>(
   guard: Guard<Native, Tx>,
   exchange: Exchange<Native>,
@@ -74,7 +99,17 @@ export async function serveFetch<Native extends object, Tx>(
   }
 }
 
-/** Serves a request that is not guarded. Only a refusal of the handler is answered here, as it would be behind the guard. */
+/**
+ * Serves a request that is not guarded. Only a refusal of the handler is answered here, as it would be behind the guard.
+ *
+ * @example
+ * import { createGuard } from '@retryproof/http'
+ * import { type FetchServer, servePassing } from '@retryproof/http/fetch'
+ *
+ * declare const server: FetchServer<unknown>
+ * const guard = createGuard<Request>(idempotency, { scope: userOf, operation: 'charge' })
+ * const serve = (request: Request) => (guard.covers(request.method) ? undefined : servePassing(guard, request, server))
+ */
 export async function servePassing<Native extends object, Tx>(
   guard: Guard<Native, Tx>,
   native: Native,

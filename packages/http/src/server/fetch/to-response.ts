@@ -12,6 +12,11 @@ export function forbidsBody(status: number): boolean {
  * Makes a response of a recorded answer, or of a problem.
  *
  * @param before headers that were set before the binding
+ *
+ * @example
+ * import { toResponse } from '@retryproof/http/fetch'
+ *
+ * toResponse({ status: 201, headers: [['Location', '/charges/1']], body: new Uint8Array() })
  */
 export function toResponse({ status, headers, body }: HttpResponse, before: readonly HeaderField[] = []): Response {
   const own = new Set(headers.map(([name]) => name.toLowerCase()))
@@ -21,7 +26,15 @@ export function toResponse({ status, headers, body }: HttpResponse, before: read
   return new Response(isEmpty ? null : new Uint8Array(body), { status, headers: fields })
 }
 
-/** Makes a response that says when the server begins to send it: from then on the framework is done with the request. */
+/**
+ * Makes a response that says when the server begins to send it: from then on the framework is done with the request.
+ *
+ * @example
+ * import { toldResponse } from '@retryproof/http/fetch'
+ *
+ * const body = new TextEncoder().encode('{"charged":100}')
+ * toldResponse({ status: 201, headers: [], body }, () => console.log('The answer leaves.'))
+ */
 export function toldResponse({ body, ...head }: HttpResponse, onSending: () => void): Response {
   const stream = new ReadableStream<Uint8Array>(
     {

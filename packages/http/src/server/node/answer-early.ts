@@ -10,6 +10,17 @@ import { isHttp2 } from './response-seal.ts'
 /**
  * Sends an answer, and makes the response look as if nobody had answered yet, so that the handler can write to it. All
  * that it writes has to be captured: nothing of it leaves.
+ *
+ * @example
+ * import { createServer } from 'node:http'
+ * import { answerEarly, captureResponse } from '@retryproof/http/node'
+ *
+ * createServer(async (_req, res) => {
+ *   await answerEarly(res, { status: 202, headers: [], body: new Uint8Array() })
+ *   const captured = captureResponse(res, { maxResponseBytes: 2 ** 20, stream: false, whole: true })
+ *   res.end('recorded, and not sent')
+ *   console.log((await captured.answered).response.status)
+ * })
  */
 export async function answerEarly(res: ServerResponse, response: HttpResponse): Promise<void> {
   const before = copyHeaders(res)

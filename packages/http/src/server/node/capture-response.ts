@@ -46,6 +46,21 @@ export interface CaptureLimits extends BodyLimits {
   readonly onCut?: () => void
 }
 
+/**
+ * Holds back the answer that a handler writes to a response, until it is released.
+ *
+ * @example
+ * import { createServer } from 'node:http'
+ * import { captureResponse } from '@retryproof/http/node'
+ *
+ * createServer(async (_req, res) => {
+ *   const captured = captureResponse(res, { maxResponseBytes: 2 ** 20, stream: false, whole: false })
+ *   res.end('charged')
+ *   const { response } = await captured.answered
+ *   console.log(`record ${response.body.length} bytes, then let them go`)
+ *   captured.release()
+ * })
+ */
 export function captureResponse(
   res: ServerResponse,
   { maxResponseBytes, stream, whole, signal, onCut = () => {} }: CaptureLimits,

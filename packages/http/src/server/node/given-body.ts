@@ -14,7 +14,15 @@ export interface LeftBody {
   readonly files?: readonly unknown[]
 }
 
-/** The body of a request, in the most exact form that is left. */
+/**
+ * The body of a request, in the most exact form that is left.
+ *
+ * @example
+ * import { givenBody } from '@retryproof/http/node'
+ * import type { Request } from 'express'
+ *
+ * const bodyOf = (req: Request) => givenBody(req, { parsed: req.body })
+ */
 export function givenBody(req: IncomingMessage, { parsed, raw, files = [] }: LeftBody): RequestBody {
   if (typeof raw === 'string') return { body: Buffer.from(raw) }
   if (raw instanceof Uint8Array) return { body: raw }

@@ -38,7 +38,15 @@ export function restoreHeaders(res: ServerResponse, before: OutgoingHttpHeaders)
   }
 }
 
-/** Sends a whole response. */
+/**
+ * Sends a whole response.
+ *
+ * @example
+ * import { createServer } from 'node:http'
+ * import { sendResponse } from '@retryproof/http/node'
+ *
+ * createServer((_req, res) => sendResponse(res, { status: 404, headers: [], body: new Uint8Array() }))
+ */
 export function sendResponse(res: ServerResponse, { status, headers, body }: HttpResponse, end = res.end): void {
   const fields = new Map<string, string[]>()
   for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
@@ -47,7 +55,18 @@ export function sendResponse(res: ServerResponse, { status, headers, body }: Htt
   Reflect.apply(end, res, [body])
 }
 
-/** Gives a signal that aborts when the response is closed, for calls that may wait. */
+/**
+ * Gives a signal that aborts when the response is closed, for calls that may wait.
+ *
+ * @example
+ * import { createServer } from 'node:http'
+ * import { closeSignal } from '@retryproof/http/node'
+ *
+ * createServer(async (_req, res) => {
+ *   const answer = await fetch('https://example.com', { signal: closeSignal(res) })
+ *   res.end(await answer.text())
+ * })
+ */
 export function closeSignal(res: ServerResponse): AbortSignal {
   const controller = new AbortController()
   res.once('close', () => controller.abort('The client went away.'))

@@ -7,7 +7,21 @@ const none = new Uint8Array()
 const GONE = 'The client went away before it had sent the whole body.'
 const readBefore = new WeakMap<IncomingMessage, Uint8Array>()
 
-/** @param parsed what a parser left: `request.body`, as Express calls it */
+/**
+ * Returns the body of a request. Reads it where nobody has, and leaves it readable for the next reader.
+ *
+ * @param parsed what a parser left: `request.body`, as Express calls it
+ *
+ * @example
+ * import { createServer } from 'node:http'
+ * import { requestBody } from '@retryproof/http/node'
+ *
+ * createServer(async (req, res) => {
+ *   const { body, read } = requestBody(req, undefined)
+ *   const bytes = body ?? (await read?.(2 ** 20))
+ *   res.end(String(bytes?.length))
+ * })
+ */
 export function requestBody(req: IncomingMessage, parsed: unknown): RequestBody {
   if (!hasBody(req)) return { body: none }
   const read = readBefore.get(req)
@@ -18,12 +32,32 @@ export function requestBody(req: IncomingMessage, parsed: unknown): RequestBody 
   return { body: undefined, read: (maxBytes) => readAndPutBack(req, maxBytes) }
 }
 
-/** Returns true for a body that was read and put back, and went away with its connection before anybody else had it. */
+/**
+ * Returns true for a body that was read and put back, and went away with its connection before anybody else had it.
+ *
+ * @example
+ * import { createServer } from 'node:http'
+ * import { isBodyLost } from '@retryproof/http/node'
+ *
+ * createServer((req, res) => {
+ *   if (!isBodyLost(req)) res.end('the body is there')
+ * })
+ */
 export function isBodyLost(req: IncomingMessage): boolean {
   return readBefore.has(req) && req.destroyed && !req.readableEnded
 }
 
-/** Makes the error of a handler whose body is lost: no refusal to remember, since nobody has looked at what was asked. */
+/**
+ * Makes the error of a handler whose body is lost: no refusal to remember, since nobody has looked at what was asked.
+ *
+ * @example
+ * import type { IncomingMessage } from 'node:http'
+ * import { isBodyLost, lostBody } from '@retryproof/http/node'
+ *
+ * function requireBody(req: IncomingMessage): void {
+ *   if (isBodyLost(req)) throw lostBody()
+ * }
+ */
 export function lostBody(): Error {
   return new Error(
     'The client went away before its body was parsed. Put the parser before idempotent() to have it first.',

@@ -28,7 +28,35 @@ export interface NodeBinding<Tx> {
   recordable?(answer: HandlerAnswer): HandlerAnswer
 }
 
-/** Serves one request. Resolves when its answer has been handed over. Never rejects. */
+/**
+ * Serves one request. Resolves when its answer has been handed over. Never rejects.
+ *
+ * @example
+ * import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+ * import { createGuard } from '@retryproof/http'
+ * import { headerFields, requestBody, sendResponse, serveNode } from '@retryproof/http/node'
+ *
+ * const guard = createGuard<IncomingMessage>(
+ *   idempotency,
+ *   { scope: ({ headers }) => String(headers['x-user']), operation: 'charge' },
+ *   { hasHandler: true },
+ * )
+ *
+ * async function charge(req: IncomingMessage, res: ServerResponse): Promise<void> {
+ *   res.statusCode = 201
+ *   res.end('charged')
+ * }
+ *
+ * createServer((req, res) => {
+ *   const { method = 'GET', url: target = '/' } = req
+ *   const exchange = { ...requestBody(req, undefined), method, target, headers: headerFields(req.rawHeaders) }
+ *   void serveNode(guard, { ...exchange, route: undefined, native: req }, res, {
+ *     run: () => charge(req, res),
+ *     fail: (error) => res.destroy(error as Error),
+ *     send: (response) => sendResponse(res, response),
+ *   })
+ * })
+ */
 export async function serveNode<Native, Tx>(
   guard: Guard<Native, Tx>,
   exchange: Exchange<Native>,
@@ -64,7 +92,22 @@ export async function serveNode<Native, Tx>(
   }
 }
 
-/** Runs a handler without protection, as `serveNode` does for a request that passes. Never rejects. */
+/**
+ * Runs a handler without protection, as `serveNode` does for a request that passes. Never rejects.
+ *
+ * @example
+ * import type { ServerResponse } from 'node:http'
+ * import type { Guard } from '@retryproof/http'
+ * import { type NodeBinding, passOnNode } from '@retryproof/http/node'
+ * import type { Request } from 'express'
+ *
+ * declare const guard: Guard<Request>
+ * declare const binding: NodeBinding<unknown>
+ *
+ * async function pass(req: Request, res: ServerResponse) {
+ *   if (!guard.covers(req.method)) await passOnNode(guard, req, res, binding)
+ * }
+ */
 export async function passOnNode<Native, Tx>(
   guard: Pick<Guard<Native, Tx>, 'refusalOf'>,
   native: Native,
