@@ -52,8 +52,7 @@ export function describeDifferential(program: URL, module: URL, applications: re
 function testPrograms(application: Application, index: number, process: () => Promise<ApplicationProcess>): void {
   const ending = application.endings[index]
   const { programs: runs, seed } = settings
-  // an error handler that ends late is left to the table: with it some random sequences are answered otherwise behind a guard
-  for (const errorHandler of application.errorHandlers.filter((name) => name !== 'ends-late')) {
+  for (const errorHandler of application.errorHandlers) {
     const title = `${runs} handlers made at random (errors: ${errorHandler}, FC_SEED=${seed})`
     test(title, { timeout: TIMEOUT_MS + runs * PATIENCE_MS, retry: 0 }, async () => {
       if (!ending?.program) throw new Error('there is no program')

@@ -59,13 +59,14 @@ export function programs(canThrow: boolean): fc.Arbitrary<readonly Step[]> {
 export function endingOf(ending: Ending, program: readonly Step[]): Ending {
   const deeds = program.map(({ does }) => does)
   const end = deeds.includes('throw') ? 'threw' : deeds.includes('destroy') ? 'destroyed' : 'answered'
-  const flushed = deeds.indexOf('flushHeaders')
-  const passes = flushed >= 0 && flushed < deeds.indexOf('end')
+  const ends = deeds.findIndex((deed) => deed === 'end' || deed === 'throw')
+  const passes = deeds.slice(0, ends).includes('flushHeaders')
   return {
     ...ending,
     end,
     headers: { [HEADER]: JSON.stringify(program) },
-    ...(passes && { unreplayable: ['before', 'given'] }),
+    // a transaction holds every answer; an error after a part has left releases the key, whatever its status
+    ...(passes && { [end === 'threw' ? 'released' : 'unreplayable']: ['before', 'given'] }),
   }
 }
 
