@@ -20,6 +20,7 @@ let underWay = 0
 /** Of the case that runs now: an earlier one may still be at work. */
 let storageKey: string | undefined
 let onEnd = () => {}
+let onRun = () => {}
 
 idempotency.on('started', ({ key }) => {
   storageKey ??= key
@@ -37,6 +38,7 @@ const bench: Bench = {
   idempotency: idempotency as never,
   ran() {
     runs++
+    onRun()
   },
   write: (tx) => writes(tx).write(String(number)),
 }
@@ -53,6 +55,11 @@ async function replyTo(asks: Question['asks']): Promise<unknown> {
     underWay = 0
     storageKey = undefined
     return true
+  }
+  if (asks === 'run' && runs === 0) {
+    await new Promise<void>((resolve) => {
+      onRun = resolve
+    })
   }
   if (asks === 'end' && underWay > 0) {
     await new Promise<void>((resolve) => {

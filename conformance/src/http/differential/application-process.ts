@@ -12,6 +12,8 @@ export interface ApplicationProcess {
   readonly ports: Readonly<Partial<Record<Form, number>>>
   /** Forgets what the case before left. */
   beginCase(): Promise<void>
+  /** Resolves when the handler has run in this case. */
+  hasRun(): Promise<void>
   /** Resolves when the attempt of this case has ended, or at once where nobody waits for its end. */
   recorded(waits: boolean): Promise<Recorded>
   /** How the process ended: its code and the end of what it wrote; undefined while it runs. */
@@ -21,7 +23,7 @@ export interface ApplicationProcess {
 
 export interface Question {
   readonly id: number
-  readonly asks: 'begin' | 'end' | 'now'
+  readonly asks: 'begin' | 'run' | 'end' | 'now'
 }
 
 export interface Reply {
@@ -56,13 +58,16 @@ export async function startApplication(program: URL, module: URL, name: string):
     const id = ++asked
     const reply = replyOf(child, exit, id)
     child.send({ id, asks } satisfies Question, () => {})
-    return within(`the ${asks} of an attempt`, reply)
+    return within(`the ${asks} of a case`, reply)
   }
 
   return {
     ports: ports as ApplicationProcess['ports'],
     async beginCase() {
       await ask('begin')
+    },
+    async hasRun() {
+      await ask('run')
     },
     async recorded(waits) {
       return ((await ask(waits ? 'end' : 'now')) ?? { state: null, runs: 0, isWritten: false }) as Recorded

@@ -5,14 +5,14 @@ import type { Application } from './application.ts'
 import { fieldOf, type Head, nothing, readWire, type Wire } from './wire.ts'
 
 /** Ample for any answer, on any machine. */
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 20_000
 
 export interface Asked {
   readonly path: string
   readonly key: string
   readonly headers?: Readonly<Record<string, string>>
-  /** How long an answer is waited for. */
-  readonly patienceMs?: number
+  /** Resolves when no answer is waited for any longer. @default after 20 s */
+  readonly patience?: Promise<void>
 }
 
 const BODY = '{"amount":1}'
@@ -34,7 +34,8 @@ function overHttp1(port: number, asked: Asked): Promise<Wire> {
   return new Promise((resolve) => {
     const received: Buffer[] = []
     const socket = connect(port, '127.0.0.1')
-    const late = setTimeout(() => socket.destroy(), asked.patienceMs ?? PATIENCE_MS)
+    const late = setTimeout(() => socket.destroy(), PATIENCE_MS)
+    void asked.patience?.then(() => socket.destroy())
     socket.on('data', (data) => {
       received.push(data)
       // a handler of events asks for a connection that stays
@@ -70,7 +71,8 @@ function overHttp2(port: number, asked: Asked): Promise<Wire> {
     session.on('error', () => {})
     const names = Object.fromEntries(fieldsOf(asked).map(([name, value]) => [name.toLowerCase(), value]))
     const stream = session.request({ ':method': 'POST', ':path': asked.path, ...names })
-    const late = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), asked.patienceMs ?? PATIENCE_MS)
+    const late = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), PATIENCE_MS)
+    void asked.patience?.then(() => stream.close(constants.NGHTTP2_CANCEL))
     stream.on('headers', (_headers: object, _flags: number, raw: string[]) => interim.push(headOf(raw)))
     stream.on('response', (_headers: object, _flags: number, raw: string[]) => {
       head = headOf(raw)

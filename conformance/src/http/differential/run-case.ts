@@ -1,13 +1,14 @@
 /** Runs one ending under one error handler in every form that it takes part in. */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Application, Ending, Form } from './application.ts'
 import type { ApplicationProcess } from './application-process.ts'
 import { assertRecord, assertRetry, assertSameWire } from './differences.ts'
 import { type Asked, exchange } from './exchange.ts'
 import type { Wire } from './wire.ts'
 
-/** How long nothing has to come from a handler that never answers. */
+/** How long nothing has to come from a handler that runs and never answers. */
 const SILENCE_MS = 100
 
 export interface Case {
@@ -34,18 +35,20 @@ async function runForm(process: ApplicationProcess, asked: Case, form: Form, bar
     path,
     key: randomUUID(),
     ...(ending.headers && { headers: ending.headers }),
-    ...(ending.end === 'silent' && { patienceMs: SILENCE_MS }),
   }
-  const waits = ending.end !== 'silent'
-  const send = async () => {
-    const wire = await exchange(application.protocol, process.ports[form] ?? 0, request)
-    const recorded = await process.recorded(waits)
+  const isSilent = ending.end === 'silent'
+  const send = async (patience?: Promise<void>) => {
+    const wire = await exchange(application.protocol, process.ports[form] ?? 0, {
+      ...request,
+      ...(patience && { patience }),
+    })
+    const recorded = await process.recorded(!isSilent)
     assert.equal(process.ended(), undefined, `${form}: ${process.ended()}`)
     return { wire, recorded }
   }
 
   await process.beginCase()
-  const { wire: first, recorded } = await send()
+  const { wire: first, recorded } = await send(isSilent ? process.hasRun().then(() => sleep(SILENCE_MS)) : undefined)
   if (!bare) return first
   const guarded = { application, ending, form, first, recorded }
   assertSameWire(guarded, bare, first)
