@@ -11,22 +11,45 @@ export function frame(
   scratch?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   // UTF-8 takes at most three bytes for a unit of UTF-16: one array of that size instead of one for each part
-  const size = parts.reduce((total, part) => total + 4 + part.length * (typeof part === 'string' ? 3 : 1), 0)
+  let size = 0
+  for (const part of parts) size += 4 + part.length * (typeof part === 'string' ? 3 : 1)
   const framed = scratch && size <= scratch.length ? scratch : new Uint8Array(size)
-  const lengths = new DataView(framed.buffer)
   let offset = 0
   for (const part of parts) {
-    const length = put(part, framed.subarray(offset + 4))
-    lengths.setUint32(offset, length)
-    offset += 4 + length
+    const end = put(part, framed, offset + 4)
+    putLength(end - offset - 4, framed, offset)
+    offset = end
   }
   return framed.subarray(0, offset)
 }
 
-function put(part: string | Uint8Array, target: Uint8Array): number {
-  if (typeof part === 'string') return utf8.encodeInto(part, target).written
-  target.set(part)
-  return part.length
+/** Longer texts are encoded by the runtime, which takes a view for each. */
+const SHORT = 96
+
+/** Writes a part at `at`, and returns its end. */
+function put(part: string | Uint8Array, target: Uint8Array, at: number): number {
+  if (typeof part === 'string') return putText(part, target, at)
+  target.set(part, at)
+  return at + part.length
+}
+
+function putText(text: string, target: Uint8Array, at: number): number {
+  const { length } = text
+  let index = length > SHORT ? length : 0
+  for (; index < length; index++) {
+    const code = text.charCodeAt(index)
+    if (code > 0x7f) break
+    target[at + index] = code
+  }
+  if (index === length && length <= SHORT) return at + length
+  return at + utf8.encodeInto(text, target.subarray(at)).written
+}
+
+function putLength(length: number, target: Uint8Array, at: number): void {
+  target[at] = length >>> 24
+  target[at + 1] = length >>> 16
+  target[at + 2] = length >>> 8
+  target[at + 3] = length
 }
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

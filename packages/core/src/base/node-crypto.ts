@@ -13,7 +13,8 @@ interface Cipher {
 /** The part of it that this package uses. */
 export interface NodeCrypto {
   createHash(algorithm: string): Hash
-  createHmac(algorithm: string, key: Uint8Array): Hash
+  createSecretKey(key: Uint8Array): object
+  createHmac(algorithm: string, key: object): Hash
   /** Faster for short inputs; not every runtime has it. */
   hash?(algorithm: string, bytes: Uint8Array, encoding: 'hex'): string
   createCipheriv(algorithm: string, key: Uint8Array, iv: Uint8Array): Cipher & { getAuthTag(): Uint8Array }

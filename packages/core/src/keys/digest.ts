@@ -35,7 +35,11 @@ function readSecret(secret: string | Uint8Array): Uint8Array<ArrayBuffer> {
 function createHash(key: Uint8Array | undefined): (bytes: Uint8Array) => string {
   const crypto = nodeCrypto()
   if (!crypto) return (bytes) => toHex(key ? hmacSha256(key, bytes) : sha256(bytes))
-  if (key) return (bytes) => crypto.createHmac('sha256', key).update(bytes).digest('hex')
+  if (key) {
+    // made once: from plain bytes, each HMAC would make it again
+    const secret = crypto.createSecretKey(key)
+    return (bytes) => crypto.createHmac('sha256', secret).update(bytes).digest('hex')
+  }
   return (bytes) => crypto.hash?.('sha256', bytes, 'hex') ?? crypto.createHash('sha256').update(bytes).digest('hex')
 }
 

@@ -1,7 +1,7 @@
 /** Fingerprints of payloads. */
 
 import { IdempotencyInvalidCallError } from '../errors.ts'
-import { canonicalize } from './canonical-json.ts'
+import { canonicalBytes } from './canonical-bytes.ts'
 import type { Digest } from './digest.ts'
 
 /** The digest of a payload: bytes and text as they are, anything else as canonical JSON. */
@@ -15,7 +15,7 @@ function describePayload(payload: unknown): readonly (string | Uint8Array)[] {
     return ['bytes', new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength)]
   }
   if (payload instanceof ArrayBuffer) return ['bytes', new Uint8Array(payload)]
-  if (typeof payload !== 'string') return ['json', canonicalize(payload)]
+  if (typeof payload !== 'string') return ['json', canonicalBytes(payload)]
   if (!payload.isWellFormed())
     throw new IdempotencyInvalidCallError('payload', 'payload: a lone surrogate has no UTF-8 form')
   return ['text', payload]

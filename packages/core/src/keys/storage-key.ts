@@ -1,6 +1,7 @@
 /** Storage keys: from the parts of a call to the key that a store sees. */
 
 import { type Reference, unscoped } from '../api/call.ts'
+import { remembered } from '../base/remembered.ts'
 import { IdempotencyInvalidCallError } from '../errors.ts'
 import type { Digest } from './digest.ts'
 
@@ -75,14 +76,10 @@ export function problemOf(value: unknown): string | null {
 }
 
 /** Returns the form of a namespace in a storage key. */
-export function namespaceSlug(namespace: string): string {
-  return slug(namespace, 24)
-}
+export const namespaceSlug = remembered((namespace) => slug(namespace, 24))
 
 /** Returns the form of an operation in a storage key. Two operations may have one form; their digests differ. */
-export function operationSlug(operation: string): string {
-  return slug(operation, 40)
-}
+export const operationSlug = remembered((operation) => slug(operation, 40))
 
 function slug(text: string, limit: number): string {
   const words = text.toLowerCase().match(/[a-z0-9]+/g) ?? ['x']

@@ -1,0 +1,157 @@
+/** Writes the canonical JSON of a plain value straight to bytes, without a text for each of its parts. */
+import { canonicalize, isPlain } from './canonical-json.ts'
+import { MAX_DEPTH } from './canonical-text.ts'
+
+/** Says that a value is not plain, or that there is no room for it. */
+const NOT_WRITTEN = -1
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const COLON = 0x3a
+const ZERO = 0x30
+/** Whole numbers below it are written digit by digit. */
+const MAX_PLAIN = 2 ** 31
+/** Longer texts are escaped and encoded by the runtime. */
+const SHORT = 48
+/** More names than that are sorted by the runtime. */
+const FEW = 32
+
+const utf8 = new TextEncoder()
+
+/** Reused: the bytes are good until the next use. */
+const scratch = new Uint8Array(65_536)
+
+/**
+ * Returns the canonical JSON of a value in UTF-8, good until the next call; its text where the value is not plain or too
+ * large.
+ *
+ * @throws {@link IdempotencyInvalidCallError} for what `canonicalize` refuses
+ */
+export function canonicalBytes(value: unknown): Uint8Array | string {
+  const end = write(value, scratch, 0, 0)
+  return end === NOT_WRITTEN || end > scratch.length ? canonicalize(value) : scratch.subarray(0, end)
+}
+
+/** Writes `value` at `at`. Returns the end, which may lie behind that of `target`: then it did not fit. */
+function write(value: unknown, target: Uint8Array, at: number, depth: number): number {
+  switch (typeof value) {
+    case 'string':
+      return writeText(value, target, at)
+    case 'number':
+      return writeNumber(value, target, at)
+    case 'boolean':
+      return writeAscii(value ? 'true' : 'false', target, at)
+    case 'object':
+      if (value === null) return writeAscii('null', target, at)
+      if (depth >= MAX_DEPTH) return NOT_WRITTEN
+      if (Array.isArray(value)) return writeItems(value, target, at, depth + 1)
+      if (isPlain(value)) return writeMembers(value, target, at, depth + 1)
+  }
+  return NOT_WRITTEN
+}
+
+function writeItems(items: readonly unknown[], target: Uint8Array, start: number, depth: number): number {
+  if ('toJSON' in items) return NOT_WRITTEN
+  let at = start
+  target[at++] = 0x5b
+  for (let index = 0; index < items.length; index++) {
+    if (index > 0) target[at++] = COMMA
+    at = write(items[index], target, at, depth)
+    if (at === NOT_WRITTEN || at > target.length) return NOT_WRITTEN
+  }
+  target[at++] = 0x5d
+  return at
+}
+
+function writeMembers(
+  members: Readonly<Record<string, unknown>>,
+  target: Uint8Array,
+  start: number,
+  depth: number,
+): number {
+  const names = Object.keys(members)
+  sort(names)
+  let at = start
+  let isFirst = true
+  target[at++] = 0x7b
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] ?? ''
+    const value = members[name]
+    if (value === undefined) continue
+    if (!isFirst) target[at++] = COMMA
+    isFirst = false
+    at = writeText(name, target, at)
+    if (at === NOT_WRITTEN) return at
+    target[at++] = COLON
+    at = write(value, target, at, depth)
+    if (at === NOT_WRITTEN) return at
+  }
+  target[at++] = 0x7d
+  return at
+}
+
+/** Sorts few names in place, by UTF-16 code units. */
+function sort(names: string[]): void {
+  if (names.length > FEW) {
+    names.sort()
+    return
+  }
+  for (let index = 1; index < names.length; index++) {
+    const name = names[index] ?? ''
+    let place = index
+    for (; place > 0; place--) {
+      const before = names[place - 1] ?? ''
+      if (!isAfter(before, name)) break
+      names[place] = before
+    }
+    names[place] = name
+  }
+}
+
+function isAfter(one: string, other: string): boolean {
+  // most names differ in their first unit; an empty one has none
+  const difference = one.charCodeAt(0) - other.charCodeAt(0)
+  return difference > 0 || (!(difference < 0) && one > other)
+}
+
+function writeText(text: string, target: Uint8Array, start: number): number {
+  const { length } = text
+  if (length > SHORT || start + length + 2 > target.length) return writeEscaped(text, target, start)
+  let at = start
+  target[at++] = QUOTE
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index)
+    if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) return writeEscaped(text, target, start)
+    target[at++] = code
+  }
+  target[at++] = QUOTE
+  return at
+}
+
+function writeEscaped(text: string, target: Uint8Array, at: number): number {
+  if (!text.isWellFormed()) return NOT_WRITTEN
+  const escaped = JSON.stringify(text)
+  const { read, written } = utf8.encodeInto(escaped, target.subarray(at))
+  return read === escaped.length ? at + written : NOT_WRITTEN
+}
+
+function writeNumber(value: number, target: Uint8Array, start: number): number {
+  if (!Number.isInteger(value) || value < 0 || value >= MAX_PLAIN || Object.is(value, -0)) {
+    return Number.isFinite(value) && !Object.is(value, -0) ? writeAscii(`${value}`, target, start) : NOT_WRITTEN
+  }
+  let size = 1
+  for (let limit = 10; value >= limit; limit *= 10) size++
+  let left = value
+  for (let at = start + size - 1; at >= start; at--) {
+    const rest = Math.floor(left / 10)
+    target[at] = ZERO + left - rest * 10
+    left = rest
+  }
+  return start + size
+}
+
+function writeAscii(text: string, target: Uint8Array, at: number): number {
+  for (let index = 0; index < text.length; index++) target[at + index] = text.charCodeAt(index)
+  return at + text.length
+}
