@@ -3,6 +3,7 @@ declare const provider: {
   charge(amount: number, options: { idempotencyKey: string }): Promise<{ id: string }>
   refund(charge: string, options: { idempotencyKey: string }): Promise<{ id: string }>
 }
+declare const broker: { publish(message: { id: string; order: number }): Promise<string> }
 declare const app: import('express').Express
 declare const idempotency: import('@retryproof/core').Idempotency
 declare const scope: () => string
