@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto'
 import { sleep } from '@retryproof/core/internal'
 import { isIdempotencyError, StoreMisconfiguredError } from '@retryproof/core/store'
 import type { RedisClient, RedisNode } from './driver.ts'
-import { refusals, toStoreError } from './errors.ts'
+import { refusals, TOO_OLD, toStoreError } from './errors.ts'
 
 /** Runs every command of the store's script once, on a record that removes itself. */
 const probe = `
+redis.acl_check_cmd('HDEL', KEYS[1], 'a')
 redis.call('TIME')
 redis.call('HSET', KEYS[1], 'a', 1)
 redis.call('PEXPIREAT', KEYS[1], ARGV[1])
@@ -19,6 +20,8 @@ const probeSha = createHash('sha1').update(probe).digest('hex')
 const CHECK_EVERY_MS = 60_000
 /** Bounds the wait for one server of a Cluster. */
 const NODE_TIMEOUT_MS = 1000
+/** The first major version whose scripts can ask for privileges. */
+const OLDEST = 7
 const PROBES_AT_ONCE = 32
 const PROBE_ROUNDS = 20
 
@@ -77,6 +80,8 @@ export function createCheck({ client, prefix, allowEviction, answered, resends }
   async function askOne(node: RedisNode): Promise<void> {
     const [info] = await Promise.all([answered(node.info()).catch(withoutPermission), runProbe(node)])
     if (!client.isCluster && /^role:slave/m.test(info)) throw new StoreMisconfiguredError(`Redis: ${refusals.READONLY}`)
+    const version = /^redis_version:(\d+)\S*/m.exec(info)
+    if (Number(version?.[1] ?? OLDEST) < OLDEST) throw new StoreMisconfiguredError(`Redis: ${version?.[0]}. ${TOO_OLD}`)
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
     if (allowEviction || policy === 'noeviction') return
     if (policy) {

@@ -28,6 +28,9 @@ const misuses: Readonly<Record<string, string>> = {
   NOPERM: 'Its user needs evalsha, eval, time, hget, hmget, hset, hdel and pexpireat on the keys with the prefix.',
 }
 
+/** Advice for a server that lacks a command. */
+export const TOO_OLD = 'The store needs Redis 7.0 or later, or Valkey, with no command renamed.'
+
 /**
  * Maps an error of the client or the server: `closed` where the application ended the client, `misconfigured` where only a
  * change helps, else `unavailable`.
@@ -39,6 +42,9 @@ export function toStoreError(cause: unknown, resends: boolean, isClosed = false)
   if (isIdempotencyError(cause)) return cause
   if (isClosed) return new StoreClosedError('Redis: the client is closed. Close it after the last call.', { cause })
   const said = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '')
+  if (/unknown (redis )?command|invalid command passed|acl_check_cmd/i.test(said)) {
+    return new StoreMisconfiguredError(`Redis: ${said}. ${TOO_OLD}`, { cause })
+  }
   // a script that runs a command which its user may not run says so in words
   const code = said.includes("can't run this command") ? 'NOPERM' : (/^[A-Z]+\b/.exec(said)?.[0] ?? '')
   const misuse = /subscriber mode|monitoring mode/.test(said) ? 'Give the store a client of its own.' : misuses[code]
