@@ -1,4 +1,4 @@
-import { warn } from '@retryproof/core/internal'
+import { warn, within } from '@retryproof/core/internal'
 import {
   type BeginReply,
   type Claim,
@@ -159,18 +159,12 @@ function put(cache: SettledCache, key: string, bytes: Uint8Array, ttlMs: number)
 
 /** Returns the answer of a call, or undefined if it fails or is late. */
 async function inTime<T>(call: () => T | Promise<T>, timeoutMs: number): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined
   try {
     const answer = call()
     // a cache in the memory of this process answers at once
     if (typeof Object(answer).then !== 'function') return answer
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), timeoutMs)
-    })
-    return await Promise.race([answer, late])
+    return await within(timeoutMs, Promise.resolve(answer), () => new Error('late'))
   } catch {
     return undefined
-  } finally {
-    clearTimeout(timer)
   }
 }

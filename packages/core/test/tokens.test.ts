@@ -29,6 +29,18 @@ test('64 redemptions at once are one execution; afterwards its owner gets the re
   expect(await checkout.redeem(token, { scope }, handler)).toMatchObject({ value: { order: 1 }, replayed: true })
 })
 
+test('who holds a token cannot name the key of its record', async () => {
+  const checkout = open()
+  const token = await checkout.issueToken({ scope, expiresIn: '1h' })
+  const [, id] = token.split('.')
+  const claimed = await checkout.run({ scope, key: `token:${id}` }, () => 'claimed')
+  expect(claimed.replayed).toBe(false)
+  expect(await checkout.redeem(token, { scope }, () => 'redeemed')).toMatchObject({
+    value: 'redeemed',
+    replayed: false,
+  })
+})
+
 test('two tokens are two runs', async () => {
   const checkout = open()
   const [first, second] = [

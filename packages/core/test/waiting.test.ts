@@ -90,7 +90,7 @@ test('a watch that fails is told', async () => {
   const [holder, other] = [testbed({ records }), testbed({ records, storeTimeout: '2s' })]
   await hold(holder)
   other.idempotency.run(charge, vi.fn(), wait('10s')).catch(() => undefined)
-  await advance(2000)
+  await advance(2001)
   expect(other.events('storeUnavailable')).toMatchObject([{ call: 'watch', key: other.store.calls[0]?.key }])
   await advance(8000)
 })

@@ -10,7 +10,7 @@ export type TokenPurpose = Pick<Reference, 'operation' | 'scope'>
 
 /** A token that was issued for this purpose. */
 export interface VerifiedToken {
-  /** The key under which it is redeemed. */
+  /** The key under which it is redeemed. No caller can know it, and claim the record by a key of its own. */
   readonly key: string
   /** The end of its life, in milliseconds since the epoch. */
   readonly expiresAt: number
@@ -31,7 +31,7 @@ export function verifyToken(digest: Digest, namespace: string, purpose: TokenPur
   if (!id || !expires || !signature) throw new IdempotencyInvalidTokenError('malformed')
   if (!isEqual(sign(digest, namespace, purpose, id, expires), signature))
     throw new IdempotencyInvalidTokenError('forged')
-  return { key: `token:${id}`, expiresAt: Number.parseInt(expires, 36) }
+  return { key: `token:${digest('retryproof/token-key', [id])}`, expiresAt: Number.parseInt(expires, 36) }
 }
 
 function sign(

@@ -1,7 +1,8 @@
 /** Wraps every store call: a time-out, retries where a repeat is safe, typed errors, and a `storeUnavailable` event. */
 
 import type { IdempotencyEvents } from '../../api/events.ts'
-import { backOff, type Instant, instant, later, msUntil, sleep, startTimer } from '../../base/timers.ts'
+import { within } from '../../base/bounded.ts'
+import { backOff, type Instant, instant, later, msUntil, sleep } from '../../base/timers.ts'
 import { type IdempotencyError, isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
 import type { BeginReply, Change, Claim, RecordStore, RecordView, TransitionReply } from '../../store/store.ts'
 
@@ -161,15 +162,12 @@ function toStoreError(name: CallName, error: unknown): IdempotencyError {
   })
 }
 
-function withTimeout<T>(start: () => Promise<T>, ms: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = startTimer(ms, () =>
-      reject(new StoreUnavailableError(`The store did not answer within ${Math.ceil(ms)} ms.`, { applied: 'unknown' })),
-    )
-    // an async function, so that a store that throws at once rejects too, and leaves no timer
-    const call = async () => start()
-    call().then(resolve, reject).finally(stop)
-  })
+async function withTimeout<T>(start: () => Promise<T>, ms: number): Promise<T> {
+  return within(
+    ms,
+    start(),
+    () => new StoreUnavailableError(`The store did not answer within ${Math.ceil(ms)} ms.`, { applied: 'unknown' }),
+  )
 }
 
 /** A `begin` that gave the right to run, and the instant before it was sent. */
