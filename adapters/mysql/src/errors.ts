@@ -12,7 +12,9 @@ const CONFLICTS = [1213, 1020]
 /** Answers of a server that was demoted, or was made to read only. */
 const READ_ONLY = [1290, 1792, 1836]
 /** Answers of a server that shuts down, starts up, or is no member of its cluster now. */
-const NOT_SERVING = [1047, 1053, 1077, 1079]
+const NOT_SERVING = [1047, 1077, 1079]
+/** Ends a statement while the server shuts down. A statement that commits by itself may have committed before. */
+const SHUTDOWN = 1053
 
 /** By the server's error numbers. */
 const BY_NUMBER: readonly (readonly [readonly number[], ErrorMeaning])[] = [
@@ -101,7 +103,10 @@ export function toCommitError(error: unknown): IdempotencyError {
 
 /** Tells whether the server reads only, shuts down, or ended the session; the driver marks an error that ends a connection. */
 function isSessionLost(error: unknown): boolean {
-  return Object(error).fatal === true || [...READ_ONLY, ...NOT_SERVING, 1152, 1927, 4031].includes(errorNumber(error))
+  return (
+    Object(error).fatal === true ||
+    [...READ_ONLY, ...NOT_SERVING, SHUTDOWN, 1152, 1927, 4031].includes(errorNumber(error))
+  )
 }
 
 const errorNumber = (error: unknown): number => Number(Object(error).errno)

@@ -200,7 +200,7 @@ await onEachServer(({ title, url }) =>
         [{ errno: 1290 }, 'no'],
         [{ errno: 1792 }, 'no'],
         [{ errno: 1836 }, 'no'],
-        [{ errno: 1053 }, 'no'],
+        [{ errno: 1053 }, 'unknown'],
         [{ errno: 1317 }, 'unknown'],
         [{ code: 'ECONNRESET' }, 'unknown'],
         [{ code: 'PROTOCOL_CONNECTION_LOST' }, 'unknown'],

@@ -157,20 +157,26 @@ SELECT json_build_object(
 interface Found {
   readonly persistence: string
   readonly key: string | null
+  /** Tells whether an index leads with `expires_at`. */
+  readonly indexed: boolean
   readonly columns: Readonly<Record<string, string>>
 }
 
 const INSPECT = `
 SELECT json_build_object('persistence', relpersistence,
   'key', (SELECT conname FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p'),
+  'indexed', EXISTS (SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0] WHERE indrelid = c.oid AND attname = 'expires_at'),
   'columns', (SELECT json_object_agg(attname, format_type(atttypid, atttypmod) || CASE attcollation WHEN '"C"'::regcollation THEN ' COLLATE "C"' ELSE '' END)
     FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
 )::text AS reply FROM pg_class c WHERE oid = to_regclass($1)`
 
-function problemOf({ persistence, key, columns }: Found, { layout }: TableNames): string | null {
+function problemOf({ persistence, key, indexed, columns }: Found, { layout, table, index }: TableNames): string | null {
   if (persistence === 'u') return 'is UNLOGGED: a crash of the server would empty it. Say ALTER TABLE … SET LOGGED.'
   const other = Object.keys(COLUMNS).filter((name) => columns[name] !== COLUMNS[name])
-  if (`"${key}"` === layout && other.length === 0) return null
+  if (`"${key}"` === layout && other.length === 0) {
+    if (indexed) return null
+    return `has no index on expires_at, since something else is called ${index}. Say CREATE INDEX … ON ${table} (expires_at).`
+  }
   const differ = `primary key ${key}, ours ${layout}; columns that differ: ${other.join(', ') || 'none'}`
   return `has another layout, or belongs to a later version (${differ}): give the store a table of its own.`
 }

@@ -56,6 +56,15 @@ for (const { title, url: server } of await services('postgres')) {
       },
     )
 
+    test('an index of another table that has the name of ours is said, and not taken for it', async () => {
+      const [table, other] = [freshTable(), freshTable()]
+      await pool.query(`CREATE TABLE ${other} (a int)`)
+      await pool.query(`CREATE INDEX ${table}_expires ON ${other} (a)`)
+      await misconfigured(migrate({ pool, table }), /has no index on expires_at.*CREATE INDEX/)
+      await pool.query(`CREATE INDEX ON ${table} (expires_at)`)
+      await migrate({ pool, table })
+    })
+
     test('the statements of schema() make a table that migrate() accepts', async () => {
       const table = freshTable()
       for (const statement of schema({ table, partitions: 2 })) await pool.query(statement)
