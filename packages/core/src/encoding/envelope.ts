@@ -8,8 +8,9 @@
 import type { Codec, Kind, Serializer } from '../api/serialization.ts'
 import { concat } from '../base/bytes.ts'
 import { type Flow, type MaybePromise, runFlow, settled } from '../base/maybe-promise.ts'
+import { remembered } from '../base/remembered.ts'
 import { IdempotencyUndecodableError, isIdempotencyError } from '../errors.ts'
-import { json, utf8 } from './json.ts'
+import { json, toJson, utf8 } from './json.ts'
 
 /** The record that the bytes belong to. */
 export interface Where {
@@ -24,12 +25,17 @@ export interface Pipeline {
   readonly maxValueBytes: number
   /** The operations that were warned of results which are not kept. */
   readonly warned: Set<string>
-  /** @param plain the bytes that the serializer made of the value */
-  encodeValue(plain: Uint8Array, where: Where): MaybePromise<Uint8Array>
+  /** @param plain the bytes that the serializer made of the value, or its JSON text */
+  encodeValue(plain: Uint8Array | string, where: Where): MaybePromise<Uint8Array>
   /** Encodes anything but a value of a handler, which is always JSON. */
   encodeJson(kind: Exclude<Kind, 'value'>, value: unknown, where: Where): MaybePromise<Uint8Array>
   /** @throws {@link IdempotencyUndecodableError} when the bytes cannot be read here */
-  decode(envelope: Uint8Array, where: Where): Promise<{ readonly kind: Kind; readonly value: unknown }>
+  decode(envelope: Uint8Array, where: Where): Promise<Decoded>
+}
+
+export interface Decoded {
+  readonly kind: Kind
+  readonly value: unknown
 }
 
 const VERSION = 1
@@ -56,33 +62,65 @@ export function createPipeline(
     )
   }
 
-  function* encode(kind: Kind, first: Serializer, plain: Uint8Array, { key, fingerprint }: Where): Flow<Uint8Array> {
-    const header = `${kind}:${[first, ...codecs].map((each) => each.id).join(',')}`
-    let bytes = plain
+  const codecIds = codecs.map(({ id }) => `,${id}`).join('')
+
+  function encode(kind: Kind, first: Serializer, plain: Uint8Array | string, where: Where): MaybePromise<Uint8Array> {
+    const header = `${kind}:${first.id}${codecIds}`
+    return codecs.length === 0 ? seal(header, plain) : runFlow(encodeThrough(kind, header, plain, where))
+  }
+
+  function* encodeThrough(
+    kind: Kind,
+    header: string,
+    plain: Uint8Array | string,
+    { key, fingerprint }: Where,
+  ): Flow<Uint8Array> {
+    let bytes = typeof plain === 'string' ? utf8.encode(plain) : plain
     for (const codec of codecs) bytes = yield* settled(codec.encode(bytes, { key, fingerprint, kind, header }))
     return seal(header, bytes)
+  }
+
+  function* decodeThrough(envelope: Envelope, ids: readonly string[], { key, fingerprint }: Where): Flow<Decoded> {
+    const { header, kind } = envelope
+    let { bytes } = envelope
+    try {
+      for (const id of ids.toReversed()) {
+        bytes = yield* settled(find(known, id).decode(bytes, { key, fingerprint, kind, header }))
+      }
+    } catch (error) {
+      throw unreadable(header, error)
+    }
+    return deserialize(envelope, bytes)
+  }
+
+  function deserialize({ header, kind, ids: [first] }: Envelope, bytes: Uint8Array): Decoded {
+    try {
+      return { kind, value: find(kind === 'value' ? serializers : jsonOnly, first).deserialize(bytes) }
+    } catch (error) {
+      throw unreadable(header, error)
+    }
   }
 
   return {
     serializer,
     maxValueBytes,
     warned: new Set(),
-    encodeValue: (plain, where) => runFlow(encode('value', serializer, plain, where)),
-    encodeJson: (kind, value, where) => runFlow(encode(kind, jsonSerializer, jsonSerializer.serialize(value), where)),
-    async decode(envelope, { key, fingerprint }) {
-      const { header, kind, ids, bytes: sealed } = open(envelope)
+    encodeValue: (plain, where) => encode('value', serializer, plain, where),
+    encodeJson: (kind, value, where) => encode(kind, jsonSerializer, toJson(value).text, where),
+    async decode(bytes, where) {
+      const envelope = open(bytes)
+      const { header, ids } = envelope
       requireEncrypted(header, ids)
-      const [first, ...rest] = ids
-      try {
-        let bytes = sealed
-        for (const id of rest.reverse()) bytes = await find(known, id).decode(bytes, { key, fingerprint, kind, header })
-        return { kind, value: find(kind === 'value' ? serializers : jsonOnly, first).deserialize(bytes) }
-      } catch (error) {
-        if (isIdempotencyError(error, 'IDEMPOTENCY_UNDECODABLE')) throw error
-        throw new IdempotencyUndecodableError(`A record (${header}) cannot be read: ${String(error)}`, { cause: error })
-      }
+      return ids.length === 1
+        ? deserialize(envelope, envelope.bytes)
+        : runFlow(decodeThrough(envelope, ids.slice(1), where))
     },
   }
+}
+
+function unreadable(header: string, error: unknown): unknown {
+  if (isIdempotencyError(error, 'IDEMPOTENCY_UNDECODABLE')) return error
+  return new IdempotencyUndecodableError(`A record (${header}) cannot be read: ${String(error)}`, { cause: error })
 }
 
 function find<T>(known: ReadonlyMap<string, T>, id: string | undefined): T {
@@ -93,22 +131,48 @@ function find<T>(known: ReadonlyMap<string, T>, id: string | undefined): T {
   )
 }
 
-function seal(header: string, bytes: Uint8Array): Uint8Array {
-  return concat([Uint8Array.of(VERSION), utf8.encode(header), Uint8Array.of(LINE_FEED), bytes])
+/** Reused for what is sealed, so that one array is made instead of three. */
+const scratch = new Uint8Array(16_384)
+
+const prefixOf = remembered((header) => concat([Uint8Array.of(VERSION), utf8.encode(header), Uint8Array.of(LINE_FEED)]))
+
+function seal(header: string, plain: Uint8Array | string): Uint8Array {
+  const prefix = prefixOf(header)
+  if (typeof plain !== 'string') return concat([prefix, plain])
+  // UTF-8 takes at most three bytes for a unit of UTF-16
+  if (prefix.length + plain.length * 3 > scratch.length) return concat([prefix, utf8.encode(plain)])
+  scratch.set(prefix)
+  const { written } = utf8.encodeInto(plain, scratch.subarray(prefix.length))
+  return scratch.slice(0, prefix.length + written)
+}
+
+interface Header {
+  readonly header: string
+  readonly kind: Kind
+  readonly ids: readonly string[]
+}
+
+interface Envelope extends Header {
+  readonly bytes: Uint8Array
 }
 
 const headerPattern =
   /^(value|unreplayable|failure|done|reference|checkpoint|request):([a-z0-9-]{1,16}(?:,[a-z0-9-]{1,16})*)$/
 
-function open(envelope: Uint8Array): { header: string; kind: Kind; ids: string[]; bytes: Uint8Array } {
+const readHeader = remembered((header): Header => {
+  const match = headerPattern.exec(header)
+  if (!match) throw new IdempotencyUndecodableError('A record does not begin with an envelope of this library.')
+  return { header, kind: match[1] as Kind, ids: (match[2] as string).split(',') }
+})
+
+function open(envelope: Uint8Array): Envelope {
   if (envelope[0] !== VERSION) {
     throw new IdempotencyUndecodableError(
       `A record has envelope version ${envelope[0]}; this version of the library reads ${VERSION}.`,
     )
   }
   const end = envelope.indexOf(LINE_FEED, 1)
-  const header = end < 0 ? '' : String.fromCharCode(...envelope.subarray(1, Math.min(end, 300)))
-  const match = headerPattern.exec(header)
-  if (!match) throw new IdempotencyUndecodableError('A record does not begin with an envelope of this library.')
-  return { header, kind: match[1] as Kind, ids: (match[2] as string).split(','), bytes: envelope.subarray(end + 1) }
+  const text = end < 0 ? '' : String.fromCharCode(...envelope.subarray(1, Math.min(end, 300)))
+  const { header, kind, ids } = readHeader(text)
+  return { header, kind, ids, bytes: envelope.subarray(end + 1) }
 }

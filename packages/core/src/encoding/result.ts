@@ -10,7 +10,7 @@ import { IdempotencyNotReplayableError, IdempotencyUndecodableError, type Stored
 import type { RecordView } from '../store/store.ts'
 import { createPipeline, type Pipeline, type Where } from './envelope.ts'
 import { fromStoredFailure, toStoredFailure } from './failure.ts'
-import { json, jsonText } from './json.ts'
+import { fromJson, json, jsonText, toJson, writesJson } from './json.ts'
 
 /** The call that a result belongs to. */
 export interface ResultContext extends Where {
@@ -81,12 +81,18 @@ function* encodeReference<T>(context: ResultContext, value: T, { reference }: Re
 /** Gives the first caller its value through the serializer too, so that it is as a replay gives it. */
 function* encodeStrictly<T>(context: ResultContext, value: T): Flow<Encoded<T>> {
   const { pipeline } = context
-  let plain: Uint8Array
+  let plain: Uint8Array | string
   let seen: T
   try {
     const { serializer } = pipeline
-    plain = serializer.serialize(value)
-    seen = serializer.exact ? value : (serializer.deserialize(plain) as T)
+    if (writesJson(serializer)) {
+      const { text, isExact } = toJson(value)
+      plain = text
+      seen = isExact ? value : (fromJson(text) as T)
+    } else {
+      plain = serializer.serialize(value)
+      seen = serializer.exact ? value : (serializer.deserialize(plain) as T)
+    }
   } catch (error) {
     return yield* encodeUnserializable(context, value, error)
   }
@@ -185,7 +191,7 @@ export async function decodeResult(
 ): Promise<{ readonly value: unknown } | { readonly error: unknown }> {
   const { result: bytes } = record
   if (!bytes) throw new IdempotencyUndecodableError(`A ${record.state} record has no result.`)
-  const reader = [NOT_ENCODABLE, UNTOLD].some((known) => equal(known, bytes)) ? withoutCodecs : pipeline
+  const reader = equal(NOT_ENCODABLE, bytes) || equal(UNTOLD, bytes) ? withoutCodecs : pipeline
   const { kind, value } = await reader.decode(bytes, { key, fingerprint: record.fingerprint })
   if ((kind === 'failure') !== (record.state === 'failed')) {
     throw new IdempotencyUndecodableError(`A ${record.state} record holds a ${kind}.`)
