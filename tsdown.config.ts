@@ -7,7 +7,7 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: 
 export default defineConfig({
   cwd: process.cwd(),
   entry: Object.values(manifest.exports).filter((file) => file.endsWith('.ts')),
-  format: 'esm',
+  format: ['esm', 'cjs'],
   platform: 'neutral',
   deps: { neverBundle: [/^node:/] },
   target: 'es2023',
@@ -15,5 +15,5 @@ export default defineConfig({
   sourcemap: false,
   fixedExtension: false,
   publint: { strict: true, level: 'warning' },
-  attw: { profile: 'esm-only', level: 'error' },
+  attw: { profile: 'strict', level: 'error' },
 })

@@ -1,16 +1,17 @@
 // Holds the public surface of each entry against its report in `api/`, so that no export comes or goes unnoticed.
 // Reads dist: build first. `--write` writes the reports; without it, a report that is out of date fails.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor'
+import { manifestOf, modulesOf, publishedFolders } from './manifests.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const writes = process.argv.includes('--write')
 const scratch = mkdtempSync(join(tmpdir(), 'retryproof-api-'))
 
-const entries = ['packages', 'adapters', '.'].flatMap(packagesIn).flatMap(entriesOf)
+const entries = publishedFolders().flatMap(entriesOf)
 const outdated = entries.filter((entry) => !isUpToDate(entry))
 rmSync(scratch, { recursive: true, force: true })
 console.log(`API reports: ${entries.length} entries, ${outdated.length} changed${writes ? ' and written' : ''}.`)
@@ -22,19 +23,14 @@ if (outdated.length > 0 && !writes) {
   process.exitCode = 1
 }
 
-function packagesIn(folder) {
-  const names = folder === '.' ? ['conformance'] : readdirSync(join(root, folder)).map((name) => `${folder}/${name}`)
-  return names.filter((name) => existsSync(join(root, name, 'package.json')))
-}
-
 function entriesOf(folder) {
-  const { name, exports, publishConfig } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
-  return Object.keys(exports ?? {})
-    .filter((entry) => publishConfig?.exports[entry]?.types && entry !== './internal')
-    .map((entry) => ({
+  const manifest = manifestOf(folder)
+  return Object.entries(modulesOf(manifest))
+    .filter(([entry]) => entry !== './internal')
+    .map(([entry, module]) => ({
       folder,
-      name,
-      types: join(root, folder, publishConfig.exports[entry].types),
+      name: manifest.name,
+      types: join(root, folder, `dist/${module}.d.ts`),
       report: `${folder}/api/${entry === '.' ? 'index' : entry.slice(2).replaceAll('/', '-')}.api.md`,
     }))
 }
@@ -77,11 +73,12 @@ function isUpToDate({ folder, types, report }) {
 /** Resolves packages of this repository to their dist, where in development `exports` point to sources. */
 function compilerOptions() {
   const paths = Object.fromEntries(
-    ['packages', 'adapters', '.'].flatMap(packagesIn).flatMap((folder) => {
-      const { name, publishConfig } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
-      return Object.entries(publishConfig?.exports ?? {})
-        .filter(([, { types }]) => types)
-        .map(([entry, { types }]) => [`${name}${entry.slice(1)}`, [join(root, folder, types)]])
+    publishedFolders().flatMap((folder) => {
+      const manifest = manifestOf(folder)
+      return Object.entries(modulesOf(manifest)).map(([entry, module]) => [
+        `${manifest.name}${entry.slice(1)}`,
+        [join(root, folder, `dist/${module}.d.ts`)],
+      ])
     }),
   )
   return {
