@@ -62,7 +62,9 @@ function checkAll(writes) {
     return !isSame
   })
   for (const folder of changed) console.log(`  ${folder}/package.json`)
-  console.log(`Manifests: ${publishedFolders().length} packages, ${changed.length} changed${writes ? ' and written' : ''}.`)
+  console.log(
+    `Manifests: ${publishedFolders().length} packages, ${changed.length} changed${writes ? ' and written' : ''}.`,
+  )
   if (changed.length === 0 || writes) return
   console.error('`publishConfig` is not what `exports` asks for: run `node scripts/manifests.mjs --write`.')
   process.exitCode = 1

@@ -5,6 +5,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { install as installPackages, pack } from './pack.mjs'
 import { runtime } from './runtimes.mjs'
 import { startService } from './services.mjs'
 
@@ -36,23 +37,8 @@ function install(folders) {
     join(project, 'README.ts'),
     programs.map(([, code]) => code).find((code) => code.includes('postgresStore')),
   )
-  for (const folder of folders)
-    execute(join(root, 'node_modules/.bin/pnpm'), ['pack', '--pack-destination', project], join(root, folder))
-  const tarballs = readdirSync(project).filter((file) => file.endsWith('.tgz'))
   const { version } = JSON.parse(readFileSync(join(root, 'node_modules/vitest/package.json'), 'utf8'))
-  execute(
-    'npm',
-    [
-      'install',
-      '--no-audit',
-      '--no-fund',
-      ...tarballs.map((file) => `./${file}`),
-      `vitest@${version}`,
-      'express',
-      'pg',
-    ],
-    project,
-  )
+  installPackages(project, [...pack(folders, project), `vitest@${version}`, 'express', 'pg'])
 }
 
 /** Writes the configuration of workerd: a module for each file of the core, and one that stands for each of its entries. */
@@ -86,7 +72,7 @@ function installOtherCore() {
     join(folder, 'package.json'),
     JSON.stringify({ ...manifest, name: 'other-core', version: '0.0.1', exports }),
   )
-  execute('npm', ['install', '--no-audit', '--no-fund', '--install-links', './other-core'], project)
+  installPackages(project, ['--install-links', './other-core'])
 }
 
 function runners() {
@@ -142,9 +128,4 @@ function postgresEnvironment() {
   if (postgres.missing) return {}
   const { hostname, port, username, pathname } = new URL(postgres.url)
   return { PGHOST: hostname, PGPORT: port, PGUSER: username, PGDATABASE: pathname.slice(1) }
-}
-
-function execute(program, args, cwd) {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${error?.message ?? ''}\n${stdout}\n${stderr}`)
 }

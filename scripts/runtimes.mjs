@@ -4,7 +4,7 @@
  *     import { runtime } from '../../../scripts/runtimes.mjs'
  *     const bun = runtime('bun')        // { path, version }, or { missing: why }
  *
- * Names: node22, node24, node26, bun, deno, workerd.
+ * Names: node20 (the oldest that is supported), node22, node24, node26, bun, deno, workerd.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
@@ -16,6 +16,7 @@ const { platform, arch } = process
 const long = arch === 'arm64' ? 'aarch64' : arch
 
 const catalogue = {
+  node20: { install: `node-${platform}-${arch}@20.19.0`, name: `node-${platform}-${arch}`, binary: 'bin/node' },
   node22: { install: `node-${platform}-${arch}@22`, name: `node-${platform}-${arch}`, binary: 'bin/node' },
   node24: { install: `node-${platform}-${arch}@24`, name: `node-${platform}-${arch}`, binary: 'bin/node' },
   node26: { install: `node-${platform}-${arch}@26`, name: `node-${platform}-${arch}`, binary: 'bin/node' },

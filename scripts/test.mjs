@@ -21,6 +21,7 @@ const steps = [
   ['Snippets of the texts', process.execPath, ['scripts/check-snippets.mjs']],
   ['Examples of public functions', process.execPath, ['scripts/check-examples.mjs']],
   ['Links of the texts', process.execPath, ['scripts/check-links.mjs']],
+  ['Manifests', process.execPath, ['scripts/manifests.mjs']],
   ['Words of comments', process.execPath, ['scripts/check-words.mjs']],
   ['Types', 'turbo', ['run', 'typecheck', '--output-logs=errors-only']],
   ['Build, publint and attw', 'turbo', ['run', 'build', '--output-logs=errors-only']],
@@ -42,6 +43,7 @@ const steps = [
     ],
   ],
   ['Packed packages', process.execPath, ['scripts/packed.mjs']],
+  ['Loading of the packed packages', process.execPath, ['scripts/loading.mjs', '--sample']],
 ]
 
 const results = steps.map(runStep)

@@ -1,4 +1,5 @@
 import { bounded, type Limit, limit } from '../base/limit.ts'
+import { isReactNative } from '../base/react-native.ts'
 import { memoryStorage } from '../storages/memory-storage.ts'
 import type { IntentStorage } from '../storages/storage.ts'
 import { webStorage } from '../storages/web-storage.ts'
@@ -56,6 +57,7 @@ export interface IdempotentFetch {
  * Makes a `fetch` that is safe to retry: it retries by itself, and one intent is one key, over reloads and in all tabs.
  *
  * @throws {@link RangeError} when an option is out of range
+ * @throws {@link TypeError} when `storage` is missing in React Native
  *
  * @example
  * import { createIdempotentFetch } from '@retryproof/client'
@@ -138,5 +140,10 @@ function whenRead(response: Response, onEnd: () => void): Response {
 }
 
 function defaultStorage(): IntentStorage {
+  if (isReactNative()) {
+    throw new TypeError(
+      "`storage` is needed in React Native, where keys in memory do not survive the app: pass `asyncStorage(AsyncStorage)` of '@retryproof/client/async-storage', or `memoryStorage()`.",
+    )
+  }
   return 'document' in globalThis ? webStorage() : memoryStorage()
 }

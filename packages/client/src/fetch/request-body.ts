@@ -1,6 +1,7 @@
 /** A request that can be sent any number of times, and its digest. */
 import { IntentUnsendableError } from '../base/errors.ts'
 import { inTime } from '../base/limit.ts'
+import { isReactNative } from '../base/react-native.ts'
 
 export type Input = Parameters<typeof fetch>[0]
 
@@ -36,10 +37,11 @@ export async function sendable(
   const all = { ...given, ...rest }
   const original = new Request(url, all)
   const { method, headers, credentials, mode } = original
-  const bytes = new Uint8Array(await original.arrayBuffer())
+  const text = typeof init.body === 'string' ? init.body : undefined
+  const bytes = text === undefined ? new Uint8Array(await original.arrayBuffer()) : new TextEncoder().encode(text)
   const form = await formOf(init.body, headers, bytes)
-  // a Blob, since undici cannot send bytes again where a 307 asks for it
-  const body = bytes.length > 0 ? new Blob([bytes]) : null
+  // a Blob, since undici cannot send bytes again where a 307 asks for it; a text stays one, since React Native makes no Blob of bytes
+  const body = bytes.length > 0 ? (text ?? new Blob([bytes])) : null
   return {
     url: original.url,
     headers,
@@ -71,7 +73,9 @@ function refuseUnsendable(body: RequestInit['body'], mode: RequestMode | undefin
   }
   if (!globalThis.crypto?.subtle) {
     throw new IntentUnsendableError(
-      'Web Crypto is missing. Serve the page over https or from localhost; in React Native, load a polyfill first.',
+      isReactNative()
+        ? "Web Crypto is missing. In React Native, load one first: `import { install } from 'react-native-quick-crypto'; install()`."
+        : 'Web Crypto is missing. Serve the page over https or from localhost.',
     )
   }
 }
@@ -128,11 +132,22 @@ async function partsOf(form: FormData): Promise<string> {
 }
 
 async function digestOf(parts: readonly (string | Uint8Array<ArrayBuffer>)[]): Promise<string> {
-  const hashed = new Uint8Array(await crypto.subtle.digest('SHA-256', await new Blob(withLengths(parts)).arrayBuffer()))
+  const hashed = new Uint8Array(await crypto.subtle.digest('SHA-256', withLengths(parts)))
   return Array.from(hashed, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** Prefixes each part with its length, so that no two lists have the same bytes. */
-function withLengths(parts: readonly (string | Uint8Array<ArrayBuffer>)[]): BlobPart[] {
-  return parts.flatMap((part) => [`${part.length}:`, part])
+/** The bytes of all parts, each after its length, so that no two lists have the same bytes. */
+function withLengths(parts: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
+  const encoder = new TextEncoder()
+  const pieces = parts.flatMap((part) => {
+    const length = encoder.encode(`${part.length}:`)
+    return [length, typeof part === 'string' ? encoder.encode(part) : part]
+  })
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    bytes.set(piece, at)
+    at += piece.length
+  }
+  return bytes
 }
