@@ -41,7 +41,7 @@ export interface Testbed {
 export function testbed(options: Partial<IdempotencyOptions> & { readonly records?: IdempotencyStore } = {}): Testbed {
   const { records = memoryStore({ now: () => Date.now() }), ...rest } = options
   const store = interposed(records)
-  const idempotency = createIdempotency({ store, namespace: 'payments', ...rest })
+  const idempotency = createIdempotency({ store, namespace: 'payments', purge: false, ...rest })
   const seen: { readonly type: EventType; readonly event: unknown }[] = []
   const told: EventType[] = []
   for (const type of eventTypes) {

@@ -74,7 +74,7 @@ function refuseUnsendable(body: RequestInit['body'], mode: RequestMode | undefin
   if (!globalThis.crypto?.subtle) {
     throw new IntentUnsendableError(
       isReactNative()
-        ? "Web Crypto is missing. In React Native, load one first: `import { install } from 'react-native-quick-crypto'; install()`."
+        ? 'Web Crypto is missing. In React Native, call install() of react-native-quick-crypto first.'
         : 'Web Crypto is missing. Serve the page over https or from localhost.',
     )
   }

@@ -31,6 +31,11 @@ export interface IdempotencyOptions<Tx = unknown> extends Policies {
   readonly storeTimeout?: Duration
   /** Bounds the wait of a caller for its recording, after which it gets its result with `recorded: false`. @default '15s' */
   readonly settleTimeout?: Duration
+  /**
+   * Removes expired records on a timer that begins with the first call and ends with `drain`, where the store needs it: one
+   * process of the fleet at a time, in batches. `false` removes nothing. @default { every: '1m', batch: 1000 }
+   */
+  readonly purge?: PurgeOptions | false
 }
 
 /** The methods that an instance and an operation share. Calls of an operation do not repeat its name. */
@@ -147,10 +152,10 @@ export interface Idempotency<Tx = unknown> extends Writes<Tx, Call, Reference> {
    * @throws {@link IdempotencyInvalidOptionError} when the store cannot list
    */
   eraseScope(scope: Scope): Promise<number>
-  /** Removes expired records on a timer, in one process of the fleet at a time. */
+  /** Removes expired records as `purge` says, at once instead of from the first call on. Replaces the timer of that option. */
   startPurge(options?: PurgeOptions): PurgeRunner
   /**
-   * Shuts down: refuses new work, goes on replaying, and waits at most `timeout` for running attempts.
+   * Shuts down: refuses new work, goes on replaying, purges no more, and waits at most `timeout` for running attempts.
    * Leaves unfinished attempts to their leases.
    */
   drain(options?: { readonly timeout?: Duration }): Promise<Drained>

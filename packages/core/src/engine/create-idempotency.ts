@@ -22,7 +22,7 @@ import { type PreparedCall, prepareCall } from './context/prepared-call.ts'
 import { createRunningCalls } from './mechanisms/running-calls.ts'
 import { eraseScope, forget } from './operators/forget.ts'
 import { inspect, list } from './operators/inspect.ts'
-import { startPurge } from './operators/purge.ts'
+import { purgeByDefault } from './operators/purge.ts'
 import { recover } from './operators/recover.ts'
 import { resolve } from './operators/resolve.ts'
 import { transact } from './transaction/transact.ts'
@@ -50,6 +50,7 @@ const CLOCK_TOLERANCE_MS = 60_000
 export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>): Idempotency<Tx> {
   const { instance, policies: instancePolicies } = readOptions(options)
   const running = createRunningCalls()
+  const purge = purgeByDefault(instance, options.purge)
   let draining = false
 
   function nearest(own: ResolvedPolicies, policies: Policies | undefined): ResolvedPolicies {
@@ -57,6 +58,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
   }
 
   async function prepare(call: Call, policies: ResolvedPolicies): Promise<PreparedCall> {
+    purge.begin()
     const { operation, payload, signal } = call
     // reads all of the payload before it awaits anything, so that the caller may change it afterwards
     const kept = policies.storeRequest === 'no' ? undefined : keepRequest(call)
@@ -168,12 +170,12 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     },
     list: (filter = {}) => list(instance, filter),
     eraseScope: async (scope) => eraseScope(instance, scope),
-    startPurge: (options = {}) => startPurge(instance, options),
+    startPurge: (options = {}) => purge.replace(options),
     on: (type, listener) => instance.events.on(type, listener),
     async drain({ timeout = '30s' } = {}) {
       const timeoutMs = toMs('timeout', timeout)
       draining = true
-      await running.idle(timeoutMs)
+      await Promise.all([running.idle(timeoutMs), purge.end(timeoutMs)])
       return { unfinished: running.abandonAll('The process is shutting down.') }
     },
   }

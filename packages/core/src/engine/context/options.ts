@@ -21,7 +21,7 @@ import {
   unknownOption,
 } from './policies.ts'
 
-const instanceOptions = ['store', 'namespace', 'secret', 'codecs', 'errors', 'storeTimeout', 'settleTimeout']
+const instanceOptions = ['store', 'namespace', 'secret', 'codecs', 'errors', 'storeTimeout', 'settleTimeout', 'purge']
 
 /** @throws {@link IdempotencyInvalidOptionError} when an option cannot be used, with its name and what it must be */
 export function readOptions(options: IdempotencyOptions<unknown>): { instance: Instance; policies: ResolvedPolicies } {

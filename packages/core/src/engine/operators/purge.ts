@@ -2,11 +2,13 @@
 
 import { unscoped } from '../../api/call.ts'
 import type { PurgeOptions, PurgeRunner } from '../../api/operators.ts'
+import { within } from '../../base/bounded.ts'
 import { toMs } from '../../base/durations.ts'
 import { startTimer } from '../../base/timers.ts'
-import { IdempotencyInvalidOptionError } from '../../errors.ts'
+import { IdempotencyInvalidOptionError, isIdempotencyError } from '../../errors.ts'
 import { storageKey } from '../../keys/storage-key.ts'
 import type { Instance } from '../context/instance.ts'
+import { unknownOption } from '../context/policies.ts'
 
 const MIN_EVERY_MS = 1000
 
@@ -16,13 +18,9 @@ const MIN_EVERY_MS = 1000
  *
  * @throws {@link IdempotencyInvalidOptionError} when the store cannot purge, or an option is out of range
  */
-export function startPurge(instance: Instance, { every = '1m', batch = 1000, onPurged }: PurgeOptions): PurgeRunner {
+function startPurge(instance: Instance, options: PurgeOptions, periodsBefore = 0): PurgeRunner {
   const { store, calls } = instance
-  const everyMs = toMs('every', every, { min: MIN_EVERY_MS })
-  if (!store.purge)
-    throw new IdempotencyInvalidOptionError('store', 'has nothing to purge, or its database does that by itself')
-  if (!Number.isInteger(batch) || batch < 1)
-    throw new IdempotencyInvalidOptionError('batch', 'must be a whole number from 1')
+  const { everyMs, batch, onPurged } = readPurgeOptions(instance, options)
   const turn = { operation: 'retryproof purge', scope: unscoped, key: 'turn' } as const
   const retentionMs = 10 * everyMs
   let stopTimer = () => {}
@@ -59,15 +57,17 @@ export function startPurge(instance: Instance, { every = '1m', batch = 1000, onP
       ms,
       () => {
         // a turn that failed does not end the others
-        current = purgeInTurn().catch(() => undefined)
+        current = purgeInTurn().catch((error) => {
+          stopped ||= isIdempotencyError(error, 'IDEMPOTENCY_STORE_CLOSED')
+        })
         void current.then(() => stopped || schedule(everyMs))
       },
       { background: true },
     )
   }
 
-  // random first delay, so that processes that start together do not purge together
-  schedule(Math.random() * everyMs)
+  // a random part, so that processes that start together do not purge together
+  schedule(everyMs * (periodsBefore + Math.random()))
   return {
     async stop() {
       stopped = true
@@ -75,4 +75,56 @@ export function startPurge(instance: Instance, { every = '1m', batch = 1000, onP
       await current
     },
   }
+}
+
+/** The purge of an instance: begins with its first call, and ends with `drain`. */
+export interface DefaultPurge {
+  /** Starts the timer, the first time. */
+  begin(): void
+  /** Gives the timer up for one that the application starts itself. */
+  replace(options: PurgeOptions): PurgeRunner
+  /** Purges no more; waits for a purge that runs, at most `ms`. */
+  end(ms: number): Promise<void>
+}
+
+/**
+ * Purges by default, where the store needs it. An instance that is never called sets no timer.
+ *
+ * @throws {@link IdempotencyInvalidOptionError} when an option is out of range, or given for a store that cannot purge
+ */
+export function purgeByDefault(instance: Instance, purge: PurgeOptions | false | undefined): DefaultPurge {
+  let runner: PurgeRunner | undefined
+  let isOver = purge === false || !instance.store.purge
+  const options = purge || {}
+  if (purge) readPurgeOptions(instance, purge)
+  return {
+    begin() {
+      if (isOver) return
+      isOver = true
+      runner = startPurge(instance, options, 1)
+    },
+    replace(chosen) {
+      const started = startPurge(instance, chosen)
+      isOver = true
+      void runner?.stop()
+      runner = started
+      return started
+    },
+    async end(ms) {
+      isOver = true
+      if (runner) await within(ms, runner.stop(), () => new Error('The purge goes on.')).catch(() => {})
+    },
+  }
+}
+
+function readPurgeOptions({ store }: Instance, options: PurgeOptions) {
+  const { every = '1m', batch = 1000, onPurged, ...rest } = options
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) throw unknownOption(unknown, ['every', 'batch', 'onPurged'])
+  const everyMs = toMs('every', every, { min: MIN_EVERY_MS })
+  if (!store.purge)
+    throw new IdempotencyInvalidOptionError('store', 'has nothing to purge, or its database does that by itself')
+  if (!Number.isInteger(batch) || batch < 1)
+    throw new IdempotencyInvalidOptionError('batch', 'must be a whole number from 1')
+  return { everyMs, batch, onPurged }
 }
