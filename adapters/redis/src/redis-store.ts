@@ -33,6 +33,7 @@ export interface RedisStoreOptions {
 }
 
 export interface Durability {
+  /** Replicas that must have a write. Only all of them survive every failover: a Sentinel may promote one that lagged. */
   readonly replicas: number
   /** @default '1s' */
   readonly timeout?: Duration
