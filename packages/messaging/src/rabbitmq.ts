@@ -1,7 +1,7 @@
 /** RabbitMQ: a queue, over a confirm channel of amqplib. */
 import { setMaxListeners } from 'node:events'
 import { type Duration, type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
-import { sleep, toMs } from '@retryproof/core/internal'
+import { createTurns, sleep, toMs } from '@retryproof/core/internal'
 import type { RabbitAddress, RabbitChannel, RabbitMessage } from './brokers/rabbitmq/client.ts'
 import { createLetters } from './brokers/rabbitmq/letters.ts'
 import { createConsumer } from './consumer/consumer.ts'
@@ -31,7 +31,7 @@ const MARGIN_MS = 5 * 60_000
 
 /**
  * Handles each message of a queue once. Its id is the property `messageId`, unless `id` says otherwise. A delay costs no
- * delivery: the message stays with its consumer, and counts towards `concurrency` until it is done.
+ * delivery: the message stays with its consumer. Up to `concurrency` messages that wait for their delay hold up no other.
  *
  * @example
  * import { createIdempotency, unscoped } from '@retryproof/core'
@@ -69,6 +69,8 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
       `must be 5 minutes shorter than \`consumerTimeout\` (${consumerTimeout}), at which the broker closes the channel`,
     )
   }
+  const tooLong = () => new Error(`A message of '${queue}' waited too long for a handler, and is given back.`)
+  const inTurn = createTurns(at.concurrency, holdMs, tooLong)
   const closing = new AbortController()
   const letGo = AbortSignal.any([at.stopping, closing.signal])
   // each message that waits listens
@@ -97,7 +99,13 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
   async function handle(message: RabbitMessage): Promise<void> {
     const receivedAt = performance.now()
     for (let tries = 0; ; tries++) {
-      const delayMs = await at.consume(deliveryOf(message, tries))
+      let delayMs: number | undefined
+      try {
+        delayMs = await inTurn(async () => (letGo.aborted ? 0 : at.consume(deliveryOf(message, tries))))
+      } catch (error) {
+        at.failed(error)
+        return giveBack(message)
+      }
       if (delayMs === undefined) return
       const leftMs = holdMs - (performance.now() - receivedAt)
       await sleep(Math.min(delayMs, leftMs), letGo)
@@ -134,7 +142,8 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     else finish.reject(new Error(`The channel of the consumer of '${queue}' closed.`, { cause: reason }))
   })
   async function start(): Promise<string> {
-    await channel.prefetch(at.concurrency)
+    // as many again may wait for their delay
+    await channel.prefetch(2 * at.concurrency)
     return (await channel.consume(queue, onMessage)).consumerTag
   }
   const consumerTag = await start().catch((error) => {

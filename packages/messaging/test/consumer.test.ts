@@ -1,4 +1,4 @@
-import { createIdempotency, unscoped } from '@retryproof/core'
+import { createIdempotency, notStarted, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
@@ -72,6 +72,27 @@ test('a message whose acknowledgement is lost is a duplicate when it comes back'
   expect(verdicts.map(({ because }) => because)).toEqual(['handled', 'duplicate'])
   expect(runs).toBe(1)
 })
+
+test.each(['parse', 'id', 'scope', 'payload'])(
+  'a %s that throws notStarted() has its message come again',
+  async (name) => {
+    const errors: unknown[] = []
+    let isAway = true
+    const reader = () => {
+      if (isAway) throw notStarted(new Error('the registry is away'))
+      return 'read'
+    }
+    let runs = 0
+    const { consume } = consumerOf(() => ++runs, { [name]: reader, onError: (error) => errors.push(error) })
+    const { delivery, told } = deliveryOf('a', { deliveries: 100 })
+    expect(await consume(delivery)).toBeGreaterThan(0)
+    expect(told).toMatchObject([expect.stringMatching(/^redeliver /)])
+    expect(errors).toMatchObject([{ message: 'the registry is away' }])
+    isAway = false
+    expect(await consume(delivery)).toBeUndefined()
+    expect([told.at(-1), runs]).toEqual(['ack', 1])
+  },
+)
 
 test('while it is drained, a consumer gives back what comes, but not what would not come again', async () => {
   let runs = 0

@@ -52,6 +52,36 @@ describe.skipIf(server.missing)(server.title, async () => {
     await (await consuming).drain()
   })
 
+  test('a message that waits for its delay holds up no other, and no more run at once than `concurrency`', async () => {
+    const channel = await connection.createConfirmChannel()
+    const { queue } = await channel.assertQueue(`delayed-${randomBytes(6).toString('hex')}`)
+    const handled: string[] = []
+    let [running, most] = [0, 0]
+    const consuming = await consume(
+      createIdempotency({ store: memoryStore(), namespace: 'test' }),
+      {
+        channel,
+        queue,
+        deadLetters: { exchange: '', routingKey: 'none' },
+        scope: unscoped,
+        concurrency: 1,
+        onFailure: () => ({ retry: '1m' }),
+      },
+      async (_, { message }) => {
+        most = Math.max(most, ++running)
+        await new Promise((resolve) => setImmediate(resolve))
+        running--
+        if (message.properties.messageId === 'fails') throw new Error('not now')
+        handled.push(String(message.properties.messageId))
+      },
+    )
+    for (const messageId of ['fails', 'a', 'b', 'c']) channel.sendToQueue(queue, Buffer.from('{}'), { messageId })
+    await expect.poll(() => handled, { timeout: 10_000 }).toEqual(['a', 'b', 'c'])
+    expect(most).toBe(1)
+    await consuming.drain()
+    await channel.close()
+  })
+
   test('the id is the property messageId', async () => {
     const { channel, queue, verdicts, consuming } = await open()
     for (const messageId of ['a', 'b', 'a']) channel.sendToQueue(queue, Buffer.from('{}'), { messageId })

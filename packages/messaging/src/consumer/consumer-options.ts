@@ -10,7 +10,11 @@ export interface ConsumerOptions<Message, Body, InTransaction extends boolean> e
   readonly scope: Scope | ((body: Body, message: Message) => Scope | Promise<Scope>)
   /** Reads the publisher's name for the message, the same for each copy: an id of the business, for instance. @default its message id */
   readonly id?: (body: Body, message: Message) => string | undefined | Promise<string | undefined>
-  /** Reads the body, and may be async. A throw makes the message a dead letter: retry what passes by itself in here. @default JSON */
+  /**
+   * Reads the body, and may be async. A throw makes the message a dead letter, but for `throw notStarted(error)`, which
+   * says that the reason will pass (a schema registry is away): the message comes again after a growing delay.
+   * @default JSON
+   */
   readonly parse?: (bytes: Uint8Array, message: Message) => Body | Promise<Body>
   /** Selects what must be equal in all copies of a message: a JSON value, text or bytes. @default the bytes of the body */
   readonly payload?: (body: Body, message: Message) => unknown

@@ -1,6 +1,6 @@
 /** Reads a delivery: its body, and by the options its id, scope and payload. */
 import type { Reference, Scope } from '@retryproof/core'
-import { describeThrown } from '@retryproof/core/internal'
+import { describeThrown, isNotStarted } from '@retryproof/core/internal'
 import type { IncomingMessage } from '../once/message.ts'
 import type { DeadLetter } from '../once/verdict.ts'
 import type { ConsumerOptions } from './consumer-options.ts'
@@ -15,7 +15,10 @@ export interface Readable<Body> extends Pick<IncomingMessage, 'id' | 'scope' | '
   readonly body: Body
 }
 
-/** Reads a delivery, or says as a dead letter why it cannot be read. `hasRecord` asks the store. */
+/**
+ * Reads a delivery, or says as a dead letter why it cannot be read. Throws what a reader threw as `notStarted(error)`: a
+ * reason that passes. `hasRecord` asks the store.
+ */
 export async function readDelivery<Message, Body>(
   { parse, id, scope, payload }: Readers<Message, Body>,
   delivery: Delivery<Message>,
@@ -34,6 +37,7 @@ export async function readDelivery<Message, Body>(
       payload: payload ? await payload(body, message) : bytes,
     }
   } catch (error) {
+    if (isNotStarted(error)) throw error.error
     return { reason: 'unreadable', description: `It cannot be read: ${describeThrown(error)}`, error }
   }
   if (!id) {
