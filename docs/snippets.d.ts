@@ -33,3 +33,9 @@ declare function myStore(options: {
   database?: object
   now?: (() => number) | undefined
 }): import('@retryproof/core').IdempotencyStore & { close(): Promise<void> }
+/** What is used of the client that Prisma generates. */
+interface PrismaTx {
+  readonly order: { create(query: { data: { item: string } }): Promise<{ id: number }> }
+  $queryRawUnsafe(text: string, ...values: unknown[]): Promise<unknown[]>
+}
+declare const prisma: { $transaction<T>(work: (tx: PrismaTx) => Promise<T>): Promise<T> }

@@ -1,4 +1,4 @@
-import { turnsOf } from '@retryproof/core/internal'
+import { turnsOf, withoutRelease } from '@retryproof/core/internal'
 import {
   assertValueFits,
   type BeginReply,
@@ -232,7 +232,9 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     transaction: (work) =>
       inTurn(() =>
         onConnection((_session, _statement, connection) =>
-          inTransaction(connection, { timeoutMs, lockTimeoutMs }, () => work(connection)),
+          withoutRelease(connection, () =>
+            inTransaction(connection, { timeoutMs, lockTimeoutMs }, () => work(connection)),
+          ),
         ),
       ),
   }

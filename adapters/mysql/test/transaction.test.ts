@@ -54,6 +54,21 @@ await onEachServer(({ title, url, version }) =>
     const countEffects = async () =>
       (await rowsOf(fixture.pool, `SELECT COUNT(*) AS n FROM ${effects} WHERE k = '${key}'`))[0]?.n
 
+    test('what a handler gives its `tx` to cannot release it: a write of another request on the pool stays', async () => {
+      const { store, pool } = fixture
+      const bystander = freshTable()
+      await pool.query(`CREATE TABLE ${bystander} (n INT) ENGINE = InnoDB`)
+      const failing = store.transaction(async (tx) => {
+        await tx.query(`INSERT INTO ${bystander} VALUES (1)`)
+        tx.release()
+        await pool.query(`INSERT INTO ${bystander} VALUES (2)`)
+        throw new Error('business says no')
+      })
+      await expect(failing).rejects.toThrow('business says no')
+      expect(await rowsOf(pool, `SELECT n FROM ${bystander}`)).toEqual([{ n: 2 }])
+      await pool.query(`DROP TABLE ${bystander}`)
+    })
+
     test('it reads what others commit, whatever the pool’s default is', async () => {
       const pool = connect(url, { session: ['SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE'] })
       const store = mysqlStore({ pool, table: fixture.table })

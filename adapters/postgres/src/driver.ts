@@ -1,5 +1,5 @@
 /** The driver as this store uses it, typed by use: a pg.Pool, a pg.Client, a PGlite, or a wrapper of one. */
-import { within } from '@retryproof/core/internal'
+import { within, withoutRelease } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError, StoreUnavailableError } from '@retryproof/core/store'
 import { toStoreError } from './errors.ts'
 
@@ -106,13 +106,14 @@ export async function onClient<Client, T>(
   }
   client.on('error', note)
   try {
-    return await use({
+    const lent = {
       client,
       keep,
       get broken() {
         return broken
       },
-    })
+    }
+    return await withoutRelease(client, () => use(lent))
   } finally {
     client.off('error', note)
     client.release(!kept)

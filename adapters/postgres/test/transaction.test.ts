@@ -4,7 +4,17 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { postgresStore } from '../src/index.ts'
-import { bytes, claim, completed, connect, freshDatabase, HOUR_MS, someoneWaits, storeAt } from './fixtures.ts'
+import {
+  bytes,
+  claim,
+  completed,
+  connect,
+  freshDatabase,
+  freshTable,
+  HOUR_MS,
+  someoneWaits,
+  storeAt,
+} from './fixtures.ts'
 import { openProxy } from './proxy.ts'
 
 function gate() {
@@ -95,6 +105,22 @@ for (const { title, url: server } of await services('postgres')) {
       } finally {
         client.release()
       }
+    })
+
+    test('what a handler gives its `tx` to cannot release it: a write of another request on the pool stays', async () => {
+      const { store, pool } = fixture
+      const bystander = freshTable()
+      await pool.query(`CREATE TABLE ${bystander} (n int)`)
+      const failing = store.transaction(async (tx) => {
+        await tx.query(`INSERT INTO ${bystander} VALUES (1)`)
+        tx.release()
+        await pool.query(`INSERT INTO ${bystander} VALUES (2)`)
+        throw new Error('business says no')
+      })
+      await expect(failing).rejects.toThrow('business says no')
+      expect((await pool.query(`SELECT n FROM ${bystander}`)).rows).toEqual([{ n: 2 }])
+      expect(pool.idleCount).toBe(pool.totalCount)
+      await pool.query(`DROP TABLE ${bystander}`)
     })
 
     test('bound to a client on which no transaction is open, nothing is written', async () => {

@@ -3,10 +3,12 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
+import { ormStore } from '@retryproof/core'
 import { migrate, type PostgresPool, type PostgresQueryable, postgresStore } from '@retryproof/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
+import { proveOverHttp } from './libraries-http-proof.ts'
 import { proveJoined } from './libraries-proof.ts'
 
 const postgres = await service('postgres')
@@ -48,6 +50,21 @@ describe.skipIf(postgres.missing)(`Prisma on ${postgres.title}`, { timeout: 60_0
     await prisma.$disconnect()
     await pool.query(`DROP SCHEMA ${schema} CASCADE; DROP TABLE ${table}`)
     await pool.end()
+  })
+
+  test('over HTTP, a handler writes with the `tx` of Prisma', async () => {
+    const shared: PostgresPool<PostgresQueryable> = pool
+    await proveOverHttp({
+      store: ormStore(postgresStore({ pool: shared, table }), {
+        transaction: (work) => prisma.$transaction(work),
+        client: (tx: Tx) => ({
+          query: async (text: string, values: unknown[] = []) => ({ rows: await tx.$queryRawUnsafe(text, ...values) }),
+        }),
+      }),
+      pay: (tx, key) => tx.payment.create({ data: { key } }),
+      rows: async (key) => (await pool.query(`SELECT FROM ${schema}.payments WHERE key = $1`, [key])).rowCount ?? 0,
+      close: async () => {},
+    })
   })
 
   test('in a transaction that `$transaction` opened: both commit, or neither', async () => {
