@@ -1,6 +1,7 @@
 export { headerFields } from './protocol/exchange.ts'
 export { answerEarly } from './server/node/answer-early.ts'
-export { type CapturedResponse, type CaptureLimits, captureResponse } from './server/node/capture-response.ts'
+export { captureResponse } from './server/node/capture-response.ts'
+export type { CapturedResponse, CaptureLimits } from './server/node/captured-response.ts'
 export { givenBody, type LeftBody } from './server/node/given-body.ts'
 export { closeSignal, sendResponse } from './server/node/headers.ts'
 export { isBodyLost, lostBody, requestBody } from './server/node/request-body.ts'

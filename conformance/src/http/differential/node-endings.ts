@@ -1,7 +1,8 @@
 /** Handlers that answer by Node's own response, which every framework on Node hands out. */
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { finished, pipeline } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Ending } from './application.ts'
 
@@ -64,10 +65,10 @@ const bodies: readonly NodeEnding[] = [
   }),
   answered('ends when the handler has returned', (res) => void turn().then(() => res.end('late'))),
   answered('pipes a stream', (res) => Readable.from(pieces(3), { objectMode: false }).pipe(res)),
-  answered('runs a pipeline', (res) => pipeline(Readable.from(pieces(3), { objectMode: false }), res), {
-    // a transaction holds the answer until the handler has returned, which waits here for the answer to leave
-    guarded: ['before', 'given'],
-  }),
+  answered('runs a pipeline', (res) => pipeline(Readable.from(pieces(3), { objectMode: false }), res)),
+  answered('waits until it has finished', (res) => once(res.end('text'), 'finish')),
+  answered('waits until it has closed', (res) => finished(res.end('text'))),
+  answered('waits for the callback of its end', (res) => new Promise<void>((resolve) => res.end('text', resolve))),
   answered('ends twice', (res) => {
     res.on('error', () => {})
     res.end('once')

@@ -95,6 +95,12 @@ const failures: readonly ExpressEnding[] = [
   ),
   failing('sends a file that is missing', (_req, res, next) => res.sendFile(missing, (error) => next(error)), withNext),
   failing('sets a header that is refused', (_req, res) => res.set('X-Name', '\u65e5\u672c').json({})),
+  failing('writes a head with a header that is refused', (_req, res) => {
+    res.writeHead(201, { 'X-One': '1', 'X-Name': '\u65e5\u672c' }).end()
+  }),
+  failing('writes a head with a header that is refused over one that was set', (_req, res) => {
+    res.set('X-Set', '1').writeHead(201, { 'X-One': '1', 'X-Name': '\u65e5\u672c' }).end()
+  }),
   failing('answers json of a cycle', (_req, res) => {
     const cycle: Record<string, unknown> = {}
     cycle.self = cycle

@@ -17,6 +17,10 @@ const answered = (name: string, handle: Handle, more: Partial<FastifyEnding> = {
   ...more,
 })
 
+/** An answer that comes when the handler has returned: a transaction needs a handler that is waited for. */
+const later = (name: string, handle: Handle, more: Partial<FastifyEnding> = {}): FastifyEnding =>
+  answered(name, handle, { guarded: ['before', 'given'], ...more })
+
 const threw = (name: string, handle: Handle, more: Partial<FastifyEnding> = {}): FastifyEnding => ({
   ...answered(name, handle, more),
   end: 'threw',
@@ -64,6 +68,17 @@ const returned: readonly FastifyEnding[] = [
     reply.code(204)
   }),
   answered('returns the reply', async (reply) => reply.send({ a: 1 })),
+  answered('returns the reply in a later turn', async (reply) => {
+    await turn()
+    return reply.send({ late: true })
+  }),
+  answered('returns the reply of a stream', async (reply) => reply.send(streamOf())),
+  answered('returns the reply of a stream with a length', async (reply) =>
+    reply.header('content-length', '24').send(streamOf()),
+  ),
+  answered('returns the reply of a web stream', async (reply) => reply.send(webStreamOf())),
+  // for which Fastify answers itself, with nothing
+  answered('returns nothing, and sends too late', async (reply) => void turn().then(() => reply.send({ late: true }))),
   answered('answers, then returns something else', async (reply) => {
     reply.send({ first: true })
     return { second: true }
@@ -77,10 +92,10 @@ const sent: readonly FastifyEnding[] = [
   answered('sends with 204', (reply) => void reply.code(204).send('dropped')),
   answered('sends with 205', (reply) => void reply.code(205).send()),
   answered('sends with 304', (reply) => void reply.code(304).send()),
-  answered('sends in a later turn', (reply) => void turn().then(() => reply.send({ late: true }))),
-  answered('sends a stream', (reply) => void reply.send(streamOf())),
-  answered('sends a stream with a length', (reply) => void reply.header('content-length', '24').send(streamOf())),
-  answered('sends a web stream', (reply) => void reply.send(webStreamOf())),
+  later('sends in a later turn', (reply) => void turn().then(() => reply.send({ late: true }))),
+  later('sends a stream', (reply) => void reply.send(streamOf())),
+  later('sends a stream with a length', (reply) => void reply.header('content-length', '24').send(streamOf())),
+  later('sends a web stream', (reply) => void reply.send(webStreamOf())),
   answered('sends a serialized text', (reply) => void reply.type('application/json').serializer(String).send({ a: 1 })),
   answered('sends an error as an answer', (reply) => void reply.code(404).send({ error: 'none' })),
   answered('redirects', (reply) => void reply.redirect('/elsewhere')),
@@ -110,6 +125,11 @@ const sent: readonly FastifyEnding[] = [
     await turn()
     reply.raw.writeHead(201, { 'X-Raw': '1' }).end('raw')
   }),
+  // Fastify logs the error; a transaction is rolled back for it, and answers otherwise
+  later('answers, then rejects', async (reply) => {
+    reply.send({ a: 1 })
+    throw new Error('declined')
+  }),
   answered('tells its headers', (reply) => void reply.header('x-one', '1').send(Object.keys(reply.getHeaders()))),
 ]
 
@@ -129,8 +149,8 @@ const failures: readonly FastifyEnding[] = [
   threw('sends a header that is refused', (reply) => void reply.header('x-name', '\u65e5\u672c').send({})),
   threw('sends what cannot be serialized', (reply) => void reply.send(cycle)),
   threw('sends a type that is refused', (reply) => void reply.type('text/plain').send({ a: 1 })),
-  threw('sends a stream that fails at once', (reply) => void reply.send(streamOf(0))),
-  threw('sends a stream that fails midway', (reply) => void reply.send(streamOf(2))),
+  threw('sends a stream that fails at once', async (reply) => reply.send(streamOf(0))),
+  threw('sends a stream that fails midway', async (reply) => reply.send(streamOf(2))),
   threw('sends a stream that is used up', async (reply) => {
     const stream = webStreamOf()
     stream.getReader()
@@ -139,10 +159,6 @@ const failures: readonly FastifyEnding[] = [
   threw('sets headers, then rejects', async (reply) => {
     reply.code(201).header('x-one', '1')
     await turn()
-    throw new Error('declined')
-  }),
-  threw('answers, then rejects', async (reply) => {
-    reply.send({ a: 1 })
     throw new Error('declined')
   }),
   threw('writes a part, then rejects', async (reply) => {

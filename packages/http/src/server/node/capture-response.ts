@@ -2,10 +2,11 @@
  * Holds an answer back that a handler writes to a Node response, of HTTP/1 or HTTP/2, until it is recorded. While it is
  * held, the response looks as if it had been sent (`headersSent`, `writableEnded`), so that later writes fail as ever.
  */
-import type { ServerResponse } from 'node:http'
-import type { BodyLimits } from '../../guard/answer/held-body.ts'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { isStreamed } from '../../guard/answer/media.ts'
-import type { HandlerAnswer, HeaderField, HttpResponse } from '../../protocol/exchange.ts'
+import type { HandlerAnswer } from '../../protocol/exchange.ts'
+import type { CapturedResponse, CaptureLimits } from './captured-response.ts'
+import { finishEarly } from './finish-early.ts'
 import { changedHeaders, copyHeaders, restoreHeaders, sendResponse } from './headers.ts'
 import { hideDisconnect } from './hide-disconnect.ts'
 import { hideStreamClose } from './hide-stream-close.ts'
@@ -20,31 +21,6 @@ import {
   readWriteArguments,
   toBytes,
 } from './write-arguments.ts'
-
-/** The answer of a handler, on its way out. */
-export interface CapturedResponse {
-  /** Resolves once the handler has ended its answer; rejects when it destroyed the response instead. */
-  readonly answered: Promise<HandlerAnswer>
-  /** True when a part of the answer has left. */
-  readonly hasPassed: boolean
-  /** True when the answer is complete. */
-  readonly isEnded: boolean
-  /** Makes `answered` reject, and lets through all that is written from now on. */
-  fail(error: unknown): void
-  /** Lets the handler's answer go, with these headers more where they can still be added. */
-  release(headers?: readonly HeaderField[]): void
-  /** Drops it and sends this one; cuts the connection where a part of the handler's has left already. */
-  replace(response: HttpResponse): void
-  /** Drops it and leaves the response as it was before the handler, unless that destroyed it. */
-  discard(): 'reset' | 'destroyed'
-}
-
-export interface CaptureLimits extends BodyLimits {
-  /** Aborts when the handler had all the time that it may take. */
-  readonly signal?: AbortSignal
-  /** Called when the server closed the connection while the handler said nothing. */
-  readonly onCut?: () => void
-}
 
 /**
  * Holds back the answer that a handler writes to a response, until it is released.
@@ -69,6 +45,7 @@ export function captureResponse(
   const seal = sealOf(res)
   const hasMessage = !isHttp2(res)
   const before = copyHeaders(res)
+  const tellFinish = finishEarly(res)
   /** `passing`: all but the end leaves. `ended`: complete, and waits for its record. `open`: nothing is held any more. */
   let phase: 'buffering' | 'passing' | 'ended' | 'open' = 'buffering'
   let head: { readonly status: number; readonly message: string } | undefined
@@ -142,6 +119,7 @@ export function captureResponse(
   function finish({ isWhole }: { isWhole: boolean }): void {
     phase = 'ended'
     seal.setEnded(true)
+    if (whole) process.nextTick(tellFinish)
     const status = head?.status ?? res.statusCode
     const replayable = isWhole && !hasPassed && size <= maxResponseBytes
     const hasBody = status !== 204 && status !== 304 && res.req.method !== 'HEAD'
@@ -180,11 +158,14 @@ export function captureResponse(
 
   res.writeHead = (status: number, ...rest: unknown[]) => {
     const given = readHeadArguments(rest)
-    const message = given.message ?? (hasMessage ? res.statusMessage : '')
+    const message = given.message ?? (hasMessage ? res.statusMessage || STATUS_CODES[status] || 'unknown' : '')
     if (!isWriting() || head || !isValidHead(status, message)) return Reflect.apply(writeHead, res, [status, ...rest])
+    const written = { status, message }
+    // before the headers, as Node does: one that is refused leaves the status behind
+    if (hasMessage) setStatus(written)
     applyHeaders(res, given.headers)
-    head = { status, message }
-    setStatus(head)
+    setStatus(written)
+    head = written
     seal.setHeadSent(true)
     if (!whole && (stream || isStreamed([['content-type', String(res.getHeader('content-type'))]]))) pass()
     return res

@@ -7,7 +7,8 @@ import { answered, type HandlerEnd, type HandlerRun, threw } from '../../guard/h
 import type { HandlerAttempt } from '../../guard/ports.ts'
 import type { Exchange, HandlerAnswer, HttpResponse } from '../../protocol/exchange.ts'
 import { answerEarly } from './answer-early.ts'
-import { type CapturedResponse, captureResponse } from './capture-response.ts'
+import { captureResponse } from './capture-response.ts'
+import type { CapturedResponse } from './captured-response.ts'
 import { isBodyLost, lostBody } from './request-body.ts'
 
 /** The translation between a framework and the chain. Nothing of it decides how a handler ended. */

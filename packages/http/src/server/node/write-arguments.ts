@@ -1,6 +1,7 @@
 /** Reads the arguments of `write`, `end` and `writeHead` as Node does. */
 import { IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import { restoreHeaders } from './headers.ts'
 
 export type Callback = (error?: Error | null) => void
 
@@ -41,7 +42,14 @@ export function readHeadArguments([first, second]: readonly unknown[]): {
 /** Sets headers as `writeHead` does: from an object, or from a list in which a name may occur several times. */
 export function applyHeaders(res: ServerResponse, headers: HeadersArgument): void {
   if (!isList(headers)) {
-    for (const [name, value] of Object.entries(headers ?? {})) res.setHeader(name, value as OutgoingHttpHeader)
+    const isFirst = res.getHeaderNames().length === 0
+    try {
+      for (const [name, value] of Object.entries(headers ?? {})) res.setHeader(name, value as OutgoingHttpHeader)
+    } catch (error) {
+      // one that is refused leaves the others behind only where headers were set before
+      if (isFirst) restoreHeaders(res, {})
+      throw error
+    }
     return
   }
   const fields = headers.flat().map(String)

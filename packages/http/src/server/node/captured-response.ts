@@ -1,0 +1,28 @@
+/** What a capture gives, and what it keeps to. */
+import type { BodyLimits } from '../../guard/answer/held-body.ts'
+import type { HandlerAnswer, HeaderField, HttpResponse } from '../../protocol/exchange.ts'
+
+/** The answer of a handler, on its way out. */
+export interface CapturedResponse {
+  /** Resolves once the handler has ended its answer; rejects when it destroyed the response instead. */
+  readonly answered: Promise<HandlerAnswer>
+  /** True when a part of the answer has left. */
+  readonly hasPassed: boolean
+  /** True when the answer is complete. */
+  readonly isEnded: boolean
+  /** Makes `answered` reject, and lets through all that is written from now on. */
+  fail(error: unknown): void
+  /** Lets the handler's answer go, with these headers more where they can still be added. */
+  release(headers?: readonly HeaderField[]): void
+  /** Drops it and sends this one; cuts the connection where a part of the handler's has left already. */
+  replace(response: HttpResponse): void
+  /** Drops it and leaves the response as it was before the handler, unless that destroyed it. */
+  discard(): 'reset' | 'destroyed'
+}
+
+export interface CaptureLimits extends BodyLimits {
+  /** Aborts when the handler had all the time that it may take. */
+  readonly signal?: AbortSignal
+  /** Called when the server closed the connection while the handler said nothing. */
+  readonly onCut?: () => void
+}
