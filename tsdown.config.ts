@@ -1,12 +1,17 @@
-// One build for every package: each `exports` entry of the package in which it runs becomes one file in dist.
+// One build for every package: each entry that the package in which it runs publishes becomes one file in dist.
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'tsdown'
 
-const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, string> }
+const { exports, publishConfig } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  exports: Record<string, string>
+  publishConfig: { exports: Record<string, unknown> }
+}
 
 export default defineConfig({
   cwd: process.cwd(),
-  entry: Object.values(manifest.exports).filter((file) => file.endsWith('.ts')),
+  entry: Object.entries(exports)
+    .filter(([name, file]) => name in publishConfig.exports && file.endsWith('.ts'))
+    .map(([, file]) => file),
   format: ['esm', 'cjs'],
   platform: 'neutral',
   deps: { neverBundle: [/^node:/] },

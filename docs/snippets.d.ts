@@ -1,4 +1,4 @@
-/** What the snippets of the texts take as given: the reader's own program. */
+/** The reader's own program, which the snippets of the texts take as given. */
 declare const provider: {
   charge(amount: number, options: { idempotencyKey: string }): Promise<{ id: string }>
   refund(charge: string, options: { idempotencyKey: string }): Promise<{ id: string }>

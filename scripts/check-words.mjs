@@ -1,4 +1,5 @@
-// Checks how sentences of JSDoc begin: a verb or a noun, and none of the words that leave a sentence without a main clause.
+// Checks the first word of each sentence of JSDoc, and of each other comment: a verb or a noun, and none of the words that
+// leave a sentence without a main clause.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -9,7 +10,7 @@ const opener = /^(what|who|whoever|whose|whom|where|how|whether|which)\b/i
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const list = process.argv.includes('--list')
-const sources = ['packages/*/src/**/*.ts', 'packages/*/src/*.ts', 'adapters/*/src/**/*.ts', 'adapters/*/src/*.ts']
+const sources = ['*.ts', '*.tsx', '*.mts', '*.mjs']
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...sources], {
   cwd: root,
   encoding: 'utf8',
@@ -31,7 +32,7 @@ for (const [room, { sentences, opened }] of rooms) {
 }
 const share = all.opened / all.sentences
 console.log(
-  `Words: ${all.opened} of ${all.sentences} sentences of JSDoc open with what, who, where, how, whether or which (${(share * 100).toFixed(1)} %).`,
+  `Words: ${all.opened} of ${all.sentences} sentences of comments open with what, who, where, how, whether or which (${(share * 100).toFixed(1)} %).`,
 )
 if (share >= MAX_SHARE) {
   console.error(
@@ -40,8 +41,13 @@ if (share >= MAX_SHARE) {
   process.exitCode = 1
 }
 
-/** The sentences of the JSDoc comments of a file, without tags and examples. */
+/** The sentences of the comments of a file, without tags and examples. */
 function sentencesOf(text) {
+  const beginnings = [...text.matchAll(/(?<!^[ \t]*\/\/.*\n)(?:^|\s)\/\/ (.*)/gm)].map(([, comment]) => comment)
+  return [...beginnings, ...documented(text)]
+}
+
+function documented(text) {
   return [...text.matchAll(/\/\*\*([\s\S]*?)\*\//g)].flatMap(([, comment]) => {
     const lines = comment.split('\n').map((line) => line.replace(/^\s*\* ?/, ''))
     const prose = lines

@@ -16,7 +16,7 @@ const isSample = options.includes('--sample')
 const pattern = new RegExp(options.find((option) => !option.startsWith('--')) ?? '')
 
 /** Entries that declare tests for Vitest, and run nowhere else. */
-const insideVitest = ['http', 'messaging', 'vitest'].map((name) => `@retryproof/conformance/${name}`)
+const insideVitest = ['@retryproof/conformance/vitest']
 
 const typescripts = ['5.5', '5.6', '5.7', '5.8', '5.9', '6.0', '7.0']
 /** Module settings, the resolver that goes with each, and the first version of TypeScript that knows it. */

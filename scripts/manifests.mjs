@@ -6,6 +6,14 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
+/** Entries that this repository alone imports: no package holds them. docs/decisions/0016 says why. */
+const unpublished = { '@retryproof/conformance': /^\.\/(http|messaging|test-tools)\b/ }
+
+/** The `exports` of a package without those that stay here. */
+function publishedExports({ name, exports = {} }) {
+  return Object.entries(exports).filter(([entry]) => !unpublished[name]?.test(entry))
+}
+
 /** Folders of the packages that are published. */
 export function publishedFolders() {
   const inside = (parent) => readdirSync(join(root, parent)).map((name) => `${parent}/${name}`)
@@ -23,9 +31,9 @@ export function manifestOf(folder) {
   }
 }
 
-/** The modules among the entries of a package: `{ './http': 'http' }`, the name of its file in `dist` without extension. */
-export function modulesOf({ exports = {} }) {
-  const modules = Object.entries(exports).filter(([, file]) => file.endsWith('.ts'))
+/** The modules among the published entries of a package: `{ './http': 'http' }`, the name of its file in `dist` without extension. */
+export function modulesOf(manifest) {
+  const modules = publishedExports(manifest).filter(([, file]) => file.endsWith('.ts'))
   return Object.fromEntries(modules.map(([entry, file]) => [entry, file.slice('./src/'.length, -'.ts'.length)]))
 }
 
@@ -33,9 +41,10 @@ export function modulesOf({ exports = {} }) {
  * What a package publishes instead of its sources. Node loads one copy for `import` and `require` alike (`module-sync`);
  * tools that cannot load ES modules by `require` get CommonJS. `typesVersions` serves the resolver `node10` of TypeScript.
  */
-function publishConfigOf({ exports, publishConfig }) {
-  const modules = modulesOf({ exports })
-  const entries = Object.entries(exports).map(([entry, file]) => {
+function publishConfigOf(manifest) {
+  const { publishConfig } = manifest
+  const modules = modulesOf(manifest)
+  const entries = publishedExports(manifest).map(([entry, file]) => {
     const name = modules[entry]
     if (name === undefined) return [entry, publishConfig.exports?.[entry] ?? file]
     const esm = `./dist/${name}.js`

@@ -1,4 +1,4 @@
-// What users get is the tarball: installs the packed packages into a fresh project, and uses them there.
+// Tests tarballs, as users get them: installs the packed packages into a fresh project, and uses them there.
 // The conformance suite runs under Vitest and under node:test, the core on every runtime, and the README on PostgreSQL.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

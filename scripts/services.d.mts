@@ -31,7 +31,7 @@ export interface Service<Node extends ServerNode = ServerNode> {
   readonly missing: string | undefined
   /** Empty when it is missing. */
   readonly url: string
-  /** Where it came from. */
+  /** Its origin. */
   readonly source: string
   readonly nodes: readonly Node[]
   stop(): Promise<void>
@@ -46,7 +46,7 @@ export interface ServiceOptions {
   readonly nodes?: number
   /** Replicas (redis-replica). @default 1 */
   readonly replicas?: number
-  /** Which server the shapes of Redis run. @default 'redis' */
+  /** The server that the shapes of Redis run. @default 'redis' */
   readonly server?: 'redis' | 'redis8' | 'valkey'
 }
 

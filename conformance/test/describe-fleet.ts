@@ -10,7 +10,7 @@ import { type BindingClient, type BindingServer, bindingChecks, clientOf } from 
 const DUPLICATES = 200
 const TIMEOUT_MS = 60_000
 
-/** What the module of an application exports as `serve`. */
+/** The function that the module of an application exports as `serve`. */
 export type ServeApp = (store: IdempotencyStore<unknown>) => Promise<BindingServer>
 
 /** @param app a module that exports `serve`, and needs no test runner */

@@ -16,9 +16,9 @@ const servers = fileURLToPath(new URL('runtimes/', import.meta.url))
 
 interface Program {
   readonly args: readonly string[]
-  /** Where it tells its port, on this file descriptor. */
+  /** The file descriptor on which it tells its port. */
   readonly fd: 1 | 3
-  /** What the runtime does with what `serve` gives. */
+  /** Serves the handler that `serve` gives. */
   readonly entry: string
   readonly lacks?: BindingHarness['lacks']
 }

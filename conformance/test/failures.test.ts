@@ -3,7 +3,7 @@ import { checks } from '../src/store/checks.ts'
 import { settings } from '../src/store/tools/settings.ts'
 import { gallery } from './gallery/gallery.ts'
 
-/** What a check says about a store that it rejects. */
+/** Tests the message of a check that rejects a store. */
 async function complaint(id: string, name: string): Promise<string> {
   const check = checks.find((other) => other.id === id)
   const broken = gallery.find((other) => other.name === name)

@@ -10,7 +10,7 @@ import {
 } from '@retryproof/core/store'
 import type { Reply } from '../src/store/model/command.ts'
 
-/** What a command does to a record, and answers. */
+/** The effect of a command on a record, and its reply. */
 export type Decide = (
   record: StoredRecord | null,
   command: Command,

@@ -17,11 +17,11 @@ export interface Transaction {
   readonly holding: Map<string, () => void>
 }
 
-/** What one may get wrong. Each is as the contract wants it, unless it is given. */
+/** The mistakes that a store may make. Each is as the contract wants it, unless it is given. */
 export interface Mistakes {
-  /** What a bound call decides on, once it holds the record. `before`: what was committed before it waited. */
+  /** The state on which a bound call decides, once it holds the record. `before`: what was committed before it waited. */
   see?(committed: StoredRecord | null, before: StoredRecord | null, tx: Transaction, key: string): StoredRecord | null
-  /** Whether a bound call locks its record. */
+  /** True where a bound call locks its record. */
   lock?: boolean
   /** Makes what was written visible to all. */
   publish?(records: Map<string, StoredRecord>, written: Map<string, StoredRecord>): Promise<void>

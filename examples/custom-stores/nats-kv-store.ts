@@ -9,9 +9,9 @@ export interface NatsKvStoreOptions {
   readonly connection: NatsConnection
   /** The name of a bucket of its own. It is made where it is missing. */
   readonly bucket: string
-  /** How it is made: `{ replicas: 3 }`. */
+  /** The options of its creation: `{ replicas: 3 }`. */
   readonly bucketOptions?: Partial<KvOptions>
-  /** How long an answer of the server is waited for (ms). @default 5_000 */
+  /** The longest wait for an answer of the server (ms). @default 5_000 */
   readonly timeoutMs?: number
   /** The clock of this machine (ms). All that share the bucket should keep theirs in step. @default Date.now */
   readonly now?: () => number
@@ -21,7 +21,7 @@ const WRONG_LAST_SEQUENCE = [10071]
 const NO_SUCH_MESSAGE = [10043, 10057]
 /** Owner, fingerprint and times of a record, and the headers of a message. */
 const ROOM_BYTES = 16 * 1024
-/** How many entries a listing reads at once. */
+/** The number of entries that a listing reads at once. */
 const PAGE = 64
 
 export async function natsKvStore(options: NatsKvStoreOptions): Promise<RecordStore> {
@@ -34,7 +34,7 @@ export async function natsKvStore(options: NatsKvStoreOptions): Promise<RecordSt
   const storage: CasStorage<number> = {
     async read(key) {
       const entry = await kv.get(encodeKey(key))
-      // what somebody deleted by hand keeps a marker, of which `create` knows
+      // an entry that somebody deleted by hand keeps a marker, of which `create` knows
       return entry?.operation === 'PUT' ? { value: entry.value, revision: entry.revision } : null
     },
     swap(key, value, revision) {

@@ -1,4 +1,4 @@
-// What the core must do on every runtime, with nothing but what the language and the web platform have.
+// Tests the core on every runtime, with nothing but what the language and the web platform have.
 import { createIdempotency, release, unscoped } from '@retryproof/core'
 import { reduce } from '@retryproof/core/store'
 

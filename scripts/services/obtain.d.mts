@@ -1,4 +1,4 @@
-/** How to run a program that was found. */
+/** The command that runs a program that was found. */
 export interface Program {
   readonly source: string
   readonly command: (tool: string, ...args: readonly string[]) => readonly string[]

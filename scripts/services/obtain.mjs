@@ -1,5 +1,5 @@
 /**
- * Where a server's program comes from: the PATH, a container, the distribution's package, a pinned download, a private root.
+ * Finds a server's program: the PATH, a container, the distribution's package, a pinned download, a private root.
  * A program is `{ source, command(name, ...args), root, user }`; a container is `{ source: 'container', image }`.
  */
 import { execFile, spawn } from 'node:child_process'
@@ -23,7 +23,7 @@ import { promisify } from 'node:util'
 
 const execute = promisify(execFile)
 const isRoot = process.getuid?.() === 0
-/** What one machine keeps: downloads, locks, the private root. */
+/** The folder that a machine keeps: downloads, locks, the private root. */
 export const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'retryproof')
 export const say = (text) => process.stderr.write(`services: ${text}\n`)
 

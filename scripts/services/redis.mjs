@@ -8,7 +8,7 @@ import { converse, freePort, makeFolder, startNode, until } from './nodes.mjs'
 
 const execute = promisify(execFile)
 
-/** What a Redis or Valkey says it is, through a client, so that TLS and passwords of a given URL work. */
+/** Asks a Redis or Valkey for its version, through a client, so that TLS and passwords of a given URL work. */
 export async function probe(url) {
   const { Redis } = await import('ioredis')
   const client = new Redis(url, { lazyConnect: true, retryStrategy: null, connectTimeout: 5_000 })

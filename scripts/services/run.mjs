@@ -31,7 +31,7 @@ export async function run([program, ...args], start) {
   const started = new Map()
   const noted = new Map()
 
-  /** What is there, and what failed to start. */
+  /** The services that are there, and those that failed to start. */
   const rows = async () => {
     const failure = (key) => (error) => ({
       name: JSON.parse(key)[0],
@@ -83,7 +83,7 @@ export async function run([program, ...args], start) {
   return code
 }
 
-/** What ran on which version, and what was not tested. */
+/** Lists the services with their versions, and those that were not tested. */
 export function table(rows) {
   const lines = rows.map(({ name, version, source, missing }) =>
     missing ? [name, 'not tested', missing] : [name, version, source],

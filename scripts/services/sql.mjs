@@ -7,7 +7,7 @@ import { freePort, makeFolder, startNode } from './nodes.mjs'
 
 const execute = promisify(execFile)
 
-/** Who a process runs as; in a private root the command changes the user itself. */
+/** The user of a process; in a private root the command changes the user itself. */
 const runAs = (program) => (program.root ? undefined : program.user)
 
 export async function probePostgres(url) {

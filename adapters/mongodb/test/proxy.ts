@@ -6,7 +6,7 @@ export type Fate = 'pass' | 'lose command' | 'lose reply'
 
 export interface Proxy {
   readonly url: string
-  /** How many commands came through, less those that the driver sends for itself. */
+  /** The number of commands that came through, without those that the driver sends for itself. */
   commands: number
   close(): Promise<void>
 }

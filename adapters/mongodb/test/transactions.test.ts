@@ -24,7 +24,7 @@ for (const { title, url } of await services('mongodb')) {
     })
     afterAll(() => client.close())
 
-    /** What a store on its own client does, in front of which each commit has the next fate. */
+    /** Runs a store on a client of its own, in front of which each commit has the next fate. */
     async function through(
       fates: Fate[],
       use: (far: MongodbStore<ClientSession>, farClient: MongoClient) => Promise<void>,

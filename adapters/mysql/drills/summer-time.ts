@@ -13,7 +13,7 @@ import { claim, completed, rowsOf, storeAt } from '../test/fixtures.ts'
 const BEFORE_S = 40
 const LEASE_MS = 600_000
 
-/** What is wrong, in words. The server's clock starts 40 s before `change` (UTC), in Berlin, as that of this process did. */
+/** The errors, in words. The server's clock starts 40 s before `change` (UTC), in Berlin, as that of this process did. */
 async function waitAcross(change: string): Promise<string[]> {
   const server = await startService('mariadb')
   await using fixture = await storeAt(server.url)

@@ -54,7 +54,7 @@ export async function inTransaction<T>(
     }
   }
 
-  /** Puts the session back. The commit stands: where this fails, nobody gets the connection again. */
+  /** Puts the session back. The commit stands: if this fails, nobody gets the connection again. */
   function restore(): Promise<void> {
     return send(RESTORE_PATIENCE, 'no').catch(() => {})
   }

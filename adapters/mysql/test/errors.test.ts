@@ -1,4 +1,5 @@
 /** Every kind of store error, provoked on a server of these tests' own. */
+import { misconfigured, unavailable } from '@retryproof/conformance/test-tools/store-errors'
 import type mysql from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OwnNode, type Service, startService } from '../../../scripts/services.mjs'
@@ -29,16 +30,6 @@ await onEachServer(({ title, version }) =>
     afterAll(async () => {
       await admin.end()
       await server.stop()
-    })
-
-    const unavailable = (applied: 'no' | 'unknown', said: RegExp) => ({
-      code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
-      applied,
-      message: expect.stringMatching(said),
-    })
-    const misconfigured = (said: RegExp) => ({
-      code: 'IDEMPOTENCY_STORE_MISCONFIGURED',
-      message: expect.stringMatching(said),
     })
 
     async function withStore(

@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoreHarness } from '@retryproof/conformance'
-import type { Change, Claim } from '@retryproof/core/store'
 import mysql from 'mysql2/promise'
 import { test } from 'vitest'
 import { type Service, services } from '../../../scripts/services.mjs'
 import { type MysqlConnection, type MysqlPool, type MysqlStoreOptions, migrate, mysqlStore } from '../src/index.ts'
+
+export { claim, completed, HOUR_MS } from '@retryproof/conformance/test-tools/records'
 
 /** Declares tests for each server of the run; for one that cannot be had, a test that is skipped says so. */
 export async function onEachServer(declare: (server: Service) => void): Promise<void> {
@@ -73,20 +74,6 @@ export async function storeAt(url: string, settings: Settings = {}, options: Sto
   const store = mysqlStore({ pool, table, ...options })
   return { store, pool, table, [Symbol.asyncDispose]: () => pool.end() }
 }
-
-export const HOUR_MS = 3_600_000
-export const claim = (changes: Partial<Claim> = {}): Claim => ({
-  owner: 'one',
-  fingerprint: 'f',
-  leaseMs: HOUR_MS,
-  retentionMs: HOUR_MS,
-  ...changes,
-})
-export const completed = (result: string): Change => ({
-  to: 'completed',
-  result: Buffer.from(result),
-  retentionMs: HOUR_MS,
-})
 
 /** A pool that does what `send` makes of each statement, on real connections. */
 export function poolThat(

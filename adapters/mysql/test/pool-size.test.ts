@@ -1,5 +1,5 @@
 /** Pools that are smaller than their transactions are many, and sessions that mean different tables. */
-import { createIdempotency, unscoped } from '@retryproof/core'
+import { runSlowTransactions } from '@retryproof/conformance/test-tools/slow-transactions'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { migrate, mysqlStore } from '../src/index.ts'
 import { claim, completed, connect, freshTable, onEachServer, poolThat, rowsOf, storeAt } from './fixtures.ts'
@@ -8,25 +8,9 @@ await onEachServer(({ title, url }) =>
   describe(`transactions and tenants on ${title}`, { timeout: 60_000 }, () => {
     test.each([4, 16])('%i transactions that outlast their lease on a pool of 4: each runs once', async (count) => {
       const { store, pool } = await storeAt(url, { pool: { connectionLimit: 4 } })
-      const options = {
-        namespace: 'starved',
-        lease: '1500ms',
-        storeTimeout: '30s',
-        onInProgress: { wait: '50s' },
-      } as const
-      const idempotency = createIdempotency({ store, ...options })
-      let runs = 0
-      const call = (key: string) =>
-        idempotency.transaction({ operation: 'slow', scope: unscoped, key }, async (tx) => {
-          runs++
-          await tx.query('SELECT SLEEP(2)')
-          return key
-        })
-      // a duplicate of each key waits, and takes over where a lease is lost
-      const keys = Array.from({ length: 2 * count }, (_, i) => `${i >> 1}`)
-      const outcomes = await Promise.all(keys.map(call))
-      expect(outcomes).toMatchObject(keys.map((value) => ({ value })))
+      const { runs, answers } = await runSlowTransactions(store, count, (tx) => tx.query('SELECT SLEEP(2)'))
       expect(runs).toBe(count)
+      expect(answers).toEqual(Array.from({ length: 2 * count }, (_, i) => `${i >> 1}`))
       await pool.end()
     })
 

@@ -37,7 +37,7 @@ export async function unknownCommitDrill(
     if (!request.includes('COMMIT\0')) return 'pass'
     const fates: Fate[] = ['pass', 'lose request', 'lose reply', 'hold']
     const fate = fates[Math.floor(random() * fates.length)] ?? 'pass'
-    // what is held arrives while the caller already asks
+    // a held COMMIT arrives while the caller already asks
     if (fate === 'hold') setTimeout(() => proxy.release(), random() * 20)
     return fate
   })

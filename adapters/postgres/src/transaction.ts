@@ -84,7 +84,7 @@ function inPool<Tx extends PostgresQueryable, T>(
         const message = `The session was lost before the transaction could commit: ${error}`
         throw new StoreUnavailableError(message, { applied: 'no', cause: error })
       }
-      // where this fails the connection is broken, and the server rolls back by itself
+      // if this fails, the connection is broken, and the server rolls back by itself
       if (!hangs(error)) await send('ROLLBACK').then(keep, () => {})
       throw error
     }

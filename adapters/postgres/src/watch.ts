@@ -21,7 +21,7 @@ export function createWatch(pool: PostgresPool<PostgresPoolClient>, table: strin
       if (!open) return
       stop()
       listening = undefined
-      // what was missed is unknown: everybody looks again, and the next to come listens for all
+      // notifications may have been missed: everybody looks again, and the next to come listens for all
       for (const { onChange } of watchers) onChange()
     })
     client.on('notification', ({ channel, payload }) => {

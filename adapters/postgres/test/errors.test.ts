@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
+import { misconfigured, unavailable } from '@retryproof/conformance/test-tools/store-errors'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OwnNode, type Service, startService } from '../../../scripts/services.mjs'
@@ -32,15 +33,6 @@ describe('errors of PostgreSQL', { timeout: 60_000 }, () => {
   })
 
   const node = () => server.nodes[0] as OwnNode
-  const unavailable = (applied: 'no' | 'unknown', said: RegExp) => ({
-    code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
-    applied,
-    message: expect.stringMatching(said),
-  })
-  const misconfigured = (said: RegExp) => ({
-    code: 'IDEMPOTENCY_STORE_MISCONFIGURED',
-    message: expect.stringMatching(said),
-  })
   const closed = { code: 'IDEMPOTENCY_STORE_CLOSED', message: expect.stringMatching(/await drain\(\)/) }
   const withUser = (username: string, password = '') => Object.assign(new URL(server.url), { username, password }).href
 

@@ -2,10 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import { PGlite, type Transaction } from '@electric-sql/pglite'
 import type { StoreHarness } from '@retryproof/conformance'
-import type { Change, Claim } from '@retryproof/core/store'
 import pg from 'pg'
 import { afterAll } from 'vitest'
 import { migrate, postgresStore } from '../src/index.ts'
+
+export { bytes, claim, completed, HOUR_MS } from '@retryproof/conformance/test-tools/records'
 
 const fresh = (prefix: string): string => `${prefix}_${randomBytes(6).toString('hex')}`
 export const freshTable = (): string => fresh('t')
@@ -97,23 +98,6 @@ export async function storeAt(
   await migrate({ pool, table, ...(partitions && { partitions }) })
   return { store: postgresStore({ pool, table, prepare, ...(watch && { watch: pool }) }), pool, table }
 }
-
-/** Equal to what a store gives; a Buffer is not. */
-export const bytes = (content: string | readonly number[]): Uint8Array => new Uint8Array(Buffer.from(content as string))
-
-export const HOUR_MS = 3_600_000
-export const claim = (changes: Partial<Claim> = {}): Claim => ({
-  owner: 'one',
-  fingerprint: 'f',
-  leaseMs: HOUR_MS,
-  retentionMs: HOUR_MS,
-  ...changes,
-})
-export const completed = (result: string): Change => ({
-  to: 'completed',
-  result: bytes(result),
-  retentionMs: HOUR_MS,
-})
 
 /** Resolves when a statement on `table` waits for a lock. */
 export async function someoneWaits(pool: pg.Pool, table: string): Promise<void> {

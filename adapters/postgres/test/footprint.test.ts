@@ -1,4 +1,4 @@
-/** What a record costs on disk, beside a table that one would write by hand. */
+/** Measures a record on disk, beside a table that one would write by hand. */
 import { createHash, randomBytes } from 'node:crypto'
 import type pg from 'pg'
 import { describe, expect, test } from 'vitest'

@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { createIdempotency, unscoped } from '@retryproof/core'
+import { runSlowTransactions } from '@retryproof/conformance/test-tools/slow-transactions'
+import { createIdempotency } from '@retryproof/core'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
@@ -13,26 +14,10 @@ for (const { title, url: server } of await services('postgres')) {
   const url = await freshDatabase(server)
   describe(`pools on ${title}`, { timeout: 60_000 }, () => {
     test.each([4, 16])('%i transactions that outlast their lease on a pool of 4: each runs once', async (count) => {
-      const { pool, table } = await storeAt(url, { max: 4 })
-      const options = {
-        namespace: 'pools',
-        lease: '1500ms',
-        storeTimeout: '30s',
-        onInProgress: { wait: '50s' },
-      } as const
-      const idempotency = createIdempotency({ store: postgresStore({ pool, table }), ...options })
-      let runs = 0
-      const call = (key: string) =>
-        idempotency.transaction({ operation: 'slow', scope: unscoped, key }, async (tx) => {
-          runs++
-          await tx.query('SELECT pg_sleep(2)')
-          return key
-        })
-      // a duplicate of each key waits, and takes over where a lease is lost
-      const keys = Array.from({ length: 2 * count }, (_, i) => `${i >> 1}`)
-      const outcomes = await Promise.all(keys.map(call))
-      expect(outcomes).toMatchObject(keys.map((value) => ({ value })))
+      const { store, pool } = await storeAt(url, { max: 4 })
+      const { runs, answers } = await runSlowTransactions(store, count, (tx) => tx.query('SELECT pg_sleep(2)'))
       expect(runs).toBe(count)
+      expect(answers).toEqual(Array.from({ length: 2 * count }, (_, i) => `${i >> 1}`))
       await pool.end()
     })
 

@@ -1,4 +1,5 @@
 /** A server of these tests' own: it stops, hangs, answers late and is asked what it wrote. */
+import { countRoundTrips } from '@retryproof/conformance/test-tools/round-trips'
 import { StoreUnavailableError } from '@retryproof/core'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -33,38 +34,8 @@ describe('one server', { timeout: 60_000 }, () => {
     const proxy = await openProxy(server.url)
     const far = connect(proxy.url, { max: 1 })
     const counted = postgresStore({ pool: far })
-    const trips: Record<string, number> = {}
-    async function count<T>(name: string, call: () => Promise<T>): Promise<T> {
-      const before = proxy.roundTrips
-      const value = await call()
-      trips[name] = proxy.roundTrips - before
-      return value
-    }
-    const ended = { leaseMs: 0, retentionMs: 0 }
-    const checkpoint = { seq: 1, data: bytes('c') }
     await counted.get('connect')
-    const { token } = await count('fresh', () => counted.begin('k', claim()))
-    await count('repeated begin', () => counted.begin('k', claim()))
-    await count('conflict', () => counted.begin('k', claim({ owner: 'two' })))
-    await count('mismatch', () => counted.begin('k', claim({ fingerprint: 'g' })))
-    await count('renew', () => counted.transition('k', token, { to: 'renew', leaseMs: HOUR_MS }))
-    await count('checkpoint', () => counted.transition('k', token, { to: 'renew', leaseMs: HOUR_MS, checkpoint }))
-    await count('settle', () => counted.transition('k', token, completed('x')))
-    await count('repeated settle', () => counted.transition('k', token, completed('x')))
-    await count('stale', () => counted.transition('k', token - 1, completed('y')))
-    await count('replay', () => counted.begin('k', claim({ owner: 'two' })))
-    await count('get', () => counted.get('k'))
-    await count('forget', () => counted.transition('k', token, { to: 'forgotten', tombstoneMs: HOUR_MS }))
-    const again = await count('begin after forget', () => counted.begin('k', claim()))
-    await count('park', () => counted.transition('k', again.token, { to: 'parked', retentionMs: HOUR_MS }))
-    await count('release', () =>
-      counted.transition('k', again.token, { to: 'released', delayMs: 0, retentionMs: HOUR_MS }),
-    )
-    await count('next attempt', () => counted.begin('k', claim({ leaseMs: 0 })))
-    await count('takeover', () => counted.begin('k', claim({ owner: 'two' })))
-    await counted.begin('gone', claim(ended))
-    await count('begin after expiry', () => counted.begin('gone', claim(ended)))
-    await count('purge', () => counted.purge({ limit: 10, graceMs: 0 }))
+    const trips = await countRoundTrips(counted, proxy)
     await far.end()
     await proxy.close()
     expect(trips).toEqual(Object.fromEntries(Object.keys(trips).map((name) => [name, 1])))

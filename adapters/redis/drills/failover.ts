@@ -1,6 +1,5 @@
 /**
- * A primary that is killed under load: what a failover loses, and what it must not break. Where replication is cut
- * before, acknowledged writes are lost for certain.
+ * A primary that is killed under load: what a failover loses, and what it must not break. If replication is cut before, acknowledged writes are lost for certain.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
@@ -63,7 +62,7 @@ export async function failover(options: FailoverOptions): Promise<FailoverReport
     await primaries[0]?.kill()
     const killedMs = performance.now()
     await rest
-    // what is left is examined without waiting for replicas, which are only coming back
+    // the rest is examined without waiting for replicas, which are only coming back
     const plain = redisStore({ client, prefix: PREFIX })
     for (const { key } of work.acknowledged) await untilServed(() => plain.get(key))
     const report = { ...counts(), acknowledged: work.acknowledged.length, unknown: work.unknown() }

@@ -13,7 +13,7 @@ export interface Address {
 
 type OwnClient = RedisClient & { disconnect(): void }
 
-/** Where nobody listens. */
+/** An address at which nobody listens. */
 export const nobody: Address = { host: '127.0.0.1', port: 1 }
 
 /** No command is sent twice unseen, and whoever cannot connect says so soon. */
@@ -37,7 +37,7 @@ function quiet<Client extends { on(event: 'error', listener: () => void): unknow
 /** A name that no other test has used on this server. */
 export const freshPrefix = (tag = '') => `${tag}test-${randomBytes(6).toString('hex')}:`
 
-/** What the suite has to know: stores on the same records, each with a client of its own. */
+/** The harness of the suite: stores on the same records, each with a client of its own. */
 export function harness(
   connect: (address?: Address) => OwnClient,
   { unreachable, server, tag }: { unreachable: () => OwnClient; server?: Address; tag?: string },
@@ -63,7 +63,7 @@ export function storeFor(client: OwnClient, options: Partial<RedisStoreOptions> 
   return redisStore({ client, prefix: freshPrefix(), ...options })
 }
 
-/** Where a server of a service listens. */
+/** The address of a server. */
 export const addressOf = (nodes: readonly ServerNode[]): Address => {
   const { host, port } = nodes[0] ?? nobody
   return { host, port }

@@ -1,4 +1,4 @@
-/** What goes wrong with a file: each gives an error that says what to do, and nothing is lost. */
+/** Fails a file: each gives an error that says what to do, and nothing is lost. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { StoreClosedError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core'
 import { describe, expect, test } from 'vitest'
@@ -28,7 +28,7 @@ describe('a lock that is held for long', () => {
     // the time-out of the connection, 5 s, is neither used nor lost
     expect(longestPauseMs).toBeLessThan(250)
     expect(database.pragma('busy_timeout', { simple: true })).toBe(5_000)
-    // what changes nothing takes no lock
+    // a call that changes nothing takes no lock
     expect(await store.begin('held', claim({ owner: 'two' }))).toMatchObject({ outcome: 'in_progress', token })
 
     other.exec('ROLLBACK')

@@ -1,12 +1,12 @@
 import type { BindingClient } from './client.ts'
 
-/** What not every framework or runtime has, and without which a check has nothing to test. */
+/** Names features that not every framework or runtime has, and that a check needs. */
 export type BindingNeed =
   /** The pattern of a route is known, mounted routers included. */
   | 'routes'
   /** A handler answers by a call, after which it may go on. */
   | 'answers by a call'
-  /** What a handler throws may have a status. */
+  /** An error that a handler throws may have a status. */
   | 'errors with a status'
   /** Headers that are sent several times are told from one. */
   | 'repeated headers'
@@ -25,11 +25,11 @@ export type BindingNeed =
   /** The server's process tells how much memory it holds. */
   | 'memory'
 
-/** How to run the application of `@retryproof/conformance/http/app` on a framework. */
+/** Runs the application of `@retryproof/conformance/http/app` on a framework. */
 export interface BindingHarness {
   /** Starts a server with all routes of the application on a free port of 127.0.0.1. */
   start(): Promise<BindingServer>
-  /** What the framework or its runtime does not have, and why. The checks that need it are skipped for that reason. */
+  /** The features that the framework or its runtime does not have, with the reason. The checks that need it are skipped for that reason. */
   readonly lacks?: Partial<Record<BindingNeed, string>>
   /** The harness asks `refuses` of the application before the binding. @default false */
   readonly authenticates?: boolean

@@ -55,18 +55,18 @@ export interface BindingClient {
   leaveHalfway(path: string): Promise<void>
   /** Resolves when handlers ran that often, and saw that many clients leave. */
   reached(counts: { readonly runs?: number; readonly departures?: number }): Promise<void>
-  /** How often handlers ran for this check, or for the case that requests named in `X-Case`. */
+  /** The number of runs of handlers for this check, or for the case that requests named in `X-Case`. */
   runs(id?: string): Promise<number>
-  /** Whether a write of this check's handlers was committed. */
+  /** True where a write of this check's handlers was committed. */
   isWritten(): Promise<boolean>
   /**
    * Sends these bytes on a connection of its own, as they are, and gives what comes until the server closes it: to be asked
    * for by `Connection: close`.
    */
   raw(pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<Buffer>
-  /** Whether the user who is named as this check is is let in. */
+  /** True where the user who has the name of this check is let in. */
   access(isRevoked: boolean): Promise<void>
-  /** Whether the store, an event or an error was told a text, and whether a prototype has more than it should have. */
+  /** Tells that the store, an event or an error was given a text, or that a prototype has more members than it should have. */
   told(secret: string): Promise<{ readonly isTold: boolean; readonly isPolluted: boolean }>
   /** Lets the handlers of this check go on that wait. */
   openGate(): Promise<void>
@@ -100,7 +100,7 @@ export function clientOf(port: number): BindingClient {
     const message = new Promise<IncomingMessage>((resolve, reject) => sent.on('response', resolve).on('error', reject))
     sent.end(payload)
     const opened = within(`the head of the answer to ${what}`, message, PATIENCE_MS).then(openedOf)
-    // whoever leaves does not look at it
+    // a client that leaves does not look at it
     opened.catch(() => undefined)
     let received: Promise<Received> | undefined
     const receive = async () => {

@@ -1,4 +1,4 @@
-/** What the checks have in common. */
+/** Expectations that the checks share. */
 import assert from 'node:assert/strict'
 import type { BindingClient, Received, Sent } from './client.ts'
 

@@ -1,7 +1,7 @@
 import type { Idempotency, IdempotencyStore } from '@retryproof/core'
 import type { ConsumerHandle, ConsumerOptions, MessageContext, MessageHandler, Verdict } from '@retryproof/messaging'
 
-/** What not every broker has, and without which a check has nothing to test. */
+/** Names features that not every broker has, and that a check needs. */
 export type ConsumerNeed =
   /** The store of this run has transactions that handlers may await in. */
   | 'transactions'
@@ -10,23 +10,23 @@ export type ConsumerNeed =
   /** A consumer's connection can be cut while it works. */
   | 'cuts'
 
-/** How to run a consumer's binding with a broker. */
+/** Runs a consumer's binding with a broker. */
 export interface ConsumerHarness {
   /** Opens an empty queue of its own (a topic, a stream and its consumer), with a place for its dead letters. */
   open(): Promise<TestQueue>
-  /** Where what was handled is kept: records of any age are welcome. */
+  /** The store of handled messages: records of any age are welcome. */
   readonly store: IdempotencyStore<unknown>
-  /** How long the broker waits for a silent consumer, in milliseconds, in the queues that `open` makes. */
+  /** The time that the broker waits for a silent consumer, in milliseconds, in the queues that `open` makes. */
   readonly visibilityMs?: number
-  /** How long a check waits for what must come, in milliseconds. @default 30000 */
+  /** The time that a check waits for a message that must come, in milliseconds. @default 30000 */
   readonly patienceMs?: number
-  /** Whether messages are handled one after the other, so that a duplicate waits behind the first. @default false */
+  /** True where messages are handled one after the other, so that a duplicate waits behind the first. @default false */
   readonly isOrdered?: boolean
-  /** What the broker or its client does not have, and why. The checks that need it are skipped for that reason. */
+  /** The features that the broker or its client does not have, with the reason. The checks that need it are skipped for that reason. */
   readonly lacks?: Partial<Record<ConsumerNeed, string>>
 }
 
-/** What the suite asks of every binding, beside what is its own. */
+/** The options that the suite gives every binding, beside those of its own. */
 export type SuiteOptions = ConsumerOptions<never, unknown, boolean> & { readonly operation: string }
 
 export interface TestQueue {
@@ -48,7 +48,7 @@ export interface TestQueue {
 }
 
 export interface PublishedMessage {
-  /** Where the binding looks for it by default, unless it has no default. */
+  /** The place at which the binding looks for it by default, unless it has no default. */
   readonly id?: string
   readonly body: string
   /** Are set by the publisher, whatever the broker calls headers. */
@@ -79,7 +79,7 @@ export function consumerRuledOut({ needs = [] }: ConsumerCheck, { lacks = {}, st
   return lacksTransactions ? 'does not apply, no transactions: the store has none that may be awaited in' : null
 }
 
-/** What the messages of the suite say. */
+/** The content of the suite's messages. */
 export interface Order {
   readonly id: string
   readonly amount: number
@@ -91,14 +91,14 @@ export interface ConsumerBench {
   readonly queue: TestQueue
   readonly harness: ConsumerHarness
   readonly idempotency: Idempotency<unknown>
-  /** What handlers were called with, in order. */
+  /** The calls of handlers, in order. */
   readonly runs: readonly (Order & { readonly attempt: number })[]
-  /** What the binding said of deliveries, in order. */
+  /** The verdicts of deliveries, in order. */
   readonly verdicts: readonly Verdict[]
   publish(...orders: readonly Order[]): Promise<void>
   /** Opens a consumer. */
   start(options?: Partial<SuiteOptions> & StartOptions): Promise<ConsumerHandle>
-  /** What `act` decides is done for each message from then on; nothing by default. */
+  /** Sets the work that is done for each message from then on; nothing by default. */
   handle(act: (order: Order, context: OrderContext) => unknown): void
   /** An instance on the store as `change` makes it. */
   instanceOn(change: (store: IdempotencyStore<unknown>) => IdempotencyStore<unknown>): Idempotency<unknown>

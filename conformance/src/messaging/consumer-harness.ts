@@ -91,7 +91,7 @@ export function gate(): { readonly passed: Promise<void>; open(): void } {
   return { passed, open }
 }
 
-/** How often each verdict was given. */
+/** The number of times that each verdict was given. */
 export function countsOf(verdicts: readonly Verdict[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const { because } of verdicts) counts[because] = (counts[because] ?? 0) + 1

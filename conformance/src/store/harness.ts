@@ -2,7 +2,7 @@ import type { IdempotencyStore } from '@retryproof/core'
 import { freshKey } from './tools/keys.ts'
 import type { Address } from './tools/proxy.ts'
 
-/** What the suite has to know about a store: how to open it, and where its limits are. */
+/** Tells the suite about a store: how to open it, and where its limits are. */
 export interface StoreHarness<Tx = never, Store extends IdempotencyStore<Tx> = IdempotencyStore<Tx>> {
   /**
    * Opens a store on the records that all stores of this harness share. Checks that need several clients call it several

@@ -77,7 +77,7 @@ export const transition = (record: StoredRecord | null, token: number, change: C
 export const isLive = (record: StoredRecord | null, now: number): record is StoredRecord =>
   record !== null && record.state !== 'tombstone' && record.expiresAt > now
 
-/** Whether a begin finds an attempt that fell silent, or was handed back. */
+/** Tells whether a begin finds an attempt that was interrupted or released. */
 export const goesOn = (record: StoredRecord | null, claim: Claim, now: number): record is StoredRecord =>
   isLive(record, now) && outcome(begin(record, claim, now).reply) === 'acquired' && record.owner !== claim.owner
 

@@ -28,7 +28,7 @@ function transactional(
   return { name, rejectedBy, harness: harness as unknown as BrokenStore['harness'] }
 }
 
-/** What each transaction saw first is what it sees. */
+/** Each transaction goes on to see the record that it saw first. */
 function snapshots(): Required<Pick<Mistakes, 'see'>> & { records: WeakMap<Transaction, Map<string, StoredRecord>> } {
   const records = new WeakMap<Transaction, Map<string, StoredRecord>>()
   return {

@@ -1,4 +1,4 @@
-/** What runtimes pass besides a request that stop work when a client leaves. */
+/** The context that runtimes pass besides a request if they stop work when a client leaves. */
 export interface Lifetime {
   waitUntil(work: Promise<unknown>): void
   passThroughOnException(): void

@@ -3,7 +3,7 @@ import { redisStore } from '@retryproof/redis'
 import { Redis } from 'ioredis'
 import type { StoreHarness } from '../../src/store/harness.ts'
 
-/** What replies in bytes: ioredis has it, and its types do not. */
+/** The commands that reply in bytes: ioredis has it, and its types do not. */
 interface Binary {
   evalBuffer(script: string, ...rest: unknown[]): Promise<unknown>
 }

@@ -6,12 +6,12 @@ const client = createIdempotentFetch({ storage: webStorage(), retry: { backoff: 
 
 const parameters = new URLSearchParams(location.search)
 const order = parameters.get('order') ?? '1'
-/** Where the shop is: another origin than this page's, where the address says so. */
+/** The address of the shop: another origin than this page's, where the address says so. */
 const shop = parameters.get('shop') ?? location.origin
 /** Every third order is answered before it is done. */
 const path = Number(order) % 3 === 0 ? '/orders' : '/payments'
 const amount = 100 + (Number(order) % 50)
-/** What the user wants, the same for each click, reload and tab. Nobody pays an order twice, so that it is never `done`. */
+/** The intent of the user, the same for each click, reload and tab. Nobody pays an order twice, so that it is never `done`. */
 const intent = `pay order ${order}`
 const begun = `begun:${intent}`
 
@@ -40,7 +40,7 @@ async function pay(): Promise<void> {
   }
 }
 
-/** What is paid stays paid, whatever becomes of a second click. */
+/** A paid order stays paid, whatever becomes of a second click. */
 function show(state: 'paying' | 'paid' | 'declined' | 'failed', text: string): void {
   const output = element('state')
   if (output.dataset.state === 'paid') return

@@ -4,7 +4,7 @@ import { useIdempotentFetch } from '@retryproof/client/react'
 import { createElement, StrictMode, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 
-/** What was sent, and how to answer it. */
+/** The requests that were sent, each with a function that answers it. */
 const sent: { key: string; signal: AbortSignal; answer(status: number): void }[] = []
 
 const client = createIdempotentFetch({

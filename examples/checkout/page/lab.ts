@@ -47,7 +47,7 @@ const lab = {
       return { code: (error as { code?: string }).code ?? String(error), sent }
     }
   },
-  /** What a storage says about each of many names, when all tabs ask at the same moment. */
+  /** Asks a storage about each of many names, at the same moment in all tabs. */
   async race(storage: StorageName, rounds: number, startAt: number, name: string) {
     const opened = storages[storage]()
     const said: (string | null)[] = []
@@ -120,7 +120,7 @@ const lab = {
     const { status } = await client.fetch('/anything', { intent, body: 'body' })
     return { status, keys: keys.size }
   },
-  /** How often `online` tried. */
+  /** The number of tries of `online`. */
   tries: () => tries,
   async clear(storage: StorageName, intent: string) {
     await createIdempotentFetch({ storage: storages[storage]() }).cancel(intent)

@@ -4,20 +4,20 @@ import type { Express } from 'express'
 import { type Listening, listen } from './listen.ts'
 
 export interface Losses {
-  /** Which part of the payments never arrives, from 0 to 1. */
+  /** The part of the payments that never arrives, from 0 to 1. */
   readonly loseRequests: number
-  /** Which part of the answers never arrives: the shop has done its work. */
+  /** The part of the answers that never arrives: the shop has done its work. */
   readonly loseResponses: number
   /** From 0 to 1, as `Math.random`. */
   readonly random?: () => number
 }
 
 export interface LossyNetwork extends Listening {
-  /** What was lost so far. */
+  /** The number of lost requests and answers so far. */
   readonly lost: { requests: number; responses: number }
 }
 
-/** What a browser asks for by itself, or a page is made of: without it there is nothing to see. */
+/** Requests that a browser makes by itself, or that a page is made of: without it there is nothing to see. */
 const SPARED = ['GET', 'OPTIONS']
 
 /** Serves the app on a network that loses payments and their answers. */
@@ -65,7 +65,7 @@ export async function openLossyNetwork(app: Express, losses: Losses): Promise<Lo
   }
 }
 
-/** What a browser sends along to another origin. */
+/** The headers that a browser sends along to another origin. */
 const CORS = ['origin', 'access-control-request-method', 'access-control-request-headers']
 
 const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'content-encoding'])

@@ -14,12 +14,12 @@ export interface Charge {
 
 export interface Shop {
   readonly app: Express
-  /** What the customer was charged, which is the truth that the page is compared with. */
+  /** The charges of the customer, which are the truth that the page is compared with. */
   charges(): Charge[]
   close(): void
 }
 
-/** How long the bank takes, so that a second click comes in the middle. */
+/** The time that the bank takes, so that a second click comes in the middle. */
 const BANK_MS = 30
 /** Every tenth order is declined by the bank. */
 export const isDeclined = (order: number) => order % 10 === 0

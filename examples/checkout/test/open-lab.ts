@@ -60,7 +60,7 @@ export function send(page: Page, ...args: Parameters<Lab['send']>): ReturnType<L
   return page.evaluate((given) => lab.send(...given), args)
 }
 
-/** What two tabs are told about the same names when they ask at the same moment. */
+/** The answers that two tabs get about the same names at the same moment. */
 export async function race(tabs: readonly Page[], storage: Parameters<Lab['race']>[0], rounds: number) {
   const startAt = Date.now() + 200
   const name = `race ${startAt}`

@@ -32,7 +32,7 @@ interface Visit {
   readonly apart?: boolean
   /** Pairs of tabs that shop at the same time. @default 2 */
   readonly shoppers?: number
-  /** Where to take pictures. */
+  /** The folder of the pictures. */
   readonly pictures?: string
   onDone?(order: number): void
 }
@@ -108,7 +108,7 @@ async function payInTwoTabs([first, second]: readonly [Page, Page], url: string,
   return [shown, again] as const
 }
 
-/** What the page shows in the end, and the text that says which charge it was. */
+/** The last state of the page, and the text that names the charge. */
 async function outcome(page: Page) {
   const output = page.locator('#state:is([data-state="paid"], [data-state="declined"])')
   await output.waitFor({ timeout: 60_000 })

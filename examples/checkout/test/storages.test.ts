@@ -1,4 +1,4 @@
-/** What a real browser keeps, and what becomes of an intent when it does not. */
+/** Tests storages of a real browser, and intents in one that keeps nothing. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { browser } from '../../../scripts/browser.mjs'
 import type { Lab, StorageName } from '../page/lab.ts'
@@ -88,7 +88,7 @@ describe.skipIf(lacks !== '')(`in Chromium${lacks}`, { timeout: 60_000 }, () => 
       }
     })
     expect(await send(page, 'local', 'full')).toEqual({ code: 'INTENT_STORAGE', sent: 0 })
-    // what was kept before is still found
+    // the entry from before is still found
     await page.evaluate(() => localStorage.clear())
     expect(await send(page, 'local', 'full')).toMatchObject({ sent: 1 })
     await page.close()

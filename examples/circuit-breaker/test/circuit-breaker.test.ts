@@ -7,7 +7,7 @@ import CircuitBreaker from 'opossum'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type OwnNode, type Service, startService, unavailable } from '../../../scripts/services.mjs'
 
-/** How long an open circuit refuses, before one call is let through. */
+/** The time for which an open circuit refuses, before one call is let through. */
 const OPEN_MS = 1_500
 const FAILURES = 3
 

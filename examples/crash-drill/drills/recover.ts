@@ -23,7 +23,7 @@ function problemsOf(mode: Mode, report: RecoverReport): string[] {
   if (finished !== report.calls) problems.push(`${finished} finished`)
   if (unfinished > 0) problems.push(`${unfinished} unfinished`)
   if (missing > 0) problems.push(`${missing} missing`)
-  // where nothing protects the effect, what was killed after it has it twice: so the drill sees what it looks for
+  // an unprotected effect is done twice where its worker was killed after it: so the drill sees what it looks for
   if (mode === 'external' ? duplicates === 0 : duplicates > 0) problems.push(`${duplicates} duplicates`)
   return problems
 }

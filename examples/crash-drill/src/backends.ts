@@ -8,9 +8,9 @@ export interface Backend<Tx = unknown> {
   readonly store: IdempotencyStore<Tx>
   /** Makes the tables; once. */
   prepare(): Promise<unknown>
-  /** Where transactions are synchronous, it has written when it returns. */
+  /** If transactions are synchronous, it has written when it returns. */
   insert(tx: Tx, effect: Effect): Promise<unknown> | undefined
-  /** What was committed. */
+  /** The committed values. */
   effects(): Promise<Effect[]>
   close(): Promise<unknown>
 }

@@ -6,7 +6,7 @@ import { build } from 'esbuild'
 
 const bundles = new Map<string, Promise<string>>()
 
-/** Where the bundle of `./<name>.ts` is; it is removed when this process ends. */
+/** Makes a bundle of `./<name>.ts`, and returns its path. It is removed when this process ends. */
 export function bundled(name: string): Promise<string> {
   const bundle = bundles.get(name) ?? make(name)
   bundles.set(name, bundle)

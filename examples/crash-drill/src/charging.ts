@@ -5,7 +5,7 @@ import type { Backend } from './backends.ts'
 import type { Downstream } from './downstream.ts'
 import type { Mode } from './messages.ts'
 
-/** Where a call stands still, as long as it likes. Synchronous transactions wait without giving way. */
+/** Makes a call stand still at a stage, as long as it likes. Synchronous transactions wait without giving way. */
 export interface Pauses {
   beforeEffect(): Promise<void>
   afterEffect(made: boolean): Promise<void>
@@ -21,7 +21,7 @@ const inOneTransaction = ['fenced', 'single'] as const
 type TransactionMode = (typeof inOneTransaction)[number]
 
 const isTransaction = (mode: Mode): mode is TransactionMode => inOneTransaction.some((each) => each === mode)
-/** Whether the effect is in the store's own database. */
+/** True where the effect is in the store's own database. */
 export const isInStore = (mode: Mode): boolean => isTransaction(mode) || mode === 'steps'
 
 /** The call of a key, whichever way it is made. */

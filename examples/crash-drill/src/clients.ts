@@ -3,7 +3,7 @@ import { hire, type Worker } from './crew.ts'
 import { type Aim, planKills } from './kill-plan.ts'
 import type { Job, Mode, Reply, Request } from './messages.ts'
 
-/** What the clients of a mode were told, and what happened on the way. */
+/** The answers that the clients of a mode got, and the events on the way. */
 export interface Told {
   /** By key; more than one where they were told differently. */
   readonly values: Map<string, Set<string>>
@@ -22,12 +22,12 @@ export interface Load {
   readonly modes: readonly Mode[]
   /** For each mode. */
   readonly keys: readonly string[]
-  /** How many clients send each key. */
+  /** The number of clients that send each key. */
   readonly clients: number
   /** For each mode; no more than there are keys. */
   readonly kills: number
   readonly workers: number
-  /** What a worker does at once. */
+  /** The number of calls that a worker makes at once. */
   readonly atOnce: number
 }
 
@@ -38,7 +38,7 @@ interface Delivery {
   readonly mode: Mode
   readonly key: string
   readonly notBefore: number
-  /** Where its worker is to be killed; it is sent until that has happened. */
+  /** The stage at which its worker is killed; it is sent until that has happened. */
   readonly aim?: Aim | undefined
 }
 

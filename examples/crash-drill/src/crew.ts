@@ -5,7 +5,7 @@ import type { Job, Reply, Request } from './messages.ts'
 import { onReply, send, startWorker } from './worker-process.ts'
 
 export interface Worker {
-  /** What it was given and has not answered. */
+  /** The calls that it was given and has not answered. */
   readonly calls: ReadonlyMap<number, Request>
   send(request: Request): void
   /** SIGKILL: nothing of the process runs any more, and it is given nothing. */

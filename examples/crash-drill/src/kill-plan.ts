@@ -1,4 +1,4 @@
-/** Which calls kill their worker, and where: decided before anything is sent, so that no machine is too fast for it. */
+/** Plans the calls that kill their worker, and the stage: decided before anything is sent, so that no machine is too fast for it. */
 import type { Stage } from './messages.ts'
 
 export type Aim = Stage | 'any moment'

@@ -1,8 +1,8 @@
-/** What a worker and its parent say to each other. */
+/** Messages between a worker and its parent. */
 import type { Place } from './place.ts'
 
 /**
- * How a call has its effect: in a transaction of the store (`fenced`, `single`), in one that is a step (`steps`), downstream under a derived key, or
+ * The way in which a call has its effect: in a transaction of the store (`fenced`, `single`), in one that is a step (`steps`), downstream under a derived key, or
  * downstream with nothing to protect it (`external`; `park`: what was interrupted is not run again).
  */
 export type Mode = 'fenced' | 'single' | 'steps' | 'derived' | 'external' | 'park'
@@ -12,7 +12,7 @@ export interface Job {
   readonly leaseMs: number
 }
 
-/** Where a call can be made to stand still, there to be killed. */
+/** The stages at which a call can be made to stand still, to be killed there. */
 export type Stage = 'before the call' | 'before the effect' | 'after the effect' | 'before the answer'
 
 export interface Request {
@@ -37,8 +37,8 @@ export type Reply =
   /** A client sends it again. */
   | { readonly kind: 'again'; readonly id: number; readonly code: string }
   | { readonly kind: 'unknown'; readonly id: number }
-  /** What no call should come to. */
+  /** The end that no call should have. */
   | { readonly kind: 'problem'; readonly id: number; readonly message: string }
 
-/** What comes of a call. */
+/** The end of a call. */
 export type Answer = Exclude<Reply, { kind: 'ready' | 'lingers' | 'refused' }>

@@ -1,4 +1,4 @@
-/** What can be shown on which backend. */
+/** Lists the modes that each backend can show. */
 import { startService } from '../../../scripts/services.mjs'
 import type { Mode } from './messages.ts'
 import type { BackendName } from './place.ts'
@@ -16,7 +16,7 @@ export const modesOf: Record<BackendName, readonly Mode[]> = {
 }
 
 /**
- * What is recovered where. SQLite without `fenced`: its transactions stand still only with the whole process, and a process
+ * The modes that are recovered, by backend. SQLite without `fenced`: its transactions stand still only with the whole process, and a process
  * would have to be killed for each.
  */
 export const recoveredModesOf: Record<BackendName, readonly Mode[]> = {

@@ -1,4 +1,4 @@
-/** Where a drill runs: what its processes have to know to work on the same records. */
+/** Describes the place of a drill, so that all its processes work on the same records. */
 export type BackendName = 'postgres' | 'mariadb' | 'mysql' | 'sqlite' | 'mongodb' | 'redis'
 
 export interface Place {
@@ -11,7 +11,7 @@ export interface Place {
   readonly folder: string
 }
 
-/** What was done for a key, and the value that its doing gave. */
+/** The effect of a key, and the value that it gave. */
 export interface Effect {
   readonly key: string
   readonly value: string

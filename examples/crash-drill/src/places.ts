@@ -15,7 +15,7 @@ export interface Chosen {
 
 export interface Drilled {
   readonly report: object
-  /** What should not be. */
+  /** The findings that should not be. */
   readonly problems: readonly string[]
 }
 

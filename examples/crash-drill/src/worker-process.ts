@@ -13,7 +13,7 @@ export async function startWorker(job: Job, args: readonly string[] = []): Promi
   return child
 }
 
-/** Whether it arrives is told by its answer, or by the end of the process. */
+/** Its answer, or the end of the process, tells whether it arrived. */
 export function send(child: ChildProcess, message: Request | Resumption): void {
   child.send(message, () => {})
 }

@@ -21,7 +21,7 @@ for (const target of targets) {
       const report = reports.get(mode)
       expect(report).toMatchObject({ missing: 0, disagreeing: 0 })
       expect(report?.kills).toBe(KILLS)
-      // what nothing protects is done twice where it is killed before it is recorded: the drill sees what it looks for
+      // an unprotected effect is done twice where it is killed before it is recorded: the drill sees what it looks for
       if (mode === 'external') expect(report?.duplicates).toBeGreaterThan(0)
       else expect(report?.duplicates).toBe(0)
       if (mode === 'derived') expect(report?.refused).toBeGreaterThan(0)

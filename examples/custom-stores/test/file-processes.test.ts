@@ -14,7 +14,7 @@ const KEYS = 40
 
 interface Worker {
   readonly child: ChildProcess
-  /** What it said until it ended. */
+  /** The output until its end. */
   readonly lines: Promise<string[][]>
 }
 

@@ -4,7 +4,7 @@ import express, { type Express } from 'express'
 export interface Provider {
   readonly app: Express
   readonly charges: ReadonlyMap<string, { readonly id: string; readonly amount: number }>
-  /** How often it was asked. */
+  /** The number of calls. */
   readonly asked: () => number
 }
 

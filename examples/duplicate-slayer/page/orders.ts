@@ -13,7 +13,7 @@ export function newOrder(): Order {
   return { id: crypto.randomUUID().slice(0, 6).toUpperCase(), amount: 4200 }
 }
 
-/** What this tab shows stays until it is paid here, even where another tab was faster: it is this that gets paid. */
+/** The order of this tab stays until it is paid here, even where another tab was faster: it is this that gets paid. */
 let shown = orderInCart()
 
 function orderInCart(): Order {
@@ -39,7 +39,7 @@ export function finishOrder({ id }: Order): void {
   if (shown.id === id) shown = orderInCart()
 }
 
-/** Whether a reload interrupted the payment of the order that is shown. */
+/** Tells whether a reload interrupted the payment of the order that is shown. */
 export function isInterrupted(): boolean {
   return localStorage.getItem(PAYING) === shown.id
 }

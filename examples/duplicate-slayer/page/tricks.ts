@@ -1,4 +1,4 @@
-/** What can go wrong with a payment, each on a button. */
+/** Lists failures of a payment, each on a button. */
 import { sendByHand } from './by-hand.ts'
 import { ask } from './connection.ts'
 import { element, say } from './dom.ts'

@@ -1,4 +1,4 @@
-/** What has happened since the start, kept for pages that come later, and told to those that are open. */
+/** Collects the events since the start, kept for pages that come later, and told to those that are open. */
 
 import type { Inspection } from '@retryproof/core'
 import { metrics } from '@retryproof/opentelemetry'

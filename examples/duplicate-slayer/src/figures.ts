@@ -1,4 +1,4 @@
-/** What OpenTelemetry measures in a worker, handed to the demo every quarter of a second. */
+/** Measurements of OpenTelemetry in a worker, handed to the demo every quarter of a second. */
 
 import {
   AggregationTemporality,
@@ -11,7 +11,7 @@ import {
 import type { Idempotency, IdempotencyStore } from '@retryproof/core'
 import { instrument, instrumentStore, metrics } from '@retryproof/opentelemetry'
 
-/** How much each counter rose, and a histogram of the store's calls. */
+/** The rise of each counter, and a histogram of the store's calls. */
 export interface Figures {
   readonly counters: Readonly<Record<string, number>>
   readonly storeCalls: Buckets
@@ -62,7 +62,7 @@ function read({ scopeMetrics }: ResourceMetrics): Figures {
   return { counters, storeCalls }
 }
 
-/** What two periods, or two workers, measured together. */
+/** Adds up the measurements of two periods, or of two workers. */
 export function addFigures(a: Figures, b: Figures): Figures {
   const counters = { ...a.counters }
   for (const [name, value] of Object.entries(b.counters)) counters[name] = (counters[name] ?? 0) + value

@@ -1,4 +1,4 @@
-/** What the page is told as it happens. Shared by the server, which sends it, and the page, which shows it. */
+/** Messages that the page gets as things happen. Shared by the server, which sends it, and the page, which shows it. */
 import type { Fate, StoreName } from './naming.ts'
 
 /** One idempotency key: a line of the table. */
@@ -7,19 +7,19 @@ export interface Row {
   readonly order: string
   /** The record's state, or `no record`. */
   readonly status: string
-  /** How many attempts the record has seen. */
+  /** The number of attempts of the record. */
   readonly attempts: number
   readonly result: string
-  /** How often the key was sent. */
+  /** The number of times that the key was sent. */
   readonly requests: number
-  /** How often the provider charged for the order. */
+  /** The number of charges of the provider for the order. */
   readonly charges: number
 }
 
 export interface Score {
   /** Orders that somebody wanted to pay. */
   readonly intents: number
-  /** What the provider charged for them. */
+  /** The sum that the provider charged for them. */
   readonly charges: number
   /** Orders that were charged more than once. */
   readonly doubled: number

@@ -1,4 +1,4 @@
-/** What the processes and the page must agree on. */
+/** Names on which the processes and the page agree. */
 export const NAMESPACE = 'duplicate-slayer'
 /** Short, so that nobody has to wait for the recovery of a killed worker. */
 export const LEASE = '1500ms'
@@ -8,5 +8,5 @@ export const customer = 'customer_1'
 
 export type StoreName = 'sqlite' | 'redis' | 'postgres' | 'mysql' | 'mongodb'
 
-/** What became of a request. */
+/** The fate of a request. */
 export type Fate = 'on its way' | 'answered' | 'request lost' | 'response lost' | 'server died'

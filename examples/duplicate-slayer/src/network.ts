@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import type { Fate } from './naming.ts'
 import type { DeathPoint } from './scenarios.ts'
 
-/** How things are now. Whoever holds them may change them at any time. */
+/** The present state of the network. Its members may be changed at any time. */
 export interface Conditions {
   /** Requests go to the guarded route, or to the same handler without idempotency. */
   idempotency: boolean
@@ -29,7 +29,7 @@ export interface Flight {
 
 export interface NetworkOptions {
   readonly conditions: Conditions
-  /** Where requests go now. */
+  /** The address to which requests go now. */
   readonly worker: () => string
   /** 0 to 1: decides what is lost. */
   readonly random: () => number

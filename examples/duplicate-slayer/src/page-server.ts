@@ -67,7 +67,7 @@ function refuse(response: ServerResponse, error: unknown): void {
   response.writeHead(500, { 'Content-Type': 'application/json' }).end(JSON.stringify({ problem: String(error) }))
 }
 
-/** What an entry imports (the page's modules and the client, or its styles), as one file for the browser. */
+/** Bundles an entry with all its imports (the page's modules and the client, or its styles), as one file for the browser. */
 async function bundle(entry: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [`${folder}/${entry}`],

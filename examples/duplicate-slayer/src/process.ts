@@ -6,14 +6,14 @@ import type { AddressInfo } from 'node:net'
 import type { Figures } from './figures.ts'
 import type { DeathPoint } from './scenarios.ts'
 
-/** What a child tells. */
+/** The messages of a child. */
 export type Message =
   | { readonly listening: number }
   /** A worker stands at the place where it was told to die, and waits. */
   | { readonly reached: DeathPoint }
   /** The provider charged for this order. */
   | { readonly charged: string }
-  /** What OpenTelemetry counted since the last time. */
+  /** The counts of OpenTelemetry since the last message. */
   | { readonly figures: Figures }
 
 export interface Child {

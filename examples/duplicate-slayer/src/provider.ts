@@ -7,7 +7,7 @@ import Database from 'better-sqlite3'
 import express from 'express'
 import { announce, required, tellParent } from './process.ts'
 
-/** How long a charge takes. */
+/** The time that a charge takes. */
 const takesMs = Number(required('PROVIDER_TAKES_MS'))
 const database = new Database(required('PROVIDER_FILE'))
 database.pragma('journal_mode = WAL')

@@ -1,12 +1,12 @@
-/** What is done to each payment, and a client that retries as a good client does: the same key until it has an answer. */
+/** Lists the failures of each payment, and has a client that retries as a good client does: the same key until it has an answer. */
 
-/** Where the worker stops and waits to be killed. */
+/** The stage at which the worker stops and waits to be killed. */
 export type DeathPoint = 'before-provider' | 'after-provider'
 
 export interface Scenario {
   readonly key: string
   readonly title: string
-  /** How many times the payment is sent at once. */
+  /** The number of times that the payment is sent at once. */
   readonly copies: number
   /** The share of responses that the network loses. */
   readonly lostResponses: number
@@ -31,7 +31,7 @@ export const scenarios: readonly Scenario[] = [
   { key: 'order-7', title: 'killed after the provider charged', copies: 1, lostResponses: 0, dieAt: 'after-provider' },
 ]
 
-/** What a client came to. */
+/** The result of a client. */
 export interface Answer {
   readonly status: number
   readonly body: string

@@ -10,9 +10,9 @@ import { type OpenStore, openStore } from './stores.ts'
 export interface Shop {
   /** The worker of the moment. */
   worker(): { readonly url: string; readonly pid: number }
-  /** What the store knows of a payment. */
+  /** The record of a payment in the store. */
   inspect(key: string): Promise<Inspection | null>
-  /** How often the provider charged for each order. */
+  /** The number of charges of the provider for each order. */
   charges(): Promise<Map<string, number>>
   /** Resolves when the worker has reached the place, was killed there, and a new one listens. */
   killWorkerAt(place: DeathPoint): Promise<{ readonly killed: number; readonly successor: number }>
@@ -24,9 +24,9 @@ export interface Shop {
 export interface ShopOptions {
   /** For the databases of provider and SQLite store. */
   readonly folder: string
-  /** How long the provider takes for a charge. @default 0 */
+  /** The time that the provider takes for a charge. @default 0 */
   readonly providerTakesMs?: number
-  /** What the processes tell. */
+  /** The messages of the processes. */
   readonly onMessage?: (message: Message) => void
 }
 

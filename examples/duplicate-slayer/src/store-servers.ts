@@ -1,4 +1,4 @@
-/** Where the stores of the demo are: a file, a server that the environment names, or one of this machine, started on demand. */
+/** The stores of the demo: a file, a server that the environment names, or one of this machine, started on demand. */
 
 import { which } from '../../../scripts/services/obtain.mjs'
 import type { Service, ServiceName } from '../../../scripts/services.mjs'
@@ -8,7 +8,7 @@ import type { StoreName } from './naming.ts'
 
 interface Server {
   readonly title: string
-  /** What `startService` calls it. */
+  /** The name that `startService` has for it. */
   readonly service: ServiceName
   readonly variable: string
   readonly binary: string
@@ -23,7 +23,7 @@ const servers: Record<Exclude<StoreName, 'sqlite'>, Server> = {
 
 export interface StoreServers {
   readonly choices: readonly StoreChoice[]
-  /** Where a store is; its server is started when it is asked for the first time. */
+  /** Finds a store. Its server is started when it is asked for the first time. */
   place(name: StoreName): Promise<string>
   /** Ends what was started. */
   stop(): Promise<void>

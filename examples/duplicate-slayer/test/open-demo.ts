@@ -15,7 +15,7 @@ export interface OpenDemo {
   readonly url: string
   readonly context: BrowserContext
   readonly page: Page
-  /** What the page complained of, less the requests that the bad network is there to lose. */
+  /** The errors of the page, without the requests that the bad network is there to lose. */
   readonly complaints: readonly string[]
   close(): Promise<void>
 }
@@ -57,7 +57,7 @@ async function addressFrom(output: NodeJS.ReadableStream): Promise<string> {
   for await (const line of createInterface({ input: output })) {
     const [url] = /http:\S+/.exec(line) ?? []
     if (url) {
-      // what comes later is read too, so that the demo never waits for its reader
+      // later output is read too, so that the demo never waits for its reader
       output.resume()
       return url
     }
@@ -65,7 +65,7 @@ async function addressFrom(output: NodeJS.ReadableStream): Promise<string> {
   throw new Error('The demo ended without an address.')
 }
 
-/** What the page shows now. */
+/** The text that the page shows now. */
 export async function readScore(page: Page): Promise<{ intents: number; charges: number }> {
   const [intents, charges] = await Promise.all(['#intents', '#charges'].map((id) => textOf(page, id)))
   return { intents: Number(intents), charges: Number(charges) }

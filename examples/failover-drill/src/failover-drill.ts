@@ -15,7 +15,7 @@ export interface Pair<Tx> {
   promote(): Promise<string>
   /** SIGKILL for the old primary. */
   kill(): Promise<void>
-  /** How many orders each key has, on the new primary. */
+  /** The number of orders of each key, on the new primary. */
   orders(): Promise<ReadonlyMap<string, number>>
   stop(): Promise<void>
 }
@@ -29,7 +29,7 @@ export interface FailoverReport {
   readonly lost: number
   /** The longest time from the first request of a key to its answer. */
   readonly longestMs: number
-  /** How many answers had each status; a 503 without Retry-After counts as `503 bare`. */
+  /** The number of answers of each status; a 503 without Retry-After counts as `503 bare`. */
   readonly statuses: Readonly<Record<string, number>>
 }
 

@@ -31,7 +31,7 @@ afterEach(() => {
 const url = (path: string) => `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`
 const rows = () => database.prepare('SELECT owner, recipient, amount FROM transfers').all()
 
-/** What a browser would send: the hidden field as it stands in the page. */
+/** The body that a browser would send: the hidden field as it stands in the page. */
 async function openForm(user = 'ann'): Promise<string> {
   const page = await (await fetch(url('/transfers/new'), { headers: { 'X-User': user } })).text()
   const [, token] = /<input type="hidden" name="token" value="([^"]+)">/.exec(page) ?? []

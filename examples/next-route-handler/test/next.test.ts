@@ -37,7 +37,7 @@ async function output(child: ChildProcess, end: (child: ChildProcess) => Promise
   return { code: child.exitCode, text }
 }
 
-/** Where it says that it listens. */
+/** The address at which it listens. */
 function addressOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''

@@ -15,7 +15,7 @@ export interface Order {
   readonly amount: number
 }
 
-/** What is called elsewhere: each honours the key that it is given. */
+/** Services elsewhere: each honours the key that it is given. */
 export interface Elsewhere {
   charge(amount: number, key: string): Promise<string>
   mail(text: string, key: string): Promise<void>

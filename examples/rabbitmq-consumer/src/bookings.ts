@@ -17,7 +17,7 @@ export interface Broker {
   readonly queue: string
 }
 
-/** Where a person looks at what could not be booked. */
+/** The queue in which a person looks at failed bookings. */
 export const deadLettersOf = ({ queue }: Broker) => `${queue}-dead`
 
 export async function prepareDatabase(pool: pg.Pool): Promise<void> {
@@ -36,7 +36,7 @@ export async function prepareQueues(connection: ChannelModel, broker: Broker): P
   await channel.close()
 }
 
-/** What does not say what an order has to say is a dead letter. */
+/** A message without the content of an order is a dead letter. */
 function readOrder(bytes: Uint8Array): Order {
   const { id, customer, amount } = JSON.parse(new TextDecoder().decode(bytes))
   if (typeof customer !== 'string' || !Number.isInteger(amount)) throw new TypeError('This is no order.')
@@ -47,7 +47,7 @@ function readOrder(bytes: Uint8Array): Order {
 export async function startBookings(pool: pg.Pool, broker: Broker): Promise<ConsumerHandle & { end(): Promise<void> }> {
   const idempotency = createIdempotency({ store: postgresStore({ pool }), namespace: 'shop' })
   const connection = await connect(broker.url)
-  // what ends a connection is told by `closed`, too
+  // `closed` also reports the error that ends a connection
   connection.on('error', () => {})
   await prepareQueues(connection, broker)
   const consuming = await consume(

@@ -18,14 +18,14 @@ import { type Next, onFailingDisk } from './cut-commits.ts'
 /** A store of one process, and a write in its transactions that no constraint protects from being made twice. */
 export interface Instance<Tx> {
   readonly store: IdempotencyStore<Tx>
-  /** Where transactions are synchronous, it has written when it returns. */
+  /** If transactions are synchronous, it has written when it returns. */
   insert(tx: Tx, key: string, value: string): Promise<unknown> | undefined
 }
 
 export interface Opening {
-  /** Where it is not the server's. */
+  /** The address, if it is not the server's. */
   readonly url?: string
-  /** How SQLite's disk fails. */
+  /** The failure of SQLite's disk. */
   readonly next?: Next
   readonly now?: () => number
   readonly lockTimeout?: number
@@ -44,7 +44,7 @@ export interface Backend<Tx> {
   open(options?: Opening): Instance<Tx>
   /** On a connection that the store knows nothing of; `'elsewhere'`: of another database, or of another client. */
   begin(where: 'here' | 'elsewhere'): Promise<Opened<Tx>>
-  /** What was committed under a key. */
+  /** The payments that were committed under a key. */
   values(key: string): Promise<string[]>
   /** Resolves when a statement on the records waits for another transaction, where the server says so. */
   someoneWaits?(): Promise<void>

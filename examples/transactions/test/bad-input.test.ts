@@ -1,4 +1,4 @@
-/** What a caller gets wrong is a typed error: nothing is lost, and nothing is committed by half. */
+/** A mistake of a caller is a typed error: nothing is lost, and nothing is committed by half. */
 import {
   createIdempotency,
   IdempotencyInvalidOptionError,

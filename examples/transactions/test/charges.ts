@@ -1,2 +1,2 @@
-/** What was charged is in this file of the place, at a provider that no transaction reaches. */
+/** The charges are in this file of the place, at a provider that no transaction reaches. */
 export const CHARGES = 'charges.ndjson'

@@ -1,5 +1,5 @@
 /**
- * What can happen between a store and its database: a server behind a proxy that cuts connections, before the server saw
+ * Failures between a store and its database: a server behind a proxy that cuts connections, before the server saw
  * a statement or after; and for SQLite, which has no connection to cut, a driver that fails at the same places.
  */
 import Sqlite from 'better-sqlite3'
@@ -13,7 +13,7 @@ export type Fate = 'pass' | 'lose request' | 'lose reply' | 'hold'
 /** Says what becomes of the next statement. */
 export type Next = (isCommit: boolean) => Fate
 
-/** How a store is opened so that its statements have these fates. */
+/** Opens a store whose statements have these fates. */
 export interface Way {
   readonly url?: string
   /** The same for a database inside of the process. */
@@ -23,7 +23,7 @@ export interface Way {
 
 /** BEGIN READ COMMITTED is none, nor is what sets it. */
 const COMMIT = /COMMIT(?!TED)/
-/** How late a statement may be that was held, in milliseconds. */
+/** The most that a held statement may be late, in milliseconds. */
 const LATE_MS = 20
 
 function releasing(fate: Fate, release: () => void): Fate {

@@ -14,7 +14,7 @@ import { proveJoined } from './libraries-proof.ts'
 const postgres = await service('postgres')
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** What is used of the client that Prisma generates. */
+/** The members of Prisma's generated client that are used. */
 interface Tx {
   readonly payment: { create(query: { data: { key: string } }): Promise<unknown> }
   $queryRawUnsafe(text: string, ...values: unknown[]): Promise<unknown[]>

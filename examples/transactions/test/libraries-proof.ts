@@ -1,4 +1,4 @@
-/** What is to be shown of a library: its write and the key commit together, or neither leaves a trace. */
+/** The proof for each library: its write and the key commit together, or neither leaves a trace. */
 import { createIdempotency, type Idempotency, type IdempotencyStore, unscoped } from '@retryproof/core'
 import { expect } from 'vitest'
 
@@ -8,7 +8,7 @@ export class DeclinedError extends Error {}
 
 export interface Shop<Tx> {
   readonly store: IdempotencyStore<Tx>
-  /** How many payments were committed under a key. */
+  /** The number of payments that were committed under a key. */
   paid(key: string): Promise<number>
 }
 

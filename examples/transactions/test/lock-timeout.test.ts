@@ -18,7 +18,7 @@ async function meetHeldKey<Tx>(backend: Backend<Tx>): Promise<void> {
   const holder = await backend.begin('here')
   if (!isSync) await idempotency.transaction(call, pay, { tx: holder.tx })
   const startedAt = performance.now()
-  // where there is one lock for all, nobody knows which key is held
+  // with one lock for all, nobody knows which key is held
   await expect(single()).rejects.toMatchObject(
     isSync ? { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'no' } : { code: 'IDEMPOTENCY_IN_PROGRESS' },
   )

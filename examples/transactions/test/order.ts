@@ -11,7 +11,7 @@ export interface Doing<Tx> {
   /** Comes before the step of that number; whoever never returns from it is a process that is no more. */
   reach(point: number): Promise<void>
   charge(name: Step): void
-  /** Where transactions are synchronous, it has written when it returns. */
+  /** If transactions are synchronous, it has written when it returns. */
   write(tx: Tx, name: Step): Promise<unknown> | undefined
 }
 

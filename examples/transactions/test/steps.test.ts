@@ -10,7 +10,7 @@ const call = { operation: 'order', scope: unscoped, key: 'order 1', payload: { i
 function shop<Tx>(backend: Backend<Tx>) {
   let now = 1_700_000_000_000
   let taken = 0
-  /** What was charged, at a provider that no transaction reaches. */
+  /** The charges, at a provider that no transaction reaches. */
   const charges: string[] = []
 
   /** Takes the steps; at `deathPoint` it waits for ever, as a process that is no more. */

@@ -18,7 +18,7 @@ const CUT_STATEMENTS = 0.005
 const PATIENCE_MS = 120_000
 
 export interface Report {
-  /** How often the work was started, rolled back by what it threw, and how often a caller had to send again. */
+  /** The number of runs of the work, of rollbacks by an error of its own, and of calls that had to be sent again. */
   readonly runs: number
   readonly rollbacks: number
   readonly failures: number
@@ -83,7 +83,7 @@ export async function storm<Tx>(
 ): Promise<Report> {
   const answers = new Map<string, Set<unknown>>()
   const counts = { runs: 0, rollbacks: 0, failures: 0 }
-  /** What the client's own statements threw: the driver's errors, as they are. */
+  /** The errors of the client's own statements: the driver's errors, as they are. */
   const thrown = new WeakSet<object>()
   const referenceOf = (key: string) => ({ operation: 'pay', scope: unscoped, key }) as const
   const keys = Array.from({ length: rounds * KEYS }, (_, i) => `payment ${i}`)

@@ -1,4 +1,4 @@
-/** What stands between a client and its server: logins, proxies, and a browser that hides headers from another origin. */
+/** A gateway between a client and its server: logins, proxies, and a browser that hides headers from another origin. */
 
 /** Answers that come without the server having seen the request. */
 const IN_FRONT: readonly (() => Response)[] = [
@@ -13,7 +13,7 @@ const IN_FRONT: readonly (() => Response)[] = [
   () => new Response(null, { status: 302, headers: { Location: '/login' } }),
 ]
 
-/** What CORS lets a page read of an answer that exposes nothing. */
+/** The headers that CORS lets a page read of an answer that exposes nothing. */
 const SAFELISTED = [
   'cache-control',
   'content-language',

@@ -64,7 +64,7 @@ test(`${RUNS} schedules of loss, delay, duplication, gateways, declined cards, r
       const server = createServer(courses)
       const storage = memoryStorage()
       const cleared = new Map<Intent, number>()
-      /** Which tab gave which intent up: the clicks that are under way there end. */
+      /** The intents that each tab gave up: the clicks that are under way there end. */
       const gaveUp = new Set<string>()
       const open = () => ({
         client: createIdempotentFetch({

@@ -14,7 +14,7 @@ export interface Server {
   readonly payments: readonly Payment[]
 }
 
-/** What becomes of an execution of the handler: a charge, a declined card, or an error. */
+/** The end of an execution of the handler: a charge, a declined card, or an error. */
 export type Course = 'charged' | 'declined' | 'failed'
 
 /** Its executions take these courses, in order, and then all succeed. */

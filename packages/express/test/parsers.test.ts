@@ -102,7 +102,7 @@ const uploads = fc
     return { type: '', body: data }
   })
 
-/** What a handler can see of a body and of its files. */
+/** The parts that a handler can see of a body and of its files. */
 async function view(req: { body?: unknown; file?: unknown; files?: unknown }): Promise<unknown> {
   const { body } = req
   const iterable = body instanceof URLSearchParams || body instanceof Map ? [...body] : body
@@ -140,7 +140,7 @@ describe.each(versions)('bodies on %s', (_, express) => {
       reading((text) => jsonBigint({ useNativeBigInt: true }).parse(text) as unknown),
       jsonBodies.filter(({ body }) => !/1e|\.\d{10}/.test(String(body))),
     ],
-    // which keeps the text of numbers, of which only the value counts
+    // this parser keeps the text of numbers, of which only the value counts
     [
       'lossless-json',
       reading((text) => parseLossless(text)),

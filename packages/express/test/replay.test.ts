@@ -10,7 +10,7 @@ import { deferred, json, testApp, versions } from './app.ts'
 
 const binary = Buffer.from([0, 255, 254, 0, 65])
 
-/** What a client sees, without what belongs to one answer alone. */
+/** An answer as a client sees it, without the headers that belong to one answer alone. */
 async function seen(response: Response) {
   const {
     date,

@@ -20,7 +20,7 @@ async function run({ handle }: Route<Request>, req: Request, res: Response, tx?:
   await give(res, answer)
 }
 
-/** What stands on a route, in order. A handler that writes in a transaction is given to the binding. */
+/** The handlers of a route, in order. A handler that writes in a transaction is given to the binding. */
 function stackOf(framework: typeof express, route: Route<Request>): RequestHandler[] {
   const { guard, transaction, compression: place } = route
   const compressed = compression({ threshold: 0 })

@@ -86,7 +86,7 @@ async function* bytesOf(pieces: AsyncIterable<string | Uint8Array>): AsyncGenera
 export function replacePayload(reply: FastifyReply, { status, headers, body }: HttpResponse): Buffer | null {
   const fields = new Map<string, string[]>()
   for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
-  // which Fastify gives to what has none
+  // Fastify adds it to a reply that has none
   reply.code(status).removeHeader('content-type')
   for (const [name, values] of fields) reply.header(name, values.length > 1 ? values : values[0])
   return body.length > 0 ? Buffer.from(body) : null

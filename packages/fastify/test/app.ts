@@ -88,7 +88,7 @@ function give(reply: FastifyReply, answer: Answer, isCompressed: boolean): void 
   reply.code(status)
   for (const [name, value] of headers) {
     const before = reply.getHeader(name)
-    // what is set twice is a list, but for cookies, to which Fastify adds by itself
+    // a header that is set twice is a list, but for cookies, to which Fastify adds by itself
     const isMore = before !== undefined && name !== 'Set-Cookie'
     reply.header(name, isMore ? [before, value].flat().map(String) : value)
   }

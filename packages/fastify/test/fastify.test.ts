@@ -1,4 +1,4 @@
-/** What is Fastify's own: schemas, hooks, replies and plugins. */
+/** Tests of Fastify's own features: schemas, hooks, replies and plugins. */
 import { once } from 'node:events'
 import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'

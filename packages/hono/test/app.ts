@@ -41,7 +41,7 @@ export function honoApp(store: IdempotencyStore<unknown>): Hono {
   return server
 }
 
-/** What stands on a route, in order. A handler that writes in a transaction is given to the binding. */
+/** The handlers of a route, in order. A handler that writes in a transaction is given to the binding. */
 function stackOf(route: Route<Context>): [MiddlewareHandler | Handler, ...MiddlewareHandler[]] {
   const { guard, transaction, compression } = route
   const handler: MiddlewareHandler = (c) => run(route, c)

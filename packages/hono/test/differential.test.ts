@@ -1,4 +1,4 @@
-/** What Hono answers behind a guard is what it answers without. */
+/** Hono answers the same behind a guard as without one. */
 import { describeDifferential } from '../../../conformance/src/http/differential/describe-differential.ts'
 import { applications } from './differential/applications.ts'
 

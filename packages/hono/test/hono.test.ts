@@ -1,4 +1,4 @@
-/** What is Hono's own: its helpers, contexts and routes. */
+/** Tests of Hono's own features: its helpers, contexts and routes. */
 import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import type { HttpOptions } from '@retryproof/http'
 import { preconditionFailed } from '@retryproof/http/precondition'

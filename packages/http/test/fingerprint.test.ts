@@ -20,7 +20,7 @@ interface Sent extends Partial<Exchange<null>> {
   readonly fingerprint?: FingerprintMembers
 }
 
-/** What is fingerprinted, as text, so that two can be compared. */
+/** The fingerprinted content as text, so that two can be compared. */
 async function described({ type = 'application/json', fingerprint, ...exchange }: Sent): Promise<string> {
   const request = {
     method: 'POST',

@@ -35,7 +35,7 @@ export function read({ status, headers, body }: HttpResponse): Read {
 }
 
 export interface Answers {
-  /** What the handler waits for. */
+  /** The promise that the handler waits for. */
   readonly gate?: Promise<unknown>
   readonly answer?: Partial<HttpResponse>
   readonly replayable?: boolean
@@ -85,7 +85,7 @@ export function setUp(options: Partial<HttpOptions<Asked>> = {}, idempotency = n
     return { early: early.promise, finished }
   }
 
-  /** What became of one request, and how often the handler has run by then. */
+  /** The answer of one request, and the number of runs of the handler by then. */
   const ask = (exchange?: Partial<Exchange<Asked>>, answers?: Answers) => start(exchange, answers).finished
 
   return { ask, start, guard, idempotency, attempts }

@@ -86,7 +86,7 @@ export function resetContext(ctx: Context, before: readonly HeaderField[]): void
 
 /** Answers with that response. Middleware outside finds a value where there was one the first time. */
 export function putResponse(ctx: Context, { status, headers, body }: HttpResponse): void {
-  // what has a type but no bytes was an empty text; what has neither gets the text that Koa has for its status
+  // a body with a type and no bytes was an empty text; one with neither gets the text that Koa has for its status
   if (body.length > 0 || headerValues(headers, 'content-type').length > 0) ctx.body = restoreBody(headers, body)
   ctx.status = status
   ctx.remove('Content-Type')

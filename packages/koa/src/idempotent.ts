@@ -96,7 +96,7 @@ export function idempotent<Tx>(
           if (captured?.discard() === 'reset') resetContext(ctx, before)
           held = undefined
           captured = captureResponse(ctx.res, { ...limits, signal })
-          // whether anybody asks depends on how the handler ends
+          // the end of the handler decides whether anybody asks
           captured.answered.catch(() => undefined)
           try {
             await proceed(ctx, next, tx)

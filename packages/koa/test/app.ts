@@ -51,12 +51,12 @@ function koaApp(Framework: typeof Koa, store: IdempotencyStore<unknown>): Koa {
   return server
 }
 
-/** What stands on a route, in order. A handler that writes in a transaction is given to the binding. */
+/** The handlers of a route, in order. A handler that writes in a transaction is given to the binding. */
 function stackOf(route: Route<Context>): Middleware[] {
   const { guard, transaction, compression } = route
   const handler: Middleware = (ctx) => run(route, ctx)
   const parser = bodyParser({
-    // which has no status where a coding cannot be undone
+    // this error has no status where a coding cannot be undone
     onError: (error, ctx) => ctx.throw(400, error),
   }) as Middleware
   const compressed = compress({ threshold: 0, br: false }) as Middleware

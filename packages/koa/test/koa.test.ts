@@ -1,4 +1,4 @@
-/** What is Koa's own: bodies of any kind, layers outside, routers and mounts. */
+/** Tests of Koa's own features: bodies of any kind, layers outside, routers and mounts. */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'

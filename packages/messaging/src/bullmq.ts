@@ -5,30 +5,30 @@ import type { ConsumerOptions, MessageHandler } from './consumer/consumer-option
 import type { Delivery } from './consumer/delivery.ts'
 import { ID_HEADER, REASON_HEADER } from './consumer/letter-headers.ts'
 
-/** Is a job, as a worker of BullMQ gives it. */
+/** A job, as a worker of BullMQ gives it. */
 export interface BullJob {
   readonly id?: string | undefined
   readonly name: string
   readonly data: unknown
   readonly queueName: string
-  /** Is the time when it was added, in milliseconds. */
+  /** The time when it was added, in milliseconds. */
   readonly timestamp: number
   readonly attemptsStarted?: number
   moveToDelayed(timestamp: number, token?: string): Promise<unknown>
 }
 
-/** Is what a worker does with a job. */
+/** The work of a worker on a job. */
 export type BullProcessor = (job: BullJob, token?: string) => Promise<void>
 
 export interface BullOptions<Body, InTransaction extends boolean>
   extends Omit<ConsumerOptions<BullJob, Body, InTransaction>, 'concurrency'> {
-  /** Is the queue of the dead letters, another one than the worker's. Their data give the reason, and hold the data of the job. */
+  /** The queue of the dead letters, another one than the worker's. Their data give the reason, and hold the data of the job. */
   readonly deadLetters: { readonly name?: string; add(name: string, data: DeadLetterData): Promise<unknown> }
   /** Names the consumer group. @default the queue's name */
   readonly operation?: string
 }
 
-/** Is the data of a dead letter: our headers, and the job's data. Added to the queue again as it is, it is read as that job. */
+/** The data of a dead letter: our headers, and the job's data. Added to the queue again as it is, it is read as that job. */
 export interface DeadLetterData {
   readonly [REASON_HEADER]: string
   readonly [ID_HEADER]: string

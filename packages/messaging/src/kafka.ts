@@ -26,12 +26,12 @@ export type {
   KafkaStreamProducer,
 } from './brokers/kafka/client.ts'
 
-/** Are the options that both clients share. */
+/** The options that both clients share. */
 export interface KafkaCommonOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<KafkaMessage, Body, InTransaction> {
   /** Reads the publisher's name for the message. Required: an offset is another for each copy. */
   readonly id: NonNullable<ConsumerOptions<KafkaMessage, Body, InTransaction>['id']>
-  /** Is the topic of the dead letters. The consumer must not read it. */
+  /** The topic of the dead letters. The consumer must not read it. */
   readonly deadLetters: string
   /** Names the consumer group of the records. @default the group of the consumer */
   readonly operation?: string
@@ -58,7 +58,7 @@ export type KafkaOptions<Body, InTransaction extends boolean> =
   | KafkaJsOptions<Body, InTransaction>
   | KafkaStreamOptions<Body, InTransaction>
 
-/** Is the time between two questions to the client whether a heartbeat is due. */
+/** The time between two questions to the client whether a heartbeat is due. */
 const HEARTBEAT_MS = 200
 
 /**

@@ -14,9 +14,9 @@ export type { NatsConsumer, NatsJetStream, NatsMessage } from './brokers/nats/cl
 export interface NatsOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<NatsMessage, Body, InTransaction> {
   readonly consumer: NatsConsumer
-  /** Is `jetstream(connection)`, and publishes the dead letters. */
+  /** The client, `jetstream(connection)`. It publishes the dead letters. */
   readonly jetstream: NatsJetStream
-  /** Is the subject of the dead letters; a stream must keep it. */
+  /** The subject of the dead letters; a stream must keep it. */
   readonly deadLetters: string
   /** Names the consumer group. Required for a consumer without `durable_name`. @default the consumer's name */
   readonly operation?: string

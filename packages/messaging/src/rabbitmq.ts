@@ -20,7 +20,7 @@ export interface RabbitOptions<Body, InTransaction extends boolean>
   /** Names the consumer group. @default the queue */
   readonly operation?: string
   /**
-   * Is the broker's limit for an unacknowledged message: `consumer_timeout`, or `x-consumer-timeout` of the queue. The
+   * The broker's limit for an unacknowledged message: `consumer_timeout`, or `x-consumer-timeout` of the queue. The
    * broker closes the channel past it, so `maxRun` must be 5 minutes shorter. @default '30m'
    */
   readonly consumerTimeout?: Duration

@@ -13,10 +13,10 @@ export type { SqsClient, SqsMessage } from './brokers/sqs/client.ts'
 
 export interface SqsOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<SqsMessage, Body, InTransaction> {
-  /** Is `new SQS(…)` of `@aws-sdk/client-sqs`. */
+  /** The client: `new SQS(…)` of `@aws-sdk/client-sqs`. */
   readonly client: SqsClient
   readonly queueUrl: string
-  /** Is the URL of the queue of the dead letters. */
+  /** The URL of the queue of the dead letters. */
   readonly deadLetters: string
   /** Names the consumer group. @default the queue's name */
   readonly operation?: string

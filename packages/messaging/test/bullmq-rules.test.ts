@@ -1,4 +1,4 @@
-/** What is BullMQ's own: ids that start again, locks, and the limits of a worker. */
+/** Tests of BullMQ's own rules: ids that start again, locks, and the limits of a worker. */
 import { randomBytes } from 'node:crypto'
 import { createIdempotency, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'

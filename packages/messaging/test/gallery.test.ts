@@ -15,7 +15,7 @@ interface Broken {
   readonly name: string
   readonly rejectedBy: string
   break?(consume: Consume): Consume
-  /** What the consumer is given instead of its channel. */
+  /** The channel that the consumer is given instead of its own. */
   change?(channel: ConfirmChannel): ConfirmChannel
 }
 
@@ -37,7 +37,7 @@ const withOptions =
   (idempotency, options, handler) =>
     consume(idempotency, { ...options, ...change(options) } as Options, handler)
 
-/** What an attempt came to is told as `change` has it. */
+/** Reports the outcome of an attempt as `change` has it. */
 const withOutcomes =
   (change: { recorded?: boolean; replayed?: boolean }) =>
   (consume: Consume): Consume =>

@@ -1,4 +1,4 @@
-/** What publishers can do to a consumer of Kafka, through either client. */
+/** Hostile publishers against a consumer of Kafka, through either client. */
 import { randomBytes } from 'node:crypto'
 import { Consumer, Producer } from '@platformatic/kafka'
 import { createIdempotency, unscoped } from '@retryproof/core'

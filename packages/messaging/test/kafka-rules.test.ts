@@ -1,4 +1,4 @@
-/** What is Kafka's own: its order, its offsets, its headers. */
+/** Tests of Kafka's own rules: its order, its offsets, its headers. */
 import { randomBytes } from 'node:crypto'
 import { createIdempotency, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
@@ -112,7 +112,7 @@ describe.skipIf(server.missing)(`${server.title} with kafkajs`, () => {
     await expect.poll(() => isSecond, { timeout: 20_000 }).toBe(true)
     expect(because()).toEqual(['handled'])
     const drained = consuming.drain()
-    // what it does not have to finish it leaves to the next
+    // work that it does not have to finish is left to the next
     open()
     expect(await drained).toEqual({ unfinished: 0 })
     expect(await committed()).toEqual([2])

@@ -1,4 +1,4 @@
-/** What publishers and brokers of RabbitMQ can do to a consumer. */
+/** Hostile publishers and brokers of RabbitMQ against a consumer. */
 import { randomBytes } from 'node:crypto'
 import { createIdempotency, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'

@@ -1,4 +1,4 @@
-/** What is SQS's own: its limits, its groups, its attributes. */
+/** Tests of SQS's own rules: its limits, its groups, its attributes. */
 import { randomBytes } from 'node:crypto'
 import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
@@ -59,7 +59,7 @@ async function openRules(suffix = '', attributes: Record<string, string> = {}) {
 const count = (verdicts: readonly Verdict[], because: Verdict['because']) =>
   verdicts.filter((verdict) => verdict.because === because).length
 
-/** What SQS itself does with a message that was received too often. */
+/** Does as SQS itself with a message that was received too often. */
 async function redrivenAfter(maxReceiveCount: number) {
   const dead = await createQueue(client, `moved-${randomBytes(6).toString('hex')}`)
   const { Attributes: { QueueArn = '' } = {} } = await client.getQueueAttributes({

@@ -15,7 +15,7 @@ import { once, type Verdict } from '../src/index.ts'
 
 interface Bench<Tx> {
   readonly store: IdempotencyStore<Tx>
-  /** Where transactions are synchronous, it has written when it returns. */
+  /** If transactions are synchronous, it has written when it returns. */
   write(tx: Tx, id: string): unknown
   written(): Promise<string[]>
 }

@@ -1,4 +1,4 @@
-/** What handlers of Nest may answer with. */
+/** Answers of Nest handlers, of every kind. */
 import { Readable } from 'node:stream'
 import {
   Controller,

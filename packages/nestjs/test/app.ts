@@ -31,7 +31,7 @@ import { Attempt, idempotent, type NestRequest, serveStatus, Transaction } from 
 
 export type Platform = 'Express' | 'Fastify'
 
-/** What both platforms have. */
+/** The members that both platforms have. */
 interface Native extends NestRequest {
   readonly raw?: { readonly socket: Request['socket'] }
   readonly socket: Request['socket']
@@ -94,7 +94,7 @@ interface Served {
   readonly tx: unknown
 }
 
-/** What users write as `@Controller(…) class { @Post(…) @UseInterceptors(…) handle(…) { … } }`. */
+/** Does as users who write `@Controller(…) class { @Post(…) @UseInterceptors(…) handle(…) { … } }`. */
 function controllerOf(route: Route<Native>): Type {
   const { guard, method, prefix = '', path, transaction } = route
   const isByCall = byCall.has(path)

@@ -1,4 +1,4 @@
-/** What stands around the guard: guards, pipes, filters, interceptors, prefixes and versions. */
+/** Tests the layers around the guard: guards, pipes, filters, interceptors, prefixes and versions. */
 import {
   type ArgumentsHost,
   BadRequestException,

@@ -1,8 +1,8 @@
-/** What a PromQL query asks for, by Prometheus's own grammar. */
+/** Reads a PromQL query by Prometheus's own grammar. */
 import { parser } from '@prometheus-io/lezer-promql'
 
 export interface Selector {
-  /** Which metrics it reads. */
+  /** The metrics that it reads. */
   readonly matches: (name: string) => boolean
   readonly labels: readonly string[]
 }
@@ -11,7 +11,7 @@ export interface Query {
   readonly selectors: readonly Selector[]
   /** The labels of `by (…)`. */
   readonly grouping: readonly string[]
-  /** Where the text is no PromQL. */
+  /** The positions at which the text is no PromQL. */
   readonly errors: readonly string[]
 }
 

@@ -24,7 +24,7 @@ interface Alerts {
   }[]
 }
 
-/** What Prometheus would get from a service: the labels of each metric. */
+/** The series that Prometheus would get from a service: the labels of each metric. */
 async function scrape(): Promise<Map<string, Set<string>>> {
   const exporter = new PrometheusExporter({ preventServerStart: true })
   const meterProvider = new MeterProvider({ readers: [exporter] })

@@ -4,7 +4,7 @@ import { memoryStore } from '@retryproof/memory'
 
 export const NAMESPACE = 'payments'
 export const OPERATION = 'POST /charges'
-/** What no attribute may tell. */
+/** The secrets that no attribute may tell. */
 export const SECRET_KEY = 'the-key-of-the-client'
 
 /** A clock that is set, and a store that can be down. */

@@ -13,7 +13,7 @@ export interface Report {
   readonly passed: number
   /** The reason of each check that does not apply, under its id. */
   readonly skipped: Readonly<Record<string, string>>
-  /** What each failed check said, under its id. */
+  /** The message of each failed check, under its id. */
   readonly failed: Readonly<Record<string, string>>
 }
 

@@ -11,22 +11,22 @@ export interface BindingApp<Native> {
    * request is refused with; `undefined`: it may pass.
    */
   refuses(header: (name: string) => string | null | undefined): number | undefined
-  /** What the binding serves for answers that come later, at `path` and the id of one of them. */
+  /** The resource that the binding serves for answers that come later, at `path` and the id of one of them. */
   readonly status: { readonly path: string; readonly resource: StatusResource<Native> }
 }
 
 export interface Route<Native> {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  /** Where its router is mounted; `undefined`: directly in the application. */
+  /** The path at which its router is mounted; `undefined`: directly in the application. */
   readonly prefix: string | undefined
   readonly path: string
-  /** What `idempotent` is to be called with; `undefined`: the route is not guarded. */
+  /** The options of `idempotent`; `undefined`: the route is not guarded. */
   readonly guard: { readonly idempotency: Idempotency; readonly options: HttpOptions<Native> } | undefined
   /** The handler is to be given to `idempotent`, with `transaction: true`, and its transaction to `handle`. */
   readonly transaction: boolean
-  /** Where this route has compression: before the binding, or between it and the handler. */
+  /** The place of compression on this route: before the binding, or between it and the handler. */
   readonly compression: 'outside' | 'inside' | undefined
-  /** What the handler does. What it throws is to be thrown on. */
+  /** Runs the handler. A binding throws its error on. */
   handle(request: RouteRequest): Promise<Answer>
 }
 
@@ -42,7 +42,7 @@ export interface RouteRequest {
   clientGone(): Promise<void>
 }
 
-/** What a handler answers, to be given in the way in which the framework's users give it. */
+/** The answer of a handler, to be given in the way in which the framework's users give it. */
 export type Answer = PlainAnswer | Redirect | Failure
 
 export interface PlainAnswer {

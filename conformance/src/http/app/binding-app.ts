@@ -22,7 +22,7 @@ export interface BindingAppOptions<Native> {
   readonly store: IdempotencyStore<unknown>
   /** A header of the framework's request; nothing where it is not there. */
   readonly header: (request: Native, name: string) => string | null | undefined
-  /** Whether the framework tells the pattern of a route. If not, operations are named. @default true */
+  /** True where the framework tells the pattern of a route. If not, operations are named. @default true */
   readonly knowsRoutes?: boolean
 }
 
@@ -37,7 +37,7 @@ const descriptions: readonly RouteDescription[] = [
   ...controlRoutes,
 ]
 
-/** The application, on a store. What its checks look at is kept in the process, whichever copy of this module it has. */
+/** The application, on a store. Its state for the checks is kept in the process, whichever copy of this module it has. */
 export function bindingApp<Native extends object>({
   store,
   header,

@@ -1,4 +1,4 @@
-/** What a handler writes in a transaction, on any store that has them: a record of another key. */
+/** The writes of a handler in a transaction, on any store that has them: a record of another key. */
 import type { IdempotencyStore } from '@retryproof/core'
 
 export interface BusinessWrites {

@@ -1,13 +1,13 @@
-/** What the handlers did for each check, and what they wait for. A check tells its requests by `X-Case`. */
+/** The state of each check: runs of its handlers, and the gates at which they wait. A check tells its requests by `X-Case`. */
 
 export interface Case {
-  /** How often a handler ran. */
+  /** The number of runs of a handler. */
   runs: number
-  /** Whether handlers that wait at the gate may go on. */
+  /** True where handlers that wait at the gate may go on. */
   isOpen: boolean
-  /** How often a handler saw that its client had left. */
+  /** The number of times that a handler saw that its client had left. */
   departures: number
-  /** Whether its user, who is named as the case is, is let in no more. */
+  /** True where its user, who has the name of the case, is let in no more. */
   isRevoked: boolean
 }
 

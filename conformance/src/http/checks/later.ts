@@ -5,7 +5,7 @@ import { assertProblem, assertReplay, describeAnswer } from '../expectations.ts'
 
 const asAnn = { headers: { 'X-User': 'ann' } }
 
-/** Where the answer will be, of one that says that it is pending. */
+/** The location of the answer, from a response that says that it is pending. */
 function locationOf(answer: Received): string {
   assert.deepEqual([answer.status, answer.header('idempotency-status')], [202, 'pending'], describeAnswer(answer))
   assert.match(answer.header('retry-after') ?? 'no Retry-After', /^[1-9]\d*$/)

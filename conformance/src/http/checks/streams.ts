@@ -54,7 +54,7 @@ export const streamChecks: readonly BindingCheck[] = [
     title: 'a stream of 500 MB takes less than 64 MB of memory',
     needs: ['memory'],
     run: async (client) => {
-      // what a first stream leaves behind is there for good
+      // memory that a first stream takes is there for good
       await (await client.begin('/large').opened).drain()
       const before = (await client.residentBytes()) ?? Number.NaN
       const stream = await client.begin('/huge').opened

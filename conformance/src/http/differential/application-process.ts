@@ -16,7 +16,7 @@ export interface ApplicationProcess {
   hasRun(): Promise<void>
   /** Resolves when the attempt of this case has ended, or at once where nobody waits for its end. */
   recorded(waits: boolean): Promise<Recorded>
-  /** How the process ended: its code and the end of what it wrote; undefined while it runs. */
+  /** The end of the process: its code and the end of what it wrote; undefined while it runs. */
   ended(): string | undefined
   stop(): Promise<void>
 }

@@ -25,7 +25,7 @@ export interface Ending<Arguments extends readonly unknown[] = never> {
   readonly released?: readonly Form[]
   /** The request says what the handler does: it stands for many endings. */
   readonly program?: { readonly canThrow: boolean }
-  /** What stands before the index in the path. @default '' */
+  /** The path before the index. @default '' */
   readonly path?: string
   /** Headers of the request. */
   readonly headers?: Readonly<Record<string, string>>
@@ -45,7 +45,7 @@ export interface Application {
   serve(form: Form, bench: Bench): Promise<number>
 }
 
-/** What an application needs of the process that it runs in. */
+/** The services that an application needs of the process that it runs in. */
 export interface Bench {
   readonly idempotency: Idempotency<unknown>
   /** Counts one run of a handler. */
@@ -54,11 +54,11 @@ export interface Bench {
   write(tx: unknown): Promise<void>
 }
 
-/** What became of a key, as the store has it. */
+/** The state of a key in the store. */
 export interface Recorded {
   /** Null: there is no record. */
   readonly state: string | null
   readonly runs: number
-  /** Whether what the handler wrote on its transaction was committed. */
+  /** True where the transaction of the handler was committed. */
   readonly isWritten: boolean
 }

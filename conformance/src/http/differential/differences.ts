@@ -1,4 +1,4 @@
-/** What has to hold of an answer with a guard, against the same one without. */
+/** Compares an answer behind the guard with the same one without it. */
 import assert from 'node:assert/strict'
 import type { Application, Ending, Form, Recorded } from './application.ts'
 import { comparable, fieldOf, linesOf, type Wire } from './wire.ts'
@@ -32,7 +32,7 @@ export function assertSameWire({ application, ending: { end }, form }: Compared,
   }
 }
 
-/** Whether an answer of this status, to a handler that ended so, settles the key. */
+/** Tells whether an answer of this status, to a handler that ended so, settles the key. */
 function settles({ end, released }: Ending, form: Form, { head, isWhole }: Wire): boolean {
   if (!head || !isWhole || released?.includes(form)) return false
   if (head.status >= 500 || passing.has(head.status)) return false

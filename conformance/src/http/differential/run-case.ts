@@ -8,12 +8,12 @@ import { assertRecord, assertRetry, assertSameWire } from './differences.ts'
 import { type Asked, exchange } from './exchange.ts'
 import type { Wire } from './wire.ts'
 
-/** How long nothing has to come from a handler that runs and never answers. */
+/** The time without an answer after which a handler that runs counts as one that never answers. */
 const SILENCE_MS = 100
 
 export interface Case {
   readonly application: Application
-  /** Where the application has the ending. */
+  /** The path of the ending. */
   readonly index: number
   readonly ending: Ending
   readonly errorHandler: string

@@ -1,4 +1,4 @@
-/** What comes over a connection, byte for byte, and what of it has to be the same with a guard as without. */
+/** Reads a connection byte for byte, and removes the bytes that may differ behind a guard. */
 
 /** The head of a response. */
 export interface Head {
@@ -117,7 +117,7 @@ function isMeasured({ head, body }: Wire): boolean {
 }
 
 /**
- * The lines that both answers have to have in common. Where the bare answer came whole, it is all of it, but that pieces
+ * The lines that both answers have to have in common. If the bare answer came whole, it is all of it, but that pieces
  * may be framed by their length.
  */
 export function linesOf(wire: Wire, other: Wire, isFetch = false): string[] {

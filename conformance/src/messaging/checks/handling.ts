@@ -71,7 +71,7 @@ export const handlingChecks: readonly ConsumerCheck[] = [
       // another consumer: some brokers give one consumer one message after the other
       if (!bench.harness.isOrdered) await bench.start()
       await bench.publish(order('a'))
-      // where order is kept within a partition, the duplicate waits behind the first
+      // in a partition that keeps its order, the duplicate waits behind the first
       if (!bench.harness.isOrdered) {
         await bench.until('the duplicate was refused', () => 'in-progress' in countsOf(bench.verdicts))
       }

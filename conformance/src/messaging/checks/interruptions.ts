@@ -6,7 +6,7 @@ import { countsOf, gate } from '../consumer-harness.ts'
 
 const order = (id: string) => ({ id, amount: 100 })
 
-/** What happens to consumers, their store and their connection. */
+/** Interrupts consumers, their store and their connection. */
 export const interruptionChecks: readonly ConsumerCheck[] = [
   {
     id: 'drain',

@@ -3,7 +3,7 @@ import type { Change } from '@retryproof/core/store'
 import fc from 'fast-check'
 import { appliedOf } from './history.ts'
 
-/** What one client does next in a concurrent history. `beside`: without waiting for its answer, as a heartbeat does. */
+/** The next call of one client in a concurrent history. `beside`: without waiting for its answer, as a heartbeat does. */
 export interface ScriptStep {
   readonly beside: boolean
   readonly call:
@@ -18,7 +18,7 @@ export interface ScriptStep {
       }
     | {
         readonly op: 'transition'
-        /** Whose token: the latest that this client acquired, the latest that anybody saw, or an older one. */
+        /** The attempt whose token is used: the latest that this client acquired, the latest that anybody saw, or an older one. */
         readonly token: 'own' | 'latest' | 'older'
         readonly to: Change['to']
         readonly ms: number
@@ -27,7 +27,7 @@ export interface ScriptStep {
       }
 }
 
-/** What several clients do at once with one key. */
+/** The calls that several clients make at once with one key. */
 export type Scripts = readonly (readonly ScriptStep[])[]
 
 const HOUR_MS = 3_600_000

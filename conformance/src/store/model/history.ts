@@ -11,11 +11,11 @@ export interface HistoryEntry {
   /** `null`: nobody knows whether it took effect, nor when. */
   readonly returned: number | null
   readonly reply: Reply
-  /** How long the history had been running when the call returned, in milliseconds. */
+  /** The time from the start of the history to the return of the call, in milliseconds. */
   readonly elapsedMs: number
 }
 
-/** What clients called at the same time, and what they were answered. */
+/** Records calls that clients made at the same time, with their replies. */
 export type History = readonly HistoryEntry[]
 
 /**
@@ -57,7 +57,7 @@ export function recordHistory<Tx>(stores: readonly IdempotencyStore<Tx>[]): {
   }
 }
 
-/** What a store's error says about the call: `undefined` where it is not the error that a store may throw. */
+/** Reads from a store's error what became of the call: `undefined` where it is not the error that a store may throw. */
 export function appliedOf(error: unknown): 'no' | 'unknown' | undefined {
   const { code, applied } = (error ?? {}) as { code?: unknown; applied?: unknown }
   return code === 'IDEMPOTENCY_STORE_UNAVAILABLE' && (applied === 'no' || applied === 'unknown') ? applied : undefined

@@ -38,7 +38,7 @@ function checkKey(calls: History): void {
 
   function explain(remaining: readonly HistoryEntry[], point: Point, order: readonly HistoryEntry[]): boolean {
     const firstReturn = Math.min(...remaining.map((entry) => entry.returned ?? Number.POSITIVE_INFINITY))
-    if (firstReturn === Number.POSITIVE_INFINITY) return true // what is left need not have happened
+    if (firstReturn === Number.POSITIVE_INFINITY) return true // the rest need not have happened
     const here = identify(point)
     const place = `${remaining.map((entry) => entry.called).join()}|${here}`
     if (visited.has(place)) return false
@@ -71,7 +71,7 @@ function mayChangeLater({ command }: HistoryEntry): boolean {
 }
 
 /**
- * Whether a call that took effect never can from here on: tokens only rise, and so does a checkpoint while its token lasts.
+ * Tells that a call that took effect has no place any more from here on: tokens only rise, and so does a checkpoint while its token lasts.
  * Many checkpoints at once have no other order than that of their numbers, which would else be searched for by trying.
  */
 function isTooLate({ command, returned, reply }: HistoryEntry, { record, tokens }: Point): boolean {

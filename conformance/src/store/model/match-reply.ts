@@ -1,11 +1,11 @@
 import type { RecordView } from '@retryproof/core'
 import type { Reply } from './command.ts'
 
-/** How far two clocks may drift apart while a history lasts, in milliseconds. */
+/** The most that two clocks may drift apart while a history lasts, in milliseconds. */
 export const DRIFT_MS = 1_000
 
 /**
- * What is known of the real tokens (one for each of the model's, 0 where none was shown) once a call was answered so, or
+ * Returns the known real tokens (one for each of the model's, 0 where none was shown) once a call was answered so, or
  * null where the answer is not the model's. Of its durations as much may be over as the history had lasted.
  */
 export function match(
@@ -51,7 +51,7 @@ function isSame(one: Uint8Array | null | undefined, other: Uint8Array | null | u
   return one && other ? Buffer.compare(one, other) === 0 : one === other
 }
 
-/** Where the model's token is a number, the real one has one place in an order that rises. */
+/** If the model's token is a number, the real one has one place in an order that rises. */
 function bind(tokens: readonly number[], modelToken: number, token: number): readonly number[] | null {
   const index = modelToken - 1
   if (tokens[index] === token) return tokens

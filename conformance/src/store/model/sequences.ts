@@ -174,7 +174,7 @@ function createKey(twin: Twin) {
   }
 }
 
-/** How far that moment is ahead; 0 when it is past, or so far that many runs would use up the clock. */
+/** The time until that moment; 0 when it is past, or so far that many runs would use up the clock. */
 function untilEnd(twin: Twin, key: string, step: Extract<Step, { do: 'wait until' }>): number {
   const record = twin.record(key)
   if (!record) return 0

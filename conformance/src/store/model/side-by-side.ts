@@ -16,7 +16,7 @@ import { type Reply, send } from './command.ts'
 import { describeCommand, inOneLine, readable } from './readable.ts'
 
 /**
- * Where injected clocks start (ms): ahead of every real clock, so that a purge by real time leaves the records of the
+ * The start of injected clocks (ms): ahead of every real clock, so that a purge by real time leaves the records of the
  * suite alone, and early enough for 200 years in µs to be exact.
  */
 export const EPOCH_MS = Date.UTC(2040, 0)

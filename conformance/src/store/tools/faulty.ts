@@ -2,7 +2,7 @@ import { type IdempotencyStore, StoreUnavailableError } from '@retryproof/core'
 import { type Change, wrapStore } from '@retryproof/core/store'
 
 /**
- * What happens to one call:
+ * The fate of one call:
  * - `'refuse'`: nothing is done, and the caller is told so (`applied: 'no'`)
  * - `'lose request'`: nothing is done, and the caller cannot know (`applied: 'unknown'`)
  * - `'lose reply'`: it is done, and the caller cannot know (`applied: 'unknown'`)
@@ -20,9 +20,9 @@ export type Fault =
 export interface FaultyCall {
   readonly op: 'begin' | 'transition' | 'get'
   readonly key: string
-  /** How many calls came before it. */
+  /** The number of calls before it. */
   readonly index: number
-  /** What a transition leads to. */
+  /** The target of a transition. */
   readonly to?: Change['to']
 }
 

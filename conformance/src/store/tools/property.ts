@@ -4,7 +4,7 @@ import { settings } from './settings.ts'
 
 /**
  * Checks a property `numRuns` times. A failure says what went wrong in the shortest example that was found, and with
- * which seed to see it again. Where time decides, the same example need not fail twice: `shrink: false`.
+ * which seed to see it again. If time decides, the same example need not fail twice: `shrink: false`.
  */
 export async function forAll<T>(
   arbitrary: fc.Arbitrary<T>,
@@ -28,7 +28,7 @@ export async function forAll<T>(
   })
 }
 
-/** What test runners show as a difference. */
+/** The values that test runners show as a difference. */
 function pick(error: unknown): { actual?: unknown; expected?: unknown } {
   return error instanceof AssertionError ? { actual: error.actual, expected: error.expected } : {}
 }

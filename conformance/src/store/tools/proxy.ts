@@ -1,14 +1,14 @@
 import { connect, createServer, type Socket } from 'node:net'
 
-/** What happens to a piece of a request: it passes, the server never sees it, or the server sees it and its answer is lost. */
+/** The fate of a piece of a request: it passes, the server never sees it, or the server sees it and its answer is lost. */
 export type Fate = 'pass' | 'cut request' | 'cut reply'
 
 /** A server in front of the real one that cuts connections. */
 export interface CuttingProxy {
   readonly address: Address
-  /** How many connections were made through it. */
+  /** The number of connections that were made through it. */
   readonly connections: number
-  /** How many of them it has cut. */
+  /** The number of connections that it has cut. */
   readonly cuts: number
   close(): Promise<void>
 }

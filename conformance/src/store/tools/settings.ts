@@ -1,4 +1,4 @@
-/** How much the checks do, from the environment. */
+/** Reads from the environment the number of runs, histories and rounds of the checks. */
 export const settings = {
   /** FC_SEED: the seed of everything that is generated. */
   seed: fromEnvironment('FC_SEED', Math.floor(Math.random() * 0x7fff_ffff), Number.MIN_SAFE_INTEGER),

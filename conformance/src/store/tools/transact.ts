@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { BoundStore } from '@retryproof/core/store'
 import type { AnyStore } from '../harness.ts'
 
-/** What is done in a transaction; each `yield` of a call gives its reply. */
+/** The calls of a transaction; each `yield` of a call gives its reply. */
 type Work<T> = (bound: BoundStore) => Generator<unknown, T, unknown>
 
 /** Runs work in a transaction of the store, whether the store answers at once or later. */

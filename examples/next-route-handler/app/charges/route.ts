@@ -2,10 +2,10 @@ import { idempotent } from '@retryproof/http/fetch'
 import { after } from 'next/server'
 import { idempotency } from '../../lib/idempotency'
 
-/** What was charged: a real application has its payment provider here. */
+/** The charges: a real application has its payment provider here. */
 let charges = 0
 
-/** Whose key it is: take it from your session. */
+/** The owner of the key: take it from your session. */
 function userOf(request: Request): string {
   return request.headers.get('x-user') ?? ''
 }

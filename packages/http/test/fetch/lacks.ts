@@ -1,6 +1,6 @@
 import type { BindingHarness } from '@retryproof/conformance/http'
 
-/** What Fetch does not have, on any runtime. */
+/** The features that Fetch does not have, on any runtime. */
 export const lacks = {
   routes: 'a Fetch handler does not know its route, so that operations are named',
   'answers by a call': 'the answer is what the handler returns',

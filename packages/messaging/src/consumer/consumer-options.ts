@@ -20,10 +20,10 @@ export interface ConsumerOptions<Message, Body, InTransaction extends boolean> e
   readonly payload?: (body: Body, message: Message) => unknown
   /** Limits the messages that this process handles at once. @default 10 */
   readonly concurrency?: number
-  /** Is called with the verdict on each delivery. */
+  /** Receives the verdict on each delivery. */
   readonly onVerdict?: (verdict: Verdict, message: Message) => void
   /**
-   * Is called with errors beside messages: a store or broker that is away, a lost acknowledgement, a handler that
+   * Receives errors beside messages: a store or broker that is away, a lost acknowledgement, a handler that
    * outlasts `maxRun`, a dead letter that had to be cut. @default a process warning
    */
   readonly onError?: (error: unknown) => void
@@ -43,7 +43,7 @@ export type MessageHandler<Message, Body, Tx, InTransaction extends boolean> = (
   context: MessageContext<Message, Tx, InTransaction>,
 ) => unknown
 
-/** Is a consumer at work. */
+/** A consumer at work. */
 export interface ConsumerHandle {
   /** Resolves when it has stopped. Rejects when the broker or its client has ended it. */
   readonly closed: Promise<void>

@@ -24,7 +24,7 @@ import { writeLetter } from './write-letter.ts'
 
 export interface Consumer<Message> {
   readonly concurrency: number
-  /** Is what was made of the options. */
+  /** The options, as they were read. */
   readonly read: ReadOnce
   /**
    * Handles one delivery, and tells the broker what came of it. Resolves with undefined when the message is done, else

@@ -1,9 +1,9 @@
-/** Is a message in the hands of a consumer: a binding's view of what its broker delivers. */
+/** A message in the hands of a consumer: a binding's view of what its broker delivers. */
 export interface Delivery<Message> {
   readonly message: Message
   /** Reads the body. A throw makes the message unreadable. */
   body(): Uint8Array
-  /** Is the name that the broker or the publisher gave it; undefined where it has none. */
+  /** The name that the broker or the publisher gave it; undefined where it has none. */
   readonly messageId: string | undefined
   /** Counts its deliveries, this one included; undefined where the broker does not say. */
   readonly deliveries: number | undefined

@@ -10,7 +10,7 @@ import { ID_HEADER } from './letter-headers.ts'
 type Readers<Message, Body> = Pick<ConsumerOptions<Message, Body, boolean>, 'scope' | 'id' | 'payload'> &
   Required<Pick<ConsumerOptions<Message, Body, boolean>, 'parse'>>
 
-/** Is what `once` needs to know of a delivery. */
+/** The parts of a delivery that `once` needs. */
 export interface Readable<Body> extends Pick<IncomingMessage, 'id' | 'scope' | 'payload'> {
   readonly body: Body
 }

@@ -9,15 +9,15 @@ import {
 import { toMs } from '@retryproof/core/internal'
 import { type Delays, type RedeliveryDelay, readDelays } from './redelivery-delay.ts'
 
-/** Are the policies of the core, with defaults for messages: `retention` `'7d'`, `lease` `'30s'`, `maxRun` `'15m'`, `maxAttempts` 5. */
+/** The policies of the core, with defaults for messages: `retention` `'7d'`, `lease` `'30s'`, `maxRun` `'15m'`, `maxAttempts` 5. */
 export interface OnceOptions<InTransaction extends boolean = boolean>
   extends Omit<Policies, 'onInProgress' | 'onStoreUnavailable' | 'replay'> {
   /**
-   * Is the time in which the broker may deliver a message again, or a publisher repeat it. A shorter `retention` is
+   * The time in which the broker may deliver a message again, or a publisher repeat it. A shorter `retention` is
    * refused: past it, a duplicate would be handled as if it were new. @default '7d'
    */
   readonly redeliveryWindow?: Duration
-  /** Is the delay after a failure, and while another consumer has the message. */
+  /** The delay after a failure, and while another consumer has the message. */
   readonly redeliveryDelay?: RedeliveryDelay
   /**
    * Gives the handler a transaction of the store's database. Its writes and the record of the message commit together:

@@ -2,7 +2,7 @@
 import { type Duration, IdempotencyInvalidOptionError } from '@retryproof/core'
 import { backOff, toMs } from '@retryproof/core/internal'
 
-/** Is twice as long each time, from `first` to `max`. */
+/** The delay doubles each time, from `first` to `max`. */
 export interface RedeliveryDelay {
   /** @default '1s' */
   readonly first?: Duration
@@ -15,7 +15,7 @@ export interface Delays {
   readonly maxMs: number
 }
 
-/** Is added to a delay that the store keeps too, so that the message does not come back a moment early. */
+/** Time that is added to a delay that the store keeps too, so that the message does not come back a moment early. */
 export const MARGIN_MS = 50
 
 export function readDelays({ first = '1s', max = '1m' }: RedeliveryDelay = {}): Delays {

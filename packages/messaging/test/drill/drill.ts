@@ -9,7 +9,7 @@ import type { Order, Place } from './place.ts'
 
 export interface DrillOptions {
   readonly messages: number
-  /** How many more messages can never be handled. */
+  /** The number of messages besides that can never be handled. */
   readonly poisonous: number
   readonly consumers: number
   readonly kills: number
@@ -21,7 +21,7 @@ export interface DrillOptions {
 }
 
 export interface DrillReport {
-  /** How often a message was published, in all. */
+  /** The number of times that messages were published, in all. */
   readonly published: number
   /** Messages with an effect. */
   readonly done: number
@@ -139,7 +139,7 @@ export function createCrew(place: Place) {
       await end(child, 'SIGKILL')
       void hire()
     },
-    /** How many did not stop as they should. */
+    /** The number that did not stop as they should. */
     async dismiss(): Promise<number> {
       // one that has only just begun does not know the signal yet
       await Promise.all([...working].map((child) => ready.get(child)))

@@ -9,7 +9,7 @@ import type { Place, RawLetter } from './place.ts'
 
 const POLL_MS = 200
 
-/** What each broker, or its client, can carry. */
+/** The messages that each broker, or its client, can carry. */
 const limitsOf: Record<string, Limits> = {
   bullmq: { headers: false, bytes: false, maxHeaders: 0, maxNames: 0 },
   kafka: { headers: true, bytes: true, maxHeaders: 100_000, maxNames: 12 },

@@ -1,4 +1,4 @@
-/** Where a drill takes place; its workers are told in one argument. */
+/** The place of a drill, which its workers get in one argument. */
 import type { Idempotency } from '@retryproof/core'
 import type { PoolClient } from 'pg'
 import type { ConsumerHandle, MessageContext, OnceOptions } from '../../src/index.ts'
@@ -17,7 +17,7 @@ export interface Place {
   readonly hostile?: boolean
 }
 
-/** What a publisher sends, once or more than once. */
+/** The message that a publisher sends, once or more than once. */
 export interface Order {
   readonly id: string
   /** The handler never succeeds. */
@@ -44,7 +44,7 @@ export type OrderHandler = (
   context: Pick<MessageContext<unknown, PoolClient, boolean>, 'attempt' | 'tx'>,
 ) => Promise<unknown>
 
-/** What the drill needs of a broker. */
+/** The operations that the drill needs of a broker. */
 export interface DrillBroker {
   /** Its name in `scripts/services.mjs`. */
   readonly service: 'kafka' | 'nats' | 'rabbitmq' | 'redis' | 'sqs'
@@ -65,7 +65,7 @@ export interface DrillBroker {
   /** Publishes what a hostile publisher can. */
   publishRaw(place: Place, messages: readonly RawMessage[]): Promise<unknown>
   letters(place: Place): Promise<readonly RawLetter[]>
-  /** How many messages are not acknowledged. */
+  /** The number of messages that are not acknowledged. */
   left(place: Place): Promise<number>
   /** The ids of the dead letters, each as often as it is there. */
   deadLetters(place: Place): Promise<readonly string[]>

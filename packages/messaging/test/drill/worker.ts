@@ -17,7 +17,7 @@ const linger = () => delay(Math.random() * 20)
 const hostile = {
   maxRun: '2s',
   lease: '2s',
-  // what does not parse, and what parses to a text, throws a value that cannot be printed
+  // a payload that does not parse, or parses to a text, throws a value that cannot be printed
   async parse(bytes: Uint8Array): Promise<Order> {
     const body: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
     if (typeof body === 'string') throw Object.create(null)

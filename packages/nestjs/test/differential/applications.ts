@@ -53,7 +53,7 @@ function decorate(target: Type, name: string, decorators: readonly MethodDecorat
   if (descriptor) for (const decorator of decorators) decorator(target.prototype, name, descriptor)
 }
 
-/** What users write as `@Controller(…) class { @Post(':ending') @UseInterceptors(…) handle(…) { … } }`. */
+/** Does as users who write `@Controller(…) class { @Post(':ending') @UseInterceptors(…) handle(…) { … } }`. */
 function controllerOf(
   endings: readonly NestEnding[],
   form: Form,

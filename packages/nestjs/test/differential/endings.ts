@@ -10,7 +10,7 @@ import { nodeEndings, onNode } from '../../../../conformance/src/http/differenti
 import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
 import type { Platform } from '../app.ts'
 
-/** What a handler answers by. */
+/** The means by which a handler answers. */
 export interface Replier {
   readonly adapter: AbstractHttpAdapter
   readonly response: object

@@ -3,7 +3,7 @@ import { caseOf, change, reached } from '../cases.ts'
 import { isTold } from '../event-log.ts'
 import { idOf, type RouteDescription } from './route.ts'
 
-/** What the checks use to see what happened, and to let handlers go on. */
+/** Routes by which checks see the state of their case, and let handlers go on. */
 export const controlRoutes: readonly RouteDescription[] = [
   {
     method: 'GET',

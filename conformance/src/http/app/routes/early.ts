@@ -1,6 +1,6 @@
 import { gate, type RouteDescription, run } from './route.ts'
 
-/** Where answers are found that come later. */
+/** The path of answers that come later. */
 export const STATUS_PATH = '/operations'
 
 /** Requests that are answered before their handler has. */

@@ -1,6 +1,6 @@
 import { answers, created, type RouteDescription, run } from './route.ts'
 
-/** Which requests are guarded, and how. */
+/** Routes about requests: methods, keys and bodies that are guarded. */
 export const requestRoutes: readonly RouteDescription[] = [
   {
     path: '/attempt',

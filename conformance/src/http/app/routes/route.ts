@@ -1,4 +1,4 @@
-/** What routes are described with, in the words of no framework. */
+/** Describes routes, in the words of no framework. */
 import type { HttpOptions } from '@retryproof/http'
 import type { Answer, Route, RouteRequest } from '../app.ts'
 import type { BusinessWrites } from '../business-writes.ts'

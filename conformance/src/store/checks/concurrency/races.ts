@@ -15,7 +15,7 @@ interface Race {
   readonly id: string
   readonly title: string
   readonly clauses: readonly Clause[]
-  /** How many calls are in flight at most, where each of them changes the record. @default all connections */
+  /** The most calls in flight, each of which changes the record. @default all connections */
   readonly atMost?: number
   /** Brings the record to where the race begins, and gives its token. */
   prepare(store: IdempotencyStore<unknown>, key: string): Promise<number>

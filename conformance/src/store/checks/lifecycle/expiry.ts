@@ -6,7 +6,7 @@ import { bring, changes, LEASE_MS, live, RETENTION_MS, situations, twinCheck } f
 
 const DAY_MS = 86_400_000
 
-/** How long a record lasts, and what is left of it then. */
+/** Checks the time that a record lasts, and that nothing is left of it then. */
 export const expiryChecks: readonly Check[] = [
   twinCheck(
     'C5',

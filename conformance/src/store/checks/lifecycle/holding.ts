@@ -4,7 +4,7 @@ import { freshKey } from '../../tools/keys.ts'
 import { within } from '../../tools/within.ts'
 import { allSituations, bring, changes, LEASE_MS, RETENTION_MS, twinCheck } from '../scenarios.ts'
 
-/** Who holds a key, and how it goes from one to the next. */
+/** Checks the holder of a key: acquisition, renewal, release and takeover. */
 export const holdingChecks: readonly Check[] = [
   twinCheck('C1', 'while a lease lasts nobody else acquires', ['C1', 'C7'], async (twin) => {
     const { token } = await twin.begin({ owner: 'holder', leaseMs: LEASE_MS })

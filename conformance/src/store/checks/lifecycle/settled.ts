@@ -3,7 +3,7 @@ import type { Check } from '../../check.ts'
 import { freshKey } from '../../tools/keys.ts'
 import { allSituations, bring, changes, LEASE_MS, RETENTION_MS, settled, twinCheck } from '../scenarios.ts'
 
-/** What stays as it is. */
+/** Checks that settled and parked records stay as they are. */
 export const settledChecks: readonly Check[] = [
   twinCheck('C4', 'a result stands until it expires, whatever is called', ['C4', 'C7'], async (twin) => {
     for (const situation of ['completed', 'failed'] as const) {

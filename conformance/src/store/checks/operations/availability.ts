@@ -8,7 +8,7 @@ import { freshKey } from '../../tools/keys.ts'
 import { within } from '../../tools/within.ts'
 import { changes } from '../scenarios.ts'
 
-/** How long a client may try to reach its backend before it says that it cannot. */
+/** The time that a client may try to reach its backend before it says that it cannot. */
 const GIVE_UP_MS = 60_000
 
 export const availabilityChecks: readonly Check[] = [

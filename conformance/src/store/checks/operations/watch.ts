@@ -17,7 +17,7 @@ export const watchChecks: readonly Check[] = [
       withStores(harness, 2, {}, async (stores) => {
         const [watching, changing] = stores as [AnyStore, AnyStore]
         for (const change of changes) {
-          if (change.to === 'renew') continue // whoever waits need not be told that it has to wait longer
+          if (change.to === 'renew') continue // a renewal wakes nobody: the wait only becomes longer
           const key = freshKey('watch')
           const { token } = await changing.begin(key, claim)
           const change1 = await armed(watching, key)

@@ -15,7 +15,7 @@ const completed = (byte: number) => ({ to: 'completed', result: new Uint8Array([
 /** Ample for a transaction that nobody keeps waiting. */
 const TRANSACTION_MS = 60_000
 
-/** What transactions see of each other. */
+/** Checks the records that transactions see of each other. */
 export const isolationChecks: readonly Check[] = [
   {
     id: 'C22-applied',
@@ -162,7 +162,7 @@ export const isolationChecks: readonly Check[] = [
 ]
 
 /**
- * What `last` gives in a transaction whose snapshot, if it reads one, is older than `change` from outside. Undefined where
+ * Gives the reply of `last` in a transaction whose snapshot, if it reads one, is older than `change` from outside. Undefined where
  * the transaction failed of it; `changed` is undefined where the change had to wait for the transaction.
  */
 async function beside<Changed, Seen>(

@@ -56,14 +56,14 @@ export const openTransactionChecks: readonly Check[] = [
 const TRANSACTION_MS = 60_000
 
 interface Meeting {
-  /** What the holder does inside its transaction. */
+  /** The change that the holder makes inside its transaction. */
   readonly inside: readonly Change[]
-  /** What is sent from outside with the same token, once the first of these is done. */
+  /** The change that is sent from outside with the same token, once the first one is done. */
   readonly meanwhile: Change
   readonly rollsBack?: boolean
 }
 
-/** Lets a call from outside meet an open transaction. Where that one fails as a conflict, the call has come first. */
+/** Lets a call from outside meet an open transaction. If that one fails as a conflict, the call has come first. */
 async function meet(
   stores: readonly AnyStore[],
   { inside, meanwhile, rollsBack = false }: Meeting,

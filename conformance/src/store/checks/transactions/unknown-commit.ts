@@ -15,7 +15,7 @@ const release = { to: 'released', delayMs: 0, retentionMs: claim.retentionMs } a
 const COMMIT_MS = 60_000
 const ROUNDS = 3
 
-/** What a store says of a COMMIT whose connection was cut. */
+/** Checks the answer of a store to a COMMIT whose connection was cut. */
 export const unknownCommitChecks: readonly Check[] = [
   {
     id: 'C22-unknown-commit',
@@ -50,7 +50,7 @@ async function loseCommit({ server, ...harness }: AnyHarness, store: AnyStore, f
       const committing = transact(far, function* (bound) {
         yield bound.transition(key, token, completed)
         yield bound.begin(effect, claim)
-        // what the client sends next is its COMMIT
+        // the next request of the client is its COMMIT
         next = fate
       })
       const told = await within(

@@ -1,6 +1,6 @@
 /** Types of what is used of kafkajs and of `@platformatic/kafka`. */
 
-/** Is a message, as either client gives it; topic and partition are added to that of kafkajs. */
+/** A message, as either client gives it; topic and partition are added to that of kafkajs. */
 export interface KafkaMessage {
   readonly topic: string
   readonly partition: number
@@ -14,7 +14,7 @@ type HeaderValue = Uint8Array | string | readonly (Uint8Array | string)[] | unde
 
 export type KafkaHeaders = { readonly [name: string]: HeaderValue } | ReadonlyMap<Uint8Array | string, HeaderValue>
 
-/** Is a consumer of kafkajs, connected and subscribed, that does not run yet. */
+/** A consumer of kafkajs, connected and subscribed, that does not run yet. */
 export interface KafkaJsConsumer {
   describeGroup(): Promise<{ readonly groupId: string }>
   run(config: {
@@ -62,7 +62,7 @@ export interface KafkaJsProducer {
   }): Promise<unknown>
 }
 
-/** Is the stream of `consumer.consume({ topics, autocommit: false, mode: 'committed' })` of `@platformatic/kafka`. */
+/** The stream of `consumer.consume({ topics, autocommit: false, mode: 'committed' })` of `@platformatic/kafka`. */
 export interface KafkaStream extends AsyncIterable<KafkaMessage & { commit(): Promise<unknown> | unknown }> {
   readonly consumer: { readonly groupId: string; readonly streamsCount: number; leaveGroup(): Promise<unknown> }
   close(): Promise<unknown>
@@ -76,7 +76,7 @@ export interface KafkaStreamProducer {
   }): Promise<unknown>
 }
 
-/** Is a client at work for `consume`. */
+/** A client at work for `consume`. */
 export interface KafkaRun {
   readonly closed: Promise<void>
   stop(): Promise<unknown>
@@ -85,7 +85,7 @@ export interface KafkaRun {
 /** Handles a message. Resolves with undefined when it is done, else with how many milliseconds its partition waits for it. */
 export type HandleKafka = (message: KafkaMessage, heartbeat?: () => Promise<unknown>) => Promise<number | undefined>
 
-/** Is a dead letter, in whichever client's hands. */
+/** A dead letter, in whichever client's hands. */
 export interface KafkaLetter {
   readonly topic: string
   readonly key: Buffer | null

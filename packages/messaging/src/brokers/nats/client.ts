@@ -1,7 +1,7 @@
 /** Types of what is used of `@nats-io/jetstream`. */
 import type { headers } from '@nats-io/nats-core'
 
-/** Is a message, as `@nats-io/jetstream` gives it. */
+/** A message, as `@nats-io/jetstream` gives it. */
 export interface NatsMessage {
   readonly subject: string
   readonly seq: number
@@ -19,7 +19,7 @@ export interface NatsHeaders {
   get(name: string): string
 }
 
-/** Is a pull consumer, as `jetstream.consumers.get(stream, name)` gives it. */
+/** A pull consumer, as `jetstream.consumers.get(stream, name)` gives it. */
 export interface NatsConsumer {
   info(): Promise<{ readonly name: string; readonly stream_name: string; readonly config: NatsConsumerConfig }>
   next(options: { expires: number }): Promise<NatsMessage | null>
@@ -35,7 +35,7 @@ export interface NatsConsumerConfig {
   readonly filter_subjects?: readonly string[]
 }
 
-/** Is `jetstream(connection)`. */
+/** The client: `jetstream(connection)`. */
 export interface NatsJetStream {
   publish(subject: string, data: Uint8Array, options: NatsPublishOptions): Promise<unknown>
   jetstreamManager(): Promise<{

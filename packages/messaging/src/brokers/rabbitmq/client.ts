@@ -1,13 +1,13 @@
 /** Types of what is used of amqplib. */
 
-/** Is a message, as amqplib gives it. */
+/** A message, as amqplib gives it. */
 export interface RabbitMessage {
   readonly content: Uint8Array
   readonly fields: { readonly redelivered: boolean; readonly exchange: string; readonly routingKey: string }
   readonly properties: { readonly messageId?: unknown; readonly headers?: Record<string, unknown> | undefined }
 }
 
-/** Is a confirm channel, as `connection.createConfirmChannel()` of amqplib gives it. */
+/** A confirm channel, as `connection.createConfirmChannel()` of amqplib gives it. */
 export interface RabbitChannel {
   prefetch(count: number): Promise<unknown>
   consume(queue: string, onMessage: (message: RabbitMessage | null) => void): Promise<{ readonly consumerTag: string }>
@@ -26,7 +26,7 @@ export interface RabbitChannel {
   on(event: 'return', listener: (message: RabbitMessage) => void): unknown
 }
 
-/** Is where dead letters are published. */
+/** The address of dead letters. */
 export interface RabbitAddress {
   readonly exchange: string
   readonly routingKey: string
