@@ -119,7 +119,7 @@ export class IdempotencyInProgressError extends IdempotencyError {
   }
 }
 
-/** This attempt fell silent, another took over, and its result is not known yet. Retry with the same key. */
+/** The lease of this attempt expired, another attempt took over, and has not settled yet. Retry with the same key. */
 export class IdempotencyLeaseLostError extends IdempotencyError {
   constructor(message: string, options?: ErrorOptions) {
     super('IDEMPOTENCY_LEASE_LOST', message, options)
@@ -136,7 +136,7 @@ export class IdempotencyOutcomeUnknownError extends IdempotencyError {
   }
 }
 
-/** The operation completed, but its value was not kept: it was too large, not serialisable, or marked `unreplayable`. */
+/** The operation completed, but its value was not kept: it was too large, not serializable, or marked `unreplayable`. */
 export class IdempotencyNotReplayableError extends IdempotencyError {
   /** Why there is no value: `'unreplayable'`, `'too-large'`, `'not-serializable'`, or `'not-encodable'` where a codec failed. */
   readonly reason: string
@@ -264,7 +264,7 @@ export class UnsupportedIsolationError extends IdempotencyError {
 }
 
 /**
- * A store's `transaction` was rolled back because another one came between. `'conflict'` (a deadlock, a serialisation
+ * A store's `transaction` was rolled back because another one came between. `'conflict'` (a deadlock, a serialization
  * failure, a write conflict): the same again may succeed. `'lock-timeout'`: another transaction holds the record.
  */
 export class TransactionConflictError extends IdempotencyError {

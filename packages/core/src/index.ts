@@ -1,7 +1,7 @@
 /** The entry for applications. Store authors import `@retryproof/core/store`. */
 export type { Attempt, CompletedStep, Handler, InterruptedAttempt, Steps, Work } from './api/attempt.ts'
 export { type Call, type Outcome, type Reference, type Scope, unscoped } from './api/call.ts'
-export type { AttemptEvent, EventBase, EventType, IdempotencyEvents } from './api/events.ts'
+export { type AttemptEvent, type EventBase, type EventType, eventTypes, type IdempotencyEvents } from './api/events.ts'
 export {
   type NotStarted,
   notStarted,
@@ -37,6 +37,7 @@ export { json } from './encoding/json.ts'
 export { createIdempotency } from './engine/create-idempotency.ts'
 export * from './errors.ts'
 export { type ContentKey, contentKey } from './keys/content-key.ts'
-export { guardStore } from './store/guard-store.ts'
+export { guardStore } from './store/wrappers/guard-store.ts'
 export { type OrmTransactions, ormStore } from './store/orm-store.ts'
 export type { IdempotencyStore, ListedRecord, RecordState, RecordView, StoreCapabilities } from './store/store.ts'
+export { guardStore } from './store/wrappers/guard-store.ts'

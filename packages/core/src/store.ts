@@ -9,10 +9,10 @@ export {
   TransactionConflictError,
   UnsupportedIsolationError,
 } from './errors.ts'
-export { type CasEntry, type CasStorage, createCasStore } from './store/cas-store.ts'
+export { type CasEntry, type CasStorage, createCasStore } from './store/cas/cas-store.ts'
 export { listRecords, readPages, type SeenRecord, toListedRecord } from './store/listing.ts'
 export { acceptedFrom, type Command, isPurgeable, type Reduced, reduce, type StoredRecord } from './store/reduce.ts'
 export type * from './store/store.ts'
 export { PURGE_GRACE_MS, toUs } from './store/units.ts'
 export { assertValueFits } from './store/value-limit.ts'
-export { type StoreOverrides, wrapStore } from './store/wrap-store.ts'
+export { type StoreOverrides, wrapStore } from './store/wrappers/wrap-store.ts'

@@ -9,7 +9,7 @@ const { advance } = onVirtualTime()
 const ownersOf = (calls: readonly SeenCall[]) =>
   calls.filter((call) => call.name === 'begin').map((call) => call.claim?.owner)
 
-/** What a call comes to, while time passes. */
+/** The outcome of a call, while time passes. */
 async function inTime<T>(outcome: Promise<T>): Promise<T> {
   outcome.catch(() => undefined)
   await vi.runAllTimersAsync()
@@ -74,7 +74,7 @@ test('a store that never answers is given up after `storeTimeout`', async () => 
   expect(vi.getTimerCount()).toBe(1)
   await advance(2)
   await rejected
-  // what it may have acquired is looked for as long as it could be held
+  // a record that it may have acquired is looked for as long as it could be held
   await advance(60_000)
   expect(vi.getTimerCount()).toBe(0)
   expect(store.names.length).toBeLessThan(8)

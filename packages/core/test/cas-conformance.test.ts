@@ -1,5 +1,5 @@
 import { describeStore } from '@retryproof/conformance/vitest'
-import { createCasStore } from '../src/store/cas-store.ts'
+import { createCasStore } from '../src/store/cas/cas-store.ts'
 import { casMap } from './cas-map.ts'
 
 const { storage } = casMap()

@@ -1,4 +1,4 @@
-import type { CasStorage } from '../src/store/cas-store.ts'
+import type { CasStorage } from '../src/store/cas/cas-store.ts'
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 

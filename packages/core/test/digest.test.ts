@@ -7,7 +7,7 @@ import { createDigest } from '../src/keys/digest.ts'
 const secret = 'a secret of more than 16 bytes'
 const anyParts = fc.array(fc.oneof(fc.string({ unit: 'grapheme' }), fc.uint8Array()))
 
-/** What `work` gives where there is no `node:crypto`. */
+/** The result of `work` where there is no `node:crypto`. */
 function withoutNode<T>(work: () => T): T {
   vi.stubGlobal('process', undefined)
   try {

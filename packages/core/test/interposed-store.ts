@@ -12,7 +12,7 @@ export interface SeenCall {
 }
 
 /**
- * What becomes of a call: it is refused before it does anything, does its work and loses its reply, fails as a driver
+ * The fate of a call: it is refused before it does anything, does its work and loses its reply, fails as a driver
  * fails (at once, or as a rejection), is never heard of again (done or not), or waits before it is done or answered.
  */
 export type Fate =

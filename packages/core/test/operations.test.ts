@@ -1,4 +1,4 @@
-/** What stands around `run`: operations and their policies, wrapped functions, looking at a record. */
+/** Tests the methods around `run`: operations and their policies, wrapped functions, looking at a record. */
 import { describe, expect, test, vi } from 'vitest'
 import { release, unreplayable } from '../src/api/handler-results.ts'
 import type { Serializer } from '../src/api/serialization.ts'

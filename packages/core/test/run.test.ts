@@ -1,4 +1,4 @@
-/** What a call comes to: an attempt, a replay, a conflict or a mismatch; and what that costs. */
+/** Tests the outcomes of a call: an attempt, a replay, a conflict or a mismatch; and what that costs. */
 import { describe, expect, test, vi } from 'vitest'
 import { unscoped } from '../src/api/call.ts'
 import { createIdempotency } from '../src/engine/create-idempotency.ts'

@@ -18,11 +18,11 @@ export interface Client {
   readonly process: number
   readonly startsAt: number
   readonly tries: number
-  /** How long each call waits for another attempt; 0: not at all. */
+  /** The time that each call waits for another attempt; 0: not at all. */
   readonly waitMs: number
 }
 
-/** What a run of the handler does: `store` is a failure for good. */
+/** The end of a run of the handler: `store` is a failure for good. */
 export interface Execution {
   readonly ms: number
   readonly end: 'value' | 'throw' | 'store' | 'release'
@@ -43,18 +43,18 @@ export interface Scenario {
   readonly clients: readonly Client[]
   /** In the order in which the runs begin; later ones make a value at once. */
   readonly executions: readonly Execution[]
-  /** What becomes of each call of the store, in order; `lateMs`: it is done at once and answered late. */
+  /** The fate of each call of the store, in order; `lateMs`: it is done at once and answered late. */
   readonly faults: readonly (Fault | { readonly lateMs: number } | null)[]
   readonly troubles: readonly Trouble[]
 }
 
-/** What a client came to. */
+/** The result of a client. */
 export type Answer =
   | { readonly kind: 'recorded' | 'unrecorded'; readonly value: string }
   | { readonly kind: 'failed'; readonly error: unknown }
 
 export interface Played {
-  /** How the runs ended, in the order in which they began. */
+  /** The ends of the runs, in the order in which they began. */
   readonly ends: readonly Execution['end'][]
   /** Of the clients whose processes did not crash. */
   readonly answers: readonly Answer[]
@@ -102,7 +102,7 @@ export async function play(scenario: Scenario): Promise<Played> {
       const fault = calm ? null : (faults[calls++] ?? null)
       const lateMs = fault && typeof fault === 'object' && 'lateMs' in fault ? fault.lateMs : 0
       nextFault = lateMs > 0 ? null : (fault as Fault | null)
-      // what a process that stands still would send or read, it sends or reads when it goes on
+      // a process that stands still sends and reads only when it goes on
       return { before: process.awake, after: sleep(lateMs).then(() => process.awake) }
     }
     const process: Process = {

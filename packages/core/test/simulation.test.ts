@@ -1,4 +1,4 @@
-/** What must hold whatever happens to a fleet: lost and late replies, refusals, pauses past the lease, crashes, failures. */
+/** Checks invariants of a fleet, whatever happens to it: lost and late replies, refusals, pauses past the lease, crashes, failures. */
 import type { Fault } from '@retryproof/conformance'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'

@@ -1,5 +1,5 @@
 /**
- * What a policy is for, with it and without it: the same scenario ends differently, so that none of these tests passes
+ * Runs scenarios with a policy and without it: the same scenario ends differently, so that none of these tests passes
  * where the feature does nothing.
  */
 import { memoryStore } from '@retryproof/memory'

@@ -3,7 +3,7 @@ import { memoryStore } from '@retryproof/memory'
 import { afterEach, beforeEach, vi } from 'vitest'
 import type { Attempt } from '../src/api/attempt.ts'
 import type { Call, Outcome } from '../src/api/call.ts'
-import type { EventType, IdempotencyEvents } from '../src/api/events.ts'
+import { type EventType, eventTypes, type IdempotencyEvents } from '../src/api/events.ts'
 import type { Idempotency, IdempotencyOptions } from '../src/api/idempotency.ts'
 import type { Policies } from '../src/api/policies.ts'
 import { createIdempotency } from '../src/engine/create-idempotency.ts'
@@ -11,22 +11,6 @@ import type { IdempotencyStore } from '../src/store/store.ts'
 import { gate, type InterposedStore, interposed } from './interposed-store.ts'
 
 export const charge: Call = { operation: 'charge', scope: 'user_42', key: 'k1', payload: { amount: 100 } }
-
-const eventTypes: readonly EventType[] = [
-  'started',
-  'replayed',
-  'conflict',
-  'keyReused',
-  'takeover',
-  'renewed',
-  'leaseLost',
-  'completed',
-  'failed',
-  'released',
-  'parked',
-  'unrecorded',
-  'storeUnavailable',
-]
 
 export interface Testbed {
   readonly idempotency: Idempotency
@@ -80,7 +64,7 @@ export function onVirtualTime(): { advance(ms: number): Promise<unknown> } {
 /** An attempt that holds a key for as long as a test wants. */
 export interface Held<T> {
   readonly attempt: Attempt
-  /** What its call comes to. */
+  /** The outcome of its call. */
   readonly outcome: Promise<Outcome<T>>
   finish(value: T): void
   fail(error: unknown): void

@@ -1,5 +1,5 @@
-/** What stores and listeners are told, so that a check can see whether a secret is among it. */
-import type { Idempotency, IdempotencyStore } from '@retryproof/core'
+/** Records every call of a store and every event, so that a check can search them for a secret. */
+import { eventTypes, type Idempotency, type IdempotencyStore } from '@retryproof/core'
 import { wrapStore } from '@retryproof/core/store'
 
 /** Enough for the requests of one check. */
@@ -44,23 +44,7 @@ export function overheard(store: IdempotencyStore<unknown>): IdempotencyStore<un
   })
 }
 
-const eventNames = [
-  'started',
-  'replayed',
-  'conflict',
-  'keyReused',
-  'takeover',
-  'renewed',
-  'leaseLost',
-  'completed',
-  'failed',
-  'released',
-  'parked',
-  'unrecorded',
-  'storeUnavailable',
-] as const
-
 /** Notes every event. */
 export function overhear(idempotency: Idempotency): void {
-  for (const name of eventNames) idempotency.on(name, note)
+  for (const name of eventTypes) idempotency.on(name, note)
 }

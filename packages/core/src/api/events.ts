@@ -23,7 +23,7 @@ export interface IdempotencyEvents {
   /** The key is held by another attempt, and the caller was told so. */
   conflict: EventBase & { readonly retryAfterMs: number }
   keyReused: EventBase
-  /** An attempt begins after one that fell silent, so that nobody knows what that one did. */
+  /** An attempt takes over from one whose lease expired, and whose effects are unknown. */
   takeover: AttemptEvent
   renewed: AttemptEvent
   /** An attempt found that its lease was over, or that another holds the key. */
@@ -43,3 +43,23 @@ export interface IdempotencyEvents {
 }
 
 export type EventType = keyof IdempotencyEvents
+
+const listed: Readonly<Record<EventType, true>> = {
+  started: true,
+  replayed: true,
+  conflict: true,
+  keyReused: true,
+  takeover: true,
+  renewed: true,
+  leaseLost: true,
+  completed: true,
+  failed: true,
+  released: true,
+  parked: true,
+  recoveryFailed: true,
+  unrecorded: true,
+  storeUnavailable: true,
+}
+
+/** The types of all events, for listeners to everything. */
+export const eventTypes = Object.keys(listed) as readonly EventType[]

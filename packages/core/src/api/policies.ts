@@ -20,7 +20,7 @@ export interface ReplayByReference {
 
 /** Policies of a kind of write. Each can be set for the instance, an operation, or one call; the nearest wins. */
 export interface Policies {
-  /** The time after which a silent attempt may be taken over; renewed while the handler runs. @default '30s' */
+  /** The time after which an attempt that is not renewed may be taken over; renewed while the handler runs. @default '30s' */
   readonly lease?: Duration
   /** The time for which a settled record is replayed. At least 1 s. @default '24h' */
   readonly retention?: Duration

@@ -2,7 +2,7 @@
 import { StoreUnavailableError, TransactionConflictError } from '../errors.ts'
 import type { IdempotencyStore, RecordStore } from './store.ts'
 import { requireTransactional } from './transactional-store.ts'
-import { wrapStore } from './wrap-store.ts'
+import { wrapStore } from './wrappers/wrap-store.ts'
 
 /** The transactions of an ORM or a query builder. */
 export interface OrmTransactions<Tx, OrmTx> {

@@ -28,7 +28,7 @@ export interface Claim {
   readonly owner: string
   /** Digest of the payload. */
   readonly fingerprint: string
-  /** The time after which a silent attempt may be taken over. */
+  /** The time after which an attempt that is not renewed may be taken over. */
   readonly leaseMs: number
   /** The time for which the record is remembered after its lease. */
   readonly retentionMs: number

@@ -14,10 +14,10 @@ import { toResult, toResultOfThrow } from './answer/recorded-answer.ts'
 import { storable } from './answer/stored-response.ts'
 import { type WatchedCalls, watchCalls } from './handler-calls.ts'
 import type { HandlerCalls, HandlerEnd, Threw } from './handler-end.ts'
-import type { Guarding, HttpOptions } from './options.ts'
+import type { Guarding, HttpOptions } from './options/options.ts'
+import { type ResolvedOptions, readHttpOptions } from './options/read-options.ts'
 import type { HandlerAttempt } from './ports.ts'
 import { type Asked, ask } from './prepare-call.ts'
-import { type ResolvedOptions, readHttpOptions } from './read-options.ts'
 
 /**
  * The next step of a binding. `pass`: run the handler without protection. `own`: let the answer go that the handler gave,

@@ -10,7 +10,7 @@ import {
 import { pendingResponse } from '../guard/answer/pending-response.ts'
 import { readSpelling, type SpellingOptions } from '../guard/answer/spelling.ts'
 import { responseSerializer } from '../guard/answer/stored-response.ts'
-import type { HttpOptions } from '../guard/options.ts'
+import type { HttpOptions } from '../guard/options/options.ts'
 import type { StatusResource } from '../guard/ports.ts'
 import { requireOwner } from '../guard/request/owner.ts'
 import type { HttpResponse } from '../protocol/exchange.ts'

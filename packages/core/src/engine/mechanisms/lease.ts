@@ -81,7 +81,7 @@ export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(
   const { key, token, leaseMs, retentionMs } = terms
   const controller = new AbortController()
   const runUntil = later(instant(), terms.maxRunMs)
-  // what remains was rounded up
+  // the remaining time was rounded up
   let deadline = later(terms.sentAt, terms.leaseRemainingMs - 1)
   let expires = later(terms.sentAt, terms.retentionRemainingMs)
   let stopped = false

@@ -85,7 +85,7 @@ export async function runSingle<Tx, T>(
         await conflicts.pause()
         return null
       case 'refused':
-        // what begins and settles in one transaction is refused by a store that is broken
+        // only a broken store refuses a begin and a settle in one transaction
         throw new TypeError('The store refused to settle what it had begun in the same transaction.')
       case 'failed':
         if (!begun || decideOnFailure(prepared.policies, tried.error) !== 'store') throw tried.error

@@ -2,7 +2,7 @@
 import type { Scope } from '@retryproof/core'
 import { isAccident } from '@retryproof/core/internal'
 import { Refusal } from '../../protocol/refusal.ts'
-import type { HttpOptions } from '../options.ts'
+import type { HttpOptions } from '../options/options.ts'
 
 /**
  * Gives the scope of a request.

@@ -1,6 +1,6 @@
 /** Facts about a guarded resource, from which its descriptions are generated. */
 import type { Duration } from '@retryproof/core'
-import type { HttpOptions } from '../../guard/options.ts'
+import type { HttpOptions } from '../../guard/options/options.ts'
 import type { FingerprintMembers } from '../../guard/request/fingerprint-option.ts'
 import type { ProblemCode } from '../../protocol/problems.ts'
 

@@ -33,7 +33,7 @@ export function changedHeaders(res: ServerResponse, before: OutgoingHttpHeaders)
 export function restoreHeaders(res: ServerResponse, before: OutgoingHttpHeaders): void {
   for (const name of res.getHeaderNames()) if (!Object.hasOwn(before, name)) res.removeHeader(name)
   for (const [name, value] of Object.entries(before)) {
-    // what is set again loses the case of its name
+    // a header that is set again loses the case of its name
     if (value !== undefined && String(res.getHeader(name)) !== String(value)) res.setHeader(name, value)
   }
 }

@@ -1,13 +1,13 @@
 /** Options of a binding, checked once when it is made. */
 import { IdempotencyInvalidOptionError, type Operation, type Policies, unscoped } from '@retryproof/core'
 import { problemOf, toMs } from '@retryproof/core/internal'
-import { type KeyFormat, type KeySyntax, readKeyFormat } from '../protocol/key-header.ts'
-import { type GivenAnswer, readRecordPolicy } from './answer/record-policy.ts'
-import { readSpelling, type Spelling, type SpellingOptions } from './answer/spelling.ts'
-import { responseSerializer } from './answer/stored-response.ts'
+import { type KeyFormat, type KeySyntax, readKeyFormat } from '../../protocol/key-header.ts'
+import { type GivenAnswer, readRecordPolicy } from '../answer/record-policy.ts'
+import { readSpelling, type Spelling, type SpellingOptions } from '../answer/spelling.ts'
+import { responseSerializer } from '../answer/stored-response.ts'
+import { type Fingerprint, readAcceptedFingerprints, readFingerprint } from '../request/fingerprint-option.ts'
 import { requireKnownOptions } from './option-names.ts'
 import type { Guarding, HttpOptions } from './options.ts'
-import { type Fingerprint, readAcceptedFingerprints, readFingerprint } from './request/fingerprint-option.ts'
 
 /** Options as they are used. */
 export interface ResolvedOptions<Native, Tx = unknown> {

@@ -1,13 +1,13 @@
 /** Any storage with compare-and-set on one entry as a full store: read, let `reduce` decide, swap. */
 
-import { backOff, sleep } from '../base/timers.ts'
-import { isIdempotencyError, StoreUnavailableError } from '../errors.ts'
+import { backOff, sleep } from '../../base/timers.ts'
+import { isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
+import { listRecords } from '../listing.ts'
+import { isPurgeable, type Reduced, reduce, type StoredRecord } from '../reduce.ts'
+import type { ListQuery, RecordStore, StoreCapabilities } from '../store.ts'
+import { PURGE_GRACE_MS, toUs } from '../units.ts'
+import { assertValueFits } from '../value-limit.ts'
 import { decodeRecord, encodeRecord } from './cas-record.ts'
-import { listRecords } from './listing.ts'
-import { isPurgeable, type Reduced, reduce, type StoredRecord } from './reduce.ts'
-import type { ListQuery, RecordStore, StoreCapabilities } from './store.ts'
-import { PURGE_GRACE_MS, toUs } from './units.ts'
-import { assertValueFits } from './value-limit.ts'
 
 /** The entry of a key: its bytes, and the revision by which the storage tells two versions apart. */
 export interface CasEntry<Revision> {
@@ -74,7 +74,7 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordS
       const before = await clock()
       const entry = await guard('no', () => storage.read(key))
       const stored = entry && decodeRecord(key, entry.value)
-      // where there is nothing to misjudge, after the read: a purge in between may have removed a token as high as `before`
+      // after the read, if there is no record to misjudge: a purge in between may have removed a token as high as `before`
       const at = stored ? Math.max(before, stored.at) : await clock()
       const { record, reply } = decide(stored?.record ?? null, at)
       if (record === null || record === stored?.record) return reply

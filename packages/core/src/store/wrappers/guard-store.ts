@@ -1,6 +1,6 @@
 /** A store behind a circuit breaker, a bulkhead, or whatever else a resilience library has. */
-import { StoreUnavailableError } from '../errors.ts'
-import type { RecordStore } from './store.ts'
+import { StoreUnavailableError } from '../../errors.ts'
+import type { RecordStore } from '../store.ts'
 import { wrapStore } from './wrap-store.ts'
 
 /**

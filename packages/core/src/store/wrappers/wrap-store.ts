@@ -1,5 +1,5 @@
 /** Wraps a store: the one way in which packages of ours put something in front of another store. */
-import type { RecordStore } from './store.ts'
+import type { RecordStore } from '../store.ts'
 
 /** Replacements for members of a store. `undefined` removes an optional operation. */
 export type StoreOverrides<Store> = { readonly [Name in keyof Store]?: Store[Name] | undefined }

@@ -2,9 +2,9 @@
  * A record as the bytes of one entry: a JSON header on the first line, then request, checkpoint and result as they are.
  * The header is an array whose first member is the version, so that a later layout is told apart before it is read.
  */
-import { concat } from '../base/bytes.ts'
-import { StoreMisconfiguredError } from '../errors.ts'
-import type { StoredRecord } from './reduce.ts'
+import { concat } from '../../base/bytes.ts'
+import { StoreMisconfiguredError } from '../../errors.ts'
+import type { StoredRecord } from '../reduce.ts'
 
 /** The content of an entry: the record, and the clock (µs) of its last change. */
 export interface CasRecord {

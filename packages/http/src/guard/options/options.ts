@@ -1,10 +1,10 @@
 /** The options of a binding. */
 import type { ContentKey, Duration, Idempotency, Policies, unscoped } from '@retryproof/core'
-import type { KeySyntax } from '../protocol/key-header.ts'
-import type { RecordPolicy } from './answer/record-policy.ts'
-import type { SpellingOptions } from './answer/spelling.ts'
-import type { Notifier, StatusResource } from './ports.ts'
-import type { Fingerprint } from './request/fingerprint-option.ts'
+import type { KeySyntax } from '../../protocol/key-header.ts'
+import type { RecordPolicy } from '../answer/record-policy.ts'
+import type { SpellingOptions } from '../answer/spelling.ts'
+import type { Notifier, StatusResource } from '../ports.ts'
+import type { Fingerprint } from '../request/fingerprint-option.ts'
 
 /** Options of a binding, and any policy of the core for what it guards. `Native` is the framework's request. */
 export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onInProgress'>, SpellingOptions<Native> {
