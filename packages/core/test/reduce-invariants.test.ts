@@ -1,7 +1,8 @@
 /** The invariants of the contract (C1 to C17) on random histories of one key, with a clock that only sometimes moves. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Command, isPurgeable, reduce, type StoredRecord } from '../src/store/reduce.ts'
+import { isPurgeable } from '../src/store/purgeable.ts'
+import { type Command, reduce, type StoredRecord } from '../src/store/reduce.ts'
 import type { BeginReply, Change, RecordState, TransitionReply } from '../src/store/store.ts'
 
 const START = 1_700_000_000_000_000

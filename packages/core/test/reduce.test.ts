@@ -1,6 +1,7 @@
 /** The contract's tables, cell by cell: what each operation answers in each state, and what it leaves. */
 import { describe, expect, test } from 'vitest'
-import { acceptedFrom, type Command, isPurgeable, reduce, type StoredRecord } from '../src/store/reduce.ts'
+import { isPurgeable } from '../src/store/purgeable.ts'
+import { acceptedFrom, type Command, reduce, type StoredRecord } from '../src/store/reduce.ts'
 import type { Change, Claim } from '../src/store/store.ts'
 
 const MS = 1000

@@ -1,7 +1,7 @@
 export { type BodyLimits, type HeldBody, holdBody, type PassingBody } from './guard/answer/held-body.ts'
-export type { Preset } from './guard/answer/presets.ts'
 export type { GivenAnswer, RecordPolicy } from './guard/answer/record-policy.ts'
 export type { SpellingOptions } from './guard/answer/spelling.ts'
+export type { Preset } from './guard/answer/spelling-presets.ts'
 export { responseSerializer } from './guard/answer/stored-response.ts'
 export { recordable } from './guard/answer/undo-middleware.ts'
 export { attemptFor, createGuard, type Decision, type Guard } from './guard/guard.ts'

@@ -11,8 +11,8 @@ import {
 } from '@opentelemetry/api'
 import type { IdempotencyStore } from '@retryproof/core'
 import { type BoundStore, wrapStore } from '@retryproof/core/store'
-import { attributes, metrics, spanAttributes } from './names.ts'
-import { errorTypeOf, SCOPE } from './scope.ts'
+import { errorTypeOf } from './error-type.ts'
+import { attributes, metrics, SCOPE, spanAttributes } from './names.ts'
 
 export interface StoreInstrumentOptions {
   /** @default the global one */

@@ -1,10 +1,10 @@
 /** Metrics and spans of an instance, from its events. */
 import { type MeterProvider, metrics as metricsApi, type TracerProvider, trace } from '@opentelemetry/api'
 import type { Idempotency } from '@retryproof/core'
+import { SCOPE } from './names.ts'
 import { operationLabels } from './operation-labels.ts'
 import { recordMetrics } from './record-metrics.ts'
 import { recordSpans } from './record-spans.ts'
-import { SCOPE } from './scope.ts'
 
 export interface InstrumentOptions {
   /** @default the global one */

@@ -56,3 +56,6 @@ export const spanAttributes = {
   /** The fencing token. */
   token: 'retryproof.token',
 } as const
+
+/** The instrumentation scope of every metric and span. */
+export const SCOPE = '@retryproof/opentelemetry'

@@ -1,8 +1,8 @@
 /** Counts each kind of event, and measures the duration of attempts. */
 import type { Attributes, Meter } from '@opentelemetry/api'
 import type { EventBase, EventType, Idempotency, IdempotencyEvents } from '@retryproof/core'
+import { errorTypeOf } from './error-type.ts'
 import { attributes, metrics } from './names.ts'
-import { errorTypeOf } from './scope.ts'
 
 /** Bucket boundaries in seconds: from a quick answer to the default `maxRun`. */
 const ATTEMPT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900]

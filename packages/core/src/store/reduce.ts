@@ -78,20 +78,6 @@ export function reduce(
   }
 }
 
-/**
- * True where `purge` may remove the record: nobody can notice, and no token can be given out twice.
- *
- * @example
- * import { isPurgeable, PURGE_GRACE_MS, type StoredRecord } from '@retryproof/core/store'
- *
- * declare const records: Map<string, StoredRecord>
- * const now = Date.now() * 1000
- * for (const [key, record] of records) if (isPurgeable(record, now, PURGE_GRACE_MS)) records.delete(key)
- */
-export function isPurgeable(record: StoredRecord, now: number, graceMs: number): boolean {
-  return record.expiresAt + toUs(graceMs) <= now && record.token < now
-}
-
 type Live = StoredRecord & { readonly state: RecordState }
 
 function isLive(record: StoredRecord | null, now: number): record is Live {

@@ -1,8 +1,5 @@
 /** Values that every store shares. */
 
-/** The grace of a purge: the most by which the clock of a store may go back without a token being given out twice. */
-export const PURGE_GRACE_MS = 60_000
-
 /**
  * Converts milliseconds to the whole microseconds in which stores keep times.
  *

@@ -2,8 +2,8 @@
 import type { Idempotency, Policies, Recovery } from '@retryproof/core'
 import type { HttpResponse } from '../protocol/exchange.ts'
 import { type RecordPolicy, readRecordPolicy } from './answer/record-policy.ts'
-import { toResult } from './answer/recorded-answer.ts'
 import { responseSerializer } from './answer/stored-response.ts'
+import { toResult } from './answer/to-result.ts'
 import type { HandlerAttempt } from './ports.ts'
 import { type KeptRequest, readKept } from './request/kept-request.ts'
 

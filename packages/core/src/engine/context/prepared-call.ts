@@ -4,7 +4,7 @@ import type { AttemptEvent, EventBase } from '../../api/events.ts'
 import type { Pipeline } from '../../encoding/envelope.ts'
 import type { Claim, RecordView } from '../../store/store.ts'
 import type { Instance } from './instance.ts'
-import type { ResolvedPolicies } from './policies.ts'
+import type { ResolvedPolicies } from './read-policies.ts'
 
 interface Digested {
   readonly operation: string

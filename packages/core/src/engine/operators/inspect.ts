@@ -8,7 +8,7 @@ import { IdempotencyInvalidCallError, IdempotencyInvalidOptionError } from '../.
 import { namespaceSlug, operationSlug, scopeDigest, storageKey } from '../../keys/storage-key.ts'
 import type { ListedRecord, ListQuery } from '../../store/store.ts'
 import type { Instance } from '../context/instance.ts'
-import type { ResolvedPolicies } from '../context/policies.ts'
+import type { ResolvedPolicies } from '../context/read-policies.ts'
 
 /** Returns the record of a key, or null. Read-only. */
 export async function inspect(

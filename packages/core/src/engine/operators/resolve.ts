@@ -8,8 +8,8 @@ import type { Change, ListedRecord } from '../../store/store.ts'
 import { describeState } from '../call/lost-lease.ts'
 import { completed } from '../call/outcomes.ts'
 import type { Instance } from '../context/instance.ts'
-import type { ResolvedPolicies } from '../context/policies.ts'
 import { type PreparedCall, prepareCall } from '../context/prepared-call.ts'
+import type { ResolvedPolicies } from '../context/read-policies.ts'
 import { keyOf } from './inspect.ts'
 
 /** Resolves a parked key: settles it, or releases it for another attempt. */

@@ -3,9 +3,10 @@
 import { backOff, sleep } from '../../base/timers.ts'
 import { isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
 import { listRecords } from '../listing.ts'
-import { isPurgeable, type Reduced, reduce, type StoredRecord } from '../reduce.ts'
+import { isPurgeable, PURGE_GRACE_MS } from '../purgeable.ts'
+import { type Reduced, reduce, type StoredRecord } from '../reduce.ts'
 import type { ListQuery, RecordStore, StoreCapabilities } from '../store.ts'
-import { PURGE_GRACE_MS, toUs } from '../units.ts'
+import { toUs } from '../units.ts'
 import { assertValueFits } from '../value-limit.ts'
 import { decodeRecord, encodeRecord } from './cas-record.ts'
 

@@ -3,7 +3,7 @@ import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import type { HttpResponse } from '../../protocol/exchange.ts'
 import { type ProblemAnswer, problemResponse } from '../../protocol/problem-response.ts'
 import { DOCS, type Problem, problemFor } from '../../protocol/problems.ts'
-import { type Preset, presets } from './presets.ts'
+import { type Preset, presets } from './spelling-presets.ts'
 import { replayOf } from './stored-response.ts'
 
 export interface SpellingOptions<Native> {

@@ -1,6 +1,6 @@
 /** Describes the idempotency of a resource to its clients, as §2.5.2 of the draft obliges a resource to do. */
 import { toMs } from '@retryproof/core/internal'
-import { presets } from '../../guard/answer/presets.ts'
+import { presets } from '../../guard/answer/spelling-presets.ts'
 import { DOCS } from '../../protocol/problems.ts'
 import type { DescribedOptions, Facts } from './facts.ts'
 import { markdownOf } from './markdown.ts'

@@ -1,8 +1,5 @@
 import { isIdempotencyError } from '@retryproof/core'
 
-/** The instrumentation scope of every metric and span. */
-export const SCOPE = '@retryproof/opentelemetry'
-
 /** Returns `error.type` of the semantic conventions: a code or a class, and never a message. */
 export function errorTypeOf(error: unknown): string {
   if (isIdempotencyError(error)) return error.code

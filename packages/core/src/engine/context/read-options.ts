@@ -19,7 +19,7 @@ import {
   readCoder,
   resolvePolicies,
   unknownOption,
-} from './policies.ts'
+} from './read-policies.ts'
 
 const instanceOptions = ['store', 'namespace', 'secret', 'codecs', 'errors', 'storeTimeout', 'settleTimeout', 'purge']
 
