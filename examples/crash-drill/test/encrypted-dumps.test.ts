@@ -3,10 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compressed, createIdempotency, encrypted, type IdempotencyStore, unreplayable } from '@retryproof/core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Backend, openBackend } from '../src/backends.ts'
+import { describe, expect, test } from 'vitest'
 import type { BackendName, Place } from '../src/place.ts'
-import { type OpenedPlace, openPlace, targets } from './targets.ts'
+import { openBackendOf, targets } from './targets.ts'
 
 /** All that a backend keeps of a place. */
 const dumps: Record<BackendName, (place: Place) => Promise<string>> = {
@@ -104,27 +103,17 @@ const found = (dump: string) => Object.keys(said).filter((name) => dump.includes
 
 for (const target of targets) {
   describe.skipIf(target.missing)(`a dump of ${target.backend}`, () => {
-    let opened: OpenedPlace
-    let backend: Backend
-    beforeAll(async () => {
-      opened = await openPlace(target)
-      backend = await openBackend(opened.place)
-      await backend.prepare()
-    }, 60_000)
-    afterAll(async () => {
-      await backend.close()
-      await opened.close()
-    })
-    const dump = () => dumps[target.backend](opened.place)
+    const opened = openBackendOf(target)
+    const dump = () => dumps[target.backend](opened.place())
 
     test('shows nothing of what was said where it is encrypted, and all but digests where it is not', async () => {
       const keys = { a: new Uint8Array(randomBytes(32)) }
-      await fill(backend.store, [compressed(), encrypted({ keys })])
+      await fill(opened.backend().store, [compressed(), encrypted({ keys })])
       const sealed = await dump()
       expect(sealed).toContain('dumps.order.')
       expect(found(sealed)).toEqual([])
 
-      await fill(backend.store, [])
+      await fill(opened.backend().store, [])
       // keys, scopes and payloads are digests anyhow; but requests keep them
       expect(found(await dump()).toSorted()).toEqual(
         Object.keys(said)
@@ -137,7 +126,7 @@ for (const target of targets) {
       const [old, fresh] = [new Uint8Array(randomBytes(32)), new Uint8Array(randomBytes(32))]
       const open = (keys: Record<string, Uint8Array>) =>
         createIdempotency({
-          store: backend.store,
+          store: opened.backend().store,
           namespace: `rotation-${target.backend}`,
           secret: 'sixteen bytes of secret',
           codecs: [encrypted({ keys })],
@@ -173,13 +162,15 @@ for (const target of targets) {
       ): Promise<Buffer> {
         const seen = await moved.inspect(reference)
         for await (const { key } of moved.list()) {
-          const record = await backend.store.get(key)
+          const record = await opened.backend().store.get(key)
           if (!record || record.token !== seen?.token) continue
           const result = Buffer.from(record.result ?? [])
-          await backend.store.transition(key, record.token, { to: 'forgotten', tombstoneMs: 1000 })
+          await opened.backend().store.transition(key, record.token, { to: 'forgotten', tombstoneMs: 1000 })
           const claim = { owner: 'o', fingerprint: record.fingerprint, leaseMs: 1000, retentionMs: 600_000 }
-          const { token } = await backend.store.begin(key, claim)
-          await backend.store.transition(key, token, { to: 'completed', result: change(result), retentionMs: 600_000 })
+          const { token } = await opened.backend().store.begin(key, claim)
+          await opened
+            .backend()
+            .store.transition(key, token, { to: 'completed', result: change(result), retentionMs: 600_000 })
           return result
         }
         throw new Error(`${reference.key} is not in the store`)

@@ -1,11 +1,10 @@
 /** One process at a time, at each of the points where it can stop; docs/reliability.md has the list. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { type Backend, openBackend } from '../src/backends.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { openDownstream } from '../src/downstream.ts'
 import type { Answer, Mode, Stage } from '../src/messages.ts'
 import { modesOf } from '../src/modes.ts'
 import { type OwnWorker, ownWorker, standStill } from '../src/worker-calls.ts'
-import { type OpenedPlace, openPlace, targets } from './targets.ts'
+import { openBackendOf, targets } from './targets.ts'
 
 const HOUR_MS = 3_600_000
 const LONG_MS = 60_000
@@ -15,22 +14,11 @@ const inAnHour = `const now = Date.now; Date.now = () => now() + ${HOUR_MS}; con
 
 for (const target of targets) {
   describe.skipIf(target.missing)(`a process that stops, on ${target.backend}`, { timeout: 30_000 }, () => {
-    let opened: OpenedPlace
-    let backend: Backend
-    beforeAll(async () => {
-      opened = await openPlace(target)
-      backend = await openBackend(opened.place)
-      await backend.prepare()
-      // it is made here: where several make it at once, SQLite refuses some of them
-      openDownstream(opened.place).close()
-    }, 60_000)
-    afterAll(async () => {
-      await backend.close()
-      await opened.close()
-    })
+    // the downstream is made here: where several processes make it at once, SQLite refuses some of them
+    const opened = openBackendOf(target, (place) => openDownstream(place).close())
 
     async function start(leaseMs: number, args: readonly string[] = []): Promise<OwnWorker> {
-      const worker = await ownWorker({ place: opened.place, leaseMs }, args)
+      const worker = await ownWorker({ place: opened.place(), leaseMs }, args)
       onTestFinished(worker.kill)
       return worker
     }
@@ -44,8 +32,8 @@ for (const target of targets) {
     }
 
     const done = async (key: string): Promise<number> => {
-      const downstream = openDownstream(opened.place)
-      const all = [...(await backend.effects()), ...downstream.charges()]
+      const downstream = openDownstream(opened.place())
+      const all = [...(await opened.backend().effects()), ...downstream.charges()]
       downstream.close()
       return all.filter((effect) => effect.key === key).length
     }

@@ -1,7 +1,6 @@
 /** Keys that expire and are begun again all the time, while several purge as early as they may. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Backend, openBackend } from '../src/backends.ts'
-import { type OpenedPlace, openPlace, targets } from './targets.ts'
+import { describe, expect, test } from 'vitest'
+import { openBackendOf, targets } from './targets.ts'
 
 const ROUNDS = 60
 
@@ -9,20 +8,10 @@ for (const target of targets) {
   // Redis removes what has expired by itself: there is nothing to call
   if (target.backend === 'redis') continue
   describe.skipIf(target.missing)(`a purge storm on ${target.backend}`, () => {
-    let opened: OpenedPlace
-    let backend: Backend
-    beforeAll(async () => {
-      opened = await openPlace(target)
-      backend = await openBackend(opened.place)
-      await backend.prepare()
-    }, 60_000)
-    afterAll(async () => {
-      await backend.close()
-      await opened.close()
-    })
+    const opened = openBackendOf(target)
 
     test('C-17 no token comes twice, nothing live is lost, and what expired is gone', { timeout: 30_000 }, async () => {
-      const { store } = backend
+      const { store } = opened.backend()
       const claim = { owner: 'o', fingerprint: 'f', leaseMs: 0, retentionMs: 600_000 }
       const live = await store.begin('storm.live.0', { ...claim, leaseMs: 600_000 })
       let storming = true

@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
 import { service, unavailable } from '../../../scripts/services.mjs'
+import { type Backend, openBackend } from '../src/backends.ts'
 import { modesOf, startBackend } from '../src/modes.ts'
 import type { BackendName, Place } from '../src/place.ts'
 
@@ -48,6 +50,23 @@ export async function openPlace({ backend, open }: Target): Promise<OpenedPlace>
       await stop()
     },
   }
+}
+
+/** Opens a backend on a place of its own, for the tests of a `describe`. */
+export function openBackendOf(target: Target, prepare: (place: Place) => void = () => {}) {
+  let opened: OpenedPlace
+  let backend: Backend
+  beforeAll(async () => {
+    opened = await openPlace(target)
+    backend = await openBackend(opened.place)
+    await backend.prepare()
+    prepare(opened.place)
+  }, 60_000)
+  afterAll(async () => {
+    await backend.close()
+    await opened.close()
+  })
+  return { place: () => opened.place, backend: () => backend }
 }
 
 /** A place on a server that is there. */

@@ -22,12 +22,17 @@ const destroyed = (name: string, handle: Handle): NodeEnding => ({ name, end: 'd
 
 const statuses = [200, 201, 204, 205, 206, 207, 300, 304, 400, 401, 404, 409, 410, 418, 422, 429, 500, 503, 599]
 
-async function* pieces(count: number, failsAfter = Number.POSITIVE_INFINITY): AsyncGenerator<string> {
-  for (let at = 0; at < count; at++) {
+async function* pieces(failsAfter: number): AsyncGenerator<string> {
+  for (let at = 0; at < 3; at++) {
     if (at >= failsAfter) throw new Error('declined')
     await turn()
     yield `piece ${at};`
   }
+}
+
+/** Makes a stream of three pieces, each in a turn of its own, which may fail after some of them. */
+export function streamOf(failsAfter = Number.POSITIVE_INFINITY): Readable {
+  return Readable.from(pieces(failsAfter), { objectMode: false })
 }
 
 const bodies: readonly NodeEnding[] = [
@@ -64,8 +69,8 @@ const bodies: readonly NodeEnding[] = [
     res.end('two')
   }),
   answered('ends when the handler has returned', (res) => void turn().then(() => res.end('late'))),
-  answered('pipes a stream', (res) => Readable.from(pieces(3), { objectMode: false }).pipe(res)),
-  answered('runs a pipeline', (res) => pipeline(Readable.from(pieces(3), { objectMode: false }), res)),
+  answered('pipes a stream', (res) => streamOf().pipe(res)),
+  answered('runs a pipeline', (res) => pipeline(streamOf(), res)),
   answered('waits until it has finished', (res) => once(res.end('text'), 'finish')),
   answered('waits until it has closed', (res) => finished(res.end('text'))),
   answered('waits for the callback of its end', (res) => new Promise<void>((resolve) => res.end('text', resolve))),
@@ -213,7 +218,7 @@ const cut: readonly NodeEnding[] = [
     res.destroy()
   }),
   destroyed('pipes a stream that fails', async (res) => {
-    await pipeline(Readable.from(pieces(3, 2), { objectMode: false }), res).catch(() => undefined)
+    await pipeline(streamOf(2), res).catch(() => undefined)
   }),
   destroyed('pipes a stream that is destroyed', async (res) => {
     const stream = new Readable({ read() {} })

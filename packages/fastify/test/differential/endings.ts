@@ -1,9 +1,13 @@
 /** Handlers of Fastify. */
-import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
-import { http2Endings, nodeEndings, onNode } from '../../../../conformance/src/http/differential/node-endings.ts'
+import {
+  http2Endings,
+  nodeEndings,
+  onNode,
+  streamOf,
+} from '../../../../conformance/src/http/differential/node-endings.ts'
 import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
 
 export type FastifyEnding = Ending<[request: FastifyRequest, reply: FastifyReply]>
@@ -26,15 +30,6 @@ const threw = (name: string, handle: Handle, more: Partial<FastifyEnding> = {}):
   end: 'threw',
 })
 
-async function* pieces(failsAfter = Number.POSITIVE_INFINITY): AsyncGenerator<string> {
-  for (let at = 0; at < 3; at++) {
-    if (at >= failsAfter) throw new Error('declined')
-    await turn()
-    yield `piece ${at};`
-  }
-}
-
-const streamOf = (failsAfter?: number) => Readable.from(pieces(failsAfter), { objectMode: false })
 const webStreamOf = () => new Blob(['piece 0;piece 1;']).stream()
 
 const cycle: Record<string, unknown> = {}

@@ -1,9 +1,13 @@
 /** Handlers of Koa. */
-import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Context } from 'koa'
 import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
-import { http2Endings, nodeEndings, onNode } from '../../../../conformance/src/http/differential/node-endings.ts'
+import {
+  http2Endings,
+  nodeEndings,
+  onNode,
+  streamOf,
+} from '../../../../conformance/src/http/differential/node-endings.ts'
 import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
 
 export type KoaEnding = Ending<[ctx: Context]>
@@ -16,16 +20,6 @@ const answered = (name: string, handle: KoaEnding['handle'], more: Partial<KoaEn
 })
 
 const threw = (name: string, handle: KoaEnding['handle']): KoaEnding => ({ name, end: 'threw', handle })
-
-async function* pieces(failsAfter = Number.POSITIVE_INFINITY): AsyncGenerator<string> {
-  for (let at = 0; at < 3; at++) {
-    if (at >= failsAfter) throw new Error('declined')
-    await turn()
-    yield `piece ${at};`
-  }
-}
-
-const streamOf = (failsAfter?: number) => Readable.from(pieces(failsAfter), { objectMode: false })
 
 /** A body, and what is set besides. */
 const body = (name: string, make: () => unknown, more: Record<string, unknown> = {}): KoaEnding =>

@@ -1,12 +1,11 @@
 /** Handlers of NestJS. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { BadRequestException, HttpException, NotFoundException, StreamableFile } from '@nestjs/common'
 import type { AbstractHttpAdapter } from '@nestjs/core'
 import { of, throwError } from 'rxjs'
 import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
-import { nodeEndings, onNode } from '../../../../conformance/src/http/differential/node-endings.ts'
+import { nodeEndings, onNode, streamOf } from '../../../../conformance/src/http/differential/node-endings.ts'
 import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
 import type { Platform } from '../app.ts'
 
@@ -29,15 +28,7 @@ const answered = (name: string, handle: NestEnding['handle'], more: Partial<Nest
 
 const threw = (name: string, handle: NestEnding['handle']): NestEnding => ({ name, end: 'threw', handle })
 
-async function* pieces(failsAfter = Number.POSITIVE_INFINITY): AsyncGenerator<string> {
-  for (let at = 0; at < 3; at++) {
-    if (at >= failsAfter) throw new Error('declined')
-    await turn()
-    yield `piece ${at};`
-  }
-}
-
-const fileOf = (failsAfter?: number) => new StreamableFile(Readable.from(pieces(failsAfter), { objectMode: false }))
+const fileOf = (failsAfter?: number) => new StreamableFile(streamOf(failsAfter))
 
 const returned: readonly NestEnding[] = [
   answered('returns an object', () => ({ a: 1 })),
