@@ -8,7 +8,7 @@ import { startTimer } from '../../base/timers.ts'
 import { IdempotencyInvalidOptionError, isIdempotencyError } from '../../errors.ts'
 import { storageKey } from '../../keys/storage-key.ts'
 import type { Instance } from '../context/instance.ts'
-import { unknownOption } from '../context/policies.ts'
+import { unknownOption } from '../context/read-policies.ts'
 
 const MIN_EVERY_MS = 1000
 
