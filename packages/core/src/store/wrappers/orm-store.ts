@@ -1,8 +1,8 @@
 /** A store whose transactions another library opens: an ORM or a query builder. */
-import { StoreUnavailableError, TransactionConflictError } from '../errors.ts'
-import type { IdempotencyStore, RecordStore } from './store.ts'
-import { requireTransactional } from './transactional-store.ts'
-import { wrapStore } from './wrappers/wrap-store.ts'
+import { StoreUnavailableError, TransactionConflictError } from '../../errors.ts'
+import type { IdempotencyStore, RecordStore } from '../store.ts'
+import { requireTransactional } from '../transactional-store.ts'
+import { wrapStore } from './wrap-store.ts'
 
 /** The transactions of an ORM or a query builder. */
 export interface OrmTransactions<Tx, OrmTx> {
