@@ -33,7 +33,7 @@ function open({ opening, committing, wraps = false }: Ends = {}) {
     },
     async client({ name }) {
       seen.push(name)
-      return 'client'
+      return 'client' as const
     },
   })
   return { seen, store, idempotency: createIdempotency({ store, namespace: 'n', purge: false }) }
