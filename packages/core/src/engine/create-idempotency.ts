@@ -6,7 +6,8 @@ import type { Idempotency, IdempotencyOptions } from '../api/idempotency.ts'
 import type { RecoverOptions } from '../api/operators.ts'
 import type { Policies, Resolution, TransactionPolicies } from '../api/policies.ts'
 import { toMs } from '../base/durations.ts'
-import { encodeRequest, keepRequest } from '../encoding/request.ts'
+import type { MaybePromise } from '../base/maybe-promise.ts'
+import { encodeRequest, type KeptRequest, keepRequest } from '../encoding/request.ts'
 import { IdempotencyDrainingError, IdempotencyInvalidOptionError, IdempotencyInvalidTokenError } from '../errors.ts'
 import { fingerprintOf } from '../keys/fingerprint.ts'
 import { issueToken, type TokenPurpose, verifyToken } from '../keys/one-time-token.ts'
@@ -57,16 +58,18 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     return policies ? requireEncryption(instance, resolvePolicies(own, policies)) : own
   }
 
-  async function prepare(call: Call, policies: ResolvedPolicies): Promise<PreparedCall> {
+  /** Reads all of the payload at once, so that the caller may change it afterwards. */
+  function prepare(call: Call, policies: ResolvedPolicies): MaybePromise<PreparedCall> {
     purge.begin()
-    const { operation, payload, signal } = call
-    // reads all of the payload before it awaits anything, so that the caller may change it afterwards
-    const kept = policies.storeRequest === 'no' ? undefined : keepRequest(call)
     const key = storageKey(instance.digest, instance.namespace, call)
-    const digested = { operation, key, fingerprint: fingerprintOf(instance.digest, payload) }
-    const pipeline = instance.pipelineFor(policies.serializer)
-    const request = kept && (await encodeRequest({ digest: instance.digest, pipeline, ...digested }, kept))
-    return prepareCall(instance, digested, policies, { signal, request })
+    const fingerprint = fingerprintOf(instance.digest, call.payload)
+    const prepared = prepareCall(instance, { operation: call.operation, key, fingerprint }, policies, call.signal)
+    return policies.storeRequest === 'no' ? prepared : withRequest(prepared, keepRequest(call))
+  }
+
+  async function withRequest(prepared: PreparedCall, kept: KeptRequest): Promise<PreparedCall> {
+    const { key, fingerprint, pipeline } = prepared
+    return { ...prepared, request: await encodeRequest({ digest: instance.digest, pipeline, key, fingerprint }, kept) }
   }
 
   const refuseDraining: Refusal = () => (draining ? new IdempotencyDrainingError() : undefined)
@@ -79,8 +82,9 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
   ): Promise<Outcome<T>> {
     requireFunction('handler', handler)
     const prepared = await prepare(call, policies)
-    return running.serve((served) =>
-      run<T>(
+    const served = running.begin()
+    try {
+      return await run<T>(
         instance,
         prepared,
         (acquired) => execute(instance, prepared, acquired, handler as Handler<T>, served),
@@ -88,8 +92,10 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
         policies.onStoreUnavailable === 'proceed'
           ? () => runUnprotected(instance, prepared, handler as Handler<T>, served)
           : undefined,
-      ),
-    )
+      )
+    } finally {
+      running.end(served)
+    }
   }
 
   async function runTransaction<T>(
@@ -104,7 +110,12 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     if ('tx' in given && tx === undefined) throw new IdempotencyInvalidOptionError('tx', NO_TRANSACTION)
     const store = requireTransactional(options.store)
     const unit = { instance, store, work, prepared: await prepare(call, nearest(own, policies)) }
-    return running.serve((served) => transact<Tx, T>(unit, { mode, tx }, served, refuseDraining))
+    const served = running.begin()
+    try {
+      return await transact<Tx, T>(unit, { mode, tx }, served, refuseDraining)
+    } finally {
+      running.end(served)
+    }
   }
 
   /** Makes the methods of an instance or of an operation: alike but for the source of the operation's name. */

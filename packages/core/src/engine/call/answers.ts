@@ -23,7 +23,7 @@ import { attemptEventOf, eventOf, type PreparedCall } from '../context/prepared-
 export async function replay<T>(instance: Instance, prepared: PreparedCall, record: RecordView): Promise<Outcome<T>> {
   if (record.state === 'parked') throw new IdempotencyOutcomeUnknownError()
   const recorded = await decodeResult(instance.errorTypes, prepared, record)
-  instance.events.emit('replayed', attemptEventOf(instance, prepared, record))
+  instance.events.emit('replayed', () => attemptEventOf(instance, prepared, record))
   if ('error' in recorded) throw recorded.error
   const { attempt, retentionRemainingMs } = record
   return { value: recorded.value as T, replayed: true, recorded: true, attempt, retentionRemainingMs }
@@ -51,7 +51,7 @@ export function replayIfSame<T>(instance: Instance, prepared: PreparedCall, reco
 
 /** @throws {@link IdempotencyKeyReusedError} always */
 export async function refuseMismatch(instance: Instance, prepared: PreparedCall): Promise<never> {
-  instance.events.emit('keyReused', eventOf(instance, prepared))
+  instance.events.emit('keyReused', () => eventOf(instance, prepared))
   throw new IdempotencyKeyReusedError()
 }
 
@@ -73,7 +73,7 @@ export async function waitOrRefuse(
 
 /** @throws {@link IdempotencyInProgressError} always */
 export function refuseHeld(instance: Instance, prepared: PreparedCall, retryAfterMs: number): never {
-  instance.events.emit('conflict', { ...eventOf(instance, prepared), retryAfterMs })
+  instance.events.emit('conflict', () => ({ ...eventOf(instance, prepared), retryAfterMs }))
   throw new IdempotencyInProgressError(retryAfterMs)
 }
 

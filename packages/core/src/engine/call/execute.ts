@@ -9,7 +9,7 @@ import type { PreparedCall } from '../context/prepared-call.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import type { Acquired } from '../mechanisms/store-calls.ts'
 import { openSteps } from '../steps/steps.ts'
-import { createSettlement } from './settlement.ts'
+import { Settlement } from './settlement.ts'
 import { decideTakeover } from './takeover.ts'
 
 /** Runs the handler as the attempt that was acquired, and settles or releases the key. */
@@ -23,16 +23,16 @@ export async function execute<T>(
   const { interrupted } = acquired.reply
   const opened = new OpenAttempt(instance, prepared, acquired.reply)
   const lease = opened.holdLease(acquired)
-  const settlement = createSettlement<T>(opened, lease)
-  call.abandon = lease.abandon
+  const settlement = new Settlement<T>(opened, lease)
+  call.lease = lease
   try {
-    if (interrupted) instance.events.emit('takeover', opened.event)
-    const attempt = { ...opened.under(lease), ...(await openSteps(opened, lease)) }
+    if (interrupted) instance.events.emit('takeover', () => opened.event)
+    const attempt = await openSteps(opened, lease)
     const decided = await decideTakeover(prepared, acquired.reply, attempt, settlement)
     if (decided) return decided
     // the resolver may have taken longer than the lease lasted
-    if (lease.signal.aborted) return await settlement.fail(lease.signal.reason)
-    instance.events.emit('started', { ...opened.event, interrupted })
+    if (lease.abortReason) return await settlement.fail(lease.abortReason)
+    instance.events.emit('started', () => ({ ...opened.event, interrupted }))
     let returned: Awaited<ReturnType<typeof handler>>
     try {
       returned = await handler(attempt)
@@ -42,6 +42,7 @@ export async function execute<T>(
     return await (isRelease(returned) ? settlement.release(returned) : settlement.complete(returned))
   } finally {
     // a recording that its caller no longer waits for continues under the lease
-    call.recording = settlement.recording().then(lease.stop)
+    if (settlement.recording !== undefined) call.recording = settlement.recording.then(() => lease.stop())
+    else lease.stop()
   }
 }

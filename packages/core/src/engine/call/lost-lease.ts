@@ -30,7 +30,7 @@ export async function deferToWinner<T>(
   current: RecordView | null,
 ): Promise<Outcome<T>> {
   const { instance, prepared } = opened
-  opened.reportLost()
+  opened.lost()
   let winner = await waitForWinner(opened, current)
   if (own.kind === 'value' && winner?.state === 'released' && winner.fingerprint === prepared.fingerprint) {
     const anew = await recordAfterRelease(instance, prepared, own)
@@ -68,9 +68,10 @@ function leaseLost<T>(winner: RecordView, own: Own<T>): IdempotencyLeaseLostErro
 }
 
 /** Returns this attempt's own value, which no record holds, or throws its own error. */
-export function returnUnrecorded<T>({ instance, event, head }: OpenAttempt, own: Own<T>, reason: string): Outcome<T> {
+export function returnUnrecorded<T>(opened: OpenAttempt, own: Own<T>, reason: string): Outcome<T> {
+  const { instance, head } = opened
   if (own.kind === 'failure') throw own.error
-  if (own.kind === 'value') instance.events.emit('unrecorded', { ...event, reason })
+  if (own.kind === 'value') instance.events.emit('unrecorded', () => ({ ...opened.event, reason }))
   return unrecordedOutcome(own.value, head.attempt)
 }
 
@@ -93,7 +94,7 @@ export async function recordAfterRelease<T>(
     if (settled.outcome === 'lost') return settled
     const durationMs = performance.now() - begunAt
     const { replayable } = encoded
-    instance.events.emit('completed', { ...attemptEventOf(instance, prepared, reply), replayable, durationMs })
+    instance.events.emit('completed', () => ({ ...attemptEventOf(instance, prepared, reply), replayable, durationMs }))
     return recordedOutcome(prepared, encoded.value, reply.attempt)
   } catch (error) {
     return { reason: String(error) }

@@ -96,7 +96,7 @@ async function withEnoughLease(
       sentAt = instant()
       const renewed = await instance.calls.transition(prepared.key, reply.token, { to: 'renew', leaseMs, retentionMs })
       if (renewed.outcome === 'lost') {
-        instance.events.emit('leaseLost', attemptEventOf(instance, prepared, reply))
+        instance.events.emit('leaseLost', () => attemptEventOf(instance, prepared, reply))
         return null
       }
     } catch (error) {

@@ -4,7 +4,7 @@ import type { Outcome } from '../../api/call.ts'
 import { isNotStarted, isTerminal, type Release, type Unreplayable } from '../../api/handler-results.ts'
 import type { FailureDecision } from '../../api/policies.ts'
 import { toMs } from '../../base/durations.ts'
-import { instant, later, startTimer } from '../../base/timers.ts'
+import { instant, later } from '../../base/timers.ts'
 import { warn } from '../../base/warn.ts'
 import { type Encoded, encodeDone, encodeFailure } from '../../encoding/result.ts'
 import { IdempotencyOutcomeUnknownError } from '../../errors.ts'
@@ -12,134 +12,178 @@ import type { Change, TransitionReply } from '../../store/store.ts'
 import type { OpenAttempt } from '../context/open-attempt.ts'
 import type { PreparedCall } from '../context/prepared-call.ts'
 import type { Lease } from '../mechanisms/lease.ts'
+import type { Timed, TimerQueue } from '../mechanisms/timer-queue.ts'
 import { deferToWinner, type Own, returnUnrecorded } from './lost-lease.ts'
 import { completed, recordedOutcome } from './outcomes.ts'
-
-/** Each member returns the caller's outcome, or throws its error. */
-export interface Settlement<T> {
-  complete(returned: T | Unreplayable<T>): Promise<Outcome<T>>
-  release(returned: Release<T>): Promise<Outcome<T>>
-  /** @param decision what becomes of the failure; without it, `onFailure` decides */
-  fail(error: unknown, decision?: FailureDecision): Promise<Outcome<T>>
-  /** Parks the key until somebody resolves it. Throws IdempotencyOutcomeUnknownError, or the winner's failure. */
-  park(): Promise<Outcome<T>>
-  /** Returns the outcome of a value that a committed transaction recorded. */
-  recorded(encoded: Encoded<T>): Outcome<T>
-  /** Resolves when nothing more will be sent to the store, which may be after the caller was answered. */
-  recording(): Promise<unknown>
-}
 
 type Unanswered = { readonly outcome: 'unanswered'; readonly reason: string }
 
 /** Keeps a key that did nothing for no longer than its client may retry it: floods of them would fill the store. */
 const RELEASE_MEMORY_MS = 300_000
 
-export function createSettlement<T>(opened: OpenAttempt, lease: Lease): Settlement<T> {
-  const { instance, prepared, head, event } = opened
-  const { policies } = prepared
-  const { retentionMs } = policies
-  const startedAt = performance.now()
-  const durationMs = () => performance.now() - startedAt
-  let recording: Promise<unknown> = Promise.resolve()
+/** Each method returns the caller's outcome, or throws its error. */
+export class Settlement<T> {
+  /** Set while something is being sent to the store, which may outlast the caller's answer. Resolves when it is over. */
+  recording: Promise<unknown> | undefined
+  readonly #opened: OpenAttempt
+  readonly #lease: Lease
+  readonly #startedAt = performance.now()
+
+  constructor(opened: OpenAttempt, lease: Lease) {
+    this.#opened = opened
+    this.#lease = lease
+  }
+
+  async complete(returned: T | Unreplayable<T>): Promise<Outcome<T>> {
+    const { instance, prepared, head } = this.#opened
+    const encoded = await encodeDone(prepared, returned)
+    const change = completed(prepared, encoded)
+    const reply = await this.#send(change, instance.settleTimeoutMs, () => this.#emitCompleted(encoded))
+    if (reply.outcome === 'ok') return recordedOutcome(prepared, encoded.value, head.attempt)
+    const own: Own<T> = { kind: 'value', ...encoded }
+    if (reply.outcome === 'unanswered') return returnUnrecorded(this.#opened, own, reply.reason)
+    return deferToWinner(this.#opened, own, reply.current)
+  }
+
+  /** Returns the outcome of a value that a committed transaction recorded. */
+  recorded(encoded: Encoded<T>): Outcome<T> {
+    const { prepared, head } = this.#opened
+    this.#emitCompleted(encoded)
+    return recordedOutcome(prepared, encoded.value, head.attempt)
+  }
+
+  async release({ value, delayMs, unresolved }: Release<T>): Promise<Outcome<T>> {
+    const own: Own<T> = { kind: 'release', value }
+    const isUnknown = this.#isStillUnknown() || (unresolved && this.#policies.onTakeover !== 'rerun')
+    const reply = await this.#sendRelease(delayMs, isUnknown)
+    if (reply.outcome === 'lost') return deferToWinner(this.#opened, own, reply.current)
+    return returnUnrecorded(this.#opened, own, 'released')
+  }
+
+  /** Parks the key until somebody resolves it. Throws IdempotencyOutcomeUnknownError, or the winner's failure. */
+  async park(): Promise<Outcome<T>> {
+    const { instance } = this.#opened
+    const error = new IdempotencyOutcomeUnknownError()
+    const change: Change = { to: 'parked', retentionMs: this.#policies.retentionMs }
+    const reply = await this.#send(change, instance.storeTimeoutMs, () =>
+      instance.events.emit('parked', () => this.#opened.event),
+    )
+    if (reply.outcome === 'lost') return deferToWinner(this.#opened, { kind: 'failure', error }, reply.current)
+    throw error
+  }
+
+  /** @param decided what becomes of the failure; without it, `onFailure` decides */
+  async fail(thrown: unknown, decided?: FailureDecision): Promise<Outcome<T>> {
+    const error = isNotStarted(thrown) || isTerminal(thrown) ? thrown.error : thrown
+    if (this.#lease.abandoned) throw error
+    // a failure of an attempt that may have lost its lease decides nothing
+    const decision = decided ?? (this.#lease.abortReason ? 'retry' : decideOnFailure(this.#policies, thrown))
+    const reply =
+      decision === 'store'
+        ? await this.#storeFailure(error)
+        : await this.#sendRelease(delayOf(decision), this.#isUnresolved(thrown))
+    if (reply.outcome === 'lost') return deferToWinner(this.#opened, { kind: 'failure', error }, reply.current)
+    throw error
+  }
+
+  get #policies(): PreparedCall['policies'] {
+    return this.#opened.prepared.policies
+  }
 
   /**
    * Repeats until the store answers. The caller waits for `patienceMs`; the recording continues for `maxRun` or until the
    * lease is abandoned, and keeps no process alive. Calls `tell` once it is applied, however late.
    */
-  function send(change: Change, patienceMs: number, tell: () => void): Promise<TransitionReply | Unanswered> {
-    const until = later(instant(), Math.max(policies.maxRunMs, patienceMs))
-    const answer = instance.calls
-      .transitionUntil(until, prepared.key, head.token, change, () => lease.abandoned)
-      .then(
-        (reply) => {
-          if (reply.outcome === 'ok') tell()
-          else lease.stop()
-          return reply
-        },
-        (error: unknown): Unanswered => ({ outcome: 'unanswered', reason: String(error) }),
-      )
-    recording = answer
+  #send(change: Change, patienceMs: number, tell: () => void): Promise<TransitionReply | Unanswered> {
+    const { instance, prepared, head } = this.#opened
+    const lease = this.#lease
+    const until = later(instant(), Math.max(this.#policies.maxRunMs, patienceMs))
     return new Promise((resolve) => {
-      const stop = startTimer(patienceMs, () =>
-        resolve({ outcome: 'unanswered', reason: `the store did not answer within ${patienceMs} ms` }),
-      )
-      void answer.finally(stop).then(resolve)
+      const patience = new Patience(instance.timers, patienceMs, resolve)
+      this.recording = instance.calls
+        .transitionUntil(until, prepared.key, head.token, change, () => lease.abandoned)
+        .then(
+          (reply) => {
+            this.recording = undefined
+            if (reply.outcome === 'ok') tell()
+            else lease.stop()
+            patience.answer(reply)
+          },
+          (error: unknown) => {
+            this.recording = undefined
+            patience.answer({ outcome: 'unanswered', reason: String(error) })
+          },
+        )
     })
   }
 
-  function release(delayMs: number, unresolved: boolean) {
-    const isForgettable = delayMs === 0 && !unresolved && !opened.hasSteps && isForgettableCall(prepared)
+  #sendRelease(delayMs: number, unresolved: boolean): Promise<TransitionReply | Unanswered> {
+    const { instance, prepared, hasSteps } = this.#opened
+    const { retentionMs } = this.#policies
+    const isForgettable = delayMs === 0 && !unresolved && !hasSteps && isForgettableCall(prepared)
     const rememberMs = isForgettable ? Math.min(retentionMs, RELEASE_MEMORY_MS) : retentionMs
     const change = { to: 'released', delayMs, retentionMs: rememberMs, unresolved, shorten: isForgettable } as const
-    return send(change, instance.storeTimeoutMs, () =>
-      instance.events.emit('released', { ...event, delayMs, durationMs: durationMs() }),
+    return this.#send(change, instance.storeTimeoutMs, () =>
+      instance.events.emit('released', () => ({ ...this.#opened.event, delayMs, durationMs: this.#durationMs() })),
     )
   }
 
-  async function storeFailure(error: unknown) {
+  async #storeFailure(error: unknown): Promise<TransitionReply | Unanswered> {
+    const { instance, prepared } = this.#opened
     const result = await encodeFailure(instance.errorTypes, prepared, error)
-    return send({ to: 'failed', result, retentionMs }, instance.settleTimeoutMs, () =>
-      instance.events.emit('failed', { ...event, durationMs: durationMs() }),
+    const change: Change = { to: 'failed', result, retentionMs: this.#policies.retentionMs }
+    return this.#send(change, instance.settleTimeoutMs, () =>
+      instance.events.emit('failed', () => ({ ...this.#opened.event, durationMs: this.#durationMs() })),
     )
+  }
+
+  #emitCompleted({ replayable }: Encoded<T>): void {
+    const { instance } = this.#opened
+    instance.events.emit('completed', () => ({
+      ...this.#opened.event,
+      replayable,
+      durationMs: this.#durationMs(),
+    }))
+  }
+
+  #durationMs(): number {
+    return performance.now() - this.#startedAt
   }
 
   /** An earlier attempt was interrupted, and this one runs again without a resolver: if it fails too, that stays unknown. */
-  const isStillUnknown = head.interrupted && policies.onTakeover === 'rerun'
+  #isStillUnknown(): boolean {
+    return this.#opened.head.interrupted && this.#policies.onTakeover === 'rerun'
+  }
 
   /** A failure leaves the outcome unknown, unless the policy reruns anyway or the handler threw `notStarted`. */
-  function isUnresolved(thrown: unknown): boolean {
-    return isStillUnknown || (policies.onTakeover !== 'rerun' && !isNotStarted(thrown))
+  #isUnresolved(thrown: unknown): boolean {
+    return this.#isStillUnknown() || (this.#policies.onTakeover !== 'rerun' && !isNotStarted(thrown))
+  }
+}
+
+/** The time that a caller waits for its recording. */
+class Patience implements Timed {
+  dueAt = 0
+  place = -1
+  readonly isBackground = false
+  readonly #timers: TimerQueue
+  readonly #ms: number
+  readonly #resolve: (reply: TransitionReply | Unanswered) => void
+
+  constructor(timers: TimerQueue, ms: number, resolve: (reply: TransitionReply | Unanswered) => void) {
+    this.#timers = timers
+    this.#ms = ms
+    this.#resolve = resolve
+    timers.start(this, ms)
   }
 
-  function emitCompleted({ replayable }: Encoded<T>): void {
-    instance.events.emit('completed', { ...event, replayable, durationMs: durationMs() })
+  answer(reply: TransitionReply | Unanswered): void {
+    this.#timers.stop(this)
+    this.#resolve(reply)
   }
 
-  return {
-    recording: () => recording,
-
-    async complete(returned) {
-      const encoded = await encodeDone(prepared, returned)
-      const own: Own<T> = { kind: 'value', ...encoded }
-      const change = completed(prepared, encoded)
-      const reply = await send(change, instance.settleTimeoutMs, () => emitCompleted(encoded))
-      if (reply.outcome === 'unanswered') return returnUnrecorded(opened, own, reply.reason)
-      if (reply.outcome === 'lost') return deferToWinner(opened, own, reply.current)
-      return recordedOutcome(prepared, encoded.value, head.attempt)
-    },
-
-    recorded(encoded) {
-      emitCompleted(encoded)
-      return recordedOutcome(prepared, encoded.value, head.attempt)
-    },
-
-    async release({ value, delayMs, unresolved }) {
-      const own: Own<T> = { kind: 'release', value }
-      const isUnknown = isStillUnknown || (unresolved && policies.onTakeover !== 'rerun')
-      const reply = await release(delayMs, isUnknown)
-      if (reply.outcome === 'lost') return deferToWinner(opened, own, reply.current)
-      return returnUnrecorded(opened, own, 'released')
-    },
-
-    async park() {
-      const error = new IdempotencyOutcomeUnknownError()
-      const reply = await send({ to: 'parked', retentionMs }, instance.storeTimeoutMs, () =>
-        instance.events.emit('parked', event),
-      )
-      if (reply.outcome === 'lost') return deferToWinner(opened, { kind: 'failure', error }, reply.current)
-      throw error
-    },
-
-    async fail(thrown, decided) {
-      const error = isNotStarted(thrown) || isTerminal(thrown) ? thrown.error : thrown
-      if (lease.abandoned) throw error
-      // a failure of an attempt that may have lost its lease decides nothing
-      const decision = decided ?? (lease.signal.aborted ? 'retry' : decideOnFailure(policies, thrown))
-      const reply =
-        decision === 'store' ? await storeFailure(error) : await release(delayOf(decision), isUnresolved(thrown))
-      if (reply.outcome === 'lost') return deferToWinner(opened, { kind: 'failure', error }, reply.current)
-      throw error
-    },
+  onTime(): void {
+    this.#resolve({ outcome: 'unanswered', reason: `the store did not answer within ${this.#ms} ms` })
   }
 }
 

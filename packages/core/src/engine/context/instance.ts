@@ -6,6 +6,7 @@ import type { Digest } from '../../keys/digest.ts'
 import type { RecordStore } from '../../store/store.ts'
 import type { Emitter } from '../mechanisms/emitter.ts'
 import type { StoreCalls } from '../mechanisms/store-calls.ts'
+import type { TimerQueue } from '../mechanisms/timer-queue.ts'
 import type { Waiters } from '../mechanisms/waiters.ts'
 
 export interface Instance {
@@ -13,6 +14,7 @@ export interface Instance {
   readonly store: RecordStore
   readonly calls: StoreCalls
   readonly waiters: Waiters
+  readonly timers: TimerQueue
   readonly digest: Digest
   readonly pipelineFor: (serializer: Serializer) => Pipeline
   readonly errorTypes: readonly ErrorType[]

@@ -1,22 +1,20 @@
 /** An attempt that this process runs. */
 
-import type { Attempt } from '../../api/attempt.ts'
 import type { AttemptEvent } from '../../api/events.ts'
-import { derivedKeys } from '../../keys/derived-keys.ts'
 import type { BeginReply } from '../../store/store.ts'
-import { holdLease, type Lease, withLease } from '../mechanisms/lease.ts'
-import type { Acquired } from '../mechanisms/store-calls.ts'
+import { HeldLease, type Lease, type LeaseKeeper } from '../mechanisms/lease.ts'
+import type { Acquired, StoreCalls } from '../mechanisms/store-calls.ts'
+import type { TimerQueue } from '../mechanisms/timer-queue.ts'
 import type { Instance } from './instance.ts'
 import { attemptEventOf, type PreparedCall } from './prepared-call.ts'
 
 /** The part of an acquired reply that an attempt is made of. */
 export type AttemptHead = Pick<BeginReply, 'attempt' | 'token' | 'interrupted' | 'checkpoint'>
 
-export class OpenAttempt {
+export class OpenAttempt implements LeaseKeeper {
   readonly instance: Instance
   readonly prepared: PreparedCall
   readonly head: AttemptHead
-  readonly event: AttemptEvent
   /** True once a step of this or an earlier attempt is recorded. */
   hasSteps: boolean
   #isLost = false
@@ -25,15 +23,30 @@ export class OpenAttempt {
     this.instance = instance
     this.prepared = prepared
     this.head = head
-    this.event = attemptEventOf(instance, prepared, head)
     this.hasSteps = head.checkpoint !== null
   }
 
+  get timers(): TimerQueue {
+    return this.instance.timers
+  }
+
+  get calls(): StoreCalls {
+    return this.instance.calls
+  }
+
+  get event(): AttemptEvent {
+    return attemptEventOf(this.instance, this.prepared, this.head)
+  }
+
+  renewed(): void {
+    this.instance.events.emit('renewed', () => this.event)
+  }
+
   /** Emits `leaseLost` once, in however many places the loss is found. */
-  reportLost(): void {
+  lost(): void {
     if (this.#isLost) return
     this.#isLost = true
-    this.instance.events.emit('leaseLost', this.event)
+    this.instance.events.emit('leaseLost', () => this.event)
   }
 
   /** Renews the lease by a heartbeat. */
@@ -41,18 +54,15 @@ export class OpenAttempt {
     const { token, leaseRemainingMs, retentionRemainingMs } = reply
     const { key, policies } = this.prepared
     const { leaseMs, retentionMs, maxRunMs } = policies
-    const terms = { key, token, leaseMs, retentionMs, maxRunMs, sentAt, leaseRemainingMs, retentionRemainingMs }
-    return holdLease(this.instance.calls, terms, {
-      renewed: () => this.instance.events.emit('renewed', this.event),
-      lost: () => this.reportLost(),
+    return new HeldLease(this, {
+      key,
+      token,
+      leaseMs,
+      retentionMs,
+      maxRunMs,
+      sentAt,
+      leaseRemainingMs,
+      retentionRemainingMs,
     })
-  }
-
-  /** The attempt as its handler sees it. */
-  under(lease: Lease): Attempt {
-    const { attempt: number, token, interrupted } = this.head
-    const { key, fingerprint } = this.prepared
-    const keyFor = derivedKeys(this.instance.digest, key, fingerprint)
-    return withLease({ number, token, interrupted, signal: lease.signal, keyFor }, lease)
   }
 }

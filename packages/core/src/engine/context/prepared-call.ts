@@ -24,10 +24,10 @@ export function prepareCall(
   instance: Instance,
   { operation, key, fingerprint }: Digested,
   policies: ResolvedPolicies,
-  { signal, request }: { readonly signal?: AbortSignal | undefined; readonly request?: Uint8Array | undefined } = {},
+  signal?: AbortSignal,
 ): PreparedCall {
   const pipeline = instance.pipelineFor(policies.serializer)
-  return { operation, key, fingerprint, policies, pipeline, signal, request }
+  return { operation, key, fingerprint, policies, pipeline, signal, request: undefined }
 }
 
 export function newClaim({ fingerprint, policies, request }: PreparedCall): Claim {

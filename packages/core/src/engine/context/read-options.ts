@@ -10,6 +10,7 @@ import { createDigest } from '../../keys/digest.ts'
 import { problemOf } from '../../keys/storage-key.ts'
 import { Emitter } from '../mechanisms/emitter.ts'
 import { createStoreCalls } from '../mechanisms/store-calls.ts'
+import { TimerQueue } from '../mechanisms/timer-queue.ts'
 import { createWaiters } from '../mechanisms/waiters.ts'
 import { type Instance, pipelines } from './instance.ts'
 import {
@@ -51,6 +52,7 @@ function createInstance(options: IdempotencyOptions<unknown>): Instance {
   const store = readStore(options.store)
   const storeTimeoutMs = toMs('storeTimeout', options.storeTimeout ?? '5s', { min: 1 })
   const events = new Emitter()
+  const timers = new TimerQueue()
   requireNamespace(namespace)
   if (secret === undefined && codecs.some((codec) => codec.encrypts)) {
     throw new IdempotencyInvalidOptionError(
@@ -58,7 +60,7 @@ function createInstance(options: IdempotencyOptions<unknown>): Instance {
       'is needed with a codec that encrypts: else keys and fingerprints can be guessed',
     )
   }
-  const calls = createStoreCalls(store, storeTimeoutMs, (call, key, error) =>
+  const calls = createStoreCalls(store, storeTimeoutMs, timers, (call, key, error) =>
     events.emit('storeUnavailable', { namespace, key, call, error }),
   )
   return {
@@ -66,6 +68,7 @@ function createInstance(options: IdempotencyOptions<unknown>): Instance {
     store,
     calls,
     events,
+    timers,
     storeTimeoutMs,
     waiters: createWaiters(calls),
     digest: createDigest(secret),

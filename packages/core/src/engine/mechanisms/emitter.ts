@@ -17,12 +17,16 @@ export class Emitter {
     }
   }
 
-  emit<Type extends EventType>(type: Type, event: IdempotencyEvents[Type]): void {
+  /** Emits an event. A function makes it, where anybody listens. */
+  emit<Type extends EventType>(type: Type, event: IdempotencyEvents[Type] | (() => IdempotencyEvents[Type])): void {
+    const listeners = this.#listeners.get(type)
+    if (!listeners?.size) return
+    const made = typeof event === 'function' ? event() : event
     const failed = (error: unknown) => warn(`A listener of '${type}' threw`, error)
-    for (const listener of this.#listeners.get(type) ?? []) {
+    for (const listener of listeners) {
       const listen = listener as (event: IdempotencyEvents[Type]) => unknown
       try {
-        const answer = listen(event)
+        const answer = listen(made)
         if (answer instanceof Promise) answer.catch(failed)
       } catch (error) {
         failed(error)

@@ -4,13 +4,16 @@
  */
 
 import type { Attempt } from '../../api/attempt.ts'
-import { type Instant, instant, later, msUntil, startTimer } from '../../base/timers.ts'
+import { type Instant, instant, later, msUntil } from '../../base/timers.ts'
 import { IdempotencyLeaseLostError, isIdempotencyError } from '../../errors.ts'
 import type { StoreCalls } from './store-calls.ts'
+import type { Timed, TimerQueue } from './timer-queue.ts'
 
 export interface Lease {
   /** Aborts when the lease may be gone or `maxRun` is over. */
   readonly signal: AbortSignal
+  /** The reason for which the signal is aborted, or would be if anybody had asked for it. */
+  readonly abortReason: IdempotencyLeaseLostError | undefined
   /** True once the holder gave it up, as opposed to having lost it. */
   readonly abandoned: boolean
   /** Counts a renewal that somebody else made. `sentAt`: before it was sent. */
@@ -38,12 +41,8 @@ export interface LeaseTerms {
   readonly retentionRemainingMs: number
 }
 
-const LEASE = Symbol.for('retryproof.lease')
-
-/** An attempt that carries its lease, for {@link lapse}. */
-export function withLease<A extends Attempt>(attempt: A, lease: Lease): A {
-  return Object.assign(attempt, { [LEASE]: lease })
-}
+/** An attempt carries its lease, for {@link lapse}. */
+export const LEASE: unique symbol = Symbol.for('retryproof.lease')
 
 /** Ends the renewal of an attempt: its lease runs out, and its key is then taken over as interrupted. */
 export function lapse(attempt: Attempt): void {
@@ -53,138 +52,207 @@ export function lapse(attempt: Attempt): void {
 
 const RAN_TOO_LONG = 'The handler ran longer than `maxRun`, and its lease is no longer renewed.'
 
-/** The lease of an attempt that an open transaction keeps alone: no heartbeat, only `maxRun` ends it. */
-export function holdSilently(maxRunMs: number): Lease {
-  const controller = new AbortController()
-  const abort = (reason: string) => controller.abort(new IdempotencyLeaseLostError(reason))
-  const stop = startTimer(maxRunMs, () => abort(RAN_TOO_LONG), { background: true })
-  let abandoned = false
-  return {
-    signal: controller.signal,
-    extend: () => {},
-    pause: async () => {},
-    resume: () => {},
-    lapse: () => {},
-    stop,
-    get abandoned() {
-      return abandoned
-    },
-    abandon(reason) {
-      abandoned = true
-      stop()
-      abort(reason)
-    },
+/** A signal that is made when somebody asks for it: most handlers do not, and one costs more than all else of a lease. */
+abstract class Abortable {
+  abortReason: IdempotencyLeaseLostError | undefined
+  #controller: AbortController | undefined
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.abortReason) this.#controller.abort(this.abortReason)
+    }
+    return this.#controller.signal
+  }
+
+  protected abort(reason: string): void {
+    if (this.abortReason) return
+    this.abortReason = new IdempotencyLeaseLostError(reason)
+    this.#controller?.abort(this.abortReason)
   }
 }
 
-export function holdLease(calls: StoreCalls, terms: LeaseTerms, told: { renewed(): void; lost(): void }): Lease {
-  const { key, token, leaseMs, retentionMs } = terms
-  const controller = new AbortController()
-  const runUntil = later(instant(), terms.maxRunMs)
-  // the remaining time was rounded up
-  let deadline = later(terms.sentAt, terms.leaseRemainingMs - 1)
-  let expires = later(terms.sentAt, terms.retentionRemainingMs)
-  let stopped = false
-  let abandoned = false
-  let paused = false
-  let lapsing = false
-  let beating: Promise<void> = Promise.resolve()
-  let stopBeat = () => {}
-  let stopDeadline = () => {}
+/** The lease of an attempt that an open transaction keeps alone: no heartbeat, only `maxRun` ends it. */
+export class SilentLease extends Abortable implements Lease, Timed {
+  dueAt = 0
+  place = -1
+  readonly isBackground = true
+  abandoned = false
+  readonly #timers: TimerQueue
 
-  function stop(): void {
-    stopped = true
-    stopBeat()
-    stopDeadline()
+  constructor(timers: TimerQueue, maxRunMs: number) {
+    super()
+    this.#timers = timers
+    timers.start(this, maxRunMs)
   }
 
-  function abort(reason: string): void {
-    stop()
-    controller.abort(new IdempotencyLeaseLostError(reason))
+  onTime(): void {
+    this.abort(RAN_TOO_LONG)
   }
 
-  function lose(reason: string): void {
-    abort(reason)
-    told.lost()
+  stop(): void {
+    this.#timers.stop(this)
+  }
+
+  abandon(reason: string): void {
+    this.abandoned = true
+    this.stop()
+    this.abort(reason)
+  }
+
+  async pause(): Promise<void> {}
+  extend(): void {}
+  resume(): void {}
+  lapse(): void {}
+}
+
+/** What is done about a lease, and what is told of it. */
+export interface LeaseKeeper {
+  readonly timers: TimerQueue
+  readonly calls: StoreCalls
+  renewed(): void
+  lost(): void
+}
+
+/** A lease that a heartbeat renews. One timer serves the heartbeat and the watch on the deadline. */
+export class HeldLease extends Abortable implements Lease, Timed {
+  dueAt = 0
+  place = -1
+  readonly isBackground = true
+  abandoned = false
+  readonly #keeper: LeaseKeeper
+  readonly #terms: LeaseTerms
+  readonly #runUntil: Instant
+  #deadline: Instant
+  #expires: Instant
+  /** The moments of the next heartbeat and of the next look at the deadline, by the monotonic clock. */
+  #beatAt: number
+  #lookAt = 0
+  #stopped = false
+  #paused = false
+  #lapsing = false
+  #beating: Promise<void> | undefined
+
+  constructor(keeper: LeaseKeeper, terms: LeaseTerms) {
+    super()
+    const now = instant()
+    this.#keeper = keeper
+    this.#terms = terms
+    this.#runUntil = later(now, terms.maxRunMs)
+    // the remaining time was rounded up
+    this.#deadline = later(terms.sentAt, terms.leaseRemainingMs - 1)
+    this.#expires = later(terms.sentAt, terms.retentionRemainingMs)
+    this.#beatAt = now.monotonic + Math.min(terms.leaseRemainingMs, terms.leaseMs) / 3
+    this.#watchDeadline()
+  }
+
+  onTime(): void {
+    const now = performance.now() + 1
+    if (this.#beatAt <= now) {
+      this.#beatAt = Number.POSITIVE_INFINITY
+      this.#beating = this.#beat()
+    }
+    if (this.#stopped) return
+    if (this.#lookAt <= now) this.#onDeadline()
+    else this.#schedule()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#keeper.timers.stop(this)
+  }
+
+  extend(sentAt: Instant): void {
+    this.#deadline = later(sentAt, this.#terms.leaseMs)
+    if (!this.#stopped) this.#watchDeadline()
+  }
+
+  async pause(): Promise<void> {
+    this.#paused = true
+    this.#stopBeat()
+    await this.#beating
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    if (!this.#stopped) this.#scheduleBeat(Math.max(0, msUntil(this.#deadline)) / 3)
+  }
+
+  lapse(): void {
+    this.#lapsing = true
+    this.#stopBeat()
+  }
+
+  abandon(reason: string): void {
+    this.abandoned = true
+    if (!this.#stopped) this.#end(reason)
+  }
+
+  #end(reason: string): void {
+    this.stop()
+    this.abort(reason)
+  }
+
+  #lose(reason: string): void {
+    this.#end(reason)
+    this.#keeper.lost()
   }
 
   /** A timer stands still while the machine sleeps, so the wall clock, which does not, is looked at now and then. */
-  function watchDeadline(): void {
-    stopDeadline()
-    const left = Math.min(msUntil(deadline), msUntil(runUntil), Math.max(leaseMs / 100, 1000))
-    stopDeadline = startTimer(left, onDeadline, { background: true })
+  #watchDeadline(): void {
+    const often = Math.max(this.#terms.leaseMs / 100, 1000)
+    const left = Math.min(msUntil(this.#deadline), msUntil(this.#runUntil), often)
+    this.#lookAt = performance.now() + Math.max(0, left)
+    this.#schedule()
   }
 
-  function onDeadline(): void {
-    if (msUntil(runUntil) <= 0) abort(RAN_TOO_LONG)
-    else if (msUntil(deadline) <= 0) lose('The lease is over, and could not be renewed in time.')
-    else watchDeadline()
+  #onDeadline(): void {
+    if (msUntil(this.#runUntil) <= 0) this.#end(RAN_TOO_LONG)
+    else if (msUntil(this.#deadline) <= 0) this.#lose('The lease is over, and could not be renewed in time.')
+    else this.#watchDeadline()
   }
 
-  function scheduleBeat(ms: number): void {
-    if (lapsing) return
-    const start = () => {
-      beating = beat()
-    }
-    stopBeat = startTimer(ms, start, { background: true })
+  #scheduleBeat(ms: number): void {
+    if (this.#lapsing) return
+    this.#beatAt = performance.now() + ms
+    this.#schedule()
+  }
+
+  #stopBeat(): void {
+    this.#beatAt = Number.POSITIVE_INFINITY
+  }
+
+  #schedule(): void {
+    this.#keeper.timers.start(this, Math.min(this.#lookAt, this.#beatAt) - performance.now())
   }
 
   /** Asks for more retention only where it is needed, since that costs some stores an index write. */
-  function retentionToAsk(): { retentionMs?: number } {
-    return msUntil(expires) - leaseMs < retentionMs / 2 ? { retentionMs } : {}
+  #retentionToAsk(): { retentionMs?: number } {
+    const { leaseMs, retentionMs } = this.#terms
+    return msUntil(this.#expires) - leaseMs < retentionMs / 2 ? { retentionMs } : {}
   }
 
-  async function beat(): Promise<void> {
-    if (msUntil(deadline) <= 0 || msUntil(runUntil) <= 0) return onDeadline()
+  async #beat(): Promise<void> {
+    if (msUntil(this.#deadline) <= 0 || msUntil(this.#runUntil) <= 0) return this.#onDeadline()
+    const { key, token, leaseMs, retentionMs } = this.#terms
     const sentAt = instant()
-    const asked = retentionToAsk()
+    const asked = this.#retentionToAsk()
     try {
       // one that hangs must leave time for another
-      const withinMs = msUntil(deadline) / 2
-      const reply = await calls.transition(key, token, { to: 'renew', leaseMs, ...asked }, withinMs)
-      if (stopped) return
-      if (reply.outcome === 'lost') return lose('Another attempt holds the key.')
-      deadline = later(sentAt, leaseMs)
-      if (asked.retentionMs !== undefined) expires = later(sentAt, leaseMs + retentionMs)
-      watchDeadline()
-      told.renewed()
-      if (!paused) scheduleBeat(leaseMs / 3)
+      const withinMs = msUntil(this.#deadline) / 2
+      const reply = await this.#keeper.calls.transition(key, token, { to: 'renew', leaseMs, ...asked }, withinMs)
+      if (this.#stopped) return
+      if (reply.outcome === 'lost') return this.#lose('Another attempt holds the key.')
+      this.#deadline = later(sentAt, leaseMs)
+      if (asked.retentionMs !== undefined) this.#expires = later(sentAt, leaseMs + retentionMs)
+      this.#watchDeadline()
+      this.#keeper.renewed()
+      if (!this.#paused) this.#scheduleBeat(leaseMs / 3)
     } catch (error) {
       // told as storeUnavailable already; the deadline decides when to give up
-      if (!stopped && !paused && !isIdempotencyError(error, 'IDEMPOTENCY_STORE_CLOSED'))
-        scheduleBeat(Math.min(leaseMs / 10, 1000))
+      if (!this.#stopped && !this.#paused && !isIdempotencyError(error, 'IDEMPOTENCY_STORE_CLOSED'))
+        this.#scheduleBeat(Math.min(leaseMs / 10, 1000))
     }
-  }
-
-  watchDeadline()
-  scheduleBeat(Math.min(terms.leaseRemainingMs, leaseMs) / 3)
-  return {
-    signal: controller.signal,
-    stop,
-    extend(sentAt) {
-      deadline = later(sentAt, leaseMs)
-      if (!stopped) watchDeadline()
-    },
-    async pause() {
-      paused = true
-      stopBeat()
-      await beating
-    },
-    resume() {
-      if (!paused) return
-      paused = false
-      if (!stopped) scheduleBeat(Math.max(0, msUntil(deadline)) / 3)
-    },
-    lapse() {
-      lapsing = true
-      stopBeat()
-    },
-    get abandoned() {
-      return abandoned
-    },
-    abandon(reason) {
-      abandoned = true
-      if (!stopped) abort(reason)
-    },
   }
 }

@@ -4,14 +4,20 @@ import { sleep } from '../../base/timers.ts'
 /** One call from its first store call to its last. */
 export interface ServedCall {
   /** Set once its handler runs: ends the heartbeat and aborts the signal; the record is left to its lease. */
-  abandon?: (reason: string) => void
-  /** Resolves when its last store call is over, which may be after it was answered. */
-  recording: Promise<unknown>
+  lease?: Abandonable
+  /** Set where its last store call outlives its answer: resolves when that is over. */
+  recording?: Promise<unknown>
+}
+
+interface Abandonable {
+  abandon(reason: string): void
 }
 
 export interface RunningCalls {
-  /** Counts a call until its work, and a recording that outlives it, is over. */
-  serve<T>(work: (call: ServedCall) => Promise<T>): Promise<T>
+  /** Counts a call until `end`. */
+  begin(): ServedCall
+  /** Counts a call no more once its recording is over. */
+  end(call: ServedCall): void
   /** Resolves when what runs now is over, or the time is. */
   idle(timeoutMs: number): Promise<void>
   /** Leaves what still runs to its lease, and says how many attempts that were. */
@@ -19,31 +25,42 @@ export interface RunningCalls {
 }
 
 export function createRunningCalls(): RunningCalls {
-  const calls = new Map<ServedCall, Promise<void>>()
+  const calls = new Set<ServedCall>()
+  /** Called with each call that is over. */
+  const watchers = new Set<(call: ServedCall) => void>()
+
+  function over(call: ServedCall): void {
+    calls.delete(call)
+    for (const watch of watchers) watch(call)
+  }
 
   return {
-    async serve(work) {
-      const call: ServedCall = { recording: Promise.resolve() }
-      const answer = work(call)
-      const over = answer
-        .catch(() => undefined)
-        .then(() => call.recording)
-        .then(() => {
-          calls.delete(call)
-        })
-      calls.set(call, over)
-      return answer
+    begin() {
+      const call: ServedCall = {}
+      calls.add(call)
+      return call
+    },
+
+    end(call) {
+      if (call.recording !== undefined) void call.recording.finally(() => over(call))
+      else over(call)
     },
 
     async idle(timeoutMs) {
-      const over = new AbortController()
-      void Promise.all(calls.values()).then(() => over.abort())
-      await sleep(timeoutMs, over.signal)
+      const left = new Set(calls)
+      if (left.size === 0) return
+      const idle = new AbortController()
+      const watch = (call: ServedCall) => {
+        if (left.delete(call) && left.size === 0) idle.abort()
+      }
+      watchers.add(watch)
+      await sleep(timeoutMs, idle.signal)
+      watchers.delete(watch)
     },
 
     abandonAll(reason) {
-      const attempts = [...calls.keys()].filter((call) => call.abandon)
-      for (const { abandon } of attempts) abandon?.(reason)
+      const attempts = [...calls].filter((call) => call.lease)
+      for (const { lease } of attempts) lease?.abandon(reason)
       return attempts.length
     },
   }

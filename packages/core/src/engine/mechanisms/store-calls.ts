@@ -1,10 +1,10 @@
 /** Wraps every store call: a time-out, retries where a repeat is safe, typed errors, and a `storeUnavailable` event. */
 
 import type { IdempotencyEvents } from '../../api/events.ts'
-import { within } from '../../base/bounded.ts'
 import { backOff, type Instant, instant, later, msUntil, sleep } from '../../base/timers.ts'
 import { type IdempotencyError, isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
 import type { BeginReply, Change, Claim, RecordStore, RecordView, TransitionReply } from '../../store/store.ts'
+import type { Timed, TimerQueue } from './timer-queue.ts'
 
 type CallName = IdempotencyEvents['storeUnavailable']['call']
 
@@ -46,16 +46,15 @@ const LATE_PAUSES = { firstMs: 1000, maxMs: 10_000 }
 export function createStoreCalls(
   store: RecordStore,
   timeoutMs: number,
+  timers: TimerQueue,
   onError: (call: CallName, key: string, error: unknown) => void,
 ): StoreCalls {
-  async function bounded<T>(name: CallName, key: string, start: () => Promise<T>, withinMs: number): Promise<T> {
-    try {
-      return await withTimeout(start, withinMs)
-    } catch (error) {
+  function bounded<T>(name: CallName, key: string, start: () => Promise<T>, withinMs: number): Promise<T> {
+    return withTimeout(timers, start, withinMs, (error) => {
       const typed = toStoreError(name, error)
       onError(name, key, typed)
-      throw typed
-    }
+      return typed
+    })
   }
 
   const transition: StoreCalls['transition'] = (key, token, change, withinMs = timeoutMs) =>
@@ -97,7 +96,7 @@ export function createStoreCalls(
       await sleep(pause, undefined, { background: true })
       if (isAnswered) return
       try {
-        return await settle(await withTimeout(() => store.begin(key, claim), timeoutMs))
+        return await settle(await withTimeout(timers, () => store.begin(key, claim), timeoutMs))
       } catch (error) {
         // the time-out that gave it up has emitted an event
         if (!canRepeat(toStoreError('begin', error))) return
@@ -162,12 +161,70 @@ function toStoreError(name: CallName, error: unknown): IdempotencyError {
   })
 }
 
-async function withTimeout<T>(start: () => Promise<T>, ms: number): Promise<T> {
-  return within(
-    ms,
-    start(),
-    () => new StoreUnavailableError(`The store did not answer within ${Math.ceil(ms)} ms.`, { applied: 'unknown' }),
-  )
+/** Settles as the call does, or rejects when its time is over. `typed` replaces what it is rejected with. */
+function withTimeout<T>(
+  timers: TimerQueue,
+  start: () => Promise<T>,
+  ms: number,
+  typed: (error: unknown) => unknown = (error) => error,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timeout = new Timeout(timers, ms, (error) => reject(typed(error)))
+    let call: Promise<T>
+    try {
+      call = start()
+    } catch (error) {
+      // a store that throws at once rejects too, and leaves no timer
+      return timeout.rejected(error)
+    }
+    Promise.resolve(call).then(
+      (value) => {
+        if (timeout.end()) resolve(value)
+      },
+      (error) => timeout.rejected(error),
+    )
+  })
+}
+
+class Timeout implements Timed {
+  dueAt = 0
+  place = -1
+  readonly isBackground = false
+  readonly #timers: TimerQueue
+  readonly #ms: number
+  readonly #reject: (error: unknown) => void
+  #isOver = false
+  #isDue = false
+
+  constructor(timers: TimerQueue, ms: number, reject: (error: unknown) => void) {
+    this.#timers = timers
+    this.#ms = ms
+    this.#reject = reject
+    timers.start(this, ms)
+  }
+
+  /** Returns false where it has ended already. */
+  end(): boolean {
+    if (this.#isOver) return false
+    this.#isOver = true
+    this.#timers.stop(this)
+    return true
+  }
+
+  rejected(error: unknown): void {
+    if (this.end()) this.#reject(error)
+  }
+
+  /** An answer that arrived while the event loop was blocked counts: it is read after the timers. */
+  onTime(): void {
+    if (!this.#isDue) {
+      this.#isDue = true
+      this.#timers.start(this, 0)
+      return
+    }
+    const message = `The store did not answer within ${Math.ceil(this.#ms)} ms.`
+    this.rejected(new StoreUnavailableError(message, { applied: 'unknown' }))
+  }
 }
 
 /** A `begin` that gave the right to run, and the instant before it was sent. */

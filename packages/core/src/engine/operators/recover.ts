@@ -8,12 +8,12 @@ import { storageKey } from '../../keys/storage-key.ts'
 import { requireTransactional } from '../../store/transactional-store.ts'
 import { execute } from '../call/execute.ts'
 import { type Refusal, run } from '../call/run.ts'
-import { createSettlement } from '../call/settlement.ts'
+import { Settlement } from '../call/settlement.ts'
 import type { Instance } from '../context/instance.ts'
 import { OpenAttempt } from '../context/open-attempt.ts'
 import { type PreparedCall, prepareCall } from '../context/prepared-call.ts'
 import type { ResolvedPolicies } from '../context/read-policies.ts'
-import { holdSilently } from '../mechanisms/lease.ts'
+import { SilentLease } from '../mechanisms/lease.ts'
 import type { RunningCalls, ServedCall } from '../mechanisms/running-calls.ts'
 import type { Acquired } from '../mechanisms/store-calls.ts'
 import { executeFenced } from '../transaction/fenced.ts'
@@ -55,11 +55,12 @@ export async function recover<Tx>(
   for await (const { key, state } of list(instance, { operation, stuckFor: 0 })) {
     if (counts.finished + counts.parked >= limit || refusal()) break
     if (state !== 'in_progress' && state !== 'released') continue
-    counts[await running.serve((served) => recoverOne(key, served))]++
+    counts[await recoverOne(key)]++
   }
   return { ...counts, errors }
 
-  async function recoverOne(key: string, served: ServedCall): Promise<Counted> {
+  async function recoverOne(key: string): Promise<Counted> {
+    const served = running.begin()
     try {
       const kept = await readKept(key)
       if (!kept) return 'skipped'
@@ -74,6 +75,8 @@ export async function recover<Tx>(
       if (errors.length < MAX_ERRORS) errors.push({ key, error })
       instance.events.emit('recoveryFailed', { namespace: instance.namespace, operation, key, error })
       return 'failed'
+    } finally {
+      running.end(served)
     }
   }
 
@@ -114,6 +117,6 @@ export async function recover<Tx>(
 
   function park(prepared: PreparedCall, { reply }: Acquired): Promise<Outcome<unknown>> {
     const opened = new OpenAttempt(instance, prepared, reply)
-    return createSettlement<unknown>(opened, holdSilently(policies.maxRunMs)).park()
+    return new Settlement<unknown>(opened, new SilentLease(instance.timers, policies.maxRunMs)).park()
   }
 }

@@ -3,21 +3,30 @@
  * take a completed step again. Each costs one round trip, which also renews the lease.
  */
 
-import type { CompletedStep, Steps } from '../../api/attempt.ts'
+import type { Attempt, CompletedStep, Steps } from '../../api/attempt.ts'
 import { instant, later } from '../../base/timers.ts'
 import { IdempotencyInvalidStepError, IdempotencyNotReplayableError } from '../../errors.ts'
 import { requireStep } from '../../keys/derived-keys.ts'
+import { SteppingAttempt } from '../context/handler-attempt.ts'
 import type { OpenAttempt } from '../context/open-attempt.ts'
 import type { Lease } from '../mechanisms/lease.ts'
 import { encodeTaken, readCheckpoint } from './checkpoint.ts'
 import { lostBefore, type Progress, transactStep } from './transactional-step.ts'
 
-export async function openSteps(opened: OpenAttempt, lease: Lease): Promise<Steps<unknown>> {
+type Taker = Pick<Steps<unknown>, 'step' | 'transaction'>
+
+/** The attempt as its handler sees it, with the steps that earlier attempts completed. */
+export async function openSteps(opened: OpenAttempt, lease: Lease): Promise<Attempt & Steps<unknown>> {
+  const { checkpoint } = opened.head
+  const earlier = checkpoint ? await readCheckpoint(opened.prepared, checkpoint.data) : []
+  return new SteppingAttempt(opened, lease, earlier ?? [], () => takeSteps(opened, lease, earlier))
+}
+
+/** @param earlier the steps that earlier attempts completed; null where nobody knows them */
+function takeSteps(opened: OpenAttempt, lease: Lease, earlier: readonly CompletedStep[] | null): Taker {
   const { instance, prepared, head } = opened
-  const { checkpoint } = head
   const { leaseMs } = prepared.policies
-  const earlier = checkpoint ? await readCheckpoint(prepared, checkpoint.data) : []
-  const progress: Progress = { opened, lease, taken: [], seq: checkpoint?.seq ?? 0 }
+  const progress: Progress = { opened, lease, taken: [], seq: head.checkpoint?.seq ?? 0 }
   const { taken } = progress
   let running: string | undefined
 
@@ -77,7 +86,6 @@ export async function openSteps(opened: OpenAttempt, lease: Lease): Promise<Step
   }
 
   return {
-    checkpoint: earlier ?? [],
     step: (name, fn) => take(name, async () => record(name, await fn())),
     transaction: (name, work) => take(name, async () => leave(await transactStep(progress, name, work))),
   }

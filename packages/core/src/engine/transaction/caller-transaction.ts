@@ -7,9 +7,10 @@ import { encodeReturned } from '../../encoding/result.ts'
 import { IdempotencyInProgressError, IdempotencyInvalidOptionError, IdempotencyLeaseLostError } from '../../errors.ts'
 import { refuseMismatch, replay } from '../call/answers.ts'
 import { completed, recordedOutcome } from '../call/outcomes.ts'
+import { HandlerAttempt } from '../context/handler-attempt.ts'
 import { OpenAttempt } from '../context/open-attempt.ts'
 import { newClaim } from '../context/prepared-call.ts'
-import { holdSilently } from '../mechanisms/lease.ts'
+import { SilentLease } from '../mechanisms/lease.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import { stepsTaken, type UnitOfWork } from './unit-of-work.ts'
 
@@ -33,11 +34,11 @@ export async function runInCallerTransaction<Tx, T>(
   if (reply.checkpoint) throw stepsTaken()
 
   const opened = new OpenAttempt(instance, prepared, reply)
-  const lease = holdSilently(prepared.policies.maxRunMs)
-  call.abandon = lease.abandon
+  const lease = new SilentLease(instance.timers, prepared.policies.maxRunMs)
+  call.lease = lease
   try {
-    instance.events.emit('started', { ...opened.event, interrupted: reply.interrupted })
-    const returned = await work(tx, opened.under(lease))
+    instance.events.emit('started', () => ({ ...opened.event, interrupted: reply.interrupted }))
+    const returned = await work(tx, new HandlerAttempt(opened, lease))
     if (isFailAndAnswer(returned)) throw returned.error
     if (isRelease(returned) || isRollBack(returned)) {
       throw new IdempotencyInvalidOptionError(

@@ -18,10 +18,11 @@ import {
 import type { RecordView, TransitionReply } from '../../store/store.ts'
 import { replay } from '../call/answers.ts'
 import { deferToWinner } from '../call/lost-lease.ts'
-import { createSettlement, type Settlement } from '../call/settlement.ts'
+import { Settlement } from '../call/settlement.ts'
+import { HandlerAttempt } from '../context/handler-attempt.ts'
 import { OpenAttempt } from '../context/open-attempt.ts'
 import { createConflictPauses } from '../mechanisms/conflict-retries.ts'
-import { holdSilently, type Lease } from '../mechanisms/lease.ts'
+import { type Lease, SilentLease } from '../mechanisms/lease.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import type { Acquired } from '../mechanisms/store-calls.ts'
 import { stepsTaken, type Tried, tryTransaction, type UnitOfWork, workAndSettle } from './unit-of-work.ts'
@@ -39,22 +40,22 @@ export async function executeFenced<Tx, T>(
   const snapshot = store.capabilities.snapshotTransactions === true
   const opened = new OpenAttempt(instance, prepared, reply)
   const conflicts = createConflictPauses()
-  if (interrupted) instance.events.emit('takeover', opened.event)
-  instance.events.emit('started', { ...opened.event, interrupted })
+  if (interrupted) instance.events.emit('takeover', () => opened.event)
+  instance.events.emit('started', () => ({ ...opened.event, interrupted }))
 
   let held = acquired
   for (;;) {
-    const lease = snapshot ? holdSilently(maxRunMs) : opened.holdLease(held)
-    call.abandon = lease.abandon
-    const settlement = createSettlement<T>(opened, lease)
+    const lease = snapshot ? new SilentLease(instance.timers, maxRunMs) : opened.holdLease(held)
+    call.lease = lease
+    const settlement = new Settlement<T>(opened, lease)
     try {
       if (reply.checkpoint) return await settlement.fail(notStarted(stepsTaken()), 'retry')
       if (number > maxAttempts) return await settlement.fail(new IdempotencyMaxAttemptsError(maxAttempts), 'store')
-      const tried = await once(opened.under(lease), lease)
+      const tried = await once(new HandlerAttempt(opened, lease), lease)
       if (tried.kind !== 'conflict' || conflicts.areOver()) return await conclude(tried, settlement)
     } finally {
       lease.stop()
-      call.recording = settlement.recording()
+      if (settlement.recording !== undefined) call.recording = settlement.recording
     }
     await conflicts.pause()
     const sentAt = instant()
@@ -71,7 +72,7 @@ export async function executeFenced<Tx, T>(
         if (renewed.outcome !== 'ok') return { kind: 'refused', reply: renewed }
       }
       // a heartbeat would wait for the record until the commit, and then find it settled
-      return yield* workAndSettle(unit, tx, bound, attempt, progress, lease.stop)
+      return yield* workAndSettle(unit, tx, bound, attempt, progress, () => lease.stop())
     })
   }
 

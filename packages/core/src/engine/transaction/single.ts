@@ -13,11 +13,12 @@ import type { BeginReply, BoundStore } from '../../store/store.ts'
 import { refuseHeld, refuseMismatch, replay, replayOnly, waitOrRefuse } from '../call/answers.ts'
 import { unrecordedOutcome } from '../call/outcomes.ts'
 import type { Refusal } from '../call/run.ts'
-import { createSettlement, decideOnFailure, type Settlement } from '../call/settlement.ts'
+import { decideOnFailure, Settlement } from '../call/settlement.ts'
+import { HandlerAttempt } from '../context/handler-attempt.ts'
 import { OpenAttempt } from '../context/open-attempt.ts'
 import { newClaim } from '../context/prepared-call.ts'
 import { createConflictPauses } from '../mechanisms/conflict-retries.ts'
-import { holdSilently } from '../mechanisms/lease.ts'
+import { SilentLease } from '../mechanisms/lease.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import { executeFenced } from './fenced.ts'
 import {
@@ -41,9 +42,9 @@ export async function runSingle<Tx, T>(
   const { instance, prepared } = unit
   const claim = newClaim(prepared)
   const waitUntil = later(instant(), prepared.policies.waitMs)
-  const lease = holdSilently(prepared.policies.maxRunMs)
+  const lease = new SilentLease(instance.timers, prepared.policies.maxRunMs)
   const conflicts = createConflictPauses()
-  call.abandon = lease.abandon
+  call.lease = lease
   try {
     for (;;) {
       const refused = refusal()
@@ -55,8 +56,8 @@ export async function runSingle<Tx, T>(
         if (reply.checkpoint) throw stepsTaken()
         begun = reply
         const opened = new OpenAttempt(instance, prepared, reply)
-        instance.events.emit('started', { ...opened.event, interrupted: reply.interrupted })
-        return yield* workAndSettle(unit, tx, bound, opened.under(lease), progress)
+        instance.events.emit('started', () => ({ ...opened.event, interrupted: reply.interrupted }))
+        return yield* workAndSettle(unit, tx, bound, new HandlerAttempt(opened, lease), progress)
       }
       const tried = await tryTransaction(unit, body, instance.storeTimeoutMs)
       const outcome = await conclude(tried, begun)
@@ -94,7 +95,7 @@ export async function runSingle<Tx, T>(
   }
 
   function settlementOf(reply: BeginReply): Settlement<T> {
-    return createSettlement<T>(new OpenAttempt(instance, prepared, reply), lease)
+    return new Settlement<T>(new OpenAttempt(instance, prepared, reply), lease)
   }
 
   async function answer(reply: BeginReply): Promise<Outcome<T> | null> {

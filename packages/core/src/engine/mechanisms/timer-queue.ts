@@ -1,0 +1,124 @@
+/** All timers of an instance behind one of the runtime: each call has several, and nearly all are stopped before they are due. */
+
+import { startTimer } from '../../base/timers.ts'
+
+/** An object that waits for its time. */
+export interface Timed {
+  /** The end of its time, by the monotonic clock. Kept by the queue. */
+  dueAt: number
+  /** Its place in the queue; -1 outside. Kept by the queue. */
+  place: number
+  /** It keeps no process alive. */
+  readonly isBackground: boolean
+  onTime(): void
+}
+
+const OUTSIDE = -1
+/** A timer of the runtime that is this late will not come: the clock on which it was started was a test's. */
+const LATE_MS = 1000
+const MIN_MS = 0.001
+
+/** A heap: the first to come is the first in it. */
+export class TimerQueue {
+  readonly #heap: Timed[] = []
+  #foreground = 0
+  #armedFor = Number.POSITIVE_INFINITY
+  #isArmedInBackground = true
+  /** The time of the pass that is under way. */
+  #passAt = Number.NEGATIVE_INFINITY
+  #disarm: () => void = () => {}
+
+  /** Starts, or starts anew. */
+  start(timed: Timed, ms: number): void {
+    if (timed.place !== OUTSIDE) this.#remove(timed)
+    const now = performance.now()
+    // never in the pass that starts it: what arrived meanwhile has its turn before
+    timed.dueAt = Math.max(now + Math.max(0, ms), this.#passAt + MIN_MS)
+    if (!timed.isBackground) this.#foreground++
+    this.#rise(timed, this.#heap.length)
+    this.#arm(now)
+  }
+
+  stop(timed: Timed): void {
+    if (timed.place === OUTSIDE) return
+    this.#remove(timed)
+    if (this.#heap.length === 0) this.#clear()
+    else if (this.#foreground === 0 && !this.#isArmedInBackground) this.#arm(performance.now())
+  }
+
+  /** Leaves an armed timer that comes early enough as it is. */
+  #arm(now: number): void {
+    const first = this.#heap[0]
+    if (!first) {
+      this.#clear()
+      return
+    }
+    const isBackground = this.#foreground === 0
+    const isOverdue = now > this.#armedFor + LATE_MS
+    if (this.#armedFor <= first.dueAt && isBackground === this.#isArmedInBackground && !isOverdue) return
+    this.#disarm()
+    this.#armedFor = first.dueAt
+    this.#isArmedInBackground = isBackground
+    this.#disarm = startTimer(Math.ceil(first.dueAt - now), () => this.#onTime(), { background: isBackground })
+  }
+
+  #clear(): void {
+    this.#disarm()
+    this.#disarm = () => {}
+    this.#armedFor = Number.POSITIVE_INFINITY
+    this.#isArmedInBackground = true
+  }
+
+  #onTime(): void {
+    const now = performance.now()
+    this.#clear()
+    this.#passAt = now
+    for (let first = this.#heap[0]; first && first.dueAt <= now; first = this.#heap[0]) {
+      this.#remove(first)
+      first.onTime()
+    }
+    this.#passAt = Number.NEGATIVE_INFINITY
+    this.#arm(performance.now())
+  }
+
+  #remove(timed: Timed): void {
+    const { place } = timed
+    timed.place = OUTSIDE
+    if (!timed.isBackground) this.#foreground--
+    const last = this.#heap.pop()
+    if (!last || last === timed) return
+    this.#rise(last, place)
+    if (last.place === place) this.#sink(last, place)
+  }
+
+  #rise(timed: Timed, from: number): void {
+    let place = from
+    while (place > 0) {
+      const above = (place - 1) >> 1
+      const parent = this.#heap[above]
+      if (!parent || parent.dueAt <= timed.dueAt) break
+      this.#put(parent, place)
+      place = above
+    }
+    this.#put(timed, place)
+  }
+
+  #sink(timed: Timed, from: number): void {
+    let place = from
+    for (;;) {
+      const left = 2 * place + 1
+      const [one, other] = [this.#heap[left], this.#heap[left + 1]]
+      const sooner = one && other && other.dueAt < one.dueAt ? other : one
+      if (!sooner || sooner.dueAt >= timed.dueAt) break
+      const below = sooner.place
+      this.#put(sooner, place)
+      place = below
+    }
+    this.#put(timed, place)
+  }
+
+  #put(timed: Timed, place: number): void {
+    this.#heap[place] = timed
+    timed.place = place
+  }
+}

@@ -1,0 +1,119 @@
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { type Timed, TimerQueue } from '../src/engine/mechanisms/timer-queue.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function timed(onTime: () => void, isBackground = false): Timed {
+  return { dueAt: 0, place: -1, isBackground, onTime }
+}
+
+test('each comes in its time, in order, unless it was stopped, whatever is started and stopped between', () => {
+  const steps = fc.array(
+    fc.record({ id: fc.nat(9), ms: fc.nat(50), stop: fc.boolean(), isBackground: fc.boolean(), pass: fc.nat(20) }),
+    { maxLength: 40 },
+  )
+  fc.assert(
+    fc.property(steps, (taken) => {
+      const queue = new TimerQueue()
+      const came: { id: number; at: number }[] = []
+      const expected = new Map<number, number>()
+      const all = Array.from({ length: 10 }, (_, id) =>
+        timed(() => came.push({ id, at: performance.now() }), id % 2 === 0),
+      )
+      for (const { id, ms, stop, pass } of taken) {
+        const each = all[id] as Timed
+        if (stop) {
+          queue.stop(each)
+          expected.delete(id)
+        } else {
+          queue.start(each, ms)
+          expected.set(id, performance.now() + ms)
+        }
+        const until = performance.now() + pass
+        const due = [...expected].filter(([, at]) => at <= until).sort(([, one], [, other]) => one - other)
+        came.length = 0
+        vi.advanceTimersByTime(pass)
+        expect(came.map(({ at }) => at)).toEqual(due.map(([, at]) => at))
+        expect(new Set(came.map((each) => each.id))).toEqual(new Set(due.map(([each]) => each)))
+        for (const [each] of due) expected.delete(each)
+      }
+      for (const each of all) queue.stop(each)
+      expect(vi.getTimerCount()).toBe(0)
+    }),
+  )
+})
+
+test('one timer of the runtime serves them all, and none is left when nothing waits', () => {
+  const queue = new TimerQueue()
+  const all = Array.from({ length: 100 }, () => timed(() => {}))
+  for (const [index, each] of all.entries()) queue.start(each, 1000 + index)
+  expect(vi.getTimerCount()).toBe(1)
+  for (const each of all) queue.stop(each)
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('one that starts another, or stops one that is due too, is obeyed', () => {
+  const queue = new TimerQueue()
+  const came: string[] = []
+  const stopped = timed(() => came.push('stopped'))
+  const next = timed(() => came.push('next'))
+  queue.start(
+    timed(() => {
+      came.push('first')
+      queue.stop(stopped)
+      queue.start(next, 5)
+    }),
+    10,
+  )
+  queue.start(stopped, 10)
+  vi.advanceTimersByTime(14)
+  expect(came).toEqual(['first'])
+  vi.advanceTimersByTime(1)
+  expect(came).toEqual(['first', 'next'])
+})
+
+test('waits beyond the longest timer of the runtime', () => {
+  const queue = new TimerQueue()
+  const onTime = vi.fn()
+  queue.start(timed(onTime), 2 ** 31 + 5)
+  vi.advanceTimersByTime(2 ** 31)
+  expect(onTime).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(5)
+  expect(onTime).toHaveBeenCalledOnce()
+})
+
+test('a timer that died with a test’s clock holds up nothing that starts later', () => {
+  const queue = new TimerQueue()
+  queue.start(
+    timed(() => {}),
+    5,
+  )
+  vi.clearAllTimers()
+  vi.setSystemTime(Date.now() + 5000)
+  const realNow = performance.now()
+  vi.spyOn(performance, 'now').mockImplementation(() => realNow + 5000)
+  const onTime = vi.fn()
+  queue.start(timed(onTime), 100)
+  vi.mocked(performance.now).mockRestore()
+  expect(vi.getTimerCount()).toBe(1)
+})
+
+test('only what waits in the foreground keeps the process alive', () => {
+  const start = vi.spyOn(globalThis, 'setTimeout')
+  const queue = new TimerQueue()
+  const background = timed(() => {}, true)
+  const foreground = timed(() => {})
+  const isRefed = () => start.mock.results.at(-1)?.value.hasRef()
+  queue.start(background, 1000)
+  expect(isRefed()).toBe(false)
+  queue.start(foreground, 2000)
+  expect(isRefed()).toBe(true)
+  queue.stop(foreground)
+  expect(isRefed()).toBe(false)
+})
