@@ -3,7 +3,10 @@ import {
   assertValueFits,
   type BoundStore,
   type Command,
+  countRecords,
   isPurgeable,
+  type ListedRecord,
+  type ListQuery,
   reduce,
   type StoredRecord,
   toListedRecord,
@@ -59,6 +62,16 @@ export function referenceStore({
     }
   }
 
+  async function* list(query: ListQuery): AsyncGenerator<ListedRecord> {
+    const now = us()
+    let left = query.limit ?? Number.POSITIVE_INFINITY
+    for (const key of [...records.keys()].sort()) {
+      const record = records.get(key)
+      const shown = record && toListedRecord(key, record, query, now)
+      if (shown && left-- > 0) yield shown
+    }
+  }
+
   const bound = bind(records)
   return {
     capabilities: {
@@ -82,14 +95,8 @@ export function referenceStore({
       for (const [key] of old) records.delete(key)
       return old.length
     },
-    async *list(query) {
-      const now = us()
-      let left = query.limit ?? Number.POSITIVE_INFINITY
-      for (const [key, record] of records) {
-        const shown = toListedRecord(key, record, query, now)
-        if (shown && left-- > 0) yield shown
-      }
-    },
+    list,
+    count: (query) => countRecords(list(query)),
     async watch(key, onChange, signal) {
       const watcher = (changed: string) => changed === key && onChange()
       watchers.add(watcher)

@@ -3,7 +3,7 @@ import {
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
   isPurgeable,
-  listRecords,
+  listUnsorted,
   PURGE_GRACE_MS,
   type RecordView,
   type Reduced,
@@ -133,7 +133,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       return view && copyOut(view)
     },
     purge: async ({ limit, graceMs = PURGE_GRACE_MS }) => removeExpired(clock(), { limit, graceMs }),
-    list: (query) => listRecords(query, seen()),
+    list: (query) => listUnsorted(query, seen()),
     async watch(key, onChange, signal) {
       if (signal.aborted) return
       const listener = () => onChange()

@@ -59,7 +59,7 @@ describe('maxRecords', () => {
     }
     clock.ms += 1
     expect(await store.begin('new', claim())).toMatchObject({ outcome: 'acquired' })
-    expect(await keysOf(store)).toEqual(['delayed', 'unresolved', 'kept', 'stepped', 'new'])
+    expect(await keysOf(store)).toEqual(['delayed', 'kept', 'new', 'stepped', 'unresolved'])
     await expect(store.begin('newer', claim())).rejects.toThrow(StoreUnavailableError)
   })
 

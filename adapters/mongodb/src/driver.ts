@@ -11,6 +11,7 @@ export interface MongodbCollection<Session = unknown> {
   createIndexes(indexes: IndexSpecification[]): Promise<unknown>
   findOneAndUpdate(filter: object, update: object[], options: object): Promise<unknown>
   find(filter: object, options: object): AsyncIterable<unknown>
+  aggregate(pipeline: object[], options: object): AsyncIterable<unknown>
   deleteMany(filter: object, options: object): Promise<{ readonly deletedCount: number }>
 }
 

@@ -7,6 +7,7 @@ import {
   type IdempotencyStore,
   listRecords,
   PURGE_GRACE_MS,
+  type RecordCount,
   reduce,
   TransactionConflictError,
   toMs,
@@ -15,7 +16,7 @@ import type { MongodbCollection, MongodbSession } from './driver.ts'
 import { codeOf, isRolledBack, toStoreError } from './errors.ts'
 import { type Seen, toSeen, variablesOf } from './record.ts'
 import { READABLE, requireCollection } from './schema.ts'
-import { begin, fields, listable, purgeable, touch, transition } from './statements.ts'
+import { begin, counting, fields, listable, purgeable, touch, transition } from './statements.ts'
 
 export interface MongodbStoreOptions<Session> {
   /** The collection of the records; `migrate` creates it. The caller owns and closes its client. */
@@ -28,7 +29,7 @@ export interface MongodbStoreOptions<Session> {
 
 /** A store with everything but `watch`. */
 export type MongodbStore<Session> = IdempotencyStore<Session> &
-  Required<Pick<IdempotencyStore<Session>, 'purge' | 'list' | 'bind' | 'transaction'>>
+  Required<Pick<IdempotencyStore<Session>, 'purge' | 'list' | 'count' | 'bind' | 'transaction'>>
 
 const MAX_TRIES = 5
 const DUPLICATE_KEY = 11000
@@ -176,7 +177,18 @@ export function mongodbStore<Session extends MongodbSession>({
     bind: operations,
     transaction,
     purge,
-    list: (query) => listRecords(query, find(listable(query), { projection: fields.facts })),
+    list: (query) => listRecords(query, find(listable(query), { projection: fields.facts, sort: { _id: 1 } })),
+    async count(query) {
+      await check()
+      try {
+        const counted = collection.aggregate(counting(query), { ...COMMITTED, let: { now: clock() } })
+        const counts: RecordCount[] = []
+        for await (const count of counted) counts.push(count as RecordCount)
+        return counts
+      } catch (error) {
+        throw toStoreError(error, 'no')
+      }
+    },
   }
 }
 

@@ -5,7 +5,7 @@
  * `$$now` is `$$NOW`, or the injected milliseconds. The server fixes it when a command starts, before it waits for the
  * record: a record therefore keeps the clock of its last change (`at`), and time never runs backwards for it.
  */
-import { acceptedFrom, type Change, type ListQuery } from '@retryproof/core/store'
+import { acceptedFrom, type Change, keyRange, type ListQuery } from '@retryproof/core/store'
 
 /** The layout of a document. One of another layout is left as it is, and the call throws. */
 export const LAYOUT = 1
@@ -133,10 +133,36 @@ export const purgeable = {
   $expr: all({ $lte: ['$expiresAt', { $subtract: ['$$now', '$$grace'] }] }, { $lt: ['$token', microseconds] }),
 }
 
-/** Everything that `list` may give, and a little more. */
-export function listable({ namespace, state, stuckForMs }: ListQuery): object {
-  return {
-    ...(namespace !== undefined && { _id: { $gte: `${namespace}.`, $lt: `${namespace}/` } }),
-    state: state ?? (stuckForMs === undefined ? { $ne: 'tombstone' } : { $in: ['in_progress', 'released'] }),
-  }
+const part = (index: number) => ({ $arrayElemAt: [{ $split: ['$_id', '.'] }, index] })
+
+/** Filters the records of a listing. */
+export function listable(query: ListQuery): object {
+  const { operation, scope, state, stuckForMs, expired } = query
+  const { after, end } = keyRange(query)
+  const tests = [
+    ...(expired ? [] : [{ $gt: ['$expiresAt', now] }]),
+    ...(stuckForMs === undefined ? [] : [leased, { $lte: ['$leaseUntil', { $subtract: [now, stuckForMs] }] }]),
+    ...(operation === undefined ? [] : [{ $eq: [part(1), { $literal: operation }] }]),
+    ...(scope === undefined ? [] : [{ $eq: [{ $indexOfBytes: [part(2), { $literal: scope }] }, 0] }]),
+  ]
+  return { _id: { $gt: after, $lt: end }, state: state ?? { $ne: 'tombstone' }, $expr: all(...tests) }
+}
+
+/** Counts live records by operation and state. */
+export function counting(query: ListQuery): object[] {
+  const { after, end } = keyRange(query)
+  const isExpired = all({ $eq: ['$state', 'in_progress'] }, { $lte: ['$leaseUntil', now] })
+  return [
+    { $match: { _id: { $gt: after, $lt: end }, state: { $ne: 'tombstone' }, $expr: { $gt: ['$expiresAt', now] } } },
+    {
+      $group: {
+        _id: { operation: part(1), state: '$state' },
+        records: { $sum: 1 },
+        leaseExpired: { $sum: when(isExpired, 1, 0) },
+        longestExpiredMs: { $max: when(isExpired, { $toLong: { $subtract: [now, '$leaseUntil'] } }, 0) },
+      },
+    },
+    { $sort: { _id: 1 } },
+    { $replaceWith: { $mergeObjects: ['$_id', { $unsetField: { field: '_id', input: '$$ROOT' } }] } },
+  ]
 }

@@ -6,6 +6,7 @@ import {
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
   isIdempotencyError,
+  keyRange,
   type ListQuery,
   listRecords,
   PURGE_GRACE_MS,
@@ -30,7 +31,7 @@ import {
   untilAnswered,
   type WithPromise,
 } from './driver.ts'
-import { requireShort, toRecord } from './record.ts'
+import { requireShort, toCount, toRecord } from './record.ts'
 import { parseTable, qualify, quoted, verify } from './schema.ts'
 import { APPLIED, type Sql, type Statements, statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
@@ -182,10 +183,10 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     onConnection(async (session, statement) => use(operations(session, statement)))
 
   const recordsOf = (query: ListQuery) =>
-    readPages(async (after, limit) => {
-      const page = await onConnection(({ read }, statement) => read(statement.page(after, query, limit)))
+    readPages(async (range, limit) => {
+      const page = await onConnection(({ read }, statement) => read(statement.page(range, query, limit)))
       return page.map((row) => ({ key: String(row.k), record: toRecord(row), now: Number(row.started) }))
-    })
+    }, keyRange(query))
 
   return {
     capabilities: {
@@ -213,6 +214,9 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
       }),
 
     list: (query) => listRecords(query, recordsOf(query)),
+
+    count: (query) =>
+      onConnection(async ({ read }, statement) => (await read(statement.count(keyRange(query)))).map(toCount)),
 
     bind(tx) {
       const session = boundSession(promised(tx))

@@ -1,4 +1,4 @@
-import { type StoredRecord, StoreMisconfiguredError } from '@retryproof/core/store'
+import { type RecordCount, type StoredRecord, StoreMisconfiguredError } from '@retryproof/core/store'
 import type { Row } from './driver.ts'
 
 /** The record that a row of the table holds. */
@@ -17,6 +17,17 @@ export function toRecord(row: Row): StoredRecord {
     request: bytes(row.request),
     checkpoint: seq === null ? null : { seq: Number(seq), data: data ?? new Uint8Array() },
     result: bytes(row.result),
+  }
+}
+
+/** The numbers of one operation and state. */
+export function toCount(row: Row): RecordCount {
+  return {
+    operation: String(row.operation),
+    state: String(row.state) as RecordCount['state'],
+    records: Number(row.records),
+    leaseExpired: Number(row.expired),
+    longestExpiredMs: Math.max(0, Math.floor(Number(row.longest) / 1000)),
   }
 }
 

@@ -2,7 +2,7 @@
  * The contract as SQL that MySQL 8 and MariaDB 10.5 both take. Values stand in the text as whole numbers and hex, so that
  * neither a driver's formatting nor a session's charset, time zone or sql_mode has a say. Times are µs since 1970.
  */
-import { type Change, type Claim, type ListQuery, type StoredRecord, toUs } from '@retryproof/core/store'
+import { type Change, type Claim, type KeyRange, type ListQuery, type StoredRecord, toUs } from '@retryproof/core/store'
 
 /** A piece of SQL. */
 export interface Sql {
@@ -147,13 +147,21 @@ WHERE k = ${key} AND token = ${from.token} AND state = ${from.state} AND lease_u
 DELETE FROM ${table} WHERE k IN (${{ text: keys.map(literal).join() }}) AND ${purgeable}`,
 
     /** The next records after a key, in the order of keys. */
-    page: (after: string, { namespace, operation, state, stuckForMs, expired }: ListQuery, limit: number) => sql`
-SELECT ${started()} AS started, ${LIST_COLUMNS} FROM ${table} WHERE k > ${after} AND state <> 'tombstone'
-  ${namespace === undefined ? nothing : sql`AND k >= ${`${namespace}.`} AND k < ${`${namespace}/`}`}
+    page: ({ after, end }: KeyRange, { operation, scope, state, stuckForMs, expired }: ListQuery, limit: number) => sql`
+SELECT ${started()} AS started, ${LIST_COLUMNS} FROM ${table} WHERE k > ${after} AND k < ${end} AND state <> 'tombstone'
+  ${scope === undefined ? nothing : sql`AND LEFT(SUBSTRING_INDEX(SUBSTRING_INDEX(k, '.', 3), '.', -1), ${scope.length}) = ${scope}`}
   ${operation === undefined ? nothing : sql`AND SUBSTRING_INDEX(SUBSTRING_INDEX(k, '.', 2), '.', -1) = ${operation}`}
   ${state === undefined ? nothing : sql`AND CAST(state AS BINARY) = ${state}`}
   ${stuckForMs === undefined ? nothing : sql`AND lease_until <= ${started()} - ${toUs(stuckForMs)}`}
   ${expired ? nothing : sql`AND expires_at > ${started()}`}
 ORDER BY k LIMIT ${limit}`,
+
+    /** Counts the live records of a range by operation and state. */
+    count: ({ after, end }: KeyRange) => sql`
+SELECT SUBSTRING_INDEX(SUBSTRING_INDEX(k, '.', 2), '.', -1) AS operation, state, COUNT(*) AS records,
+  SUM(state = 'in_progress' AND lease_until <= ${started()}) AS expired,
+  MAX(IF(state = 'in_progress', ${started()} - lease_until, 0)) AS longest
+FROM ${table} WHERE k > ${after} AND k < ${end} AND state <> 'tombstone' AND expires_at > ${started()}
+GROUP BY operation, state ORDER BY operation, state`,
   }
 }

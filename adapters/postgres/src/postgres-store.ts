@@ -6,9 +6,11 @@ import {
   type Claim,
   type Duration,
   type IdempotencyStore,
+  keyRange,
   type ListedRecord,
   type ListQuery,
   PURGE_GRACE_MS,
+  type RecordCount,
   type RecordStore,
   type RecordView,
   StoreUnavailableError,
@@ -60,7 +62,7 @@ export interface PostgresStoreOptions<Tx> {
 }
 
 /** The store on a single client. It has no transactions: one would swallow every other call. */
-export type PostgresRecordStore = RecordStore & Required<Pick<RecordStore, 'purge' | 'list'>>
+export type PostgresRecordStore = RecordStore & Required<Pick<RecordStore, 'purge' | 'list' | 'count'>>
 
 /** The store on a pool, or on a PGlite. */
 export type PostgresStore<Tx> = PostgresRecordStore & Required<Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'>>
@@ -190,18 +192,9 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
     }
   }
 
-  async function* list({
-    namespace,
-    operation,
-    scope,
-    state,
-    stuckForMs,
-    expired = false,
-    limit = Infinity,
-  }: ListQuery) {
-    let after = prefixOf(namespace, operation, scope)
-    // comes after every character of a key
-    const end = `${after}\u{10ffff}`
+  async function* list(query: ListQuery) {
+    const { operation, scope, state, stuckForMs, expired = false, limit = Infinity } = query
+    let { after, end } = keyRange(query)
     const filter = [end, operation, state, stuckForMs === undefined ? null : toUs(stuckForMs), expired, scope]
     for (let left = limit; left > 0; left -= LIST_BATCH) {
       const values = [after, clock(), ...filter, Math.min(left, LIST_BATCH)]
@@ -235,6 +228,10 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
     ...transactional,
     ...(watch && { watch: createWatch(watch, names.table) }),
     list,
+    async count(query) {
+      const { after, end } = keyRange(query)
+      return run<RecordCount>(ofPool, (sql) => sql.count, [after, clock(), end])
+    },
     async purge({ limit, graceMs = PURGE_GRACE_MS }) {
       const [purged = 0] = await run<number>(ofPool, (sql) => sql.purge, [limit, clock(), toUs(graceMs)])
       return purged
@@ -243,9 +240,3 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
 }
 
 const SNAPSHOT = 'This transaction reads a snapshot, in which a record may be out of date: open it with READ COMMITTED.'
-
-/** Returns the beginning that the keys of a listing share, so that the index finds them without a scan. */
-function prefixOf(namespace: string | undefined, operation: string | undefined, scope = ''): string {
-  if (namespace === undefined) return ''
-  return operation === undefined ? `${namespace}.` : `${namespace}.${operation}.${scope}`
-}

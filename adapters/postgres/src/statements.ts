@@ -17,6 +17,7 @@ const SESSION = `current_setting('transaction_isolation') AS isolation,
 
 const TIMES = `CASE WHEN state IN ('in_progress', 'released') THEN greatest(0, ceil((lease_until - now) / 1000.0)) ELSE 0 END AS "leaseRemainingMs",
     ceil((expires_at - now) / 1000.0) AS "retentionRemainingMs"`
+const EXPIRED_MS = `CASE state WHEN 'in_progress' THEN greatest(0, (now - lease_until) / 1000) ELSE 0 END`
 const LIVE = `state <> 'tombstone' AND expires_at > now`
 
 /** The columns that a reader sees. Bytes leave the database, as base64, only where their condition holds. */
@@ -153,12 +154,22 @@ SELECT count(*)::text AS reply FROM purged`,
     list: {
       text: `
 SELECT row_to_json(r)::text AS reply FROM (
-  SELECT k AS key, state, token, attempt, interrupted, ${TIMES} FROM (SELECT *, (SELECT ${NOW}) AS now FROM ${table}) r
+  SELECT k AS key, state, token, attempt, interrupted, ${TIMES}, ${EXPIRED_MS} AS "leaseExpiredMs" FROM (SELECT *, (SELECT ${NOW}) AS now FROM ${table}) r
   WHERE k > $1 AND k < $3 AND state <> 'tombstone' AND (expires_at > now OR $7::boolean)
     AND ($4::text IS NULL OR split_part(k, '.', 2) = $4) AND ($5::text IS NULL OR state = $5)
     AND ($6::bigint IS NULL OR state IN ('in_progress', 'released') AND lease_until + $6 <= now)
     AND ($8::text IS NULL OR starts_with(split_part(k, '.', 3), $8))
   ORDER BY k LIMIT $9) r`,
+    },
+
+    /** $1 and $3 the range of keys. */
+    count: {
+      text: `
+SELECT row_to_json(r)::text AS reply FROM (
+  SELECT split_part(k, '.', 2) AS operation, state, count(*) AS records,
+    count(*) FILTER (WHERE state = 'in_progress' AND lease_until <= now) AS "leaseExpired", max(${EXPIRED_MS}) AS "longestExpiredMs"
+  FROM (SELECT *, (SELECT ${NOW}) AS now FROM ${table}) r
+  WHERE k > $1 AND k < $3 AND state <> 'tombstone' AND expires_at > now GROUP BY 1, 2 ORDER BY 1, 2) r`,
     },
   }
 }

@@ -122,9 +122,10 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     }
   }
 
-  /** Yields the keys with these parts, each once, page by page. Keys of other stores are left to the record's own test. */
-  async function* pages(parts: readonly (string | undefined)[]): AsyncGenerator<string[]> {
+  /** Returns the keys with these parts, sorted. Keys of other stores are left to the record's own test. */
+  async function keysOf({ namespace, operation, scope, after = '' }: ListQuery): Promise<string[]> {
     await passed()
+    const parts = [namespace, operation, scope]
     const literal = (text: string) => text.replace(/[[\]*?\\^]/g, '\\$&')
     const asked = parts.some((part) => part !== undefined)
     const within = parts.map((part) => (part === undefined ? '*' : literal(part))).join('.')
@@ -134,12 +135,11 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
       let cursor = '0'
       do {
         const [next, names] = await mapped(() => answered(node.scan(cursor, 'MATCH', pattern, 'COUNT', PAGE)))
-        const fresh = [...new Set(names)].filter((name) => !seen.has(name))
-        for (const name of fresh) seen.add(name)
-        yield fresh.map((name) => name.slice(fullPrefix.length))
+        for (const name of names) seen.add(name.slice(fullPrefix.length))
         cursor = next
       } while (cursor !== '0')
     }
+    return [...seen].filter((key) => key > after).sort()
   }
 
   return {
@@ -166,10 +166,12 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     },
 
     async *list(query) {
-      const { namespace, operation, scope, limit = Number.POSITIVE_INFINITY } = query
+      const { limit = Number.POSITIVE_INFINITY } = query
+      const keys = await keysOf(query)
       let given = 0
-      for await (const keys of pages([namespace, operation, scope])) {
-        const found = await Promise.all(keys.map(async (key) => toListed(key, await call('list', key), query)))
+      for (let at = 0; at < keys.length && given < limit; at += PAGE) {
+        const page = keys.slice(at, at + PAGE)
+        const found = await Promise.all(page.map(async (key) => toListed(key, await call('list', key), query)))
         for (const record of found) {
           if (given === limit) return
           if (!record) continue

@@ -6,8 +6,11 @@ import {
   type Duration,
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
+  keyRange,
+  type ListQuery,
   listRecords,
   PURGE_GRACE_MS,
+  type RecordCount,
   type Reduced,
   readPages,
   reduce,
@@ -34,7 +37,7 @@ export interface SqliteStoreOptions<Database extends SqliteDatabase> {
 
 /** A store with everything but `watch`. */
 export type SqliteStore<Database> = IdempotencyStore<Database> &
-  Required<Pick<IdempotencyStore<Database>, 'purge' | 'list' | 'bind' | 'transaction'>>
+  Required<Pick<IdempotencyStore<Database>, 'purge' | 'list' | 'count' | 'bind' | 'transaction'>>
 
 type Decide<Reply> = (record: StoredRecord | null, at: number) => Reduced<Reply>
 
@@ -110,11 +113,14 @@ export function sqliteStore<Database extends SqliteDatabase>(
     }
   }
 
-  const records = () =>
-    readPages(async (after, limit) => {
-      const rows = await use((sql) => sql.page.all(after, limit) as Row[])
-      return rows.map((row) => ({ key: row.k, record: toRecord(row), now: clock() }))
-    })
+  const records = (query: ListQuery) =>
+    readPages(async ({ after, end }, limit) => {
+      const { state, expired } = query
+      const now = clock()
+      const filter = [expired ? 0 : now, state ?? null, state ?? null]
+      const rows = await use((sql) => sql.page.all(after, end, ...filter, limit) as Row[])
+      return rows.map((row) => ({ key: row.k, record: toRecord(row), now }))
+    }, keyRange(query))
 
   return {
     capabilities: {
@@ -128,7 +134,13 @@ export function sqliteStore<Database extends SqliteDatabase>(
     get: (key) => apply(key, get),
     purge: ({ limit, graceMs = PURGE_GRACE_MS }) =>
       use((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes)),
-    list: (query) => listRecords(query, records()),
+    list: (query) => listRecords(query, records(query)),
+    count: ({ namespace }) =>
+      use((sql) => {
+        const { after, end } = keyRange({ ...(namespace !== undefined && { namespace }) })
+        const now = clock()
+        return sql.count.all(now, now, after, end) as RecordCount[]
+      }),
     bind,
     transaction: (work) => inTransaction(database, lockTimeoutMs, () => statementsOf(database), work),
   }

@@ -7,6 +7,7 @@ export type Clause = `C${number}`
 export type Need =
   | 'purge'
   | 'list'
+  | 'count'
   | 'watch'
   | 'transactional'
   | "transactional: 'async'"
@@ -31,6 +32,7 @@ export const TESTABLE_VALUE_BYTES = 64 * 1024 * 1024
 const requirements: Record<Need, { met(store: AnyStore, harness: AnyHarness): boolean; otherwise: string }> = {
   purge: { met: (store) => store.purge !== undefined, otherwise: 'the store has no purge' },
   list: { met: (store) => store.list !== undefined, otherwise: 'the store has no list' },
+  count: { met: (store) => store.count !== undefined, otherwise: 'the store has no count: callers count a listing' },
   watch: { met: (store) => store.watch !== undefined, otherwise: 'the store has no watch' },
   transactional: {
     met: (store) => store.capabilities.transactional !== false,

@@ -1,5 +1,5 @@
 import { StoreUnavailableError } from '@retryproof/core'
-import { isPurgeable, type StoredRecord } from '@retryproof/core/store'
+import { countRecords, isPurgeable, type ListedRecord, type StoredRecord } from '@retryproof/core/store'
 import type { StoreHarness } from '../../src/store/harness.ts'
 import { type ReferenceOptions, referenceStore } from '../reference-store.ts'
 import { type BrokenStore, opens, wraps } from './broken.ts'
@@ -96,6 +96,22 @@ export const others = [
         if (record.key.split('.')[1]?.startsWith(operation ?? '')) yield record
       }
     },
+  })),
+  wraps('a listing begins every page at the first record', 'list', (store) => ({
+    list: ({ after: _, ...query }) => store.list?.(query) ?? none(),
+  })),
+  wraps('a listing is in no order', 'list', (store) => ({
+    async *list({ limit = 100, ...query }) {
+      const found: ListedRecord[] = []
+      for await (const record of store.list?.(query) ?? none()) found.push(record)
+      yield* found.reverse().slice(0, limit)
+    },
+  })),
+  wraps('a count includes what has expired', 'count', (store) => ({
+    count: ({ namespace = '' }) => countRecords(store.list?.({ namespace, expired: true }) ?? none()),
+  })),
+  wraps('a count is of all namespaces', 'count', (store) => ({
+    count: () => countRecords(store.list?.({}) ?? none()),
   })),
   wraps('a listing ignores its limit', 'list', (store) => ({
     list: ({ limit: _, ...query }) => store.list?.(query) ?? none(),

@@ -26,6 +26,7 @@ export type {
   RecoverOptions,
   Recovery,
   RecoveryError,
+  StoredKey,
 } from './api/operators.ts'
 export type { FailureDecision, Policies, ReplayByReference, Resolution, TransactionPolicies } from './api/policies.ts'
 export type { Codec, CodecContext, ErrorType, Kind, Serializer } from './api/serialization.ts'
@@ -37,6 +38,13 @@ export { json } from './encoding/json.ts'
 export { createIdempotency } from './engine/create-idempotency.ts'
 export * from './errors.ts'
 export { type ContentKey, contentKey } from './keys/content-key.ts'
-export type { IdempotencyStore, ListedRecord, RecordState, RecordView, StoreCapabilities } from './store/store.ts'
+export type {
+  IdempotencyStore,
+  ListedRecord,
+  RecordCount,
+  RecordState,
+  RecordView,
+  StoreCapabilities,
+} from './store/store.ts'
 export { guardStore } from './store/wrappers/guard-store.ts'
 export { type OrmTransactions, ormStore } from './store/wrappers/orm-store.ts'

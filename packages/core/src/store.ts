@@ -10,7 +10,16 @@ export {
   UnsupportedIsolationError,
 } from './errors.ts'
 export { type CasEntry, type CasStorage, createCasStore } from './store/cas/cas-store.ts'
-export { listRecords, readPages, type SeenRecord, toListedRecord } from './store/listing.ts'
+export {
+  countRecords,
+  type KeyRange,
+  keyRange,
+  listRecords,
+  listUnsorted,
+  readPages,
+  type SeenRecord,
+  toListedRecord,
+} from './store/listing.ts'
 export { isPurgeable, PURGE_GRACE_MS } from './store/purgeable.ts'
 export { acceptedFrom, type Command, type Reduced, reduce, type StoredRecord } from './store/reduce.ts'
 export type * from './store/store.ts'

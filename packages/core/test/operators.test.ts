@@ -94,6 +94,60 @@ test('what a store cannot do is refused at once', () => {
   expect(() => purging.startPurge({ batch: 0 })).toThrow(/batch/)
 })
 
+describe('resolve refuses a result that the callers could not read', () => {
+  const text = {
+    id: 'text',
+    serialize(value: unknown) {
+      if (typeof value !== 'string') throw new TypeError('not a text')
+      return new TextEncoder().encode(value)
+    },
+    deserialize: (bytes: Uint8Array) => new TextDecoder().decode(bytes),
+  }
+  const call = { operation: 'greet', scope: 'a', key: 'k' }
+
+  async function parked() {
+    const store = memoryStore()
+    const greet = createIdempotency({ store, namespace: 'n' }).operation('greet', {
+      serializer: text,
+      maxAttempts: 1,
+      onTakeover: 'park',
+    })
+    await greet.run({ ...call, key: 'done' }, () => 'hello')
+    await greet.run(call, () => Promise.reject(new Error('broken'))).catch(() => {})
+    await greet.run(call, () => 'again').catch(() => {})
+    return { store, greet }
+  }
+
+  test('as a completed record of the operation shows, in a process that knows nothing of it', async () => {
+    const { store, greet } = await parked()
+    const shell = createIdempotency({ store, namespace: 'n' })
+    const refused = shell.resolve(call, { completed: { id: 'ch_1' } })
+    await expect(refused).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_INVALID_CALL',
+      message: expect.stringMatching(/'text'/),
+    })
+    expect(await shell.inspect(call)).toMatchObject({ state: 'parked' })
+    await shell.operation('greet', { serializer: text }).resolve(call, { completed: 'by hand' })
+    expect(await greet.run(call, () => 'again')).toMatchObject({ value: 'by hand', replayed: true })
+  })
+
+  test('as the operation was named in this process, with no completed record', async () => {
+    const { store, greet } = await parked()
+    await greet.forget({ scope: 'a', key: 'done' })
+    const idempotency = createIdempotency({ store, namespace: 'n' })
+    idempotency.operation('greet', { serializer: text })
+    await expect(idempotency.resolve(call, { completed: 1 })).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_INVALID_CALL',
+    })
+  })
+
+  test('as its serializer says', async () => {
+    const { greet } = await parked()
+    await expect(greet.resolve(call, { completed: 1 })).rejects.toThrow(/not a text/)
+    await greet.resolve(call, { completed: 'by hand' })
+  })
+})
+
 test('inspect shows a record whose value this instance cannot read, and why', async () => {
   const store = memoryStore()
   const text = { id: 'text', serialize: () => new Uint8Array([1]), deserialize: () => 'x' }
@@ -144,6 +198,43 @@ describe('records of one scope', () => {
     await expect(other.forget(record)).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_CALL' })
     expect(await charge.forget(record)).toBe(true)
     expect(await charge.inspect({ scope: 'ann', key: 'k' })).toBeNull()
+  })
+
+  test('a record is found again by its storage key alone, and pages go on after the last one', async () => {
+    const idempotency = createIdempotency({ store: memoryStore(), namespace: 'n' })
+    for (const key of ['1', '2', '3', '4', '5'])
+      await idempotency.run({ operation: 'charge', scope: 'a', key }, () => key)
+    const pages: string[][] = []
+    for (let after = ''; ; ) {
+      const page = (await collect(idempotency.list({ after, limit: 2 }))).map(({ key }) => key)
+      if (page.length === 0) break
+      pages.push(page)
+      after = page.at(-1) ?? ''
+    }
+    expect(pages.map(({ length }) => length)).toEqual([2, 2, 1])
+    expect(pages.flat()).toEqual((await collect(idempotency.list())).map(({ key }) => key))
+    const [key = ''] = pages.flat()
+    expect(await idempotency.inspect({ key })).toMatchObject({ state: 'completed' })
+    expect(await idempotency.forget({ key })).toBe(true)
+    expect(await idempotency.inspect({ key })).toBeNull()
+    await expect(idempotency.inspect({ key: 'order-1' })).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_CALL' })
+  })
+
+  test.each([
+    ['by the store', memoryStore],
+    ['by a listing', () => wrapStore(memoryStore(), { count: undefined })],
+  ])('records are counted by operation and state: %s', async (_, open) => {
+    const store = open()
+    const idempotency = createIdempotency({ store, namespace: 'n' })
+    await createIdempotency({ store, namespace: 'other' }).run({ operation: 'x', scope: 'a', key: 'k' }, () => 1)
+    for (const key of ['1', '2']) await idempotency.run({ operation: 'charge', scope: 'a', key }, () => key)
+    await idempotency
+      .run({ operation: 'refund', scope: 'a', key: 'k' }, () => Promise.reject(new Error('no')))
+      .catch(() => {})
+    expect(await idempotency.count()).toEqual([
+      { operation: 'charge', state: 'completed', records: 2, leaseExpired: 0, longestExpiredMs: 0 },
+      { operation: 'refund', state: 'released', records: 1, leaseExpired: 0, longestExpiredMs: 0 },
+    ])
   })
 
   test('an unknown filter is refused', () => {

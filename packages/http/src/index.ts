@@ -1,5 +1,6 @@
 export { type BodyLimits, type HeldBody, holdBody, type PassingBody } from './guard/answer/held-body.ts'
 export type { GivenAnswer, RecordPolicy } from './guard/answer/record-policy.ts'
+export { type GivenResponse, resolveResponse } from './guard/answer/resolve-response.ts'
 export type { SpellingOptions } from './guard/answer/spelling.ts'
 export type { Preset } from './guard/answer/spelling-presets.ts'
 export { responseSerializer } from './guard/answer/stored-response.ts'

@@ -1,7 +1,7 @@
 /** Types of an instance and of its operations. */
 
 import type { Duration } from '../base/durations.ts'
-import type { IdempotencyStore, ListedRecord, StoreCapabilities } from '../store/store.ts'
+import type { IdempotencyStore, ListedRecord, RecordCount, StoreCapabilities } from '../store/store.ts'
 import type { Handler, Work } from './attempt.ts'
 import type { Call, Outcome, Reference, Scope } from './call.ts'
 import type { EventType, IdempotencyEvents } from './events.ts'
@@ -13,6 +13,7 @@ import type {
   RecordFilter,
   RecoverOptions,
   Recovery,
+  StoredKey,
 } from './operators.ts'
 import type { Policies, Resolution, TransactionPolicies } from './policies.ts'
 import type { Codec, ErrorType } from './serialization.ts'
@@ -83,15 +84,17 @@ export interface Writes<Tx, WriteCall extends Omit<Call, 'operation'>, WriteRefe
     policies?: Policies,
   ): (...args: Args) => Promise<T>
   /** Returns the record of a key, or of a listed record; null if there is none. Read-only. */
-  inspect(reference: WriteReference | ListedRecord): Promise<Inspection | null>
+  inspect(reference: WriteReference | StoredKey): Promise<Inspection | null>
   /**
-   * Resolves a parked key: records a result or a failure, or releases the key (`'rerun'`).
+   * Resolves a parked key: records a result or a failure, or releases the key (`'rerun'`). Refuses a result that the
+   * callers of the operation could not read: one that its serializer does not take, or of another form than its records.
    *
    * @throws {@link IdempotencyNotParkedError} when the record is in another state
+   * @throws {@link IdempotencyInvalidCallError} when the result has another form than the records of the operation
    */
-  resolve(reference: WriteReference | ListedRecord, resolution: Resolution): Promise<void>
+  resolve(reference: WriteReference | StoredKey, resolution: Resolution): Promise<void>
   /** Deletes the record of a key in any state. Returns false if there was none. A running attempt loses its lease. */
-  forget(reference: WriteReference | ListedRecord): Promise<boolean>
+  forget(reference: WriteReference | StoredKey): Promise<boolean>
 }
 
 /** One kind of write, with a name and policies of its own. */
@@ -145,6 +148,13 @@ export interface Idempotency<Tx = unknown> extends Writes<Tx, Call, Reference> {
    * in letters or digits.
    */
   list(filter?: RecordFilter): AsyncIterable<ListedRecord>
+  /**
+   * Counts the live records of this namespace by operation and state. The databases count by themselves; for a store that
+   * cannot, every record is read.
+   *
+   * @throws {@link IdempotencyInvalidOptionError} when the store cannot list
+   */
+  count(): Promise<readonly RecordCount[]>
   /**
    * Deletes every record of a scope in this namespace, for a person's right to erasure. Returns their number. Each leaves
    * its fencing token for a minute, and nothing else. Records that expired before are left to the purge.

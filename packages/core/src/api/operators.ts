@@ -1,7 +1,7 @@
 /** Types of what operators call: inspect, list, purge, recover, drain. */
 
 import type { Duration } from '../base/durations.ts'
-import type { RecordHead, RecordState } from '../store/store.ts'
+import type { ListedRecord, RecordHead, RecordState } from '../store/store.ts'
 import type { Handler, Work } from './attempt.ts'
 import type { Call, Scope } from './call.ts'
 
@@ -11,6 +11,8 @@ export interface Inspection extends RecordHead {
   readonly value?: unknown
   /** The recorded failure of a failed record, or why a completed one has no value. */
   readonly error?: unknown
+  /** The kept request, where the operation keeps requests (`storeRequest`) and it can be read here. */
+  readonly request?: KeptCall
   /** Why what is recorded cannot be read here, where it cannot. */
   readonly unreadable?: Error
 }
@@ -31,8 +33,13 @@ export interface RecordFilter {
   readonly stuckFor?: Duration
   /** Also what has expired and was not purged yet. @default false */
   readonly expired?: boolean
+  /** The key of the last record of the page before. Records are listed in the order of their keys. */
+  readonly after?: string
   readonly limit?: number
 }
+
+/** A record as `list` names it. */
+export type StoredKey = Pick<ListedRecord, 'key'>
 
 export interface PurgeOptions {
   /** The interval between purges of the whole fleet, not of each process. @default '1m' */

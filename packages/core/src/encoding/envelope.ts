@@ -165,6 +165,12 @@ const readHeader = remembered((header): Header => {
   return { header, kind: match[1] as Kind, ids: (match[2] as string).split(',') }
 })
 
+/** Returns the kind of an envelope, and the id of the serializer that wrote it. */
+export function formOf(envelope: Uint8Array): { readonly kind: Kind; readonly serializer: string | undefined } {
+  const { kind, ids } = open(envelope)
+  return { kind, serializer: ids[0] }
+}
+
 function open(envelope: Uint8Array): Envelope {
   if (envelope[0] !== VERSION) {
     throw new IdempotencyUndecodableError(

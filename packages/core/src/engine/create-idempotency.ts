@@ -3,7 +3,7 @@
 import type { Handler, Work } from '../api/attempt.ts'
 import type { Call, Outcome, Reference } from '../api/call.ts'
 import type { Idempotency, IdempotencyOptions } from '../api/idempotency.ts'
-import type { RecoverOptions } from '../api/operators.ts'
+import type { RecoverOptions, StoredKey } from '../api/operators.ts'
 import type { Policies, Resolution, TransactionPolicies } from '../api/policies.ts'
 import { toMs } from '../base/durations.ts'
 import type { MaybePromise } from '../base/maybe-promise.ts'
@@ -12,7 +12,6 @@ import { IdempotencyDrainingError, IdempotencyInvalidOptionError, IdempotencyInv
 import { fingerprintOf } from '../keys/fingerprint.ts'
 import { issueToken, type TokenPurpose, verifyToken } from '../keys/one-time-token.ts'
 import { requireText, storageKey } from '../keys/storage-key.ts'
-import type { ListedRecord } from '../store/store.ts'
 import { requireTransactional } from '../store/transactional-store.ts'
 import { execute } from './call/execute.ts'
 import { type Refusal, run } from './call/run.ts'
@@ -22,10 +21,10 @@ import { readOptions, requireEncryption } from './context/read-options.ts'
 import { type ResolvedPolicies, resolvePolicies } from './context/read-policies.ts'
 import { createRunningCalls } from './mechanisms/running-calls.ts'
 import { eraseScope, forget } from './operators/forget.ts'
-import { inspect, list } from './operators/inspect.ts'
+import { count, inspect, isStoredKey, list } from './operators/inspect.ts'
 import { purgeByDefault } from './operators/purge.ts'
 import { recover } from './operators/recover.ts'
-import { resolve } from './operators/resolve.ts'
+import { noteForm, resolve } from './operators/resolve.ts'
 import { transact } from './transaction/transact.ts'
 
 const NO_TRANSACTION = 'is undefined: give the transaction that you opened, or leave the option out'
@@ -123,7 +122,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     own: ResolvedPolicies,
     named: <R extends Named>(reference: R) => R & Reference,
   ) {
-    const located = (reference: Named | ListedRecord) => ('state' in reference ? reference : named(reference))
+    const located = (reference: Named | StoredKey) => (isStoredKey(reference) ? reference : named(reference as Named))
     return {
       run: async <T>(call: Named & Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies) =>
         runCall(named(call), handler, nearest(own, policies)),
@@ -143,10 +142,10 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
         return async (...args: Args): Promise<T> =>
           (await runCall(named(describe(...args)), () => fn(...args), resolved)).value
       },
-      inspect: async (reference: Named | ListedRecord) => inspect(instance, located(reference), own),
-      resolve: async (reference: Named | ListedRecord, resolution: Resolution) =>
+      inspect: async (reference: Named | StoredKey) => inspect(instance, located(reference), own),
+      resolve: async (reference: Named | StoredKey, resolution: Resolution) =>
         resolve(instance, located(reference), resolution, own),
-      forget: async (reference: Named | ListedRecord) => forget(instance, located(reference)),
+      forget: async (reference: Named | StoredKey) => forget(instance, located(reference)),
     }
   }
 
@@ -157,6 +156,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     operation(name, policies) {
       requireText('operation', name)
       const own = nearest(instancePolicies, policies)
+      if (own.serializer !== instancePolicies.serializer) noteForm(instance, name, own.serializer)
       return {
         ...methods(own, (reference) => ({ ...reference, operation: name })),
         recover: (recovery) => recover(instance, name, own, recovery as RecoverOptions, running, refuseDraining),
@@ -180,6 +180,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
       }
     },
     list: (filter = {}) => list(instance, filter),
+    count: async () => count(instance),
     eraseScope: async (scope) => eraseScope(instance, scope),
     startPurge: (options = {}) => purge.replace(options),
     on: (type, listener) => instance.events.on(type, listener),

@@ -1,6 +1,6 @@
 /** Listings, for stores that look at one record after another. */
 import type { StoredRecord } from './reduce.ts'
-import type { ListedRecord, ListQuery } from './store.ts'
+import type { ListedRecord, ListQuery, RecordCount } from './store.ts'
 
 /**
  * The record as a listing shows it, or null where `query` does not ask for it. Tombstones are never listed.
@@ -21,6 +21,7 @@ export function toListedRecord(key: string, record: StoredRecord, query: ListQue
   const leased = state === 'in_progress' || state === 'released'
   const asked =
     (query.expired || expiresAt > now) &&
+    (query.after === undefined || key > query.after) &&
     (query.namespace === undefined || query.namespace === namespace) &&
     (query.operation === undefined || query.operation === operation) &&
     (query.scope === undefined || digest.startsWith(query.scope)) &&
@@ -33,6 +34,7 @@ export function toListedRecord(key: string, record: StoredRecord, query: ListQue
     token,
     attempt,
     interrupted,
+    leaseExpiredMs: state === 'in_progress' ? Math.max(0, Math.floor((now - leaseUntil) / 1000)) : 0,
     leaseRemainingMs: leased ? Math.max(0, Math.ceil((leaseUntil - now) / 1000)) : 0,
     retentionRemainingMs: Math.ceil((expiresAt - now) / 1000),
   }
@@ -45,8 +47,30 @@ export interface SeenRecord {
   readonly now: number
 }
 
+/** The range of keys that a listing can be in: above `after`, below `end`. */
+export interface KeyRange {
+  readonly after: string
+  readonly end: string
+}
+
 /**
- * Lists the records that `query` asks for, as many as it allows.
+ * Returns the range of the keys that `query` asks for, so that an index finds them without a scan.
+ *
+ * @example
+ * import { keyRange } from '@retryproof/core/store'
+ *
+ * const { after, end } = keyRange({ namespace: 'shop', operation: 'charge' })
+ * console.log('SELECT k FROM retryproof WHERE k > $1 AND k < $2 ORDER BY k', [after, end])
+ */
+export function keyRange({ namespace, operation, scope = '', after = '' }: ListQuery): KeyRange {
+  const parts = operation === undefined ? '' : `${operation}.${scope}`
+  const start = namespace === undefined ? '' : `${namespace}.${parts}`
+  // comes after every character of a key
+  return { after: after > start ? after : start, end: `${start}\u{10ffff}` }
+}
+
+/**
+ * Lists the records that `query` asks for, as many as it allows. The records come in the order of their keys.
  *
  * @example
  * import { type ListQuery, listRecords, type StoredRecord } from '@retryproof/core/store'
@@ -73,26 +97,75 @@ export async function* listRecords(
   }
 }
 
+/**
+ * Lists records that a store reads in any order: finds all that `query` asks for, and sorts them.
+ *
+ * @example
+ * import { type ListQuery, listUnsorted, type StoredRecord } from '@retryproof/core/store'
+ *
+ * declare const records: Map<string, StoredRecord>
+ *
+ * function list(query: ListQuery) {
+ *   const now = Date.now() * 1000
+ *   return listUnsorted(query, [...records].map(([key, record]) => ({ key, record, now })))
+ * }
+ */
+export async function* listUnsorted(
+  { limit = Number.POSITIVE_INFINITY, ...query }: ListQuery,
+  records: Iterable<SeenRecord> | AsyncIterable<SeenRecord>,
+): AsyncGenerator<ListedRecord> {
+  const found: ListedRecord[] = []
+  for await (const record of listRecords(query, records)) found.push(record)
+  yield* found.sort((a, b) => (a.key < b.key ? -1 : 1)).slice(0, Math.max(0, limit))
+}
+
+/**
+ * Counts a listing, for a store that cannot count.
+ *
+ * @example
+ * import { countRecords, type ListedRecord } from '@retryproof/core/store'
+ *
+ * declare const listed: AsyncIterable<ListedRecord>
+ * console.log(await countRecords(listed))
+ */
+export async function countRecords(listed: AsyncIterable<ListedRecord>): Promise<RecordCount[]> {
+  const counts = new Map<string, RecordCount>()
+  for await (const { key, state, leaseRemainingMs, leaseExpiredMs } of listed) {
+    const operation = key.split('.')[1] ?? ''
+    const name = `${operation} ${state}`
+    const { records = 0, leaseExpired = 0, longestExpiredMs = 0 } = counts.get(name) ?? {}
+    counts.set(name, {
+      operation,
+      state,
+      records: records + 1,
+      leaseExpired: leaseExpired + Number(state === 'in_progress' && leaseRemainingMs === 0),
+      longestExpiredMs: Math.max(longestExpiredMs, leaseExpiredMs),
+    })
+  }
+  return [...counts.values()]
+}
+
 const PAGE_ROWS = 500
 
 /**
- * Reads records page by page, in the order of their keys. `readPage` reads at most `limit` of those after a key.
+ * Reads records page by page, in the order of their keys. `readPage` reads at most `limit` of a range.
  *
  * @example
- * import { type ListQuery, listRecords, readPages, type SeenRecord } from '@retryproof/core/store'
+ * import { type ListQuery, type KeyRange, keyRange, listRecords, readPages, type SeenRecord } from '@retryproof/core/store'
  *
- * declare function selectAfter(key: string, limit: number): Promise<SeenRecord[]>
+ * declare function select(range: KeyRange, limit: number): Promise<SeenRecord[]>
  *
- * const list = (query: ListQuery) => listRecords(query, readPages(selectAfter))
+ * const list = (query: ListQuery) => listRecords(query, readPages(select, keyRange(query)))
  */
 export async function* readPages(
-  readPage: (after: string, limit: number) => Promise<readonly SeenRecord[]>,
+  readPage: (range: KeyRange, limit: number) => Promise<readonly SeenRecord[]>,
+  { after, end }: KeyRange,
 ): AsyncGenerator<SeenRecord> {
-  let after = ''
+  let last = after
   for (;;) {
-    const page = await readPage(after, PAGE_ROWS)
+    const page = await readPage({ after: last, end }, PAGE_ROWS)
     yield* page
     if (page.length < PAGE_ROWS) return
-    after = page.at(-1)?.key ?? after
+    last = page.at(-1)?.key ?? last
   }
 }

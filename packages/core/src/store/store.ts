@@ -105,6 +105,8 @@ export interface BoundStore {
 export interface ListQuery {
   readonly namespace?: string
   readonly operation?: string
+  /** The key of the last record of the page before: only records whose keys come after it. */
+  readonly after?: string
   /** The beginning of the third part of the key: a digest of the scope. */
   readonly scope?: string
   readonly state?: RecordState
@@ -118,6 +120,20 @@ export interface ListQuery {
 /** A record in a listing: its storage key, and its head without the values. */
 export interface ListedRecord extends RecordHead {
   readonly key: string
+  /** The time since the lease of an attempt in progress expired, in whole milliseconds; else 0. */
+  readonly leaseExpiredMs: number
+}
+
+/** The live records of one operation in one state. */
+export interface RecordCount {
+  /** The operation as it stands in the key. */
+  readonly operation: string
+  readonly state: RecordState
+  readonly records: number
+  /** Those in progress whose lease has expired. */
+  readonly leaseExpired: number
+  /** The longest time since such a lease expired, in whole milliseconds; 0 where none has. */
+  readonly longestExpiredMs: number
 }
 
 /**
@@ -133,7 +149,10 @@ export interface RecordStore {
   get(key: string): Promise<RecordView | null>
   /** Removes at most `limit` records that expired at least `graceMs` ago, and says how many. @default graceMs 60_000 */
   purge?(options: { limit: number; graceMs?: number }): Promise<number>
+  /** Lists records in the order of their keys. */
   list?(query: ListQuery): AsyncIterable<ListedRecord>
+  /** Counts live records where the database can do so without sending them; else callers count a listing. */
+  count?(query: { readonly namespace?: string }): Promise<readonly RecordCount[]>
   /** Calls `onChange` when the record may have changed, until `signal` aborts. Resolves when armed. A hint, never truth. */
   watch?(key: string, onChange: () => void, signal: AbortSignal): Promise<void>
 }

@@ -17,6 +17,8 @@ export interface Instance {
   readonly timers: TimerQueue
   readonly digest: Digest
   readonly pipelineFor: (serializer: Serializer) => Pipeline
+  /** The serializers of operations that chose one, by the slugs of their names. */
+  readonly forms: Map<string, string>
   readonly errorTypes: readonly ErrorType[]
   /** One of the codecs encrypts. */
   readonly encrypts: boolean

@@ -74,6 +74,7 @@ function createInstance(options: IdempotencyOptions<unknown>): Instance {
     digest: createDigest(secret),
     pipelineFor: pipelines(codecs, store.capabilities.maxValueBytes),
     encrypts: codecs.some((codec) => codec.encrypts),
+    forms: new Map(),
     errorTypes: readErrorTypes(options.errors),
     settleTimeoutMs: toMs('settleTimeout', options.settleTimeout ?? '15s', { min: 1 }),
   }

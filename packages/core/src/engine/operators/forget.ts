@@ -1,8 +1,8 @@
 /** Forgets records, whatever their state. */
 
 import type { Reference, Scope } from '../../api/call.ts'
+import type { StoredKey } from '../../api/operators.ts'
 import { StoreUnavailableError } from '../../errors.ts'
-import type { ListedRecord } from '../../store/store.ts'
 import type { Instance } from '../context/instance.ts'
 import { keyOf, list } from './inspect.ts'
 
@@ -12,7 +12,7 @@ const TOMBSTONE_MS = 60_000
 const MAX_TRIES = 5
 
 /** Deletes a record. Returns false if there was none. A running attempt loses its lease. */
-export async function forget(instance: Instance, reference: Reference | ListedRecord): Promise<boolean> {
+export async function forget(instance: Instance, reference: Reference | StoredKey): Promise<boolean> {
   const key = keyOf(instance, reference)
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const record = await instance.calls.get(key)

@@ -1,26 +1,30 @@
 /** Inspects and lists records, for operators. */
 
 import type { Reference, Scope } from '../../api/call.ts'
-import type { Inspection, RecordFilter } from '../../api/operators.ts'
+import type { Inspection, KeptCall, RecordFilter, StoredKey } from '../../api/operators.ts'
 import { toMs } from '../../base/durations.ts'
+import { decodeRequest } from '../../encoding/request.ts'
 import { decodeResult } from '../../encoding/result.ts'
 import { IdempotencyInvalidCallError, IdempotencyInvalidOptionError } from '../../errors.ts'
 import { namespaceSlug, operationSlug, scopeDigest, storageKey } from '../../keys/storage-key.ts'
-import type { ListedRecord, ListQuery } from '../../store/store.ts'
+import { countRecords } from '../../store/listing.ts'
+import type { ListedRecord, ListQuery, RecordCount, RecordView } from '../../store/store.ts'
 import type { Instance } from '../context/instance.ts'
 import type { ResolvedPolicies } from '../context/read-policies.ts'
 
 /** Returns the record of a key, or null. Read-only. */
 export async function inspect(
   instance: Instance,
-  reference: Reference | ListedRecord,
+  reference: Reference | StoredKey,
   policies: ResolvedPolicies,
 ): Promise<Inspection | null> {
   const key = keyOf(instance, reference)
   const record = await instance.calls.get(key)
   if (!record) return null
   const { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = record
-  const view = { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs }
+  const head = { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs }
+  const request = await keptRequest(instance, key, record, policies)
+  const view = { ...head, ...(request && { request }) }
   if (state !== 'completed' && state !== 'failed') return view
   // a reference is shown as it is recorded: an inspection calls no `rebuild`
   const shown = { ...policies, replay: { reference: () => undefined, rebuild: (reference: unknown) => reference } }
@@ -31,7 +35,18 @@ export async function inspect(
   }
 }
 
-const FILTERS = ['operation', 'scope', 'state', 'stuckFor', 'expired', 'limit']
+/** Returns the kept request of a record, or null where none is kept or it cannot be read here. */
+async function keptRequest(
+  { digest, pipelineFor }: Instance,
+  key: string,
+  { request, fingerprint }: RecordView,
+  { serializer }: ResolvedPolicies,
+): Promise<KeptCall | null> {
+  if (!request) return null
+  return decodeRequest({ digest, pipeline: pipelineFor(serializer), key, fingerprint }, request).catch(() => null)
+}
+
+const FILTERS = ['operation', 'scope', 'state', 'stuckFor', 'expired', 'after', 'limit']
 
 /** @throws {@link IdempotencyInvalidOptionError} when the store cannot list, or a filter is unknown */
 export function list(instance: Instance, filter: RecordFilter): AsyncIterable<ListedRecord> {
@@ -56,9 +71,23 @@ async function* listScope({ digest, namespace, store }: Instance, scope: Scope, 
   }
 }
 
+/** Counts the live records of the namespace by operation and state. */
+export async function count(instance: Instance): Promise<readonly RecordCount[]> {
+  const { store, namespace } = instance
+  return store.count ? store.count({ namespace: namespaceSlug(namespace) }) : countRecords(list(instance, {}))
+}
+
+/** Tells a record as `list` names it from a reference, which has a scope. */
+export function isStoredKey(reference: object): reference is StoredKey {
+  return !('scope' in reference || 'operation' in reference)
+}
+
 /** Returns the storage key of a reference, or of a listed record of this namespace. */
-export function keyOf(instance: Instance, reference: Reference | ListedRecord): string {
-  if (!('state' in reference)) return storageKey(instance.digest, instance.namespace, reference)
-  if (reference.key.startsWith(`${namespaceSlug(instance.namespace)}.`)) return reference.key
-  throw new IdempotencyInvalidCallError('key', 'key: this record was listed in another namespace')
+export function keyOf(instance: Instance, reference: Reference | StoredKey): string {
+  if (!isStoredKey(reference)) return storageKey(instance.digest, instance.namespace, reference)
+  if (String(reference.key).startsWith(`${namespaceSlug(instance.namespace)}.`)) return reference.key
+  throw new IdempotencyInvalidCallError(
+    'key',
+    'key: this is no key that `list` gives in this namespace. The key of a caller needs its scope, too.',
+  )
 }

@@ -2,7 +2,7 @@
 
 import { backOff, sleep } from '../../base/timers.ts'
 import { isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
-import { listRecords } from '../listing.ts'
+import { listUnsorted } from '../listing.ts'
 import { isPurgeable, PURGE_GRACE_MS } from '../purgeable.ts'
 import { type Reduced, reduce, type StoredRecord } from '../reduce.ts'
 import type { ListQuery, RecordStore, StoreCapabilities } from '../store.ts'
@@ -130,7 +130,7 @@ export function createCasStore<Revision>(storage: CasStorage<Revision>): RecordS
       return apply(key, (record, now) => reduce(record, { op: 'transition', token, change }, now))
     },
     get: (key) => apply(key, (record, now) => reduce(record, { op: 'get' }, now)),
-    ...(storage.entries && { list: (query: ListQuery) => listRecords(query, scan()) }),
+    ...(storage.entries && { list: (query: ListQuery) => listUnsorted(query, scan()) }),
     ...(storage.entries && storage.remove && { purge }),
   }
 }
