@@ -18,7 +18,7 @@ const snippets = spawnSync('git', ['ls-files', '-co', '--exclude-standard', '*.m
   encoding: 'utf8',
 })
   .stdout.split('\n')
-  .filter((file) => file && !file.startsWith('.changeset/') && !/CHANGELOG/.test(file))
+  .filter((file) => file && !file.startsWith('.changeset/') && !/CHANGELOG|\.api\.md$/.test(file))
   .flatMap(snippetsOf)
 for (const { name, text } of snippets) writeFileSync(join(folder, name), text)
 

@@ -1,10 +1,10 @@
 // Tests tarballs, as users get them: installs the packed packages into a fresh project, and uses them there.
-// The conformance suite runs under Vitest and under node:test, the core on every runtime, and the README on PostgreSQL.
+// The conformance suite runs under Vitest and under node:test, the core on every runtime, and the READMEs' servers as they stand.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { install as installPackages, pack } from './pack.mjs'
 import { runtime } from './runtimes.mjs'
 import { startService } from './services.mjs'
@@ -13,10 +13,17 @@ const here = dirname(fileURLToPath(import.meta.url))
 const root = dirname(here)
 const project = mkdtempSync(join(tmpdir(), 'retryproof-packed-'))
 
+const bindings = ['express', 'fastify', 'hono', 'koa', 'nestjs']
+const frameworks = [
+  ...['express', 'fastify', 'hono', '@hono/node-server', 'koa', '@koa/router', '@koa/bodyparser', 'pg'],
+  ...['@nestjs/common@11', '@nestjs/core@11', '@nestjs/platform-express@11', 'reflect-metadata', 'rxjs'],
+]
+
 const postgres = await startService('postgres').catch(({ message }) => ({ missing: message, stop() {} }))
 
 try {
-  install(['packages/core', 'packages/http', 'packages/express', 'adapters/memory', 'adapters/postgres', 'conformance'])
+  const adapters = ['adapters/memory', 'adapters/postgres']
+  install(['packages/core', 'packages/http', ...bindings.map((name) => `packages/${name}`), ...adapters, 'conformance'])
   installOtherCore()
   configureWorkerd()
   const results = [...Object.entries(runners()).map(runIt), ...Object.entries(onRuntimes()).map(runIt)]
@@ -32,13 +39,11 @@ try {
 function install(folders) {
   cpSync(join(here, 'packed'), project, { recursive: true })
   writeFileSync(join(project, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n')
-  const programs = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)]
-  writeFileSync(
-    join(project, 'README.ts'),
-    programs.map(([, code]) => code).find((code) => code.includes('postgresStore')),
-  )
+  for (const name of bindings) cpSync(join(root, 'packages', name, 'README.md'), join(project, `${name}.md`))
+  cpSync(join(root, 'README.md'), join(project, 'README.md'))
+  writeFileSync(join(project, 'tsconfig.json'), '{ "compilerOptions": { "experimentalDecorators": true } }\n')
   const { version } = JSON.parse(readFileSync(join(root, 'node_modules/vitest/package.json'), 'utf8'))
-  installPackages(project, [...pack(folders, project), `vitest@${version}`, 'express', 'pg'])
+  installPackages(project, [...pack(folders, project), `vitest@${version}`, ...frameworks])
 }
 
 /** Writes the configuration of workerd: a module for each file of the core, and one that stands for each of its entries. */
@@ -82,8 +87,16 @@ function runners() {
     [`core on Node ${process.versions.node}`]: [process.execPath, 'main.mjs'],
     [`CommonJS on Node ${process.versions.node}`]: [process.execPath, 'commonjs.cjs'],
     'two versions of the core': [process.execPath, 'two-copies.mjs'],
-    'README on PostgreSQL': postgres.missing ? postgres : [process.execPath, 'quickstart.mjs'],
+    'README in memory': quickstart('README.md', 'memoryStore'),
+    'README on PostgreSQL': postgres.missing ? postgres : quickstart('README.md', 'postgresStore'),
+    ...Object.fromEntries(bindings.map((name) => [`README of ${name}`, quickstart(`${name}.md`, 'memoryStore')])),
   }
+}
+
+/** Runs the first server of a text that has this store, and sends it the curl that follows. */
+function quickstart(text, store) {
+  const loader = pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href
+  return [process.execPath, 'quickstart.mjs', text, store, loader]
 }
 
 function onRuntimes() {

@@ -21,6 +21,7 @@ const steps = [
   ['Snippets of the texts', process.execPath, ['scripts/check-snippets.mjs']],
   ['Examples of public functions', process.execPath, ['scripts/check-examples.mjs']],
   ['Links of the texts', process.execPath, ['scripts/check-links.mjs']],
+  ['Tables of options', process.execPath, ['scripts/options-tables.mjs']],
   ['Manifests', process.execPath, ['scripts/manifests.mjs']],
   ['Words of comments', process.execPath, ['scripts/check-words.mjs']],
   ['Types', 'turbo', ['run', 'typecheck', '--output-logs=errors-only']],

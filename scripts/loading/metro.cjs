@@ -28,7 +28,7 @@ async function main() {
   const { code } = await Metro.runBuild(metro, { entry: 'metro-app.js', platform: 'ios', out: undefined, write: false })
   const known = { AbortController, AbortSignal, Headers, Request, Response, FormData, TextEncoder, URL, performance }
   const app = { ...known, console, setTimeout, clearTimeout, queueMicrotask, navigator: { product: 'ReactNative' } }
-  vm.runInNewContext(code, Object.assign(app, { globalThis: undefined, global: undefined }))
+  vm.runInNewContext(code, app)
   assert.throws(() => app.withoutStorage(), /asyncStorage/)
   const sent = []
   const client = app.client({ fetch: async (request) => (sent.push(request), new Response('{}', { status: 201 })) })

@@ -1,35 +1,60 @@
-// The README's program on PostgreSQL, as it stands there but for its port: an order that is sent twice is placed once.
-import { spawn } from 'node:child_process'
+// `node quickstart.mjs README.md memoryStore LOADER`: runs the first program of a text that has this store and listens, as it
+// stands there but for its port, and sends it the curl that follows, twice. The second answer must be a replay of the first,
+// with every line that the text shows.
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 
+const [file, store, loader] = process.argv.slice(2)
+const blocks = [...readFileSync(file, 'utf8').matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, kind, code]) => ({
+  kind,
+  code,
+}))
+const at = blocks.findIndex(
+  ({ kind, code }) => kind === 'ts' && code.includes(`${store}(`) && /listen\(|port: /.test(code),
+)
+const program = blocks[at].code
+const command = blocks
+  .slice(at)
+  .find(({ kind, code }) => kind === 'sh' && code.startsWith('curl'))
+  .code.trim()
+const shown = blocks.slice(at).find(({ kind, code }) => kind === '' && code.startsWith('HTTP/1.1'))?.code ?? ''
+
 const port = await freePort()
-const shown = readFileSync('README.ts', 'utf8')
-writeFileSync('app.mjs', shown.replace('listen(3000)', `listen(${port})`))
-const app = spawn(process.execPath, ['app.mjs'], { stdio: 'inherit' })
+const name = `${file.replace(/\W/g, '-')}-${store}.ts`
+writeFileSync(name, program.replaceAll('3000', port))
+const app = spawn(process.execPath, ['--import', loader, name], { stdio: 'inherit' })
 try {
   await listening()
-  const [first, again] = [await order(), await order()]
-  const bodies = [await first.text(), await again.text()]
-  const isReplay = again.headers.get('idempotency-replayed') === 'true' && bodies[0] === bodies[1]
-  if (first.status !== 201 || again.status !== 201 || !isReplay) {
-    throw new Error(`expected one order and its replay, got ${first.status} ${again.status} ${bodies}`)
-  }
+  const send = () =>
+    execFileSync('sh', ['-c', command.replace('curl', 'curl -s').replace('localhost:3000', `127.0.0.1:${port}`)], {
+      encoding: 'utf8',
+    })
+  const [first, second] = [send(), send()]
+  if (!/^HTTP\/1.1 2\d\d/.test(first) || isReplay(first)) throw new Error(`the first answer is no success: ${first}`)
+  if (!isReplay(second) || bodyOf(second) !== bodyOf(first))
+    throw new Error(`the second answer is no replay: ${second}`)
+  const lines = second.toLowerCase().split(/\r?\n/)
+  const lacking = shown
+    .toLowerCase()
+    .split('\n')
+    .filter((line) => line && !lines.includes(line))
+  if (lacking.length > 0) throw new Error(`the answer lacks ${JSON.stringify(lacking)}: ${second}`)
 } finally {
   app.kill()
 }
 
-function order() {
-  return fetch(`http://127.0.0.1:${port}/orders`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-user': 'ann', 'idempotency-key': 'cart-7' },
-    body: '{"item":"book"}',
-  })
+function isReplay(answer) {
+  return /^idempotency-replayed: true\r?$/im.test(answer)
+}
+
+function bodyOf(answer) {
+  return answer.slice(answer.indexOf('\r\n\r\n'))
 }
 
 async function listening() {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 400; tries++) {
     if (app.exitCode !== null) throw new Error('the program ended')
     if (await fetch(`http://127.0.0.1:${port}`).catch(() => null)) return
     await new Promise((resolve) => setTimeout(resolve, 50))
