@@ -1,13 +1,12 @@
 /** An app on a real socket, with a counter for what its handlers do. */
 import { once } from 'node:events'
-import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { closedAfterEach } from '@retryproof/conformance/test-tools/closed-after-each'
 import { createIdempotency, type Idempotency, unscoped } from '@retryproof/core'
 import type { HttpOptions } from '@retryproof/http'
 import { memoryStore } from '@retryproof/memory'
 import express, { type Express, type Request, type RequestHandler } from 'express'
 import express4 from 'express4'
-import { afterEach } from 'vitest'
 import { type IdempotentHandler, idempotent } from '../src/index.ts'
 
 export const versions: [string, typeof express][] = [
@@ -25,14 +24,7 @@ export interface TestApp<Tx = unknown> {
   port(): Promise<number>
 }
 
-const servers = new Set<Server>()
-afterEach(() => {
-  for (const server of servers) {
-    server.closeAllConnections()
-    server.close()
-  }
-  servers.clear()
-})
+const servers = closedAfterEach()
 
 export const newIdempotency = (): Idempotency<never> => createIdempotency({ store: memoryStore(), namespace: 'test' })
 

@@ -1,9 +1,10 @@
 /** Tests of Koa's own features: bodies of any kind, layers outside, routers and mounts. */
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { bodyParser } from '@koa/bodyparser'
 import { Router, type RouterMiddleware } from '@koa/router'
+import { closedAfterEach } from '@retryproof/conformance/test-tools/closed-after-each'
 import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import type { HttpOptions } from '@retryproof/http'
 import { preconditionFailed } from '@retryproof/http/precondition'
@@ -11,18 +12,11 @@ import { memoryStore } from '@retryproof/memory'
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import mount from 'koa-mount'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { attemptOf, type IdempotentHandler, idempotent } from '../src/index.ts'
 import { versions } from './app.ts'
 
-const servers = new Set<Server>()
-afterEach(() => {
-  for (const server of servers) {
-    server.closeAllConnections()
-    server.close()
-  }
-  servers.clear()
-})
+const servers = closedAfterEach()
 
 async function seen(response: Response) {
   const { 'idempotency-replayed': replayed, date: _, ...headers } = Object.fromEntries(response.headers)

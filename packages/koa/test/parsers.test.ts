@@ -1,25 +1,19 @@
 /** Bodies as the parsers that people use on Koa leave them. */
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import multer from '@koa/multer'
 import { Router, type RouterMiddleware } from '@koa/router'
+import { closedAfterEach } from '@retryproof/conformance/test-tools/closed-after-each'
 import { createIdempotency, unscoped } from '@retryproof/core'
 import type { HttpOptions } from '@retryproof/http'
 import { memoryStore } from '@retryproof/memory'
 import Koa, { type Context, type Middleware } from 'koa'
 import { koaBody } from 'koa-body'
 import koaBodyparser from 'koa-bodyparser'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { idempotent } from '../src/index.ts'
 
-const servers = new Set<Server>()
-afterEach(() => {
-  for (const server of servers) {
-    server.closeAllConnections()
-    server.close()
-  }
-  servers.clear()
-})
+const servers = closedAfterEach()
 
 /** The statuses of requests with one key. */
 async function statuses(

@@ -55,6 +55,19 @@ const withOutcomes =
     return consume(changed, options, handler)
   }
 
+/** Does `act` in the place of each error of the handler. */
+const afterErrors =
+  (act: () => unknown) =>
+  (consume: Consume): Consume =>
+  (idempotency, options, handler) =>
+    consume(idempotency, options, async (...args) => {
+      try {
+        return await handler(...args)
+      } catch {
+        return act()
+      }
+    })
+
 let unique = 0
 
 const gallery: readonly Broken[] = [
@@ -174,26 +187,14 @@ const gallery: readonly Broken[] = [
   {
     name: 'takes what a handler calls terminal for a passing failure',
     rejectedBy: 'terminal',
-    break: (consume) => (idempotency, options, handler) =>
-      consume(idempotency, options, async (...args) => {
-        try {
-          return await handler(...args)
-        } catch {
-          throw new Error('a plain one')
-        }
-      }),
+    break: afterErrors(() => {
+      throw new Error('a plain one')
+    }),
   },
   {
     name: 'takes the error of a nested call for its own',
     rejectedBy: 'nested-error',
-    break: (consume) => (idempotency, options, handler) =>
-      consume(idempotency, options, async (...args) => {
-        try {
-          return await handler(...args)
-        } catch {
-          return undefined
-        }
-      }),
+    break: afterErrors(() => undefined),
   },
   {
     name: 'loses the name of a header',
@@ -209,14 +210,7 @@ const gallery: readonly Broken[] = [
   {
     name: 'takes a throw of what is no error for a success',
     rejectedBy: 'odd-throws-an-object-without-a-prototype',
-    break: (consume) => (idempotency, options, handler) =>
-      consume(idempotency, options, async (...args) => {
-        try {
-          return await handler(...args)
-        } catch {
-          return undefined
-        }
-      }),
+    break: afterErrors(() => undefined),
   },
 ]
 
