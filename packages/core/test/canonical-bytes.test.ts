@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonicalBytes } from '../src/keys/canonical-bytes.ts'
-import { canonicalize } from '../src/keys/canonical-json.ts'
+import { canonicalBytes } from '../src/keys/canonical/canonical-bytes.ts'
+import { canonicalize } from '../src/keys/canonical/canonical-json.ts'
 
 const textOf = (written: Uint8Array | string) =>
   typeof written === 'string' ? written : new TextDecoder().decode(written)

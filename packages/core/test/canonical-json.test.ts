@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { IdempotencyInvalidCallError } from '../src/errors.ts'
-import { canonicalize } from '../src/keys/canonical-json.ts'
+import { canonicalize } from '../src/keys/canonical/canonical-json.ts'
 
 const utf8 = new TextEncoder()
 

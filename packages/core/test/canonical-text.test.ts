@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalize } from '../src/keys/canonical-json.ts'
-import { canonicalText } from '../src/keys/canonical-text.ts'
-import { decimalText } from '../src/keys/decimal-text.ts'
+import { canonicalize } from '../src/keys/canonical/canonical-json.ts'
+import { canonicalText } from '../src/keys/canonical/canonical-text.ts'
+import { decimalText } from '../src/keys/canonical/decimal-text.ts'
 
 /** Texts of JSON with white space, escapes and forms of numbers that JSON.stringify would not choose. */
 const jsonText: fc.Arbitrary<string> = fc.letrec<{ value: string; array: string; object: string }>((tie) => {

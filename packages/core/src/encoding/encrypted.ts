@@ -2,7 +2,7 @@
 
 import type { Codec, CodecContext } from '../api/serialization.ts'
 import { concat, frame } from '../base/bytes.ts'
-import { type NodeCrypto, nodeCrypto } from '../base/node-crypto.ts'
+import { type NodeCrypto, nodeCrypto } from '../base/crypto/node-crypto.ts'
 import { IdempotencyInvalidOptionError } from '../errors.ts'
 
 /** Options of `encrypted`. */

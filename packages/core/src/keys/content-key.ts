@@ -1,7 +1,7 @@
 /** Keys for clients that send none: what is asked is the key. */
 
 import { type Duration, toMs } from '../base/durations.ts'
-import { canonicalize } from './canonical-json.ts'
+import { canonicalize } from './canonical/canonical-json.ts'
 import { createDigest } from './digest.ts'
 
 /** A key made of content, and the retention that makes it dedupe for as long as was asked. */

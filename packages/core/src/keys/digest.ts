@@ -1,7 +1,7 @@
 /** SHA-256 over parts that cannot run into each other; HMAC-SHA-256 where there is a secret. */
 import { frame } from '../base/bytes.ts'
-import { nodeCrypto } from '../base/node-crypto.ts'
-import { hmacSha256, sha256 } from '../base/sha256.ts'
+import { nodeCrypto } from '../base/crypto/node-crypto.ts'
+import { hmacSha256, sha256 } from '../base/crypto/sha256.ts'
 import { IdempotencyInvalidOptionError } from '../errors.ts'
 
 /** Digests parts into 64 lower-case hex characters. `label` keeps digests made for different purposes apart. */

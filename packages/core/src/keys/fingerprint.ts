@@ -1,7 +1,7 @@
 /** Fingerprints of payloads. */
 
 import { IdempotencyInvalidCallError } from '../errors.ts'
-import { canonicalBytes } from './canonical-bytes.ts'
+import { canonicalBytes } from './canonical/canonical-bytes.ts'
 import type { Digest } from './digest.ts'
 
 /** The digest of a payload: bytes and text as they are, anything else as canonical JSON. */

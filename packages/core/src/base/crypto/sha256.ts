@@ -1,5 +1,5 @@
 /** SHA-256 and HMAC-SHA-256 (FIPS 180-4, RFC 2104) for runtimes without `node:crypto`: Web Crypto has no synchronous form. */
-import { concat } from './bytes.ts'
+import { concat } from '../bytes.ts'
 
 const BLOCK_BYTES = 64
 

@@ -1,5 +1,5 @@
 /** Rewrites the text of a JSON value to its canonical text, without making the value. */
-import { IdempotencyInvalidCallError } from '../errors.ts'
+import { IdempotencyInvalidCallError } from '../../errors.ts'
 import { BACKSLASH, differing, JsonTokens, QUOTE, type TextListener } from './json-tokens.ts'
 
 export const MAX_DEPTH = 1000

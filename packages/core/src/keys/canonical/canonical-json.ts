@@ -1,5 +1,5 @@
 /** JSON Canonicalization Scheme, RFC 8785: one text for each JSON value, whatever the order of its members. */
-import { IdempotencyInvalidCallError } from '../errors.ts'
+import { IdempotencyInvalidCallError } from '../../errors.ts'
 import { canonicalText, MAX_DEPTH, tooDeep } from './canonical-text.ts'
 
 /**
