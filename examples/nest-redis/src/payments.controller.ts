@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpException, Inject, Post, UseGuards } from '@nestjs/common'
 import type { HandlerAttempt } from '@retryproof/http'
-import { Attempt, Idempotent } from '@retryproof/nestjs'
+import { Attempt, UseIdempotency } from '@retryproof/nestjs'
 import { Redis } from 'ioredis'
 import { UserGuard } from './user.guard.ts'
 
@@ -14,7 +14,7 @@ export class PaymentsController {
   }
 
   @Post()
-  @Idempotent()
+  @UseIdempotency()
   async pay(@Body() { amount }: { amount: number }, @Attempt() attempt: HandlerAttempt) {
     if (amount > 1000) throw new HttpException({ error: 'no funds' }, 402)
     // a real one is charged here, with the key of the attempt, so that the provider too knows a payment that is sent again

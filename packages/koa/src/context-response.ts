@@ -1,72 +1,14 @@
-/** The response that a context has, and contexts that are given one. */
-import { Readable, Stream } from 'node:stream'
-import {
-  type BodyLimits,
-  changedFields,
-  type HandlerAnswer,
-  type HeaderField,
-  type HttpResponse,
-  headerValues,
-  holdBody,
-  type PassingBody,
-} from '@retryproof/http'
+/** Contexts that are given a response. */
+import { type HeaderField, type HttpResponse, headerValues } from '@retryproof/http'
+import { sendResponse } from '@retryproof/http/node'
 import type { Context } from 'koa'
 
-export interface HeldContext {
-  readonly answer: HandlerAnswer
-  /** Reports the parts of the body that have left while it is made. */
-  readonly passing: PassingBody | undefined
-}
+/** The type that Koa gives an answer without a body. */
+export const textType: HeaderField = ['content-type', 'text/plain; charset=utf-8']
 
-const none = new Uint8Array()
-
-/** Holds a context's body back, unless it is a stream, of which it holds back the end. */
-export async function holdContext(
-  ctx: Context,
-  before: readonly HeaderField[],
-  limits: BodyLimits,
-  signal: AbortSignal,
-): Promise<HeldContext> {
-  const source = sourceOf(ctx)
-  const { passing, ...held } = source
-    ? await holdBody(source, headersOf(ctx), limits, signal)
-    : { passing: undefined, bytes: bytesOf(ctx.body) }
-  const bytes = 'bytes' in held ? held.bytes : none
-  if (passing) ctx.body = Readable.from(passing.pieces)
-  else if (source) ctx.body = Buffer.from(bytes)
-  const headers = changedFields(headersOf(ctx), before)
-  const replayable = !passing && !limits.stream && bytes.length <= limits.maxResponseBytes
-  const body = replayable && ctx.method !== 'HEAD' ? bytes : none
-  return { answer: { response: { status: ctx.status, headers, body }, replayable }, passing }
-}
-
-/** Bodies that have to be read to be known. */
-function sourceOf({ body, req }: Context): AsyncIterator<Uint8Array> | undefined {
-  if (body instanceof Stream) return piecesOf(body as Readable, () => req.socket.destroyed)
-  if (body instanceof Blob) return piecesOf(body.stream())
-  if (body instanceof Response) return body.body ? piecesOf(body.body) : undefined
-  return body instanceof ReadableStream ? piecesOf(body) : undefined
-}
-
-async function* piecesOf(
-  stream: Readable | ReadableStream,
-  isGone = () => false,
-): AsyncGenerator<Uint8Array, undefined> {
-  try {
-    for await (const piece of stream as AsyncIterable<string | Uint8Array>) {
-      yield typeof piece === 'string' ? Buffer.from(piece) : piece
-    }
-  } catch (error) {
-    // Koa destroys the body of a client that leaves: no failure of the handler
-    if (isGone() && (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return
-    throw error
-  }
-}
-
-/** As Koa will write them. */
-function bytesOf(body: unknown): Uint8Array {
-  if (body === undefined || body === null || body instanceof Response) return none
-  return Buffer.from(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body))
+/** The text that it gives it. */
+export function textOf({ req, message, status }: Context): string {
+  return req.httpVersionMajor >= 2 ? String(status) : message || String(status)
 }
 
 export function headersOf(ctx: Context): HeaderField[] {
@@ -74,6 +16,23 @@ export function headersOf(ctx: Context): HeaderField[] {
     if (value === undefined) return []
     return Array.isArray(value) ? value.map((each) => [name, each]) : [[name, String(value)]]
   })
+}
+
+/**
+ * Lets Koa answer a client that has left, since its answer is recorded, and end an answer that it cannot complete.
+ *
+ * @param onError called for each error that Koa is to answer
+ * @param hasFailed tells whether the handler threw, which may have been nothing
+ */
+export function keepAnswering(ctx: Context, onError: (error: unknown) => void, hasFailed: () => boolean): void {
+  const { response, res, onerror } = ctx
+  Object.defineProperty(response, 'writable', { configurable: true, get: () => !res.writableEnded })
+  ctx.onerror = (error: Error) => {
+    if (error) onError(error)
+    onerror.call(ctx, error)
+    // Koa answers neither after a part nor to nothing, and would leave the client waiting
+    if ((error || hasFailed()) && !res.writableEnded) res.destroy(error)
+  }
 }
 
 /** Makes a context what it was before the handler. */
@@ -85,12 +44,24 @@ export function resetContext(ctx: Context, before: readonly HeaderField[]): void
 }
 
 /** Answers with that response. Middleware outside finds a value where there was one the first time. */
-export function putResponse(ctx: Context, { status, headers, body }: HttpResponse): void {
-  // a body with a type and no bytes was an empty text; one with neither gets the text that Koa has for its status
-  if (body.length > 0 || headerValues(headers, 'content-type').length > 0) ctx.body = restoreBody(headers, body)
+export function putResponse(ctx: Context, response: HttpResponse): void {
+  const { status, headers, body } = response
+  if (isEmpty(status) && body.length > 0) {
+    // Koa drops a body that a handler has written past it
+    ctx.respond = false
+    sendResponse(ctx.res, response)
+    return
+  }
+  ctx.remove('Content-Type')
+  ctx.status = status
+  const [type] = headerValues(headers, 'content-type')
+  // Koa writes its own text again
+  const isText = type === textType[1] && Buffer.from(body).equals(Buffer.from(textOf(ctx)))
+  if (isText) ctx.body = undefined
+  else ctx.body = body.length > 0 || type !== undefined ? restoreBody(headers, body) : null
   ctx.status = status
   ctx.remove('Content-Type')
-  setHeaders(ctx, headers)
+  setHeaders(ctx, isText ? headers.filter(([name]) => name.toLowerCase() !== 'content-type') : headers)
 }
 
 /** The value of JSON that is written as JavaScript writes it; else the bytes. */
@@ -110,4 +81,9 @@ function setHeaders(ctx: Context, headers: readonly HeaderField[]): void {
   const fields = new Map<string, string[]>()
   for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
   for (const [name, values] of fields) ctx.set(name, values.length > 1 ? values : (values[0] ?? ''))
+}
+
+/** Statuses with which Koa writes no body. */
+export function isEmpty(status: number): boolean {
+  return status === 204 || status === 205 || status === 304
 }

@@ -1,6 +1,6 @@
 /** A request of Koa, as a guard takes it. */
 import type { Exchange, RequestBody } from '@retryproof/http'
-import { givenBody, headerFields } from '@retryproof/http/node'
+import { closeSignal, givenBody, headerFields } from '@retryproof/http/node'
 import type { Context } from 'koa'
 
 /** Members that `@koa/router` and body parsers leave in a context. */
@@ -31,9 +31,7 @@ export function toExchange(ctx: Context, middleware: unknown): Exchange<Context>
     ...bodyOf(ctx),
     route: routePattern(ctx, middleware),
     get signal() {
-      const controller = new AbortController()
-      ctx.res.once('close', () => controller.abort())
-      return controller.signal
+      return closeSignal(ctx.res)
     },
     native: ctx,
   }

@@ -1,20 +1,14 @@
 /** The interceptor that stands for a guard of `@retryproof/http`. */
-import {
-  type CallHandler,
-  type ExecutionContext,
-  type NestInterceptor,
-  type OnModuleInit,
-  RequestMethod,
-  type Type,
-} from '@nestjs/common'
-import { INTERCEPTORS_METADATA, METHOD_METADATA, SSE_METADATA } from '@nestjs/common/constants.js'
+import type { CallHandler, ExecutionContext, NestInterceptor, OnModuleInit, Type } from '@nestjs/common'
+import { SSE_METADATA } from '@nestjs/common/constants.js'
 import { type ApplicationConfig, type HttpAdapterHost, Reflector } from '@nestjs/core'
 import type { Exchange, Guard } from '@retryproof/http'
-import { givenBody, headerFields } from '@retryproof/http/node'
+import { closeSignal, givenBody, headerFields } from '@retryproof/http/node'
 import { Observable } from 'rxjs'
 import { type FastifyInstance, hookFastify } from './platform/fastify.ts'
 import type { Platform } from './platform/platform.ts'
 import { platformOf } from './platform/platform-of.ts'
+import { isNearest } from './request/nearest.ts'
 import { routeOf } from './request/route.ts'
 import { serve } from './serve.ts'
 
@@ -35,8 +29,7 @@ export function guardingInterceptor<Native extends object, Tx>(
       if (context.getType() !== 'http') return next.handle()
       const http = context.switchToHttp()
       const platform = platformOf(http.getRequest<object>(), http.getResponse<object>())
-      const { method } = platform.native
-      if (!guard.covers(method, isOfHandler(context, self) ? method : undefined)) return next.handle()
+      if (!isNearest(context, platform.native.method, self)) return next.handle()
       const route = routeOf(context, platform.pattern, config.getVersioning())
       const isEvents = reflector.get<boolean | undefined>(SSE_METADATA, context.getHandler()) === true
       return new Observable((subscriber) => {
@@ -44,13 +37,6 @@ export function guardingInterceptor<Native extends object, Tx>(
       })
     },
   }
-}
-
-/** True for an interceptor of one handler of one method, rather than of a controller or an application. */
-function isOfHandler(context: ExecutionContext, self: Type<NestInterceptor>): boolean {
-  const handler = context.getHandler()
-  const isForAll = reflector.get<RequestMethod>(METHOD_METADATA, handler) === RequestMethod.ALL
-  return !isForAll && (reflector.get<unknown[] | undefined>(INTERCEPTORS_METADATA, handler)?.includes(self) ?? false)
 }
 
 function toExchange<Native>({ native, req, res, target }: Platform, route: string): Exchange<Native> {
@@ -61,9 +47,7 @@ function toExchange<Native>({ native, req, res, target }: Platform, route: strin
     ...givenBody(req, { parsed: native.body, raw: native.rawBody, files: [native.file, native.files] }),
     route,
     get signal() {
-      const controller = new AbortController()
-      res.once('close', () => controller.abort())
-      return controller.signal
+      return closeSignal(res)
     },
     native: native as Native,
   }

@@ -5,22 +5,23 @@ import { createGuard, type Guarding, type HttpOptions } from '@retryproof/http'
 import { guardingInterceptor } from './guarding-interceptor.ts'
 import { type IdempotencyModuleOptions, MODULE_OPTIONS_TOKEN } from './module.ts'
 import { injected } from './request/injected.ts'
+import { setPlace } from './request/nearest.ts'
 import type { NestRequest } from './request/nest-request.ts'
 
 /**
- * Makes a handler, or all of a controller, safe to retry: `@Post() @Idempotent() create() { … }`, with the options of
+ * Makes a handler, or all of a controller, safe to retry: `@Post() @UseIdempotency() create() { … }`, with the options of
  * `IdempotencyModule` and these in their place.
  *
  * Guards come before it, so that `scope` can rely on whom they found.
  *
  * @example
  * import { Controller, Post } from '@nestjs/common'
- * import { Idempotent } from '@retryproof/nestjs'
+ * import { UseIdempotency } from '@retryproof/nestjs'
  *
  * @Controller('charges')
  * export class ChargesController {
  *   @Post()
- *   @Idempotent({ operation: 'charge' })
+ *   @UseIdempotency({ operation: 'charge' })
  *   create() {
  *     return { charged: true }
  *   }
@@ -28,14 +29,14 @@ import type { NestRequest } from './request/nest-request.ts'
  *
  * @throws IdempotencyInvalidOptionError when the application starts, naming the option and what it must be
  */
-export function Idempotent<Native extends object = NestRequest>(
+export function UseIdempotency<Native extends object = NestRequest>(
   options: Partial<HttpOptions<Native>> = {},
 ): MethodDecorator & ClassDecorator {
   return UseInterceptors(
     injected<[IdempotencyModuleOptions<Native>, HttpAdapterHost, ApplicationConfig]>(
       [MODULE_OPTIONS_TOKEN, HttpAdapterHost, ApplicationConfig],
       (self, { idempotency, ...defaults }, host, config) =>
-        guardingInterceptor(createGuard(idempotency, { ...defaults, ...options }, HANDLERS), host, config, self),
+        interceptorOf(idempotency, { ...defaults, ...options }, { self, host, config }),
     ),
   )
 }
@@ -64,9 +65,23 @@ export function idempotent<Tx, Native extends object = NestRequest>(
   options: HttpOptions<Native>,
 ): Type<NestInterceptor> {
   return injected<[HttpAdapterHost, ApplicationConfig]>([HttpAdapterHost, ApplicationConfig], (self, host, config) =>
-    guardingInterceptor(createGuard(idempotency, options, HANDLERS), host, config, self),
+    interceptorOf(idempotency, options, { self, host, config }),
   )
 }
 
-/** A handler asks for its transaction by `@Transaction()`, which fails where there is none. */
-const HANDLERS = { hasHandler: true, asksForTransaction: true }
+interface Made {
+  readonly self: Type<NestInterceptor>
+  readonly host: HttpAdapterHost
+  readonly config: ApplicationConfig
+}
+
+function interceptorOf<Tx, Native extends object>(
+  idempotency: Guarding<Tx>,
+  options: HttpOptions<Native>,
+  { self, host, config }: Made,
+): NestInterceptor {
+  // a handler asks for its transaction by `@Transaction()`, which fails where there is none
+  const guard = createGuard(idempotency, options, { hasHandler: true, asksForTransaction: true })
+  setPlace(self, { idempotency, operation: options.operation, guard })
+  return guardingInterceptor(guard, host, config, self)
+}

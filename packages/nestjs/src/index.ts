@@ -1,5 +1,5 @@
-export { Idempotent, idempotent } from './idempotent.ts'
+export { idempotent, UseIdempotency } from './idempotent.ts'
 export { IDEMPOTENCY, IdempotencyModule, type IdempotencyModuleOptions } from './module.ts'
 export { Attempt, attemptOf, Transaction } from './request/attempt.ts'
 export type { NestRequest } from './request/nest-request.ts'
-export { ServeStatus, serveStatus } from './serve-status.ts'
+export { serveStatus, UseStatusResource } from './serve-status.ts'

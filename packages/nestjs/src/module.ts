@@ -37,7 +37,7 @@ interface ConfigurableModule {
 
 /**
  * `IdempotencyModule.forRoot({ idempotency, scope })`, or `forRootAsync({ inject, useFactory })`. Any other option is the
- * default of all routes that are `@Idempotent()`.
+ * default of all routes that are `@UseIdempotency()`.
  *
  * @example
  * import { Module } from '@nestjs/common'

@@ -10,28 +10,28 @@ import type { NestRequest } from './request/nest-request.ts'
 import { tellAnswered } from './tell-nest.ts'
 
 /**
- * `@Get('operations/:id') @ServeStatus() status() {}` answers with the `statusResource` of `IdempotencyModule`, behind the
+ * `@Get('operations/:id') @UseStatusResource() status() {}` answers with the `statusResource` of `IdempotencyModule`, behind the
  * guards of the operations themselves. The method is not run. (On Fastify the path is `operations/*`: parameters of more
  * than 100 characters are refused, but for a wildcard.)
  *
  * @example
  * import { Controller, Get } from '@nestjs/common'
- * import { ServeStatus } from '@retryproof/nestjs'
+ * import { UseStatusResource } from '@retryproof/nestjs'
  *
  * @Controller('operations')
  * export class OperationsController {
  *   @Get(':id')
- *   @ServeStatus()
+ *   @UseStatusResource()
  *   status() {}
  * }
  */
-export function ServeStatus(): MethodDecorator {
+export function UseStatusResource(): MethodDecorator {
   return UseInterceptors(
     injected<[IdempotencyModuleOptions<never>]>([MODULE_OPTIONS_TOKEN], (_self, { statusResource }) => {
       if (statusResource) return statusInterceptor(statusResource)
       throw new IdempotencyInvalidOptionError(
         'statusResource',
-        'is needed by @ServeStatus(): IdempotencyModule.forRoot({ … })',
+        'is needed by @UseStatusResource(): IdempotencyModule.forRoot({ … })',
       )
     }),
   )

@@ -17,7 +17,7 @@ import { METHOD_METADATA } from '@nestjs/common/constants.js'
 import { preconditionFailed } from '@retryproof/http/precondition'
 import { Observable, of, type Subscriber } from 'rxjs'
 import { describe, expect, it } from 'vitest'
-import { Idempotent } from '../src/index.ts'
+import { UseIdempotency } from '../src/index.ts'
 import { nestApp, platforms, seen } from './nest-app.ts'
 
 const unguarded: ClassDecorator = () => undefined
@@ -95,7 +95,7 @@ const paths = Object.getOwnPropertyNames(answersAt('', unguarded).prototype)
 
 describe.each(platforms)('an answer of Nest on %s', (platform) => {
   it.each(paths)('is what it is without a guard, first and again: %s', async (path) => {
-    const controllers = [answersAt('bare', unguarded), answersAt('guarded', Idempotent())]
+    const controllers = [answersAt('bare', unguarded), answersAt('guarded', UseIdempotency())]
     const { post } = await nestApp(platform, controllers)
     const bare = await seen(await post(`/bare/${path}`))
     expect(await seen(await post(`/guarded/${path}`))).toEqual(bare)
@@ -103,7 +103,7 @@ describe.each(platforms)('an answer of Nest on %s', (platform) => {
   })
 
   it('NA 6: of a handler that takes the response to itself has its body on a replay', async () => {
-    const { post } = await nestApp(platform, [answersAt('charges', Idempotent())])
+    const { post } = await nestApp(platform, [answersAt('charges', UseIdempotency())])
     for (let sent = 0; sent < 2; sent++) expect(await (await post('/charges/res')).text()).toBe('by itself')
   })
 
@@ -119,7 +119,7 @@ describe.each(platforms)('an answer of Nest on %s', (platform) => {
     @Controller()
     class Charges {
       @Post('charges')
-      @Idempotent()
+      @UseIdempotency()
       async create() {
         begun()
         await gate
@@ -143,7 +143,7 @@ describe.each(platforms)('an answer of Nest on %s', (platform) => {
     @Controller()
     class Charges {
       @Post('charges')
-      @Idempotent()
+      @UseIdempotency()
       create() {
         throw preconditionFailed()
       }
@@ -159,7 +159,7 @@ describe.each(platforms)('an answer of Nest on %s', (platform) => {
     @Controller()
     class Events {
       @Sse('events', { [METHOD_METADATA]: RequestMethod.POST })
-      @Idempotent()
+      @UseIdempotency()
       events(): Observable<MessageEvent> {
         runs++
         return new Observable((subscriber) => {
@@ -191,7 +191,7 @@ describe.each(platforms)('an answer of Nest on %s', (platform) => {
     @Controller()
     class Charges {
       @Post('charges')
-      @Idempotent({ onInProgress: { wait: '20s' } })
+      @UseIdempotency({ onInProgress: { wait: '20s' } })
       create(@Res({ passthrough: true }) response: { raw?: { req: Readable }; req: Readable & { socket: Readable } }) {
         runs++
         const { socket } = (response.raw?.req ?? response.req) as Readable & { socket: Readable }

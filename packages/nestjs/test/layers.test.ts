@@ -31,7 +31,7 @@ import type { HandlerAttempt } from '@retryproof/http'
 import { memoryStore } from '@retryproof/memory'
 import { finalize, map, type Observable, tap } from 'rxjs'
 import { describe, expect, it } from 'vitest'
-import { Attempt, attemptOf, IDEMPOTENCY, Idempotent, idempotent, Transaction } from '../src/index.ts'
+import { Attempt, attemptOf, IDEMPOTENCY, idempotent, Transaction, UseIdempotency } from '../src/index.ts'
 import { json, nestApp, platforms } from './nest-app.ts'
 
 interface Asked {
@@ -55,7 +55,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     class Charges {
       @Post('charges')
       @UseGuards(asGuard)
-      @Idempotent<Asked>({ scope: ({ user }) => user ?? '' })
+      @UseIdempotency<Asked>({ scope: ({ user }) => user ?? '' })
       create() {
         return { runs: ++runs }
       }
@@ -79,7 +79,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     @Controller('own')
     class Own {
       @Put()
-      @Idempotent()
+      @UseIdempotency()
       put() {
         return { runs: ++runs }
       }
@@ -89,7 +89,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
       }
     }
     @Controller('all')
-    @Idempotent()
+    @UseIdempotency()
     class All {
       @Put()
       put() {
@@ -124,10 +124,10 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     @Controller()
     class Charges {
       @Post('kept')
-      @Idempotent()
+      @UseIdempotency()
       kept(@Body(refuse) _body: object) {}
       @Post('freed')
-      @Idempotent({ record: 'success' })
+      @UseIdempotency({ record: 'success' })
       freed(@Body(refuse) _body: object) {}
     }
     const { post } = await nestApp(platform, [Charges])
@@ -151,7 +151,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     @UseFilters(AsRefusal)
     class Charges {
       @Post('charges')
-      @Idempotent()
+      @UseIdempotency()
       create() {
         throw new Error(++runs === 1 ? '503' : '402')
       }
@@ -187,7 +187,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     @UseInterceptors(outside)
     class Charges {
       @Post('charges')
-      @Idempotent()
+      @UseIdempotency()
       create() {
         return { id: 1 }
       }
@@ -204,7 +204,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     @Controller()
     class Charges {
       @Post('charges')
-      @Idempotent()
+      @UseIdempotency()
       create(@Body() body: object) {
         return body
       }
@@ -219,7 +219,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     @Controller({ path: 'payments/:tenant', version: '1' })
     class Payments {
       @Post('create')
-      @Idempotent()
+      @UseIdempotency()
       create() {
         return { made: 'payment' }
       }
@@ -228,13 +228,13 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     class Refunds {
       @Post('create')
       @Version('2')
-      @Idempotent()
+      @UseIdempotency()
       second() {
         return { made: 'refund', version: 2 }
       }
       @Post('create')
       @Version('1')
-      @Idempotent()
+      @UseIdempotency()
       first() {
         return { made: 'refund', version: 1 }
       }
@@ -271,7 +271,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
       @Post('charges')
       @Header('X-Own', 'kept')
       @UseGuards(stamp)
-      @Idempotent()
+      @UseIdempotency()
       create(@Res({ passthrough: true }) response: { header(name: string, value: string[]): void }) {
         response.header('Link', ['</a>', '</b>'])
         return {}
@@ -291,7 +291,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
         this.idempotency = idempotency
       }
       @Post('charges')
-      @Idempotent()
+      @UseIdempotency()
       create(@Attempt() attempt: HandlerAttempt, @Req() request: object) {
         return { number: attempt.number, same: attemptOf(request) === attempt, run: typeof this.idempotency.run }
       }
@@ -320,7 +320,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     @Controller()
     class Charges {
       @Post('charges')
-      @Idempotent({ transaction: true })
+      @UseIdempotency({ transaction: true })
       create() {}
     }
     await expect(nestApp(platform, [Charges])).rejects.toThrow(IdempotencyInvalidOptionError)
@@ -335,7 +335,7 @@ describe.each(platforms)('around a guard of Nest on %s', (platform) => {
     class Charges {
       @Post('charges')
       @UseInterceptors(note)
-      @Idempotent()
+      @UseIdempotency()
       create(@Transaction() _tx: unknown) {}
     }
     const { post } = await nestApp(platform, [Charges])
@@ -349,7 +349,7 @@ it('a form with a file counts by the fields that are picked, where what parses i
   class Receipts {
     @Post('receipts')
     @UseInterceptors(FileInterceptor('receipt'))
-    @Idempotent({ fingerprint: { pick: ['amount'] } })
+    @UseIdempotency({ fingerprint: { pick: ['amount'] } })
     create(@UploadedFile() { size }: { size: number }, @Body() { amount }: { amount: string }) {
       return { size, amount }
     }

@@ -5,7 +5,7 @@ import { migrate, postgresStore } from '@retryproof/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
-import { Idempotent, Transaction } from '../src/index.ts'
+import { Transaction, UseIdempotency } from '../src/index.ts'
 import { nestApp, platforms } from './nest-app.ts'
 
 const postgres = await service('postgres')
@@ -44,20 +44,20 @@ describe.skipIf(postgres.missing)(`a transaction, on ${postgres.title}`, () => {
     @Controller(platform)
     class Orders {
       @Post('conflict')
-      @Idempotent({ transaction: true })
+      @UseIdempotency({ transaction: true })
       async conflict(@Transaction() tx: pg.PoolClient) {
         await tx.query(`INSERT INTO ${orders} VALUES ($1)`, [`${platform} conflict`])
         if (++runs === 1) await tx.query(`DO $$ BEGIN RAISE SQLSTATE '40001'; END $$`)
         return { runs }
       }
       @Post('refused')
-      @Idempotent({ transaction: true })
+      @UseIdempotency({ transaction: true })
       async refused(@Transaction() tx: pg.PoolClient) {
         await tx.query(`INSERT INTO ${orders} VALUES ($1)`, [`${platform} refused`])
         throw new HttpException({ runs: ++runs }, 402)
       }
       @Post('late')
-      @Idempotent({ transaction: true })
+      @UseIdempotency({ transaction: true })
       async late(@Transaction() tx: pg.PoolClient) {
         await tx.query(`INSERT INTO ${late} VALUES ($1)`, [platform])
         return { runs: ++runs }

@@ -22,12 +22,12 @@ export function attemptOf(request: object): HandlerAttempt | undefined {
  * @example
  * import { Controller, Post } from '@nestjs/common'
  * import type { Attempt as CurrentAttempt } from '@retryproof/core'
- * import { Attempt, Idempotent } from '@retryproof/nestjs'
+ * import { Attempt, UseIdempotency } from '@retryproof/nestjs'
  *
  * @Controller('charges')
  * export class ChargesController {
  *   @Post()
- *   @Idempotent()
+ *   @UseIdempotency()
  *   create(@Attempt() attempt: CurrentAttempt) {
  *     return provider.charge(100, { idempotencyKey: attempt.keyFor('charge') })
  *   }
@@ -42,13 +42,13 @@ export const Attempt = createParamDecorator((_data: unknown, context: ExecutionC
  *
  * @example
  * import { Body, Controller, Post } from '@nestjs/common'
- * import { Idempotent, Transaction } from '@retryproof/nestjs'
+ * import { UseIdempotency, Transaction } from '@retryproof/nestjs'
  * import type { PoolClient } from 'pg'
  *
  * @Controller('orders')
  * export class OrdersController {
  *   @Post()
- *   @Idempotent({ transaction: true })
+ *   @UseIdempotency({ transaction: true })
  *   async create(@Body() order: { item: string }, @Transaction() tx: PoolClient) {
  *     await tx.query('INSERT INTO orders (item) VALUES ($1)', [order.item])
  *     return order
@@ -62,7 +62,7 @@ export const Transaction = createParamDecorator((_data: unknown, context: Execut
   if (tx !== undefined) return tx
   throw new IdempotencyInvalidOptionError(
     'transaction',
-    'is not open: set it for this route, @Idempotent({ transaction: true })',
+    'is not open: set it for this route, @UseIdempotency({ transaction: true })',
   )
 })
 

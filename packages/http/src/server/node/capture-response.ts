@@ -222,6 +222,11 @@ export function captureResponse(
       Reflect.apply(end, res, held.length > 0 ? [concatenate(held)] : [])
       client.reveal()
     },
+    letThrough(headers) {
+      open()
+      for (const [name, value] of headers) res.setHeader(name, value)
+      client.reveal()
+    },
     replace(response) {
       if (hasPassed) {
         open()

@@ -14,6 +14,8 @@ export interface CapturedResponse {
   fail(error: unknown): void
   /** Lets the handler's answer go, with these headers more where they can still be added. */
   release(headers?: readonly HeaderField[]): void
+  /** Lets all through that is written from now on, with these headers more, to a response that nobody has written to. */
+  letThrough(headers: readonly HeaderField[]): void
   /** Drops it and sends this one; cuts the connection where a part of the handler's has left already. */
   replace(response: HttpResponse): void
   /** Drops it and leaves the response as it was before the handler, unless that destroyed it. */

@@ -5,7 +5,7 @@ import { lapse } from '@retryproof/core/internal'
 import type { Guard } from '../../guard/guard.ts'
 import { answered, type HandlerEnd, type HandlerRun, threw } from '../../guard/handler-end.ts'
 import type { HandlerAttempt } from '../../guard/ports.ts'
-import type { Exchange, HandlerAnswer, HttpResponse } from '../../protocol/exchange.ts'
+import type { Exchange, HandlerAnswer, HeaderField, HttpResponse } from '../../protocol/exchange.ts'
 import { answerEarly } from './answer-early.ts'
 import { captureResponse } from './capture-response.ts'
 import type { CapturedResponse } from './captured-response.ts'
@@ -13,12 +13,17 @@ import { isBodyLost, lostBody } from './request-body.ts'
 
 /** The translation between a framework and the chain. Nothing of it decides how a handler ended. */
 export interface NodeBinding<Tx> {
-  /** Starts the handler. Rejects with what it threw, and resolves when it returned, where the framework tells that. */
-  run(tx: Tx | undefined): Promise<unknown>
+  /**
+   * Starts the handler. Rejects with what it threw, and resolves when it returned, where the framework tells that: with the
+   * answer that it left for the framework to write, if any.
+   */
+  run(tx: Tx | undefined): Promise<HandlerAnswer | undefined> | Promise<void>
   /** Hands an error, which may be any value, to the error path of the framework, which answers. */
   fail(error: unknown): void
   /** Sends a response instead of the handler's. */
   send(response: HttpResponse): void
+  /** Lets the framework go on, once the handler returned and its answer is decided: it writes what the handler left. */
+  goOn?(): void
   /** Calls `onError` for each error that the framework's own error path is given before the answer is complete. */
   watchErrors?(onError: (error: unknown) => void): void
   /** Undoes what an attempt set on the framework's response, before the next attempt or another answer. */
@@ -82,9 +87,12 @@ export async function serveNode<Native, Tx>(
       answerEarly: (response) => answerEarly(res, response),
     })
     if (decision.kind === 'pass') await binding.run(undefined)
-    else if (decision.kind === 'own') run?.captured.release(decision.headers)
-    else if (decision.kind === 'send' && run) run.captured.replace(decision.response)
-    else if (decision.kind === 'send') binding.send(decision.response)
+    else if (decision.kind === 'own') run?.release(decision.headers)
+    else if (decision.kind === 'send' && run && !run.hasLeft) run.captured.replace(decision.response)
+    else if (decision.kind === 'send') {
+      if (run?.captured.discard() === 'reset') binding.reset?.()
+      binding.send(decision.response)
+    }
   } catch (error) {
     // a response that the handler destroyed has nobody left to answer
     if (run?.captured.discard() !== 'destroyed' && !run?.wasHandedOver(error)) fail(error)
@@ -135,6 +143,10 @@ function failing<Native, Tx>(
 interface HandlerOnNode {
   readonly captured: CapturedResponse
   readonly end: Promise<HandlerEnd>
+  /** True when the handler left its answer for the framework to write. */
+  readonly hasLeft: boolean
+  /** Lets the handler's answer go. */
+  release(headers: readonly HeaderField[]): void
   /** Returns true for an error that the error path of the framework has already. */
   wasHandedOver(error: unknown): boolean
 }
@@ -152,6 +164,8 @@ function runOnNode<Tx>(
   const handedOver: { readonly error: unknown }[] = []
   const capture = () => captureResponse(res, { ...limits, signal, onCut: () => lapse(attempt) })
   let captured = capture()
+  let hasLeft = false
+  let isThrown = false
 
   const recordable = (answer: HandlerAnswer) => binding.recordable?.(answer) ?? answer
 
@@ -174,39 +188,58 @@ function runOnNode<Tx>(
     return recordable(await captured.answered)
   }
 
-  async function endOf(returned: Promise<{ readonly error: unknown } | undefined>): Promise<HandlerEnd> {
-    const thrown = tx === undefined ? await firstOf(captured.answered, returned) : await returned
-    if (thrown) return threw(thrown.error, () => answerTo(thrown.error))
-    const answer = await captured.answered
+  async function endOf(): Promise<HandlerEnd> {
+    const first = tx === undefined ? await firstOf(captured.answered, returned) : await returned
+    if (first && 'error' in first) {
+      isThrown = true
+      return threw(first.error, () => answerTo(first.error))
+    }
+    hasLeft = first !== undefined
+    const answer = first?.left ?? recordable(await captured.answered)
     // a parser that found no body is answered for by nobody
     if (answer.response.status >= 400 && isBodyLost(res.req)) throw lostBody()
-    void returned.then(async (late) => {
-      await over
-      if (late) binding.fail(late.error)
-    })
     const [passedOn] = handedOver
-    return passedOn ? threw(passedOn.error, async () => recordable(answer)) : answered(recordable(answer))
+    return passedOn ? threw(passedOn.error, async () => answer) : answered(answer)
+  }
+
+  /** An error that comes after the answer is the framework's, as it is without a guard. */
+  async function goOn(): Promise<void> {
+    await over
+    const last = await returned
+    if (!last || 'left' in last) binding.goOn?.()
+    else if (!isThrown) binding.fail(last.error)
   }
 
   binding.begin?.({ ...terms, signal })
   binding.watchErrors?.(onError)
-  const returned = binding.run(tx).then(
-    () => undefined,
+  const returned: Promise<Returned> = binding.run(tx).then(
+    (left) => (left ? { left } : undefined),
     (error: unknown) => ({ error }),
   )
+  void goOn()
   return {
     get captured() {
       return captured
     },
-    end: endOf(returned),
+    end: endOf(),
+    get hasLeft() {
+      return hasLeft
+    },
+    release(headers) {
+      if (hasLeft) captured.letThrough(headers)
+      else captured.release(headers)
+    },
     wasHandedOver: (error) => handedOver.some((each) => each.error === error),
   }
 }
 
-/** Waits for a complete answer or a throw, whichever is first. */
-function firstOf<Thrown>(answer: Promise<unknown>, returned: Promise<Thrown | undefined>): Promise<Thrown | undefined> {
+/** The end of a handler, as its framework tells it: a throw, or an answer that the framework is to write. */
+type Returned = { readonly error: unknown } | { readonly left: HandlerAnswer } | undefined
+
+/** Waits for a complete answer, one that was left, or a throw, whichever is first. */
+function firstOf(answer: Promise<unknown>, returned: Promise<Returned>): Promise<Returned> {
   return new Promise((resolve, reject) => {
     answer.then(() => resolve(undefined), reject)
-    void returned.then((thrown) => thrown && resolve(thrown))
+    void returned.then((end) => end && resolve(end))
   })
 }

@@ -1,0 +1,121 @@
+/** The answer that a handler leaves in its context, for Koa to write. */
+import { Readable, Stream } from 'node:stream'
+import {
+  type BodyLimits,
+  changedFields,
+  type HandlerAnswer,
+  type HeaderField,
+  holdBody,
+  type PassingBody,
+} from '@retryproof/http'
+import type { Context } from 'koa'
+import { headersOf, isEmpty, textOf, textType } from './context-response.ts'
+
+const none = new Uint8Array()
+
+/** A handler that is running. */
+export interface Running {
+  readonly signal: AbortSignal
+  readonly limits: BodyLimits
+}
+
+/**
+ * Gives the answer that a handler left in its context. Undefined where Node's response has it: the handler wrote there, or
+ * Koa is to write a body that is too long to be held, or fails to.
+ */
+export async function answerLeft(
+  ctx: Context,
+  before: readonly HeaderField[],
+  { limits, signal }: Running,
+): Promise<HandlerAnswer | undefined> {
+  if (ctx.respond === false || ctx.headerSent) return undefined
+  const left = await bytesLeft(ctx, limits, signal)
+  if (!left) return undefined
+  const isMissing = left === missing
+  const body = isMissing ? Buffer.from(textOf(ctx)) : left
+  const fields = isMissing ? [...headersOf(ctx).filter(([name]) => name !== 'content-type'), textType] : headersOf(ctx)
+  const headers = changedFields(fields, before)
+  const isHeld = !limits.stream && body.length <= limits.maxResponseBytes
+  return {
+    response: { status: ctx.status, headers, body: isHeld && ctx.method !== 'HEAD' ? body : none },
+    replayable: isHeld,
+  }
+}
+
+async function bytesLeft(ctx: Context, limits: BodyLimits, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  const source = sourceOf(ctx.body)
+  if (!source) return bytesOf(ctx)
+  try {
+    const { passing, ...held } = await holdBody(source, headersOf(ctx), limits, signal)
+    if ('bytes' in held) ctx.body = Buffer.from(held.bytes)
+    if (!passing) return ctx.body as Buffer
+    // its end is held back where it leaves
+    passing.end()
+    ctx.body = streamOf(passing)
+  } catch (error) {
+    // Koa 2 has answered a stream that failed
+    if (!ctx.res.writableEnded) throw error
+  }
+  return undefined
+}
+
+/** A stream is closed once its source has ended, which goes on for a client that has left. */
+function streamOf({ pieces, ended }: PassingBody): Readable {
+  const stream = Readable.from(pieces)
+  const { _destroy: destroy } = stream
+  stream._destroy = (error, done) => {
+    destroy.call(stream, error, () => void ended.then(() => done(error), done))
+  }
+  return stream
+}
+
+/** Bodies that have to be read to be known. */
+function sourceOf(body: unknown): AsyncIterator<Uint8Array> | undefined {
+  if (body instanceof Stream) return piecesOf(body as Readable)
+  if (body instanceof Blob) return piecesOf(body.stream())
+  if (body instanceof Response) return body.body ? piecesOf(body.body) : undefined
+  return body instanceof ReadableStream ? piecesOf(body) : undefined
+}
+
+async function* piecesOf(source: Readable | ReadableStream): AsyncGenerator<Uint8Array, undefined> {
+  const letGo = source instanceof Stream ? keepOpen(source) : () => {}
+  try {
+    for await (const piece of source as AsyncIterable<string | Uint8Array>) {
+      yield typeof piece === 'string' ? Buffer.from(piece) : piece
+    }
+    return undefined
+  } finally {
+    letGo()
+  }
+}
+
+/** Keeps a stream open that Koa closes when its client leaves. It can still fail. Gives the function that ends that. */
+function keepOpen(stream: Readable): () => void {
+  const { destroy } = stream
+  stream.destroy = (error?: Error) => (error || stream.readableEnded ? destroy.call(stream, error) : stream)
+  return () => {
+    stream.destroy = destroy
+    stream.destroy()
+  }
+}
+
+/** The bytes as Koa will write them; undefined for a value that is no JSON. */
+function bytesOf(ctx: Context): Uint8Array | undefined {
+  const { body, status } = ctx
+  if (body === undefined || body === null) return isEmpty(status) || isExplicitlyNull(ctx) ? none : missing
+  if (body instanceof Response) return none
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return Buffer.from(body)
+  try {
+    return Buffer.from(JSON.stringify(body))
+  } catch {
+    return undefined
+  }
+}
+
+/** Stands for a body that the handler did not set, for which Koa writes a text. */
+const missing = new Uint8Array()
+
+/** Koa notes that a body was set to null, and shows that in no other way. */
+function isExplicitlyNull({ response }: Context): boolean {
+  return (response as { readonly _explicitNullBody?: boolean })._explicitNullBody === true
+}
