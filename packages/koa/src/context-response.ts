@@ -4,15 +4,18 @@ import { sendResponse } from '@retryproof/http/node'
 import type { Context } from 'koa'
 
 /** The type that Koa gives an answer without a body. */
-export const textType: HeaderField = ['content-type', 'text/plain; charset=utf-8']
+export const textType: HeaderField = ['Content-Type', 'text/plain; charset=utf-8']
 
 /** The text that it gives it. */
 export function textOf({ req, message, status }: Context): string {
   return req.httpVersionMajor >= 2 ? String(status) : message || String(status)
 }
 
-export function headersOf(ctx: Context): HeaderField[] {
-  return Object.entries(ctx.response.headers).flatMap(([name, value]): HeaderField[] => {
+/** Gives the headers, with their names as they were written where the response knows that. */
+export function headersOf({ res }: Context): HeaderField[] {
+  const { getRawHeaderNames } = res as { getRawHeaderNames?(): string[] }
+  return (getRawHeaderNames?.call(res) ?? res.getHeaderNames()).flatMap((name): HeaderField[] => {
+    const value = res.getHeader(name)
     if (value === undefined) return []
     return Array.isArray(value) ? value.map((each) => [name, each]) : [[name, String(value)]]
   })
