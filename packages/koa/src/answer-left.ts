@@ -33,7 +33,9 @@ export async function answerLeft(
   if (!left) return undefined
   const isMissing = left === missing
   const body = isMissing ? Buffer.from(textOf(ctx)) : left
-  const fields = isMissing ? [...headersOf(ctx).filter(([name]) => name.toLowerCase() !== 'content-type'), textType] : headersOf(ctx)
+  const fields = isMissing
+    ? [...headersOf(ctx).filter(([name]) => name.toLowerCase() !== 'content-type'), textType]
+    : headersOf(ctx)
   const headers = changedFields(fields, before)
   const isHeld = !limits.stream && body.length <= limits.maxResponseBytes
   return {
