@@ -3,14 +3,14 @@ import { Controller, Module, Post } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import { createIdempotency } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
-import { IdempotencyModule, Idempotent } from '@retryproof/nestjs'
+import { IdempotencyModule, UseIdempotency } from '@retryproof/nestjs'
 
 let charges = 0
 
 @Controller('charges')
 class ChargesController {
   @Post()
-  @Idempotent()
+  @UseIdempotency()
   create() {
     return { charge: ++charges }
   }
