@@ -108,7 +108,9 @@ export function comparable({ line, fields }: Head, isFramingHeld: boolean, isFet
 /** Servers of Fetch give it to some answers that have none, which depends on whether somebody looked at the Response. */
 const DEFAULT_TYPE = 'content-type: text/plain;charset=UTF-8'
 
+/** True for a body in pieces. HTTP/2 has no header for that. */
 function isChunked({ head }: Wire): boolean {
+  if (head?.line.startsWith('HTTP/2')) return fieldOf(head.fields, 'content-length') === undefined
   return head !== undefined && fieldOf(head.fields, 'transfer-encoding') === 'chunked'
 }
 

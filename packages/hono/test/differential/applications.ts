@@ -1,11 +1,12 @@
-/** Hono on Node, answering in every way that it documents. */
+/** Hono on Node, over HTTP/1.1 and HTTP/2, answering in every way that it documents. */
+import { createServer } from 'node:http2'
 import { serve as listen, type ServerType } from '@hono/node-server'
 import { unscoped } from '@retryproof/core'
 import { type Context, type ErrorHandler, type Handler, Hono, type MiddlewareHandler } from 'hono'
 import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
 import { describeThrown } from '../../../../conformance/src/http/differential/thrown-values.ts'
 import { idempotent } from '../../src/index.ts'
-import { honoEndings } from './endings.ts'
+import { endingsOver } from './endings.ts'
 
 const errorHandlers: Record<string, ErrorHandler | undefined> = {
   none: undefined,
@@ -31,11 +32,11 @@ function stackOf(form: Form, handler: (c: Context) => unknown, { idempotency, wr
   return [transaction]
 }
 
-function serve(form: Form, bench: Bench): Promise<number> {
+function serve(protocol: Application['protocol'], form: Form, bench: Bench): Promise<number> {
   const app = new Hono()
   const handler = (c: Context) => {
     bench.ran()
-    return honoEndings[Number(c.req.param('ending'))]?.handle(c)
+    return endingsOver(protocol)[Number(c.req.param('ending'))]?.handle(c)
   }
   for (const [name, onError] of Object.entries(errorHandlers)) {
     const router = new Hono()
@@ -44,19 +45,29 @@ function serve(form: Form, bench: Bench): Promise<number> {
     app.route(`/${name}`, router)
   }
   return new Promise((resolve) => {
-    const options = { fetch: app.fetch, port: 0, hostname: '127.0.0.1' }
+    const options = {
+      fetch: app.fetch,
+      port: 0,
+      hostname: '127.0.0.1',
+      ...(protocol === 'HTTP/2' && { createServer }),
+    }
     const _server: ServerType = listen(options, ({ port }) => resolve(port))
   })
 }
 
-export const applications: readonly Application[] = [
-  {
-    name: 'Hono on Node',
-    protocol: 'HTTP/1.1',
+function honoApplication(name: string, protocol: Application['protocol']): Application {
+  return {
+    name,
+    protocol,
     isFetch: true,
     forms: ['bare', 'before', 'given', 'transaction'],
     errorHandlers: Object.keys(errorHandlers),
-    endings: honoEndings,
-    serve,
-  },
+    endings: endingsOver(protocol),
+    serve: (form, bench) => serve(protocol, form, bench),
+  }
+}
+
+export const applications: readonly Application[] = [
+  honoApplication('Hono on Node', 'HTTP/1.1'),
+  honoApplication('Hono on Node over HTTP/2', 'HTTP/2'),
 ]

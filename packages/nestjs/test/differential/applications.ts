@@ -98,28 +98,41 @@ function controllerOf(
   return EndingController
 }
 
-async function serve(platform: Platform, form: Form, bench: Bench): Promise<number> {
+async function serve(platform: Platform, protocol: Application['protocol'], form: Form, bench: Bench): Promise<number> {
   let nest: INestApplication | undefined
   const host = () => (nest as INestApplication).get(HttpAdapterHost)
   class Root {}
   const controllers = Object.keys(errorHandlers).map((name) =>
-    controllerOf(nestEndings(platform), form, bench, name, host),
+    controllerOf(nestEndings(platform, protocol), form, bench, name, host),
   )
   Module({ controllers })(Root)
   const options = { logger: false, forceCloseConnections: true } as const
   nest =
     platform === 'Express'
       ? await NestFactory.create(Root, new ExpressAdapter(), options)
-      : await NestFactory.create(Root, new FastifyAdapter({ forceCloseConnections: true }), options)
+      : await NestFactory.create(Root, fastifyOf(protocol), options)
   await nest.listen(0, '127.0.0.1')
   return (nest.getHttpServer().address() as AddressInfo).port
 }
 
-export const applications: readonly Application[] = (['Express', 'Fastify'] as const).map((platform) => ({
-  name: `NestJS on ${platform}`,
-  protocol: 'HTTP/1.1',
-  forms: ['bare', 'before', 'transaction'],
-  errorHandlers: Object.keys(errorHandlers),
-  endings: nestEndings(platform),
-  serve: (form, bench) => serve(platform, form, bench),
-}))
+function fastifyOf(protocol: Application['protocol']): FastifyAdapter {
+  if (protocol === 'HTTP/1.1') return new FastifyAdapter({ forceCloseConnections: true })
+  return new FastifyAdapter({ http2: true, http2SessionTimeout: 0 })
+}
+
+function nestApplication(name: string, platform: Platform, protocol: Application['protocol']): Application {
+  return {
+    name,
+    protocol,
+    forms: ['bare', 'before', 'transaction'],
+    errorHandlers: Object.keys(errorHandlers),
+    endings: nestEndings(platform, protocol),
+    serve: (form, bench) => serve(platform, protocol, form, bench),
+  }
+}
+
+export const applications: readonly Application[] = [
+  nestApplication('NestJS on Express', 'Express', 'HTTP/1.1'),
+  nestApplication('NestJS on Fastify', 'Fastify', 'HTTP/1.1'),
+  nestApplication('NestJS on Fastify over HTTP/2', 'Fastify', 'HTTP/2'),
+]

@@ -4,8 +4,13 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { BadRequestException, HttpException, NotFoundException, StreamableFile } from '@nestjs/common'
 import type { AbstractHttpAdapter } from '@nestjs/core'
 import { of, throwError } from 'rxjs'
-import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
-import { nodeEndings, onNode, streamOf } from '../../../../conformance/src/http/differential/node-endings.ts'
+import type { Application, Ending } from '../../../../conformance/src/http/differential/application.ts'
+import {
+  http2Endings,
+  nodeEndings,
+  onNode,
+  streamOf,
+} from '../../../../conformance/src/http/differential/node-endings.ts'
 import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
 import type { Platform } from '../app.ts'
 
@@ -89,14 +94,15 @@ const failures: readonly NestEnding[] = [
   threw('a file that fails midway', () => fileOf(2)),
 ]
 
-export function nestEndings(platform: Platform): NestEnding[] {
-  const past = onNode<[Replier]>(nodeEndings, ({ raw, request, response }) => {
+export function nestEndings(platform: Platform, protocol: Application['protocol']): NestEnding[] {
+  const past = onNode<[Replier]>(protocol === 'HTTP/2' ? http2Endings : nodeEndings, ({ raw, request, response }) => {
     if (platform === 'Fastify') (response as { hijack(): void }).hijack()
     return [raw, request]
   })
   return [
     ...returned,
-    ...failures,
+    // a client of HTTP/2 takes what was cut for complete
+    ...failures.filter(({ name }) => protocol === 'HTTP/1.1' || name !== 'a file that fails midway'),
     // these take the response to themselves
     ...past.map((ending): NestEnding => ({ ...ending, path: 'call/' })),
   ]

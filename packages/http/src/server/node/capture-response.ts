@@ -122,7 +122,8 @@ export function captureResponse(
     if (whole) process.nextTick(tellFinish)
     const status = head?.status ?? res.statusCode
     const replayable = isWhole && !hasPassed && size <= maxResponseBytes
-    const hasBody = status !== 204 && status !== 304 && res.req.method !== 'HEAD'
+    // HTTP/2 drops the body of a 205 as well
+    const hasBody = status !== 204 && status !== 304 && (hasMessage || status !== 205) && res.req.method !== 'HEAD'
     const body = replayable && hasBody ? concatenate(held) : new Uint8Array()
     settle.resolve({ response: { status, headers: changedHeaders(res, before), body }, replayable })
   }

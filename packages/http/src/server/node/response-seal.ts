@@ -44,8 +44,16 @@ function sealHttp2(res: ServerResponse): ResponseSeal {
     },
     setEnded(ended) {
       shadow(res, ['writableEnded', 'finished'], ended)
+      const state = stateOf(res)
+      if (state) state.ending = ended
     },
   }
+}
+
+/** Gives the note by which Node knows that an end or a write comes after the end. It shows that in no other way. */
+function stateOf(res: ServerResponse): { ending: boolean } | undefined {
+  const symbol = Object.getOwnPropertySymbols(res).find(({ description }) => description === 'state')
+  return symbol && (Reflect.get(res, symbol) as { ending: boolean })
 }
 
 function shadow(res: ServerResponse, names: readonly string[], value: boolean): void {

@@ -54,7 +54,8 @@ export function applyHeaders(res: ServerResponse, headers: HeadersArgument): voi
   }
   const fields = headers.flat().map(String)
   const names = fields.filter((_, index) => index % 2 === 0)
-  const isReplaced = replacesListed && !Array.isArray(headers[0]) && res.getHeaderNames().length > 0
+  const isReplaced =
+    replacesListed && res.req.httpVersionMajor < 2 && !Array.isArray(headers[0]) && res.getHeaderNames().length > 0
   if (!isReplaced) for (const name of names) res.removeHeader(name)
   for (const [index, name] of names.entries()) {
     const value = fields[2 * index + 1] ?? ''
