@@ -33,7 +33,7 @@ declare function myStore(options: {
   database?: object
   now?: (() => number) | undefined
 }): import('@retryproof/core').IdempotencyStore & { close(): Promise<void> }
-/** What is used of the client that Prisma generates. */
+/** The members of Prisma's generated client that are used. */
 interface PrismaTx {
   readonly order: { create(query: { data: { item: string } }): Promise<{ id: number }> }
   $queryRawUnsafe(text: string, ...values: unknown[]): Promise<unknown[]>

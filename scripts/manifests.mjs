@@ -38,7 +38,7 @@ export function modulesOf(manifest) {
 }
 
 /**
- * What a package publishes instead of its sources. Node loads one copy for `import` and `require` alike (`module-sync`);
+ * The entries that a package publishes instead of its sources. Node loads one copy for `import` and `require` alike (`module-sync`);
  * tools that cannot load ES modules by `require` get CommonJS. `typesVersions` serves the resolver `node10` of TypeScript.
  */
 function publishConfigOf(manifest) {

@@ -23,7 +23,7 @@ the name that was probably meant, and with this list.
 
 ${tableOf(own)}
 
-## How its answers are spelled
+## Spelling of answers
 
 ${tableOf(spelling)}
 

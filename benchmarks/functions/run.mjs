@@ -10,7 +10,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 const manifest = JSON.parse(await readFile(here('../package.json'), 'utf8'))
 
-// what is measured is plain JavaScript, as it is published: a loader that compiles on the fly would cost more than we do
+// plain JavaScript is measured, as it is published: a loader that compiles on the fly would cost more than we do
 const folder = await mkdtemp(join(tmpdir(), 'retryproof-bench-'))
 const bundle = join(folder, 'bench.mjs')
 await symlink(here('../node_modules'), join(folder, 'node_modules'))

@@ -1,4 +1,4 @@
-/** What is measured: a way to make a write safe to retry, on one driver. */
+/** The measured subject: a way to make a write safe to retry, on one driver. */
 
 /** About 1 KiB of JSON comes, and 1 KiB goes. */
 export type Json = Readonly<Record<string, unknown>>

@@ -1,4 +1,4 @@
-/** What is to be shown of an ORM over HTTP: write, answer and key commit together, and a retry is answered from the record. */
+/** The proof for each ORM over HTTP: write, answer and key commit together, and a retry is answered from the record. */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -11,7 +11,7 @@ import { expect } from 'vitest'
 export interface Orm<Tx> {
   readonly store: IdempotencyStore<Tx>
   pay(tx: Tx, key: string): Promise<unknown>
-  /** How many payments were committed under a key. */
+  /** The number of payments that were committed under a key. */
   rows(key: string): Promise<number>
   close(): Promise<unknown>
 }

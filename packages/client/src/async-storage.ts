@@ -2,7 +2,7 @@
 import { IntentStorageError, isIntentError } from './base/errors.ts'
 import type { IntentStorage } from './storages/storage.ts'
 
-/** What `asyncStorage` uses of `@react-native-async-storage/async-storage`, or of any storage with these three methods. */
+/** The methods that `asyncStorage` uses of `@react-native-async-storage/async-storage`, or of any storage with these three methods. */
 export interface AsyncTextStorage {
   getItem(name: string): Promise<string | null>
   setItem(name: string, value: string): Promise<unknown>

@@ -1,4 +1,4 @@
-/** What React Native lacks: Web Crypto, storage, and a Blob that takes bytes. */
+/** Tests without the parts that React Native lacks: Web Crypto, storage, and a Blob that takes bytes. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { asyncStorage } from '../src/async-storage.ts'
 import { createIdempotentFetch, type FetchOptions, IntentStorageError, memoryStorage } from '../src/index.ts'

@@ -6,7 +6,7 @@ import { canonicalize } from '../src/keys/canonical/canonical-json.ts'
 const textOf = (written: Uint8Array | string) =>
   typeof written === 'string' ? written : new TextDecoder().decode(written)
 
-/** What `write` gives: a text, or the message of what it throws. */
+/** The result of `write`: a text, or the message of what it throws. */
 function tried(write: () => string): string {
   try {
     return write()

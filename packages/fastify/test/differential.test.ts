@@ -1,4 +1,4 @@
-/** What Fastify answers behind a guard is what it answers without. */
+/** Fastify answers the same behind a guard as without one. */
 import { describeDifferential } from '../../../conformance/src/http/differential/describe-differential.ts'
 import { applications } from './differential/applications.ts'
 

@@ -1,7 +1,7 @@
 /** A connection that a transaction holds, and hands out. */
 
 /**
- * Runs `use` while `release` of the connection does nothing. What a handler gives its `tx` to, such as a query builder that
+ * Runs `use` while `release` of the connection does nothing. A query builder to which a handler gives its `tx`, and that
  * takes it for a pool's, cannot hand the connection to another request in mid-transaction.
  */
 export async function withoutRelease<T>(connection: object, use: () => Promise<T>): Promise<T> {

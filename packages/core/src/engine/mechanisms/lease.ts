@@ -106,7 +106,7 @@ export class SilentLease extends Abortable implements Lease, Timed {
   lapse(): void {}
 }
 
-/** What is done about a lease, and what is told of it. */
+/** The actions of a lease, and its events. */
 export interface LeaseKeeper {
   readonly timers: TimerQueue
   readonly calls: StoreCalls

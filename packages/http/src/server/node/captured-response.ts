@@ -1,4 +1,4 @@
-/** What a capture gives, and what it keeps to. */
+/** The result of a capture, and its limits. */
 import type { BodyLimits } from '../../guard/answer/held-body.ts'
 import type { HandlerAnswer, HeaderField, HttpResponse } from '../../protocol/exchange.ts'
 
