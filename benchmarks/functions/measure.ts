@@ -26,6 +26,8 @@ export interface Plan {
   readonly callers: readonly number[]
 }
 
+/** The first round, which is not counted, is so many times as long. */
+const WARM_UP = 6
 /** Keys that are settled before the replays are measured. */
 const SETTLED = 64
 const items = Array.from({ length: 20 }, (_, index) => ({ sku: `sku-${index}`, quantity: index, price: index * 100 }))
@@ -39,24 +41,21 @@ export async function measure(driver: Driver, { rounds, cellMs, callers }: Plan)
       scenarios.map((scenario) => ({ driver, subject, scenario, callers: count, samples: [] as Sample[] })),
     ),
   )
+  const opened = new Map<Subject, Opened>()
+  // one instance for all rounds, as an application has: a new one would begin with code that is not compiled
+  for (const subject of driver.subjects) opened.set(subject, await subject.open())
   for (let round = 0; round <= rounds; round++) {
-    for (const subject of driver.subjects) {
-      const opened = await subject.open()
+    for (const [subject, each] of opened) {
       const prefix = `r${round}-${subject.kind}-${Date.now().toString(36)}`
-      await collectGarbage()
       for (const cell of cells) {
         if (cell.subject !== subject) continue
-        const sample = await runFor(
-          cellMs,
-          cell.callers,
-          await callOf(opened, cell.scenario, `${prefix}-${cell.callers}`),
-        )
-        // the first round warms up
+        const call = await callOf(each, cell.scenario, `${prefix}-${cell.callers}`)
+        const sample = await runFor(round === 0 ? WARM_UP * cellMs : cellMs, cell.callers, call)
         if (round > 0) cell.samples.push(sample)
       }
-      await opened.close?.()
     }
   }
+  for (const each of opened.values()) await each.close?.()
   return cells
 }
 
@@ -96,9 +95,4 @@ async function runFor(ms: number, callers: number, call: () => Promise<unknown>)
   const wallMs = performance.now() - startedAt
   const { user, system } = process.cpuUsage(cpu)
   return { wallUs: (wallMs * 1000) / calls, cpuUs: (user + system) / calls }
-}
-
-async function collectGarbage(): Promise<void> {
-  await new Promise(setImmediate)
-  globalThis.gc?.()
 }

@@ -25,7 +25,7 @@ await build({
   logLevel: 'warning',
 })
 const flags = (process.env.BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean)
-const child = spawn(process.execPath, ['--expose-gc', ...flags, bundle, ...process.argv.slice(2)], { stdio: 'inherit' })
+const child = spawn(process.execPath, [...flags, bundle, ...process.argv.slice(2)], { stdio: 'inherit' })
 child.on('exit', async (code) => {
   await rm(folder, { recursive: true })
   process.exitCode = code ?? 1

@@ -55,18 +55,23 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   /** No record expires before this. */
   let firstExpiry = Number.POSITIVE_INFINITY
 
-  function apply<Reply>(key: string, decide: (record: StoredRecord | null, at: number) => Reduced<Reply>): Reply {
+  /** Applies a command to the record of a key, as one step. */
+  function apply<Reply>(key: string, reduced: (record: StoredRecord | null, at: number) => Reduced<Reply>): Reply {
     const previous = records.get(key) ?? null
     const at = clock()
-    const { record, reply } = decide(previous, at)
-    if (record === null || record === previous) return reply
+    const { record, reply } = reduced(previous, at)
+    if (record !== null && record !== previous) keep(key, record, previous, at)
+    return reply
+  }
+
+  function keep(key: string, record: StoredRecord, previous: StoredRecord | null, at: number): void {
     if (previous === null) makeRoom(at)
     records.set(key, withOwnBytes(record, previous))
     if (isIdle(record)) idle.add(key)
-    else idle.delete(key)
+    else if (idle.size > 0) idle.delete(key)
     firstExpiry = Math.min(firstExpiry, record.expiresAt)
-    for (const onChange of watchers.get(key) ?? []) queueMicrotask(onChange)
-    return reply
+    const listeners = watchers.get(key)
+    if (listeners) for (const onChange of listeners) queueMicrotask(onChange)
   }
 
   /** Removes expired records once the map has doubled, so that each new record pays a share of the cost. */
@@ -161,6 +166,11 @@ function monotonicMs(): number {
 /** Copies the bytes of a command: they belong to the caller, who may reuse them. */
 function withOwnBytes(record: StoredRecord, previous: StoredRecord | null): StoredRecord {
   const { request, checkpoint, result } = record
+  const isSame =
+    request === (previous?.request ?? null) &&
+    checkpoint === (previous?.checkpoint ?? null) &&
+    result === (previous?.result ?? null)
+  if (isSame) return record
   return {
     ...record,
     request: request === previous?.request ? request : copy(request),
@@ -171,6 +181,7 @@ function withOwnBytes(record: StoredRecord, previous: StoredRecord | null): Stor
 
 /** Copies the bytes of a reply, so that a caller who changes them does not change the record. */
 function copyOut<View extends RecordView>(view: View): View {
+  if (view.request === null && view.checkpoint === null && view.result === null) return view
   return {
     ...view,
     request: copy(view.request),

@@ -88,7 +88,7 @@ function begin(record: StoredRecord | null, claim: Claim, now: number): Reduced<
   if (!isLive(record, now)) return acquire(record, null, claim, now)
   const stays = (outcome: BeginReply['outcome'], values: Values): Reduced<BeginReply> => ({
     record,
-    reply: { outcome, ...view(record, record.state, now, values) },
+    reply: answer(outcome, record, now, values),
   })
   if (record.fingerprint !== claim.fingerprint) return stays('mismatch', 'none')
   if (record.state !== 'in_progress' && record.state !== 'released') return stays('settled', 'result')
@@ -113,7 +113,7 @@ function acquire(old: StoredRecord | null, previous: Live | null, claim: Claim, 
     checkpoint: previous?.checkpoint ?? null,
     result: null,
   }
-  return { record: next, reply: { outcome: 'acquired', ...view(next, next.state, now, 'work') } }
+  return { record: next, reply: answer('acquired', next, now, 'work') }
 }
 
 /** The states to which a transition is applied. In the state that it leads to it is a repeat, in any other it is lost. */
@@ -197,18 +197,37 @@ function applyChange(record: StoredRecord, change: Change, now: number): StoredR
 
 /** Returns the record as a reader sees it: remaining times, and only the bytes that it needs. */
 function view(record: StoredRecord, state: RecordState, now: number, values: Values): RecordView {
-  const leased = state === 'in_progress' || state === 'released'
-  const work = values === 'work' || values === 'all'
   return {
     state,
     token: record.token,
     fingerprint: record.fingerprint,
     attempt: record.attempt,
     interrupted: record.interrupted,
-    leaseRemainingMs: leased ? Math.max(0, ms(record.leaseUntil - now)) : 0,
+    leaseRemainingMs: leaseLeft(record, state, now),
     retentionRemainingMs: ms(record.expiresAt - now),
-    request: values === 'all' || (values === 'work' && record.attempt > 1) ? record.request : null,
-    checkpoint: work ? record.checkpoint : null,
+    request: values === 'all' ? record.request : null,
+    checkpoint: values === 'all' ? record.checkpoint : null,
     result: values === 'result' || values === 'all' ? record.result : null,
   }
+}
+
+/** Returns the answer to `begin`: as {@link view}, in one object, since every call makes one. */
+function answer(outcome: BeginReply['outcome'], record: Live, now: number, values: Values): BeginReply {
+  return {
+    outcome,
+    state: record.state,
+    token: record.token,
+    fingerprint: record.fingerprint,
+    attempt: record.attempt,
+    interrupted: record.interrupted,
+    leaseRemainingMs: leaseLeft(record, record.state, now),
+    retentionRemainingMs: ms(record.expiresAt - now),
+    request: values === 'work' && record.attempt > 1 ? record.request : null,
+    checkpoint: values === 'work' ? record.checkpoint : null,
+    result: values === 'result' ? record.result : null,
+  }
+}
+
+function leaseLeft({ leaseUntil }: StoredRecord, state: RecordState, now: number): number {
+  return state === 'in_progress' || state === 'released' ? Math.max(0, ms(leaseUntil - now)) : 0
 }
