@@ -2,21 +2,23 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** A program, the folder in which it runs, and the only package that it needs, if it needs only one. */
 const tasks = {
-  test: ['scripts/test.mjs'],
-  demo: ['--import', 'tsx', 'examples/duplicate-slayer/src/demo.ts'],
-  drills: ['scripts/drills.mjs'],
+  test: { program: ['scripts/test.mjs'] },
+  demo: { program: ['--import', 'tsx', 'src/demo.ts'], folder: 'examples/duplicate-slayer', only: 'duplicate-slayer' },
+  drills: { program: ['scripts/drills.mjs'] },
 }
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const [task, ...args] = process.argv.slice(2)
 if (!Object.hasOwn(tasks, task)) fail(`'${task}' is none of ${Object.keys(tasks).join(', ')}.`)
 requireNode(20, 19)
-install()
-process.exitCode = run(process.execPath, [...tasks[task], ...args])
+const { program, folder = '.', only } = tasks[task]
+install(only)
+process.exitCode = run(process.execPath, [...program, ...args], folder)
 
 function requireNode(major, minor) {
   const [haveMajor, haveMinor] = process.versions.node.split('.').map(Number)
@@ -24,23 +26,31 @@ function requireNode(major, minor) {
   fail(`Node ${major}.${minor} or newer is needed; this is ${process.versions.node}.`)
 }
 
-/** Installs when the lock file is another than that of the last install here. */
-function install() {
-  const stamp = `${root}/node_modules/.installed`
+/**
+ * Installs when the lock file is another than that of the last install here. On a fresh clone a task that needs only one
+ * package gets that one and what it depends on, of which nothing is compiled.
+ */
+function install(only) {
+  const modules = `${root}/node_modules`
   const lock = createHash('sha256')
     .update(readFileSync(`${root}/pnpm-lock.yaml`))
     .digest('hex')
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
+  const isInstalled = (name) => existsSync(`${modules}/${name}`) && readFileSync(`${modules}/${name}`, 'utf8') === lock
+  if (isInstalled('.installed') || (only && isInstalled(`.installed-${only}`))) return
+  const isFresh = !existsSync(modules) || existsSync(`${modules}/.installed-${only}`)
+  const partly = only && isFresh ? ['--prod', '--filter', `${only}...`] : []
   const pnpm = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')).packageManager
-  console.log(`Installing the packages with ${pnpm}. The first time takes a few minutes: better-sqlite3 is compiled.`)
+  console.log(`Installing ${partly.length > 0 ? `what ${only} needs` : 'the packages'} with ${pnpm}.`)
+  if (partly.length === 0) console.log('The first time takes a few minutes: better-sqlite3 is compiled.')
   const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx'
-  const status = run(npx, ['--yes', pnpm, 'install', '--frozen-lockfile'])
+  const flags = ['--frozen-lockfile', '--config.confirmModulesPurge=false']
+  const status = run(npx, ['--yes', pnpm, 'install', ...flags, ...partly])
   if (status !== 0) fail(`The installation failed (${status}).`)
-  writeFileSync(stamp, lock)
+  writeFileSync(`${modules}/.installed${partly.length > 0 ? `-${only}` : ''}`, lock)
 }
 
-function run(command, commandArgs) {
-  const { status, error } = spawnSync(command, commandArgs, { cwd: root, stdio: 'inherit' })
+function run(command, commandArgs, folder = '.') {
+  const { status, error } = spawnSync(command, commandArgs, { cwd: join(root, folder), stdio: 'inherit' })
   if (error) fail(`${command} could not be started: ${error.message}`)
   return status ?? 1
 }

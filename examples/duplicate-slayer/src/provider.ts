@@ -3,7 +3,7 @@
  * idempotency key that it is given, and once for every request where it is given none.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import Database from 'better-sqlite3'
+import Database from 'libsql'
 import express from 'express'
 import { announce, required, tellParent } from './process.ts'
 
