@@ -38,7 +38,7 @@ function install(only) {
   const isInstalled = (name) => existsSync(`${modules}/${name}`) && readFileSync(`${modules}/${name}`, 'utf8') === lock
   if (isInstalled('.installed') || (only && isInstalled(`.installed-${only}`))) return
   const isFresh = !existsSync(modules) || existsSync(`${modules}/.installed-${only}`)
-  const partly = only && isFresh ? ['--prod', '--filter', `${only}...`] : []
+  const partly = only && isFresh ? ['--prod', '--shamefully-hoist', '--filter', `${only}...`] : []
   const pnpm = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')).packageManager
   console.log(`Installing ${partly.length > 0 ? `what ${only} needs` : 'the packages'} with ${pnpm}.`)
   if (partly.length === 0) console.log('The first time takes a few minutes: better-sqlite3 is compiled.')
