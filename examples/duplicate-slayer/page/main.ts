@@ -6,12 +6,14 @@ import { showFlight } from './flights.ts'
 import { shownOrder } from './orders.ts'
 import { clearRows, showFigures, showRows } from './records.ts'
 import { showScore } from './score.ts'
+import { tellStory } from './story.ts'
 import { listenToTricks } from './tricks.ts'
 
 function showOrder(): void {
   element('order').textContent = shownOrder().id
 }
 
+tellStory()
 showOrder()
 listenToConditions()
 connect({

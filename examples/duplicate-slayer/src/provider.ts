@@ -3,8 +3,8 @@
  * idempotency key that it is given, and once for every request where it is given none.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import Database from 'libsql'
 import express from 'express'
+import Database from 'libsql'
 import { announce, required, tellParent } from './process.ts'
 
 /** The time that a charge takes. */
