@@ -1,10 +1,12 @@
-/** Types of the MongoDB driver, as far as the store uses it. */
+/** Types of the MongoDB driver, as far as the store uses it, and turns on the connections of a client. */
+import { createTurns, type Turns } from '@retryproof/core/internal'
+import { StoreUnavailableError } from '@retryproof/core/store'
 
 /** The methods of a collection that the store calls. */
 export interface MongodbCollection<Session = unknown> {
   readonly collectionName: string
   readonly db: {
-    readonly client: { startSession(): Session }
+    readonly client: { startSession(): Session; readonly options?: { readonly maxPoolSize?: number } }
     createCollection(name: string): Promise<unknown>
     listCollections(filter: object, options: object): { toArray(): Promise<unknown[]> }
   }
@@ -27,4 +29,25 @@ export interface MongodbSession {
   inTransaction(): boolean
   withTransaction<T>(work: () => Promise<T>, options: object): Promise<T>
   endSession(): Promise<void>
+}
+
+const TURN_MS = 60_000
+/** The driver's own default. */
+const MAX_POOL_SIZE = 100
+const turnsOfClients = new WeakMap<object, Turns>()
+
+/**
+ * The turns of begins on a client. A begin that meets an open transaction waits on the server, and keeps its connection until
+ * that transaction ends, which takes connections too: half of them are left to it.
+ */
+export function beginTurns(client: MongodbCollection['db']['client']): Turns {
+  const known = turnsOfClients.get(client)
+  if (known) return known
+  const connections = client.options?.maxPoolSize ?? MAX_POOL_SIZE
+  // 0 says that nothing is limited
+  const limit = connections === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(connections / 2))
+  const message = `MongoDB: ${limit} calls wait for open transactions, and none ended within ${TURN_MS} ms. Raise maxPoolSize.`
+  const turns = createTurns(limit, TURN_MS, () => new StoreUnavailableError(message, { applied: 'no' }))
+  turnsOfClients.set(client, turns)
+  return turns
 }

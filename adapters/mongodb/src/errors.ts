@@ -36,6 +36,13 @@ export function toStoreError(cause: unknown, applied: 'no' | 'unknown'): Idempot
   return new StoreUnavailableError(`MongoDB failed: ${String(cause)}`, { applied, cause })
 }
 
+/** Maps an error of a commit. A client that was closed meanwhile says nothing of what took effect. */
+export function toCommitError(cause: unknown): IdempotencyError {
+  const known = toStoreError(cause, 'unknown')
+  if (!isIdempotencyError(known, 'IDEMPOTENCY_STORE_CLOSED')) return known
+  return new StoreUnavailableError(`MongoDB failed: ${String(cause)}`, { applied: 'unknown', cause })
+}
+
 interface ServerError {
   readonly code?: unknown
   readonly codeName?: unknown

@@ -12,8 +12,8 @@ import {
   TransactionConflictError,
   toMs,
 } from '@retryproof/core/store'
-import type { MongodbCollection, MongodbSession } from './driver.ts'
-import { codeOf, isRolledBack, toStoreError } from './errors.ts'
+import { beginTurns, type MongodbCollection, type MongodbSession } from './driver.ts'
+import { codeOf, isRolledBack, toCommitError, toStoreError } from './errors.ts'
 import { type Seen, toSeen, variablesOf } from './record.ts'
 import { READABLE, requireCollection } from './schema.ts'
 import { begin, counting, fields, listable, purgeable, touch, transition } from './statements.ts'
@@ -63,6 +63,7 @@ export function mongodbStore<Session extends MongodbSession>({
 }: MongodbStoreOptions<Session>): MongodbStore<Session> {
   const lockTimeoutMs = toMs('lockTimeout', lockTimeout)
   const clock = () => now?.() ?? '$$NOW'
+  const inTurn = beginTurns(collection.db.client)
   let checked: Promise<void> | undefined
 
   /** Checks the collection once, before the first call: the server would create a missing one by itself. */
@@ -115,7 +116,8 @@ export function mongodbStore<Session extends MongodbSession>({
     async begin(key: string, claim: Claim) {
       assertValueFits(MAX_VALUE_BYTES, claim)
       const options = { projection: fields.begin, returnDocument: 'after', upsert: true }
-      const after = await update(key, begin, claim, options, tx)
+      const send = () => update(key, begin, claim, options, tx)
+      const after = await (tx ? send() : inTurn(send))
       const { reply } = reduce(after.record, { op: 'begin', claim }, after.now)
       // with lease and retention 0 the new record has expired already, and reduce acquires it once more
       return { ...reply, token: after.record?.token ?? reply.token }
@@ -146,7 +148,7 @@ export function mongodbStore<Session extends MongodbSession>({
       }, IN_TRANSACTION)
     } catch (error) {
       if (isRolledBack(error)) throw toStoreError(error, 'no')
-      throw committing ? toStoreError(error, 'unknown') : error
+      throw committing ? toCommitError(error) : error
     } finally {
       await session.endSession()
     }

@@ -38,6 +38,28 @@ for (const { title, url } of await services('mongodb')) {
       await proxy.close()
     }
 
+    test('16 transactions that outlast their lease on a pool of 4: each is done once', async () => {
+      const own = connect(url, { maxPoolSize: 4 })
+      const collection = databaseOf(own).collection<Document & { _id: string }>(records.collectionName)
+      const options = { namespace: 'pools', lease: '1s', storeTimeout: '30s', onInProgress: { wait: '50s' } } as const
+      const idempotency = createIdempotency({ store: mongodbStore({ collection }), ...options })
+      const done = databaseOf(own).collection(`done_${records.collectionName}`)
+      await databaseOf(own).createCollection(done.collectionName)
+      const call = (key: string) =>
+        idempotency.transaction({ operation: 'slow', scope: unscoped, key }, async (session) => {
+          await done.insertOne({ key }, { session })
+          await sleep(1_500)
+          return key
+        })
+      // a duplicate of each key waits, and takes over where a lease is lost
+      const keys = Array.from({ length: 32 }, (_, i) => `${i >> 1}`)
+      const outcomes = await Promise.all(keys.map(call))
+      expect(outcomes).toMatchObject(keys.map((value) => ({ value })))
+      expect(await done.countDocuments()).toBe(16)
+      expect(new Set(await done.distinct('key')).size).toBe(16)
+      await own.close()
+    })
+
     const calls = {
       begin: (bound: Bound, key: string) => bound.begin(key, claimOf('other')),
       transition: (bound: Bound, key: string, token: number) => bound.transition(key, token, completed),
