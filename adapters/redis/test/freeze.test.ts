@@ -4,7 +4,7 @@ import { unavailable } from '../../../scripts/services.mjs'
 import { freezeDrill } from '../drills/freeze.ts'
 
 test.skipIf(await unavailable('redis'))(
-  'a frozen server skips no step and holds no key',
+  'C-20 a frozen server skips no step and holds no key',
   { timeout: 60_000 },
   async () => {
     const report = await freezeDrill({ points: [1, 2, 3, 4], freezesMs: [800] })

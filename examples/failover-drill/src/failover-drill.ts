@@ -1,21 +1,19 @@
-/** Clients that send each key until it is answered, while the primary fails over: everything is counted afterwards. */
+/** Sends each key until it is answered, while the leader fails over, and counts everything afterwards. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openForwarder } from './forwarder.ts'
 import { type Backend, openShop } from './shop.ts'
 
-/** Two servers, of which the second follows the first, and acknowledges what the first acknowledges. */
-export interface Pair<Tx> {
-  readonly url: string
-  /** A server of the shop, through a pool of its own. */
-  open(url: string): Promise<Backend<Tx>>
-  /** Makes the primary read only. */
+/** Servers of one database: one leads, and the others acknowledge what it acknowledges. */
+export interface Servers<Tx> {
+  /** Opens the backend of a shop, with connections of its own that follow the leader. */
+  open(): Promise<Backend<Tx>>
+  /** Stops the leader from leading, while it lives: it only reads, steps down or stands still. */
   demote(): Promise<void>
-  /** Makes the replica the primary, and gives its address. */
-  promote(): Promise<string>
-  /** SIGKILL for the old primary. */
+  /** Resolves when another leads. */
+  promote(): Promise<void>
+  /** SIGKILL for the first leader. */
   kill(): Promise<void>
-  /** The number of orders of each key, on the new primary. */
+  /** Counts the orders of each key, at the new leader; empty where the database has no transactions. */
   orders(): Promise<ReadonlyMap<string, number>>
   stop(): Promise<void>
 }
@@ -39,18 +37,16 @@ const CLIENTS = 12
 const READ_ONLY_MS = 1_000
 const SETTLED_MS = 1_000
 
-/** One switch on a new pair of servers. `demoted: false`: the primary dies without a word. */
-export async function failover<Tx>(pair: Pair<Tx>, demoted: boolean): Promise<FailoverReport> {
-  const forwarder = await openForwarder(pair.url)
+/** One switch on new servers. `demoted: false`: the leader dies without a word. */
+export async function failover<Tx>(servers: Servers<Tx>, demoted: boolean): Promise<FailoverReport> {
   const charges = new Map<string, number>()
   const charged = (key: string) => {
     const run = (charges.get(key) ?? 0) + 1
     charges.set(key, run)
     return run
   }
-  const shops = await Promise.all(
-    Array.from({ length: SHOPS }, async () => openShop(await pair.open(forwarder.url), charged)),
-  )
+  const shops = await Promise.all(Array.from({ length: SHOPS }, async () => openShop(await servers.open(), charged)))
+  const paths = shops.every(({ takesOrders }) => takesOrders) ? ['/charges', '/orders'] : ['/charges']
   const answers = new Map<string, { readonly path: string; readonly body: string }>()
   const statuses: Record<string, number> = {}
   let calls = 0
@@ -83,42 +79,41 @@ export async function failover<Tx>(pair: Pair<Tx>, demoted: boolean): Promise<Fa
     }
   }
 
-  const clients = Array.from({ length: CLIENTS }, (_, i) => client(i % 2 ? '/orders' : '/charges'))
+  const clients = Array.from({ length: CLIENTS }, (_, i) => client(String(paths[i % paths.length])))
   await delay(SETTLED_MS)
   if (demoted) {
-    await pair.demote()
+    await servers.demote()
     await delay(READ_ONLY_MS)
-  } else await pair.kill()
-  forwarder.leadTo(await pair.promote())
+  } else await servers.kill()
+  await servers.promote()
   await delay(SETTLED_MS)
-  if (demoted) await pair.kill()
+  if (demoted) await servers.kill()
   await delay(SETTLED_MS)
   running = false
   await Promise.all(clients)
 
   let lost = 0
-  const orders = await pair.orders()
+  const orders = await servers.orders()
   for (const [key, { path, body }] of answers) {
     const again = await send(path, key)
     if (again.body !== body || (path === '/orders' && !orders.has(key))) lost++
   }
   const timesDone = [...charges.values(), ...orders.values()]
   await Promise.all(shops.map((shop) => shop.close()))
-  await forwarder.close()
-  await pair.stop()
+  await servers.stop()
   const runTwice = timesDone.filter((times) => times > 1).length
   return { switches: 1, calls, runTwice, lost, longestMs: Math.round(longestMs), statuses }
 }
 
 /** Several switches, each on servers of their own. */
 export async function failoverDrill<Tx>(
-  startPair: () => Promise<Pair<Tx>>,
+  start: () => Promise<Servers<Tx>>,
   switches: number,
   say: (line: string) => void,
 ): Promise<FailoverReport> {
   let sum: FailoverReport = { switches: 0, calls: 0, runTwice: 0, lost: 0, longestMs: 0, statuses: {} }
   for (let i = 0; i < switches; i++) {
-    const one = await failover(await startPair(), i % 3 !== 2)
+    const one = await failover(await start(), i % 3 !== 2)
     say(`switch ${i + 1} of ${switches}: ${JSON.stringify(one)}`)
     const statuses = { ...sum.statuses }
     for (const [status, count] of Object.entries(one.statuses)) statuses[status] = (statuses[status] ?? 0) + count

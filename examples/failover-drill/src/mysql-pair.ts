@@ -2,7 +2,8 @@
 import { migrate, mysqlStore } from '@retryproof/mysql'
 import mysql from 'mysql2/promise'
 import { type OwnNode, startService } from '../../../scripts/services.mjs'
-import type { Pair } from './failover-drill.ts'
+import type { Servers } from './failover-drill.ts'
+import { openForwarder } from './forwarder.ts'
 
 /** The words in which the two servers differ. */
 const DIALECTS = {
@@ -51,7 +52,7 @@ const DIALECTS = {
   },
 } as const
 
-export async function startMysqlPair(name: keyof typeof DIALECTS): Promise<Pair<mysql.PoolConnection>> {
+export async function startMysqlPair(name: keyof typeof DIALECTS): Promise<Servers<mysql.PoolConnection>> {
   const words = DIALECTS[name]
   const start = (id: number) =>
     startService(name, { args: ['--log-bin=binlog', `--server-id=${id}`, '--binlog-format=ROW', ...words.args] })
@@ -70,10 +71,10 @@ export async function startMysqlPair(name: keyof typeof DIALECTS): Promise<Pair<
   await operator.query('GRANT SELECT, INSERT, UPDATE, DELETE ON retryproof.* TO application')
   await migrate({ pool: operator })
   await operator.query('CREATE TABLE orders (id INT AUTO_INCREMENT PRIMARY KEY, k VARCHAR(64))')
+  const forwarder = await openForwarder(primary.url)
   return {
-    url: primary.url,
-    async open(url) {
-      const pool = mysql.createPool({ uri: application(url), connectionLimit: 8, connectTimeout: 2_000 })
+    async open() {
+      const pool = mysql.createPool({ uri: application(forwarder.url), connectionLimit: 8, connectTimeout: 2_000 })
       return {
         store: mysqlStore({ pool }),
         insertOrder: (tx, key) => tx.query('INSERT INTO orders (k) VALUES (?)', [key]),
@@ -87,7 +88,7 @@ export async function startMysqlPair(name: keyof typeof DIALECTS): Promise<Pair<
       await successor.query(words.stopReceiving)
       await until(successor, words.status, words.hasApplied)
       for (const statement of words.lead) await successor.query(statement)
-      return replica.url
+      forwarder.leadTo(replica.url)
     },
     kill: () => primary.kill(),
     async orders() {
@@ -95,6 +96,7 @@ export async function startMysqlPair(name: keyof typeof DIALECTS): Promise<Pair<
       return new Map(rows.map(({ k, times }) => [k, Number(times)]))
     },
     async stop() {
+      await forwarder.close()
       await successor.end()
       await operator.end().catch(() => {})
       for (const service of services) await service.stop()

@@ -2,9 +2,10 @@
 import { migrate, postgresStore } from '@retryproof/postgres'
 import pg from 'pg'
 import { type OwnNode, startService } from '../../../scripts/services.mjs'
-import type { Pair } from './failover-drill.ts'
+import type { Servers } from './failover-drill.ts'
+import { openForwarder } from './forwarder.ts'
 
-export async function startPostgresPair(): Promise<Pair<pg.PoolClient>> {
+export async function startPostgresPair(): Promise<Servers<pg.PoolClient>> {
   const service = await startService('postgres-replica', { durable: true })
   const [primary, replica] = service.nodes as [OwnNode, OwnNode]
   // a session of the operator writes whatever the default is
@@ -13,10 +14,10 @@ export async function startPostgresPair(): Promise<Pair<pg.PoolClient>> {
   for (const pool of [operator, successor]) pool.on('error', () => {})
   await migrate({ pool: operator })
   await operator.query('CREATE TABLE orders (key text)')
+  const forwarder = await openForwarder(primary.url)
   return {
-    url: primary.url,
-    async open(url) {
-      const pool = new pg.Pool({ connectionString: url, max: 8, connectionTimeoutMillis: 2_000 })
+    async open() {
+      const pool = new pg.Pool({ connectionString: forwarder.url, max: 8, connectionTimeoutMillis: 2_000 })
       pool.on('error', () => {})
       return {
         store: postgresStore({ pool }),
@@ -30,7 +31,7 @@ export async function startPostgresPair(): Promise<Pair<pg.PoolClient>> {
     },
     async promote() {
       await successor.query('SELECT pg_promote(true)')
-      return replica.url
+      forwarder.leadTo(replica.url)
     },
     kill: () => primary.kill(),
     async orders() {
@@ -38,6 +39,7 @@ export async function startPostgresPair(): Promise<Pair<pg.PoolClient>> {
       return new Map(rows.map(({ key, times }) => [key, times]))
     },
     async stop() {
+      await forwarder.close()
       await successor.end()
       await operator.end().catch(() => {})
       await service.stop()

@@ -1,19 +1,21 @@
-/** A server as applications have it: a pool, two guarded routes, and Express's own error handler. */
+/** A server as applications have it: connections of its own, guarded routes, and an error handler. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createIdempotency, type IdempotencyStore, unscoped } from '@retryproof/core'
 import { idempotent } from '@retryproof/express'
 import express from 'express'
 
-/** One database through a pool of the server's own. */
+/** One database, through connections of the shop's own. */
 export interface Backend<Tx> {
   readonly store: IdempotencyStore<Tx>
-  insertOrder(tx: Tx, key: string): Promise<unknown>
+  /** Writes a row in the transaction of its key, where the database has transactions. */
+  insertOrder?(tx: Tx, key: string): Promise<unknown>
   end(): Promise<unknown>
 }
 
 export interface Shop {
   readonly address: string
+  readonly takesOrders: boolean
   close(): Promise<void>
 }
 
@@ -27,13 +29,14 @@ export async function openShop<Tx>(backend: Backend<Tx>, charged: (key: string) 
     await new Promise((resolve) => setTimeout(resolve, 20))
     res.status(201).json({ run })
   })
-  app.post(
-    '/orders',
-    idempotent(idempotency, { scope: unscoped, transaction: true }, async (req, res, { tx }) => {
-      await backend.insertOrder(tx, keyOf(req))
+  const { insertOrder } = backend
+  if (insertOrder) {
+    const guard = idempotent(idempotency, { scope: unscoped, transaction: true }, async (req, res, { tx }) => {
+      await insertOrder(tx, keyOf(req))
       res.status(201).json({ ordered: keyOf(req) })
-    }),
-  )
+    })
+    app.post('/orders', guard)
+  }
   // an error that no guard answered is a bare 500; the log of Express is none of ours
   app.use((_error: unknown, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
     res.sendStatus(500)
@@ -42,6 +45,7 @@ export async function openShop<Tx>(backend: Backend<Tx>, charged: (key: string) 
   await once(server, 'listening')
   return {
     address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    takesOrders: insertOrder !== undefined,
     async close() {
       await idempotency.drain({ timeout: '5s' })
       server.closeAllConnections()
