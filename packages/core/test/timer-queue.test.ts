@@ -109,7 +109,10 @@ test('only what waits in the foreground keeps the process alive', () => {
   const queue = new TimerQueue()
   const background = timed(() => {}, true)
   const foreground = timed(() => {})
-  const isRefed = () => start.mock.results.at(-1)?.value.hasRef()
+  const isRefed = () => {
+    const timer: unknown = start.mock.results.at(-1)?.value
+    return (timer as NodeJS.Timeout).hasRef()
+  }
   queue.start(background, 1000)
   expect(isRefed()).toBe(false)
   queue.start(foreground, 2000)

@@ -1,7 +1,5 @@
 /** All timers of an instance behind one of the runtime: each call has several, and nearly all are stopped before they are due. */
 
-import { startTimer } from '../../base/timers.ts'
-
 /** An object that waits for its time. */
 export interface Timed {
   /** The end of its time, by the monotonic clock. Kept by the queue. */
@@ -17,16 +15,18 @@ const OUTSIDE = -1
 /** A timer of the runtime that is this late will not come: the clock on which it was started was a test's. */
 const LATE_MS = 1000
 const MIN_MS = 0.001
+/** The longest timer of the runtime: a longer one would fire at once. */
+const MAX_MS = 2 ** 31 - 1
 
 /** A heap: the first to come is the first in it. */
 export class TimerQueue {
   readonly #heap: Timed[] = []
   #foreground = 0
   #armedFor = Number.POSITIVE_INFINITY
-  #isArmedInBackground = true
+  #keepsAlive = true
   /** The time of the pass that is under way. */
   #passAt = Number.NEGATIVE_INFINITY
-  #disarm: () => void = () => {}
+  #timer: ReturnType<typeof setTimeout> | undefined
 
   /** Starts, or starts anew. */
   start(timed: Timed, ms: number): void {
@@ -43,7 +43,7 @@ export class TimerQueue {
     if (timed.place === OUTSIDE) return
     this.#remove(timed)
     if (this.#heap.length === 0) this.#clear()
-    else if (this.#foreground === 0 && !this.#isArmedInBackground) this.#arm(performance.now())
+    else this.#keepAlive()
   }
 
   /** Leaves an armed timer that comes early enough as it is. */
@@ -53,20 +53,29 @@ export class TimerQueue {
       this.#clear()
       return
     }
-    const isBackground = this.#foreground === 0
-    const isOverdue = now > this.#armedFor + LATE_MS
-    if (this.#armedFor <= first.dueAt && isBackground === this.#isArmedInBackground && !isOverdue) return
-    this.#disarm()
-    this.#armedFor = first.dueAt
-    this.#isArmedInBackground = isBackground
-    this.#disarm = startTimer(Math.ceil(first.dueAt - now), () => this.#onTime(), { background: isBackground })
+    if (this.#armedFor > first.dueAt || now > this.#armedFor + LATE_MS) {
+      clearTimeout(this.#timer)
+      this.#armedFor = first.dueAt
+      this.#timer = setTimeout(() => this.#onTime(), Math.min(Math.ceil(first.dueAt - now), MAX_MS))
+      this.#keepsAlive = true
+    }
+    this.#keepAlive()
+  }
+
+  /** Keeps the process alive while something in the foreground waits. */
+  #keepAlive(): void {
+    const isNeeded = this.#foreground > 0
+    if (isNeeded === this.#keepsAlive) return
+    this.#keepsAlive = isNeeded
+    // timers of browsers are numbers
+    const timer = this.#timer as { ref?(): void; unref?(): void } | undefined
+    if (isNeeded) timer?.ref?.()
+    else timer?.unref?.()
   }
 
   #clear(): void {
-    this.#disarm()
-    this.#disarm = () => {}
+    clearTimeout(this.#timer)
     this.#armedFor = Number.POSITIVE_INFINITY
-    this.#isArmedInBackground = true
   }
 
   #onTime(): void {

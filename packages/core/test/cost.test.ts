@@ -1,0 +1,110 @@
+/** What a call costs, counted and never timed: calls of the store, timers, signals, passes of JSON, events. */
+
+import { memoryStore } from '@retryproof/memory'
+import { afterEach, expect, test, vi } from 'vitest'
+import { createIdempotency } from '../src/index.ts'
+
+const charge = { operation: 'charge', scope: 'user_42', key: 'k1', payload: { amount: 100 } }
+
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.unstubAllGlobals()
+})
+
+/** Counts the calls of a store. */
+function counted() {
+  const store = memoryStore()
+  const spies = [vi.spyOn(store, 'begin'), vi.spyOn(store, 'transition'), vi.spyOn(store, 'get')] as const
+  const [begin, transition, get] = spies
+  const count = () => ({
+    begin: begin.mock.calls.length,
+    transition: transition.mock.calls.length,
+    get: get.mock.calls.length,
+  })
+  const idempotency = createIdempotency({ store, namespace: 'bench', purge: false })
+  return { idempotency, count, reset: () => vi.clearAllMocks() }
+}
+
+test('a fresh call takes two calls of the store, a replay, a conflict and a reused key one', async () => {
+  const { idempotency, count, reset } = counted()
+  await idempotency.run(charge, () => 'paid')
+  expect(count()).toEqual({ begin: 1, transition: 1, get: 0 })
+
+  reset()
+  await idempotency.run(charge, () => 'paid')
+  expect(count()).toEqual({ begin: 1, transition: 0, get: 0 })
+
+  reset()
+  await expect(idempotency.run({ ...charge, payload: 'other' }, () => 'paid')).rejects.toThrow()
+  expect(count()).toEqual({ begin: 1, transition: 0, get: 0 })
+
+  let finish = (_value: string) => {}
+  const held = { ...charge, key: 'k2' }
+  const first = idempotency.run(
+    held,
+    () =>
+      new Promise<string>((resolve) => {
+        finish = resolve
+      }),
+  )
+  await vi.waitFor(() => expect(count().begin).toBe(2))
+  reset()
+  await expect(idempotency.run(held, () => 'paid')).rejects.toThrow()
+  expect(count()).toEqual({ begin: 1, transition: 0, get: 0 })
+  finish('paid')
+  await first
+})
+
+test('a fresh call takes two timers of the runtime, a replay one, and 64 callers at once no more than these', async () => {
+  const { idempotency } = counted()
+  const timers = vi.spyOn(globalThis, 'setTimeout')
+  const taken = async (calls: () => Promise<unknown>) => {
+    timers.mockClear()
+    await calls()
+    return timers.mock.calls.length
+  }
+  expect(await taken(() => idempotency.run(charge, () => 'paid'))).toBeLessThanOrEqual(2)
+  expect(await taken(() => idempotency.run(charge, () => 'paid'))).toBeLessThanOrEqual(1)
+  const all = Array.from({ length: 64 }, (_, index) => ({ ...charge, key: `many-${index}` }))
+  expect(await taken(() => Promise.all(all.map((call) => idempotency.run(call, () => 'paid'))))).toBeLessThanOrEqual(2)
+})
+
+test('neither a fresh call nor a replay makes a signal, unless its handler asks for it', async () => {
+  const { idempotency } = counted()
+  let made = 0
+  class Counted extends AbortController {
+    constructor() {
+      super()
+      made++
+    }
+  }
+  vi.stubGlobal('AbortController', Counted)
+  await idempotency.run(charge, () => 'paid')
+  await idempotency.run(charge, () => 'paid')
+  expect(made).toBe(0)
+  await idempotency.run({ ...charge, key: 'k2' }, ({ signal }) => signal.aborted)
+  expect(made).toBe(1)
+})
+
+test('plain JSON is written once by a fresh call and read once by a replay', async () => {
+  const { idempotency } = counted()
+  const written = vi.spyOn(JSON, 'stringify')
+  const read = vi.spyOn(JSON, 'parse')
+  await idempotency.run(charge, () => ({ paid: true }))
+  expect([written.mock.calls.length, read.mock.calls.length]).toEqual([1, 0])
+  await idempotency.run(charge, () => ({ paid: true }))
+  expect([written.mock.calls.length, read.mock.calls.length]).toEqual([1, 1])
+})
+
+test('an event is made only where somebody listens', async () => {
+  const { idempotency } = counted()
+  const clock = vi.spyOn(performance, 'now')
+  const reads = async (key: string) => {
+    clock.mockClear()
+    await idempotency.run({ ...charge, key }, () => 'paid')
+    return clock.mock.calls.length
+  }
+  const silent = await reads('k1')
+  idempotency.on('completed', () => {})
+  expect(await reads('k2')).toBeGreaterThan(silent)
+})
