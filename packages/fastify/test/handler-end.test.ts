@@ -196,4 +196,38 @@ describe('over HTTP/2', () => {
     expect([(await send('{}')).status, (await send('{}')).status, runs()]).toEqual([500, 500, 2])
     await close()
   })
+
+  it.each<[string, Handler]>([
+    [
+      'a second end',
+      (_request, reply) => {
+        reply.hijack()
+        reply.raw.end('once')
+        reply.raw.end()
+      },
+    ],
+    [
+      'a write after the end',
+      (_request, reply) => {
+        reply.hijack()
+        reply.raw.end('once')
+        reply.raw.write('more')
+      },
+    ],
+    [
+      'a second head',
+      (_request, reply) => {
+        reply.hijack()
+        reply.raw.writeHead(200)
+        expect(() => reply.raw.writeHead(500)).toThrow('already')
+        reply.raw.end('once')
+      },
+    ],
+  ])('holds an answer against %s', async (_name, handler) => {
+    const { send, runs, close } = h2(handler)
+    expect(await send('{}')).toEqual({ status: 200, replayed: undefined, body: 'once' })
+    expect(await send('{}')).toEqual({ status: 200, replayed: 'true', body: 'once' })
+    expect(runs()).toBe(1)
+    await close()
+  })
 })

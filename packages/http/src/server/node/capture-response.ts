@@ -10,15 +10,17 @@ import { finishEarly } from './finish-early.ts'
 import { changedHeaders, copyHeaders, restoreHeaders, sendResponse } from './headers.ts'
 import { hideDisconnect } from './hide-disconnect.ts'
 import { hideStreamClose } from './hide-stream-close.ts'
-import { isHttp2, sealOf } from './response-seal.ts'
+import { isHttp2, refuseChange, sealOf } from './response-seal.ts'
 import {
   applyHeaders,
   type Callback,
   concatenate,
+  endAgain,
   isChunk,
   isValidHead,
   readHeadArguments,
   readWriteArguments,
+  refuseWrite,
   toBytes,
 } from './write-arguments.ts'
 
@@ -61,6 +63,8 @@ export function captureResponse(
     settle = { resolve, reject }
   })
   const isWriting = () => phase === 'buffering' || phase === 'passing'
+  /** A response of HTTP/2 does not know by itself that it has ended before it has left. */
+  const isHeldOnHttp2 = () => phase === 'ended' && !hasMessage
   // the error of an answer that nobody waits for
   answered.catch(() => undefined)
   const client = (hasMessage ? hideDisconnect : hideStreamClose)(res, {
@@ -158,6 +162,7 @@ export function captureResponse(
   }
 
   res.writeHead = (status: number, ...rest: unknown[]) => {
+    if (!hasMessage && head && phase !== 'open') refuseChange()
     const given = readHeadArguments(rest)
     const message = given.message ?? (hasMessage ? res.statusMessage || STATUS_CODES[status] || 'unknown' : '')
     if (!isWriting() || head || !isValidHead(status, message)) return Reflect.apply(writeHead, res, [status, ...rest])
@@ -173,6 +178,7 @@ export function captureResponse(
   }
 
   res.write = (chunk: unknown, ...rest: unknown[]): boolean => {
+    if (isHeldOnHttp2()) return refuseWrite(rest)
     if (!isWriting() || !isChunk(chunk)) return Reflect.apply(write, res, [chunk, ...rest])
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()
@@ -187,6 +193,7 @@ export function captureResponse(
   res.end = (...values: unknown[]) => {
     const [chunk, ...rest] = typeof values[0] === 'function' ? [undefined, ...values] : values
     const isFit = chunk === undefined || chunk === null || isChunk(chunk)
+    if (isHeldOnHttp2()) return endAgain(res, rest)
     if (!isWriting() || !isFit) return Reflect.apply(end, res, values)
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()

@@ -63,6 +63,7 @@ function shadow(res: ServerResponse, names: readonly string[], value: boolean): 
   }
 }
 
-function refuseChange(): never {
+/** Refuses to change a head of HTTP/2 that looks sent. */
+export function refuseChange(): never {
   throw Object.assign(new Error('Response has already been initiated.'), { code: 'ERR_HTTP2_HEADERS_SENT' })
 }
