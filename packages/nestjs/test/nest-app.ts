@@ -20,7 +20,7 @@ afterEach(async () => {
 
 export interface NestApp {
   readonly operations: readonly string[]
-  post(path: string, init?: RequestInit & { key?: string }): Promise<Response>
+  post(path: string, init?: RequestInit & { readonly key?: string | null }): Promise<Response>
 }
 
 interface Setup extends Partial<Omit<IdempotencyModuleOptions, 'idempotency'>> {
@@ -57,7 +57,7 @@ export async function nestApp(
       fetch(`http://127.0.0.1:${port}${path}`, {
         method: 'POST',
         redirect: 'manual',
-        headers: { 'Idempotency-Key': key, ...headers },
+        headers: { ...(key !== null && { 'Idempotency-Key': key }), ...headers },
         ...init,
       }),
   }

@@ -134,9 +134,14 @@ function failing<Native, Tx>(
   { send, fail }: NodeBinding<Tx>,
 ): (error: unknown) => void {
   return (error) => {
-    const refusal = res.headersSent ? undefined : guard.refusalOf(error, native)
-    if (refusal) send(refusal)
-    else fail(error)
+    try {
+      const refusal = res.headersSent ? undefined : guard.refusalOf(error, native)
+      if (refusal) send(refusal)
+      else fail(error)
+    } catch (thrown) {
+      // the option `problem` may throw: the framework answers that instead
+      fail(thrown)
+    }
   }
 }
 
