@@ -13,6 +13,7 @@ import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import mount from 'koa-mount'
 import { describe, expect, it } from 'vitest'
+import { deferred } from '../../http/test/deferred.ts'
 import { attemptOf, type IdempotentHandler, idempotent } from '../src/index.ts'
 import { versions } from './app.ts'
 
@@ -254,6 +255,31 @@ describe.each(versions)('on %s', (version, Framework: typeof Koa) => {
     for (const path of ['/named', '/unnamed', '/before/7']) statuses.push((await post(path)).status)
     expect([statuses, operations]).toEqual([[201, 500, 500], ['charge']])
     expect(errors).toEqual([expect.any(IdempotencyInvalidOptionError), expect.any(IdempotencyInvalidOptionError)])
+  })
+
+  it('a stream whose client has left is read to its end, and replayed whole', async () => {
+    const { router, guard, post } = testApp()
+    const begun = deferred()
+    const gone = deferred()
+    let runs = 0
+    async function* pieces() {
+      yield 'one '
+      begun.resolve()
+      await gone.promise
+      yield 'two'
+    }
+    router.post('/stream', guard({ onInProgress: { wait: '20s' } }), async (ctx) => {
+      runs++
+      ctx.req.socket.once('close', () => gone.resolve())
+      ctx.body = Readable.from(pieces(), { objectMode: false })
+    })
+    const client = new AbortController()
+    const first = post('/stream', { signal: client.signal })
+    await begun.promise
+    client.abort()
+    await expect(first).rejects.toThrow()
+    const again = await post('/stream')
+    expect([again.headers.get('idempotency-replayed'), await again.text(), runs]).toEqual(['true', 'one two', 1])
   })
 
   it('an event stream that its handler ends by itself is over when it is', async () => {
