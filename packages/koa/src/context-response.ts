@@ -80,10 +80,12 @@ function restoreBody(headers: readonly HeaderField[], body: Uint8Array): unknown
   }
 }
 
-function setHeaders(ctx: Context, headers: readonly HeaderField[]): void {
+function setHeaders({ res }: Context, headers: readonly HeaderField[]): void {
   const fields = new Map<string, string[]>()
   for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
-  for (const [name, values] of fields) ctx.set(name, values.length > 1 ? values : (values[0] ?? ''))
+  if (res.headersSent) return
+  // past Koa, which refuses some that a handler may write to Node's response
+  for (const [name, values] of fields) res.setHeader(name, values.length > 1 ? values : (values[0] ?? ''))
 }
 
 /** Statuses with which Koa writes no body. */
