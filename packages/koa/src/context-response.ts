@@ -49,15 +49,15 @@ export function resetContext(ctx: Context, before: readonly HeaderField[]): void
 /** Answers with that response. Middleware outside finds a value where there was one the first time. */
 export function putResponse(ctx: Context, response: HttpResponse): void {
   const { status, headers, body } = response
-  if (isEmpty(status) && body.length > 0) {
-    // Koa drops a body that a handler has written past it
+  const [type] = headerValues(headers, 'content-type')
+  if (isEmpty(status) && (body.length > 0 || type !== undefined)) {
+    // Koa drops a body, or its type, that a handler has written past it
     ctx.respond = false
     sendResponse(ctx.res, response)
     return
   }
   ctx.remove('Content-Type')
   ctx.status = status
-  const [type] = headerValues(headers, 'content-type')
   // Koa writes its own text again
   const isText = type === textType[1] && Buffer.from(body).equals(Buffer.from(textOf(ctx)))
   if (isText) ctx.body = undefined
