@@ -1,0 +1,124 @@
+/** Lanes to a database: calls that arrive while others are in flight share a statement, and a commit. */
+import { within } from '../base/bounded.ts'
+import { startTimer } from '../base/timers.ts'
+import { StoreUnavailableError } from '../errors.ts'
+
+export interface LaneOptions<Call, Reply> {
+  /** Sends one call. */
+  one(call: Call): Promise<Reply>
+  /**
+   * Sends several calls as one, and returns their replies in the same order. `undefined` stands for a call that changed
+   * nothing and is sent again by itself.
+   */
+  many(calls: readonly Call[]): Promise<readonly (Reply | undefined)[]>
+  /** Tells whether an error of `many` says that no call took effect, and that one call may succeed where all do not. */
+  isRefused(error: unknown): boolean
+  /** The bytes that a call adds to a batch. */
+  sizeOf(call: Call): number
+  /** Bounds the wait for a lane, after which a call is not sent any more. */
+  readonly timeoutMs: number
+  /** How many may be in flight: each waits for a commit of its own. @default 2 */
+  readonly lanes?: number
+  /** Holds a lane after an answer, for a driver that answers before anybody else can call. */
+  rest?(): Promise<void>
+}
+
+interface Waiting<Call, Reply> {
+  readonly call: Call
+  readonly size: number
+  resolve(reply: Reply | Promise<Reply>): void
+  reject(error: unknown): void
+  stopTimer: () => void
+}
+
+/** Bounds the time for which what was sent holds its lane: a call that waits for somebody's transaction must not hold up others. */
+const HOLD_MS = 50
+const MAX_CALLS = 128
+const MAX_BYTES = 256 * 1024
+
+/**
+ * Returns a function that sends calls. A call is sent at once, by itself, while a lane is free. Calls that arrive when all
+ * lanes are in use wait for the first that comes free, and go together. Each has a reply or an error of its own.
+ *
+ * A batch that was refused is sent again call by call. Where the outcome of a batch is unknown, so is that of each call.
+ */
+export function createLanes<Call, Reply>(options: LaneOptions<Call, Reply>): (call: Call) => Promise<Reply> {
+  const { one, many, isRefused, sizeOf, timeoutMs, lanes = 2, rest } = options
+  const waiting: Waiting<Call, Reply>[] = []
+  let inUse = 0
+
+  function wait(call: Call, size: number): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const entry: Waiting<Call, Reply> = { call, size, resolve, reject, stopTimer: () => {} }
+      const giveUp = () => {
+        waiting.splice(waiting.indexOf(entry), 1)
+        const message = `Calls before this one took longer than ${timeoutMs} ms.`
+        reject(new StoreUnavailableError(message, { applied: 'no' }))
+      }
+      // a lane that came free while the event loop was blocked takes the call before the second timer
+      entry.stopTimer = startTimer(timeoutMs, () => {
+        entry.stopTimer = startTimer(0, giveUp)
+      })
+      waiting.push(entry)
+    })
+  }
+
+  /** The calls that have waited longest, as many as fit. */
+  function nextBatch(): Waiting<Call, Reply>[] {
+    let count = 0
+    let bytes = 0
+    for (const { size } of waiting) {
+      bytes += size
+      if (count === MAX_CALLS || (count > 0 && bytes > MAX_BYTES)) break
+      count++
+    }
+    const batch = waiting.splice(0, count)
+    for (const { stopTimer } of batch) stopTimer()
+    return batch
+  }
+
+  async function sendBatch(batch: readonly Waiting<Call, Reply>[]): Promise<void> {
+    let replies: readonly (Reply | undefined)[] = []
+    try {
+      replies = await many(batch.map(({ call }) => call))
+    } catch (error) {
+      if (!isRefused(error)) {
+        for (const { reject } of batch) reject(error)
+        return
+      }
+    }
+    batch.forEach(({ call, resolve }, index) => {
+      resolve(replies[index] ?? one(call))
+    })
+  }
+
+  /** Sends the calls that wait. Returns undefined where none does. */
+  function sendNext(): Promise<unknown> | undefined {
+    const batch = nextBatch()
+    const [first] = batch
+    if (!first) return undefined
+    if (batch.length > 1) return sendBatch(batch)
+    const sent = one(first.call)
+    first.resolve(sent)
+    return sent
+  }
+
+  /** Uses a lane for `sent`, and then for as long as calls wait. */
+  async function occupy(sent: Promise<unknown>): Promise<void> {
+    inUse++
+    for (let last: Promise<unknown> | undefined = sent; last; last = sendNext()) {
+      await within(HOLD_MS, last, () => new Error('held for long enough')).catch(() => {})
+      await rest?.()
+    }
+    inUse--
+  }
+
+  return (call) => {
+    const size = sizeOf(call)
+    if (size > MAX_BYTES) return one(call)
+    if (inUse === lanes) return wait(call, size)
+    const sent = one(call)
+    void occupy(sent)
+    return sent
+  }
+}
