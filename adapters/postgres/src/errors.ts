@@ -79,6 +79,13 @@ function meaningOf(error: unknown): ErrorMeaning {
   return { kind: 'unavailable', applied: /^(connect|getaddrinfo)$/.test(syscall) ? 'no' : 'unknown' }
 }
 
+/** Tells whether the server refused a batch of calls: none took effect, and the reason may be one of them. */
+export function isRefused(error: unknown): boolean {
+  if (isIdempotencyError(error)) return false
+  const meaning = meaningOf(error)
+  return meaning.kind === 'misconfigured' || (meaning.kind === 'unavailable' && meaning.applied === 'no')
+}
+
 /** Races that a transaction may lose to another one: the same again may succeed. */
 const RACES: Readonly<Record<string, 'conflict' | 'lock-timeout'>> = {
   '40001': 'conflict',

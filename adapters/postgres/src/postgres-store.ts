@@ -19,6 +19,7 @@ import {
   toUs,
   UnsupportedIsolationError,
 } from '@retryproof/core/store'
+import { type BatchedName, createBatches, type Parameters, type Sender } from './batches.ts'
 import {
   answered,
   ask,
@@ -34,7 +35,7 @@ import {
   requireTransaction,
   type Statement,
 } from './driver.ts'
-import { isConflict, isStale, toStoreError } from './errors.ts'
+import { isConflict, isRefused, isStale, toStoreError } from './errors.ts'
 import { type Reply, toLiveView, toView } from './record.ts'
 import { qualify, tableNames } from './schema.ts'
 import { type Statements, statements } from './statements.ts'
@@ -57,6 +58,8 @@ export interface PostgresStoreOptions<Tx> {
   readonly timeout?: Duration
   /** Bounds the wait of a statement in `transaction` for other transactions. @default '5s' */
   readonly lockTimeout?: Duration
+  /** Lets calls that arrive while others are in flight share a statement and a commit. @default true */
+  readonly batch?: boolean
   /** Replaces the server's clock (ms). For tests only. */
   readonly now?: (() => number) | undefined
 }
@@ -96,7 +99,7 @@ export function postgresStore<Tx extends PostgresQueryable>(
 ): PostgresStore<Tx>
 export function postgresStore(options: PostgresStoreOptions<PostgresQueryable>): PostgresRecordStore
 export function postgresStore<Tx extends PostgresQueryable>(options: PostgresStoreOptions<Tx>): PostgresRecordStore {
-  const { pool, prepare = true, watch, now } = options
+  const { pool, prepare = true, batch = true, watch, now } = options
   requireDriver(pool)
   const names = tableNames(options.table)
   const timeoutMs = toMs('timeout', options.timeout ?? '10s', { min: 1 })
@@ -144,31 +147,46 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
     throw new StoreUnavailableError(`Other transactions came between ${MAX_TRIES} times.`, { applied: 'no', cause })
   }
 
-  function operations(use: Use) {
-    async function decide(pick: (sql: Statements) => Statement, key: string, ...values: unknown[]): Promise<Reply> {
-      const [reply] = await run<Reply>(use, pick, [key, clock(), ...values])
-      return reply as Reply
-    }
+  async function one(use: Use, name: BatchedName | 'get', parameters: Parameters): Promise<Reply> {
+    const [reply] = await run<Reply>(use, (sql) => sql[name], [...parameters])
+    return reply as Reply
+  }
 
-    function send(key: string, token: number, change: Change): Promise<Reply> {
+  const inLanes = createBatches({
+    one: (name, parameters) => one(ofPool, name, parameters),
+    many: (name, parameters) =>
+      ofPool(async (db) =>
+        ask<Reply & { i: number }>(db, (await statementsOn(db))[name].many, parameters, prepare),
+      ).catch((error) => {
+        throw isRefused(error) ? error : toStoreError(error, names.table)
+      }),
+    isRefused,
+    timeoutMs,
+  })
+
+  function operations(use: Use, send: Sender['one'] = (name, parameters) => one(use, name, parameters)) {
+    const decide = (name: BatchedName, key: string, ...values: unknown[]): Promise<Reply> =>
+      send(name, [key, clock(), ...values])
+
+    function decideChange(key: string, token: number, change: Change): Promise<Reply> {
       switch (change.to) {
         case 'renew': {
           const { leaseMs, retentionMs = 0, checkpoint } = change
           const times = [toUs(leaseMs), toUs(retentionMs)]
-          if (!checkpoint) return decide((sql) => sql.renew, key, token, ...times)
-          return decide((sql) => sql.checkpoint, key, token, ...times, checkpoint.seq, checkpoint.data)
+          if (!checkpoint) return decide('renew', key, token, ...times)
+          return decide('checkpoint', key, token, ...times, checkpoint.seq, checkpoint.data)
         }
         case 'completed':
         case 'failed':
-          return decide((sql) => sql.settle, key, token, change.to, toUs(change.retentionMs), change.result)
+          return decide('settle', key, token, change.to, toUs(change.retentionMs), change.result)
         case 'released': {
           const { delayMs, retentionMs, unresolved = false, shorten = false } = change
-          return decide((sql) => sql.release, key, token, toUs(delayMs), toUs(retentionMs), unresolved, shorten)
+          return decide('release', key, token, toUs(delayMs), toUs(retentionMs), unresolved, shorten)
         }
         case 'parked':
-          return decide((sql) => sql.park, key, token, toUs(change.retentionMs))
+          return decide('park', key, token, toUs(change.retentionMs))
         case 'forgotten':
-          return decide((sql) => sql.forget, key, token, toUs(change.tombstoneMs))
+          return decide('forget', key, token, toUs(change.tombstoneMs))
       }
     }
 
@@ -177,17 +195,17 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
         assertValueFits(MAX_VALUE_BYTES, claim)
         const { owner, fingerprint, leaseMs, retentionMs, request } = claim
         const values = [owner, fingerprint, toUs(leaseMs), toUs(retentionMs), request ?? null]
-        const reply = await decide((sql) => sql.begin, key, ...values)
+        const reply = await decide('begin', key, ...values)
         return { outcome: reply.outcome as BeginReply['outcome'], ...toView(reply) }
       },
       async transition(key: string, token: number, change: Change): Promise<TransitionReply> {
         assertValueFits(MAX_VALUE_BYTES, change)
-        const reply = await send(key, token, change)
+        const reply = await decideChange(key, token, change)
         if (reply.verdict === 'apply' || reply.verdict === 'same') return { outcome: 'ok', applied: reply.applied }
         return { outcome: 'lost', current: toLiveView(reply) }
       },
       async get(key: string): Promise<RecordView | null> {
-        return toLiveView(await decide((sql) => sql.get, key))
+        return toLiveView(await one(use, 'get', [key, clock()]))
       },
     }
   }
@@ -224,7 +242,7 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
       transactional: transactional.bind ? 'async' : false,
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    ...operations(ofPool),
+    ...operations(ofPool, batch ? inLanes : undefined),
     ...transactional,
     ...(watch && { watch: createWatch(watch, names.table) }),
     list,

@@ -22,6 +22,8 @@ export interface TableNames {
   readonly unqualified: string | undefined
   readonly layout: string
   readonly index: string
+  /** Whether the table has the column by which a purge finds old records: a table of an earlier version has none. */
+  readonly hasSlots: boolean
   partition(number: number): string
 }
 
@@ -43,6 +45,14 @@ const COLUMNS: Record<string, string> = {
   result: 'bytea',
 }
 const NULLABLE = ['checkpoint_seq', 'request', 'checkpoint', 'result']
+/**
+ * The ten minutes in which a record expires. An update that changes no indexed column writes no index entry (HOT), and most
+ * changes of the expiry stay in their slot.
+ */
+export const SLOT_US = 600_000_000
+const SLOT = `expires_slot integer NOT NULL GENERATED ALWAYS AS ((expires_at / ${SLOT_US})::integer) STORED`
+/** Vacuum comes after a twentieth of the table has changed, not after a fifth: purges and settles leave old rows all the time. */
+const UPKEEP = ['vacuum', 'vacuum_insert', 'analyze'].map((name) => `autovacuum_${name}_scale_factor = 0.05`).join(', ')
 
 /** @throws IdempotencyInvalidOptionError when `table` is not one name, or two with a dot between */
 export function tableNames(table = 'retryproof'): TableNames {
@@ -60,6 +70,7 @@ export function tableNames(table = 'retryproof'): TableNames {
     unqualified: parts.length === 1 ? name : undefined,
     layout: `"${name}_layout_${LAYOUT}"`,
     index: `"${name}_expires"`,
+    hasSlots: true,
     partition: (number) => inSchema(`${name}_p${number}`),
   }
 }
@@ -84,17 +95,19 @@ export function schema({ table, partitions = 0 }: SchemaOptions = {}): string[] 
   })
   const parts = Array.from({ length: partitions }, (_, remainder) => {
     const values = `FOR VALUES WITH (MODULUS ${partitions}, REMAINDER ${remainder})`
-    return `CREATE TABLE IF NOT EXISTS ${names.partition(remainder)} PARTITION OF ${names.table} ${values}`
+    return `CREATE TABLE IF NOT EXISTS ${names.partition(remainder)} PARTITION OF ${names.table} ${values} WITH (${UPKEEP})`
   })
   return [
-    `CREATE TABLE IF NOT EXISTS ${names.table} (\n  ${columns.join(',\n  ')}\n)${partitions ? ' PARTITION BY HASH (k)' : ''}`,
+    `CREATE TABLE IF NOT EXISTS ${names.table} (\n  ${[SLOT, ...columns].join(',\n  ')}\n) ${partitions ? 'PARTITION BY HASH (k)' : `WITH (${UPKEEP})`}`,
     ...parts,
-    `CREATE INDEX IF NOT EXISTS ${names.index} ON ${names.table} (expires_at)`,
+    `CREATE INDEX IF NOT EXISTS ${names.index} ON ${names.table} (expires_slot)`,
   ]
 }
 
 /**
- * Makes the table where it is missing, and checks the one that is there. Safe to run from several processes at once.
+ * Makes the table where it is missing, and checks the one that is there. A table of an earlier version keeps its columns and
+ * its index, since another would lock it for as long as it takes to write every row again; it gets the settings of vacuum,
+ * where it has none. Safe to run from several processes at once, and beside calls of stores.
  *
  * @example
  * import { migrate } from '@retryproof/postgres'
@@ -103,17 +116,28 @@ export function schema({ table, partitions = 0 }: SchemaOptions = {}): string[] 
  * const pool = new pg.Pool({ host: 'localhost' })
  * await migrate({ pool })
  *
- * @throws StoreMisconfiguredError when the table is another, is UNLOGGED, or belongs to a later version
+ * @throws {@link StoreMisconfiguredError} when the table is another, is UNLOGGED, or belongs to a later version
  */
 export async function migrate({ pool, ...options }: MigrateOptions): Promise<void> {
   const names = tableNames(options.table)
+  const inspect = async () => (await ask<Found>(pool, { text: INSPECT }, [names.table]))[0]
   // one round trip is one transaction here; the lock ends with it
-  const script = ["SELECT pg_advisory_xact_lock(hashtextextended('retryproof', 0))", ...schema(options)].join(';\n')
+  const run = (statements: readonly string[]) => {
+    const script = ["SELECT pg_advisory_xact_lock(hashtextextended('retryproof', 0))", ...statements].join(';\n')
+    return isEmbedded(pool) ? pool.exec(script) : pool.query(script)
+  }
+  const create = schema(options)
   try {
-    await (isEmbedded(pool) ? pool.exec(script) : pool.query(script))
-    const [found] = await ask<Found>(pool, { text: INSPECT }, [names.table], false)
+    let found = await inspect()
+    // also where nothing is missing, CREATE INDEX would wait for every open transaction that has written, and others for it
+    if (!found || (found.hasSlots && !found.indexed)) {
+      await run(create)
+      found = await inspect()
+    }
     const problem = found && problemOf(found, names)
     if (problem) throw new StoreMisconfiguredError(`The table ${names.table} ${problem}`)
+    const untuned = found?.untuned ?? []
+    if (untuned.length > 0) await run(untuned.map((relation) => `ALTER TABLE ${relation} SET (${UPKEEP})`))
   } catch (error) {
     throw toStoreError(error, names.table)
   }
@@ -127,28 +151,33 @@ export async function migrate({ pool, ...options }: MigrateOptions): Promise<voi
  */
 export async function qualify(db: PostgresQueryable, names: TableNames): Promise<TableNames> {
   const { unqualified } = names
-  if (unqualified === undefined) return names
-  const [found] = await ask<Located>(db, { text: LOCATE }, [names.table, unqualified])
+  const [found] = await ask<Located>(db, { text: LOCATE }, [names.table, unqualified ?? null])
   if (!found?.schema)
     throw new StoreMisconfiguredError(
       `The table ${names.table} does not exist: run migrate(), or the statements that schema() gives.`,
     )
+  const { hasSlots } = found
+  if (unqualified === undefined) return { ...names, hasSlots }
   if (found.changed && found.tables > 1)
     throw new StoreMisconfiguredError(
       `${found.tables} schemas have a table ${names.table}, and this session has changed its search path or role. Name the ` +
         'schema in `table`, and give each tenant a store of its own.',
     )
-  return { ...names, table: `"${found.schema.replaceAll('"', '""')}".${names.table}` }
+  return { ...names, hasSlots, table: `"${found.schema.replaceAll('"', '""')}".${names.table}` }
 }
 
 interface Located {
   readonly schema: string | null
   readonly tables: number
   readonly changed: boolean
+  readonly hasSlots: boolean
 }
 
+const SLOT_OF = (relation: string) =>
+  `SELECT FROM pg_attribute WHERE attrelid = ${relation} AND attname = 'expires_slot' AND NOT attisdropped`
+
 const LOCATE = `
-SELECT json_build_object(
+SELECT json_build_object('hasSlots', EXISTS (${SLOT_OF('to_regclass($1)')}),
   'schema', (SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = to_regclass($1)),
   'tables', (SELECT count(*) FROM pg_class WHERE relname = $2 AND relkind IN ('r', 'p') AND relpersistence <> 't'),
   'changed', current_user <> session_user OR (SELECT setting <> reset_val FROM pg_settings WHERE name = 'search_path')
@@ -157,25 +186,35 @@ SELECT json_build_object(
 interface Found {
   readonly persistence: string
   readonly key: string | null
-  /** Tells whether an index leads with `expires_at`. */
+  /** Tells whether an index leads with the column by which a purge finds old records. */
   readonly indexed: boolean
   readonly columns: Readonly<Record<string, string>>
+  readonly hasSlots: boolean
+  /** Tables and partitions of this role without settings of their own. */
+  readonly untuned: readonly string[] | null
 }
 
 const INSPECT = `
-SELECT json_build_object('persistence', relpersistence,
+SELECT json_build_object('persistence', relpersistence, 'hasSlots', EXISTS (${SLOT_OF('c.oid')}),
+  'untuned', (SELECT json_agg(leaf.oid::regclass::text) FROM pg_class leaf WHERE leaf.relkind = 'r' AND leaf.reloptions IS NULL AND pg_has_role(leaf.relowner, 'USAGE')
+    AND (leaf.oid = c.oid OR leaf.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid))),
   'key', (SELECT conname FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p'),
-  'indexed', EXISTS (SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0] WHERE indrelid = c.oid AND attname = 'expires_at'),
+  'indexed', EXISTS (SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0] WHERE indrelid = c.oid
+    AND attname = CASE WHEN EXISTS (${SLOT_OF('c.oid')}) THEN 'expires_slot' ELSE 'expires_at' END),
   'columns', (SELECT json_object_agg(attname, format_type(atttypid, atttypmod) || CASE attcollation WHEN '"C"'::regcollation THEN ' COLLATE "C"' ELSE '' END)
     FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
 )::text AS reply FROM pg_class c WHERE oid = to_regclass($1)`
 
-function problemOf({ persistence, key, indexed, columns }: Found, { layout, table, index }: TableNames): string | null {
+function problemOf(
+  { persistence, key, indexed, columns, hasSlots }: Found,
+  { layout, table, index }: TableNames,
+): string | null {
   if (persistence === 'u') return 'is UNLOGGED: a crash of the server would empty it. Say ALTER TABLE … SET LOGGED.'
   const other = Object.keys(COLUMNS).filter((name) => columns[name] !== COLUMNS[name])
   if (`"${key}"` === layout && other.length === 0) {
     if (indexed) return null
-    return `has no index on expires_at, since something else is called ${index}. Say CREATE INDEX … ON ${table} (expires_at).`
+    const column = hasSlots ? 'expires_slot' : 'expires_at'
+    return `has no index on ${column}, since something else is called ${index}. Say CREATE INDEX … ON ${table} (${column}).`
   }
   const differ = `primary key ${key}, ours ${layout}; columns that differ: ${other.join(', ') || 'none'}`
   return `has another layout, or belongs to a later version (${differ}): give the store a table of its own.`

@@ -5,15 +5,21 @@
 import { createHash } from 'node:crypto'
 import { acceptedFrom, type Change } from '@retryproof/core/store'
 import type { Statement } from './driver.ts'
-import type { TableNames } from './schema.ts'
+import { SLOT_US, type TableNames } from './schema.ts'
 
 /** The channel on which processes announce that a record may have changed; the payload is its key. */
 export const CHANNEL = 'retryproof'
 
+/** Batches leave out larger values: the reply to one has room for many. */
+const MAX_BATCHED_BYTES = 64 * 1024
+/** Bounds the wait of a batch for a transaction in which one of its keys was begun: all others would wait too. */
+const BATCH_PATIENCE_MS = 50
+
 const NOW = 'coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)'
 /** Synchronous commit is only raised from `off`, so that an acknowledged change survives a crash. */
+const DURABLE = `CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END AS durable`
 const SESSION = `current_setting('transaction_isolation') AS isolation,
-    CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END AS durable`
+    ${DURABLE}`
 
 const TIMES = `CASE WHEN state IN ('in_progress', 'released') THEN greatest(0, ceil((lease_until - now) / 1000.0)) ELSE 0 END AS "leaseRemainingMs",
     ceil((expires_at - now) / 1000.0) AS "retentionRemainingMs"`
@@ -35,6 +41,35 @@ const reply = (columns: string, rows: string) => `
 SELECT row_to_json(reply)::text AS reply FROM (
   SELECT ${SESSION}, ${columns} FROM (SELECT) one LEFT JOIN ${rows} ON true) reply`
 
+/**
+ * The calls of a batch, by their keys. $1 holds their parameters as JSON, under the numbers that these have in the statement
+ * for one call (`types`, from $3 on), and $3 the bytes of all. The conditions always hold: the first makes the planner expect one
+ * row, so that it looks each key up by the index whatever the size of the table.
+ */
+function callsOf(types: readonly string[]): string {
+  const parameters = types.map((type, index) => ({ type, number: index + 3 }))
+  const read = parameters.map(({ type, number }) =>
+    type === 'bytea' ? `substring($3::bytea FROM o${number} FOR l${number}) AS p${number}` : `p${number}`,
+  )
+  const sent = parameters.map(({ type, number }) =>
+    type === 'bytea' ? `o${number} integer, l${number} integer` : `p${number} ${type}`,
+  )
+  return `calls AS MATERIALIZED (
+  SELECT i, key COLLATE "C" AS key, ${read} FROM json_to_recordset($1::text::json) AS sent (i integer, key text, ${sent})
+  WHERE i * 0 = 0 AND $3::bytea IS NOT NULL)`
+}
+
+/** The parameters of one call as those of a call `row` of a batch. */
+const ofCall = (text: string, row: string): string =>
+  text.replace(/\$(\d+)/g, (parameter, number) =>
+    number === '1' ? `${row}.key` : number === '2' ? parameter : `${row}.p${number}`,
+  )
+
+/** A statement for one call, and one for many, whose replies say in `i` which call they answer. */
+export interface Batched extends Statement {
+  readonly many: Statement
+}
+
 function named(text: string): Statement {
   return { name: `retryproof_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`, text }
 }
@@ -42,46 +77,75 @@ function named(text: string): Statement {
 export type Statements = ReturnType<typeof statements>
 
 /** The statements of one table. With `notify`, a transition that may end a wait says so on the channel. */
-export function statements({ table, layout }: TableNames, notify: boolean) {
+export function statements({ table, layout, hasSlots }: TableNames, notify: boolean) {
   /**
    * The row is locked before the clock is read, and both before anything is decided: a repeat waits for the open
    * transaction of the first, and then answers for what that one left.
    */
-  function transition(to: Change['to'], set: string, { target = `'${to}'`, applied = 'true' } = {}): Statement {
+  function transition(
+    to: Change['to'],
+    types: readonly string[],
+    set: string,
+    { target = `'${to}'`, applied = 'true' } = {},
+  ): Batched {
     const from = acceptedFrom[to].map((state) => `'${state}'`)
     const told =
       notify && to !== 'renew' ? `, CASE WHEN verdict = 'apply' THEN pg_notify('${CHANNEL}', $1)::text END AS told` : ''
-    return named(`
-WITH held AS MATERIALIZED (SELECT * FROM ${table} WHERE k = $1 FOR NO KEY UPDATE),
-timed AS MATERIALIZED (SELECT *, ${NOW} AS now FROM held),
+    const verdict = `verdict, verdict = 'apply' AND ${applied} AS applied${told}`
+    const change = `timed AS MATERIALIZED (SELECT *, ${NOW} AS now FROM held),
 judged AS MATERIALIZED (
   SELECT *, CASE WHEN token <> $3 OR expires_at <= now THEN 'lost' WHEN state = ${target} THEN 'same'
-                 WHEN state IN (${from}) THEN 'apply' ELSE 'lost' END AS verdict FROM timed),
-changed AS (UPDATE ${table} r SET ${set} FROM judged v WHERE r.k = $1 AND v.verdict = 'apply')${reply(
-      `verdict, verdict = 'apply' AND ${applied} AS applied, ${view({ result: "verdict = 'lost'" })}${told}`,
-      'judged v',
-    )}`)
+                 WHEN state IN (${from}) THEN 'apply' ELSE 'lost' END AS verdict FROM timed v),
+changed AS (UPDATE ${table} r SET ${set} FROM judged v WHERE r.k = $1 AND v.verdict = 'apply')`
+    return {
+      ...named(`
+WITH held AS MATERIALIZED (SELECT * FROM ${table} WHERE k = $1 FOR NO KEY UPDATE),
+${change}${reply(`${verdict}, ${view({ result: "verdict = 'lost'" })}`, 'judged v')}`),
+      // a row that somebody else holds is left to a call of its own, which waits; so is what was lost, for the full answer
+      many: named(`
+WITH ${callsOf(['bigint', ...types])},
+held AS MATERIALIZED (
+  SELECT * FROM (SELECT DISTINCT ON (key) * FROM calls ORDER BY key, i) c
+  CROSS JOIN LATERAL (SELECT * FROM ${table} WHERE k = key FOR NO KEY UPDATE SKIP LOCKED) r),
+${ofCall(change, 'v')}
+SELECT row_to_json(reply)::text AS reply FROM (
+  SELECT i, ${DURABLE}, ${ofCall(verdict, 'v')} FROM judged v WHERE verdict <> 'lost') reply`),
+    }
   }
   const lease = 'greatest(v.lease_until, v.now + $4::bigint)'
   const renewal = `lease_until = ${lease}, expires_at = greatest(v.expires_at, ${lease} + $5::bigint)`
   const newer = '(v.checkpoint_seq IS NULL OR v.checkpoint_seq < $6::bigint)'
+
+  /** The answers that need no write, of `rows`: a record beside the call that met it. */
+  const hit = (rows: string) => `
+hit AS MATERIALIZED (
+  SELECT * FROM (
+    SELECT *, CASE WHEN fingerprint <> $4 THEN 'mismatch' WHEN state IN ('completed', 'failed', 'parked') THEN 'settled'
+                   WHEN state = 'in_progress' AND owner = $3 THEN 'acquired' WHEN lease_until > now THEN 'in_progress' END AS outcome
+    FROM (SELECT *, ${NOW} AS now FROM ${rows}) r
+    WHERE state <> 'tombstone' AND expires_at > now) r
+  WHERE outcome IS NOT NULL)`
+  const first = `
+  INSERT INTO ${table} AS r (k, token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request)
+  SELECT $1, now, $3, $4, 'in_progress', 1, false, now + $5::bigint, now + $5 + $6::bigint, $7::bytea`
+  const taken = (i: string) =>
+    `SELECT ${i}'acquired' AS outcome, ${view({ request: 'attempt > 1', checkpoint: 'true' })} FROM taken`
+  const met = (i: string) =>
+    `SELECT ${i}outcome, ${view({
+      request: "outcome = 'acquired' AND attempt > 1",
+      checkpoint: "outcome = 'acquired'",
+      result: "outcome = 'settled'",
+    })} FROM hit`
 
   return {
     /**
      * $3 owner, $4 fingerprint, $5 lease, $6 retention, $7 request. First it reads, so that replays and conflicts write
      * nothing. No outcome: a row stands there that this statement could not see yet; the next one can.
      */
-    begin: named(`
-WITH hit AS MATERIALIZED (
-  SELECT * FROM (
-    SELECT *, CASE WHEN fingerprint <> $4 THEN 'mismatch' WHEN state IN ('completed', 'failed', 'parked') THEN 'settled'
-                   WHEN state = 'in_progress' AND owner = $3 THEN 'acquired' WHEN lease_until > now THEN 'in_progress' END AS outcome
-    FROM (SELECT *, ${NOW} AS now FROM ${table} WHERE k = $1) r
-    WHERE state <> 'tombstone' AND expires_at > now) r
-  WHERE outcome IS NOT NULL),
-taken AS (
-  INSERT INTO ${table} AS r (k, token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request)
-  SELECT $1, now, $3, $4, 'in_progress', 1, false, now + $5::bigint, now + $5 + $6::bigint, $7::bytea
+    begin: {
+      ...named(`
+WITH${hit(`${table} WHERE k = $1`)},
+taken AS (${first}
   FROM (SELECT ${NOW} AS now) n WHERE NOT EXISTS (SELECT FROM hit)
   ON CONFLICT ON CONSTRAINT ${layout} DO UPDATE
   SET (token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request, checkpoint_seq, checkpoint, result) = (
@@ -93,15 +157,20 @@ taken AS (
           FROM (SELECT ${NOW} AS now) n) f)
   WHERE r.state = 'tombstone' OR r.expires_at <= ${NOW} OR (r.fingerprint = $4 AND r.lease_until <= ${NOW}
     AND (r.state = 'released' OR (r.state = 'in_progress' AND r.owner <> $3)))
-  RETURNING *, lease_until - $5 AS now)${reply(
-    'a.*',
-    `(SELECT 'acquired' AS outcome, ${view({ request: 'attempt > 1', checkpoint: 'true' })} FROM taken UNION ALL
-    SELECT outcome, ${view({
-      request: "outcome = 'acquired' AND attempt > 1",
-      checkpoint: "outcome = 'acquired'",
-      result: "outcome = 'settled'",
-    })} FROM hit) a`,
-  )}`),
+  RETURNING *, lease_until - $5 AS now)${reply('a.*', `(${taken('')} UNION ALL ${met('')}) a`)}`),
+      // acquires where there is no row, and leaves every other acquisition to a call of its own
+      many: named(`
+WITH ${callsOf(['text', 'text', 'bigint', 'bigint', 'bytea'])},${ofCall(hit(`calls CROSS JOIN LATERAL (SELECT * FROM ${table} WHERE k = key) found`), 'r')},
+free AS MATERIALIZED (
+  SELECT DISTINCT ON (key) * FROM calls c WHERE NOT EXISTS (SELECT FROM hit WHERE hit.i = c.i) ORDER BY key, i),
+taken AS (${ofCall(first, 'f')}
+  FROM free f, (SELECT ${NOW} AS now, set_config('lock_timeout', '${BATCH_PATIENCE_MS}', true) AS patience) n ORDER BY key
+  ON CONFLICT ON CONSTRAINT ${layout} DO NOTHING
+  RETURNING *, token AS now)
+SELECT row_to_json(reply)::text AS reply FROM (
+  SELECT ${DURABLE}, a.* FROM (${taken('i, ')} JOIN free ON key = k UNION ALL ${met('i, ')}
+    WHERE coalesce(octet_length(request), 0) + coalesce(octet_length(checkpoint), 0) + coalesce(octet_length(result), 0) <= ${MAX_BATCHED_BYTES}) a) reply`),
+    },
 
     get: named(
       reply(
@@ -111,9 +180,10 @@ taken AS (
     ),
 
     /** Transitions take $3 token. Renewals: $4 lease, $5 retention; with a checkpoint $6 seq, $7 data. */
-    renew: transition('renew', renewal),
+    renew: transition('renew', ['bigint', 'bigint'], renewal),
     checkpoint: transition(
       'renew',
+      ['bigint', 'bigint', 'bigint', 'bytea'],
       `${renewal}, checkpoint_seq = CASE WHEN ${newer} THEN $6 ELSE v.checkpoint_seq END,
   checkpoint = CASE WHEN ${newer} THEN $7::bytea ELSE v.checkpoint END`,
       { applied: newer },
@@ -121,20 +191,23 @@ taken AS (
     /** $4 completed or failed, $5 retention, $6 result. */
     settle: transition(
       'completed',
+      ['text', 'bigint', 'bytea'],
       'state = $4, result = $6::bytea, checkpoint_seq = NULL, checkpoint = NULL, expires_at = v.now + $5::bigint',
       { target: '$4' },
     ),
     /** $4 delay, $5 retention, $6 unresolved, $7 shorten. Without a delay the next attempt is due whatever the clock does. */
     release: transition(
       'released',
+      ['bigint', 'bigint', 'boolean', 'boolean'],
       `state = 'released', owner = '', interrupted = $6::boolean, expires_at = greatest(CASE WHEN $7::boolean THEN 0 ELSE v.expires_at END, v.now + $4 + $5::bigint),
   lease_until = CASE WHEN $4::bigint > 0 THEN v.now + $4 ELSE 0 END`,
     ),
     /** $4 retention. */
-    park: transition('parked', "state = 'parked', expires_at = v.now + $4::bigint"),
+    park: transition('parked', ['bigint'], "state = 'parked', expires_at = v.now + $4::bigint"),
     /** $4 tombstone. */
     forget: transition(
       'forgotten',
+      ['bigint'],
       `state = 'tombstone', owner = '', fingerprint = '', attempt = 0, interrupted = false, lease_until = 0,
   expires_at = v.now + $4::bigint, request = NULL, checkpoint_seq = NULL, checkpoint = NULL, result = NULL`,
       { target: "'tombstone'" },
@@ -145,7 +218,8 @@ taken AS (
       text: `
 WITH old AS MATERIALIZED (
   SELECT k FROM ${table} WHERE expires_at <= (SELECT ${NOW} - $3::bigint) AND token < (SELECT ${NOW})
-  ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED),
+    ${hasSlots ? `AND expires_slot <= (SELECT (${NOW} - $3::bigint) / ${SLOT_US})` : ''}
+  ORDER BY ${hasSlots ? 'expires_slot' : 'expires_at'} LIMIT $1 FOR UPDATE SKIP LOCKED),
 purged AS (DELETE FROM ${table} r USING old WHERE r.k = old.k RETURNING 1)
 SELECT count(*)::text AS reply FROM purged`,
     },

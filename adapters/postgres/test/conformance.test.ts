@@ -5,6 +5,7 @@ import { embedded, freshDatabase, harnessOf } from './fixtures.ts'
 for (const { title, url } of await services('postgres')) {
   const database = await freshDatabase(url)
   describeStore(`${title}, with NOTIFY`, harnessOf(database, { watch: true }))
+  describeStore(`${title}, one call a statement`, harnessOf(database, { batch: false }))
   const snapshots = await freshDatabase(url, 'repeatable read')
   describeStore(`${title}, partitioned, in a database that reads snapshots`, harnessOf(snapshots, { partitions: 4 }))
 }

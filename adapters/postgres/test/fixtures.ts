@@ -14,6 +14,7 @@ export const freshTable = (): string => fresh('t')
 interface Settings {
   readonly partitions?: number
   readonly prepare?: boolean
+  readonly batch?: boolean
   readonly watch?: boolean
 }
 
@@ -41,7 +42,7 @@ export function connect(connectionString: string, config: pg.PoolConfig = {}): p
 }
 
 /** A harness for the suite: each store has a pool of its own, through which the suite may put a proxy. */
-export function harnessOf(url: string, { partitions, prepare = true, watch = false }: Settings = {}) {
+export function harnessOf(url: string, { partitions, prepare = true, batch = true, watch = false }: Settings = {}) {
   const table = freshTable()
   const pools = new Map<unknown, pg.Pool>()
   let migrated: Promise<void> | undefined
@@ -50,7 +51,7 @@ export function harnessOf(url: string, { partitions, prepare = true, watch = fal
     migrated ??= create()
     await migrated
     const pool = connect(from, { max: 16 })
-    const store = postgresStore({ pool, table, prepare, ...(watch && { watch: pool }), ...(now && { now }) })
+    const store = postgresStore({ pool, table, prepare, batch, ...(watch && { watch: pool }), ...(now && { now }) })
     pools.set(store, pool)
     return store
   }

@@ -5,7 +5,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { migrate, postgresStore, schema } from '../src/index.ts'
-import { claim, completed, connect, freshDatabase, freshTable } from './fixtures.ts'
+import { claim, completed, connect, freshDatabase, freshTable, HOUR_MS } from './fixtures.ts'
 
 test.each(['', 'a-b', 'a.b.c', '"a"', 'drop table x;', '1st', 'x'.repeat(49)])('%j cannot be a table', (table) => {
   const pool = new pg.Pool()
@@ -60,9 +60,56 @@ for (const { title, url: server } of await services('postgres')) {
       const [table, other] = [freshTable(), freshTable()]
       await pool.query(`CREATE TABLE ${other} (a int)`)
       await pool.query(`CREATE INDEX ${table}_expires ON ${other} (a)`)
-      await misconfigured(migrate({ pool, table }), /has no index on expires_at.*CREATE INDEX/)
-      await pool.query(`CREATE INDEX ON ${table} (expires_at)`)
+      await misconfigured(migrate({ pool, table }), /has no index on expires_slot.*CREATE INDEX/)
+      await pool.query(`CREATE INDEX ON ${table} (expires_slot)`)
       await migrate({ pool, table })
+    })
+
+    test.each([
+      ['one table', {}],
+      ['hash partitions', { partitions: 2 }],
+    ])(
+      '%s of an earlier version: beside open transactions, migrate sets its vacuum, and it is purged',
+      async (_, options) => {
+        const table = freshTable()
+        for (const statement of schema({ table, ...options })) {
+          const earlier = statement.replace(/expires_slot .* STORED,\s+/, '').replace(/ WITH \(autovacuum.*/, '')
+          await pool.query(earlier.replace('(expires_slot)', '(expires_at)'))
+        }
+        const store = postgresStore({ pool, table })
+        await store.begin('ended', claim({ leaseMs: 0, retentionMs: 0 }))
+        await store.transaction(async (tx) => {
+          await store.bind(tx).begin('open', claim())
+          await migrate({ pool, table })
+        })
+        const { rows } = await pool.query(
+          `SELECT reloptions @> '{autovacuum_vacuum_scale_factor=0.05}' AS tuned FROM pg_class
+         WHERE relkind = 'r' AND (oid = $1::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = $1::regclass))`,
+          [table],
+        )
+        expect(rows).toEqual(Array('partitions' in options ? options.partitions : 1).fill({ tuned: true }))
+        expect(await store.purge({ limit: 10, graceMs: 0 })).toBe(1)
+      },
+    )
+
+    test('settling and renewing write no index entry, and a purge finds its records by the index', async () => {
+      const table = freshTable()
+      await migrate({ pool, table })
+      let ms = 1_000 * HOUR_MS
+      const store = postgresStore({ pool, table, now: () => ms })
+      const size = async () => {
+        const { rows } = await pool.query('SELECT pg_indexes_size($1::regclass)::int AS bytes', [table])
+        return rows[0].bytes
+      }
+      const { token } = await store.begin('k', claim())
+      const before = await size()
+      for (let renewal = 0; renewal < 200; renewal++) {
+        ms += 1
+        await store.transition('k', token, { to: 'renew', leaseMs: HOUR_MS, retentionMs: HOUR_MS })
+      }
+      expect(await size()).toBe(before)
+      ms += 3 * HOUR_MS
+      expect(await store.purge({ limit: 10, graceMs: 0 })).toBe(1)
     })
 
     test('the statements of schema() make a table that migrate() accepts', async () => {
@@ -87,7 +134,7 @@ for (const { title, url: server } of await services('postgres')) {
 
     test.each([
       ['without a column', 'DROP COLUMN checkpoint_seq'],
-      ['with other types', 'ALTER COLUMN expires_at TYPE timestamptz USING now()'],
+      ['with other types', 'ALTER COLUMN lease_until TYPE timestamptz USING now()'],
       ['with keys that compare by language', 'ALTER COLUMN k TYPE text COLLATE "und-x-icu"'],
       ['with short tokens', 'ALTER COLUMN token TYPE integer'],
       ['with a column that must have a value', 'ADD COLUMN tenant text NOT NULL'],

@@ -35,7 +35,8 @@ export function weakenedPostgres(
         Object.assign(client, { query: weakened })
       })
       const clock = now ?? options.now
-      const store = postgresStore({ pool, table, ...(clock && { now: clock }) })
+      // what is weakened is the statement for one call
+      const store = postgresStore({ pool, table, batch: false, ...(clock && { now: clock }) })
       pools.set(store, pool)
       return store
     },
