@@ -1,6 +1,7 @@
 /** The kind of each error of SQLite and its drivers: unavailable, misconfigured or closed. */
 import type { IdempotencyError } from '@retryproof/core'
 import { type ErrorMeaning, storeError } from '@retryproof/core/internal'
+import { isIdempotencyError } from '@retryproof/core/store'
 
 /** Calls the driver, whose errors become those of the store. `applied` where the error itself does not say. */
 export function guard<T>(call: () => T, applied: 'no' | 'unknown' = 'no'): T {
@@ -44,6 +45,13 @@ function toStoreError(cause: unknown, applied: 'no' | 'unknown'): IdempotencyErr
 /** Tells whether another connection holds the lock. */
 export function isLocked(cause: unknown): boolean {
   return ['BUSY', 'LOCKED'].includes(resultName(cause))
+}
+
+/** Tells whether SQLite refused what a batch of calls wrote, and rolled it back: the reason may be one of them. */
+export function isRefused(error: unknown): boolean {
+  if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_MISCONFIGURED')) return true
+  if (!isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) return false
+  return error.applied === 'no' && error.cause !== undefined && !isLocked(error.cause)
 }
 
 /** SQLite's result codes by their numbers. */

@@ -1,7 +1,7 @@
 /** The table: its definition, its creation, and the check that it is the one that the statements expect. */
 import { type Duration, IdempotencyInvalidOptionError, StoreMisconfiguredError, toMs } from '@retryproof/core/store'
 import { pragma, type SqliteDatabase, statement } from './driver.ts'
-import { exclusively, whenFree } from './transaction.ts'
+import { exclusively, impatiently, whenFree } from './transaction.ts'
 
 export interface SchemaOptions {
   /** The table's name: letters, digits and `_`. @default 'retryproof' */
@@ -72,7 +72,7 @@ export async function migrate({ database, table = 'retryproof', lockTimeout = '5
       verifyTable(database, table)
       statement(database, createIndex).run()
     })
-    pragma(database, 'journal_mode = WAL')
+    impatiently(database, () => pragma(database, 'journal_mode = WAL'))
     verifyJournal(database)
   })
 }

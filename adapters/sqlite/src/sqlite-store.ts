@@ -1,3 +1,4 @@
+import { createLanes } from '@retryproof/core/internal'
 import {
   assertValueFits,
   type BoundStore,
@@ -19,6 +20,7 @@ import {
   toUs,
 } from '@retryproof/core/store'
 import { isInTransaction, requireDriver, type SqliteDatabase } from './driver.ts'
+import { isRefused } from './errors.ts'
 import { type Row, toRecord } from './record.ts'
 import { isFile, quoted } from './schema.ts'
 import { prepareStatements, readRecord, type Statements, writeRecord } from './statements.ts'
@@ -31,6 +33,8 @@ export interface SqliteStoreOptions<Database extends SqliteDatabase> {
   readonly table?: string
   /** Bounds the wait of a call for other processes. @default '5s' */
   readonly lockTimeout?: Duration
+  /** Lets calls that arrive in the same turn of the event loop share a commit, from the second on. @default true */
+  readonly batch?: boolean
   /** For tests: replaces the clock of the machine, in milliseconds. */
   readonly now?: (() => number) | undefined
 }
@@ -40,6 +44,16 @@ export type SqliteStore<Database> = IdempotencyStore<Database> &
   Required<Pick<IdempotencyStore<Database>, 'purge' | 'list' | 'count' | 'bind' | 'transaction'>>
 
 type Decide<Reply> = (record: StoredRecord | null, at: number) => Reduced<Reply>
+
+/** A call that writes, and the bytes that it brings. */
+interface Decision {
+  readonly key: string
+  readonly decide: Decide<unknown>
+  readonly bytes: number
+}
+
+/** Bounds the wait for calls of the same process, beside their wait for others. */
+const LANE_MS = 1_000
 
 const MAX_VALUE_BYTES = 16 * 1024 * 1024
 
@@ -60,7 +74,7 @@ const MAX_VALUE_BYTES = 16 * 1024 * 1024
 export function sqliteStore<Database extends SqliteDatabase>(
   options: SqliteStoreOptions<Database>,
 ): SqliteStore<Database> {
-  const { database, table = 'retryproof', now = Date.now } = options
+  const { database, table = 'retryproof', batch = true, now = Date.now } = options
   requireDriver(database)
   quoted(table)
   const lockTimeoutMs = toMs('lockTimeout', options.lockTimeout ?? '5s')
@@ -87,15 +101,37 @@ export function sqliteStore<Database extends SqliteDatabase>(
     return reply
   }
 
-  function apply<Reply>(key: string, decide: Decide<Reply>): Promise<Reply> {
-    return use((sql) => {
+  const locked = <T>(work: (sql: Statements) => T): Promise<T> => use((sql) => exclusively(database, () => work(sql)))
+  const one = ({ key, decide }: Decision): Promise<unknown> => locked((sql) => applyHeld(sql, key, decide))
+
+  /** Answers are there before anybody else can call: the lane rests until the next turn of the event loop. */
+  const lane = () =>
+    createLanes<Decision, unknown>({
+      one,
+      many: (calls) => locked((sql) => calls.map(({ key, decide }) => applyHeld(sql, key, decide))),
+      isRefused,
+      sizeOf: ({ bytes }) => bytes,
+      timeoutMs: lockTimeoutMs + LANE_MS,
+      lanes: 1,
+      rest: () => new Promise((resolve) => setImmediate(resolve)),
+    })
+  const [sendBegin, sendTransition] = batch ? [lane(), lane()] : [one, one]
+
+  async function apply<Reply>(
+    key: string,
+    decide: Decide<Reply>,
+    bytes = 0,
+    send: (decision: Decision) => Promise<unknown> = one,
+  ): Promise<Reply> {
+    const seen = await use((sql) => {
       const previous = readRecord(sql, key)
       const at = clock()
       const { record, reply } = decide(previous, at)
       // a record that seems to have expired may have been renewed between the read and the clock: only the lock makes sure
       const isSure = record === previous && (previous === null || previous.expiresAt > at)
-      return isSure ? reply : exclusively(database, () => applyHeld(sql, key, decide))
+      return isSure ? { reply } : undefined
     })
+    return seen ? seen.reply : ((await send({ key, decide, bytes })) as Reply)
   }
 
   function bind(tx: Database): BoundStore {
@@ -129,11 +165,11 @@ export function sqliteStore<Database extends SqliteDatabase>(
       transactional: 'sync',
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    begin: async (key, claim) => apply(key, begin(claim)),
-    transition: async (key, token, change) => apply(key, transition(token, change)),
+    begin: async (key, claim) => apply(key, begin(claim), claim.request?.length, sendBegin),
+    transition: async (key, token, change) => apply(key, transition(token, change), sizeOf(change), sendTransition),
     get: (key) => apply(key, get),
     purge: ({ limit, graceMs = PURGE_GRACE_MS }) =>
-      use((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes)),
+      locked((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes)),
     list: (query) => listRecords(query, records(query)),
     count: ({ namespace }) =>
       use((sql) => {
@@ -154,6 +190,10 @@ function begin(claim: Claim) {
 function transition(token: number, change: Change) {
   assertValueFits(MAX_VALUE_BYTES, change)
   return (record: StoredRecord | null, at: number) => reduce(record, { op: 'transition', token, change }, at)
+}
+
+function sizeOf(change: Change): number | undefined {
+  return 'result' in change ? change.result.length : change.to === 'renew' ? change.checkpoint?.data.length : 0
 }
 
 const get = (record: StoredRecord | null, at: number) => reduce(record, { op: 'get' }, at)

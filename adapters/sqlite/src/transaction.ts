@@ -10,7 +10,7 @@ const PAUSES = { firstMs: 1, maxMs: 50 }
 
 /** Runs `work` in a transaction that holds the write lock from its start. Work that throws is rolled back. */
 export function exclusively<T>(database: SqliteDatabase, work: () => T): T {
-  guard(() => database.exec('BEGIN IMMEDIATE'))
+  impatiently(database, () => guard(() => database.exec('BEGIN IMMEDIATE')))
   try {
     const value = work()
     guard(() => database.exec('COMMIT'), 'unknown')
@@ -38,7 +38,7 @@ export async function whenFree<T>(
   for (let tries = 0; ; tries++) {
     let refusal: unknown
     try {
-      if (!isInTransaction(database)) return impatiently(database, work)
+      if (!isInTransaction(database)) return work()
       // work would become a part of that transaction, and be undone with it
       const message = 'A transaction is open on the connection of the store: use bind() in it, or another connection.'
       refusal = new StoreUnavailableError(message, { applied: 'no' })
@@ -52,8 +52,8 @@ export async function whenFree<T>(
   }
 }
 
-/** Calls `work` with a short busy time-out, and gives the connection its own back. */
-function impatiently<T>(database: SqliteDatabase, work: () => T): T {
+/** Calls `work`, which takes a lock, with a short busy time-out, and gives the connection its own back. */
+export function impatiently<T>(database: SqliteDatabase, work: () => T): T {
   const patienceMs = Number(pragma(database, 'busy_timeout'))
   if (patienceMs <= BLOCKING_MS) return work()
   database.exec(`PRAGMA busy_timeout = ${BLOCKING_MS}`)

@@ -15,12 +15,14 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-describeStore('sqlite', {
-  open: ({ now }) => sqliteStore({ database: new Database(file), ...(now && { now }) }),
-  unreachable() {
-    const database = new Database(file)
-    const store = sqliteStore({ database })
-    database.close()
-    return store
-  },
-})
+for (const batch of [true, false]) {
+  describeStore(batch ? 'sqlite' : 'sqlite, one call a commit', {
+    open: ({ now }) => sqliteStore({ database: new Database(file), batch, ...(now && { now }) }),
+    unreachable() {
+      const database = new Database(file)
+      const store = sqliteStore({ database, batch })
+      database.close()
+      return store
+    },
+  })
+}
