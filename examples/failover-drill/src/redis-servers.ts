@@ -16,7 +16,7 @@ const addresses = (nodes: readonly OwnNode[], role: string) =>
   nodes.filter((node) => node.role === role).map(({ host, port }) => ({ host, port }))
 
 /**
- * Demotion: the primary stands still until another leads, wakes as a second primary, and is killed later. What was killed
+ * Demotion: the primary stands still until another leads, wakes as a second primary, and is killed later. A killed server
  * is started again, since each write waits for both replicas.
  */
 export async function startRedisSentinel(): Promise<Servers<never>> {
@@ -57,7 +57,7 @@ export async function startRedisSentinel(): Promise<Servers<never>> {
   }
 }
 
-/** Demotion: `CLUSTER FAILOVER`. What was killed is started again, since a primary without a replica takes no writes. */
+/** Demotion: `CLUSTER FAILOVER`. A killed server is started again, since a primary without a replica takes no writes. */
 export async function startRedisCluster(): Promise<Servers<never>> {
   const service = await startService('redis-cluster', { args: ['--min-replicas-to-write', '1'] })
   const { nodes } = service

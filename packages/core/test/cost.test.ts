@@ -1,4 +1,4 @@
-/** What a call costs, counted and never timed: calls of the store, timers, signals, passes of JSON, events. */
+/** Counts the cost of a call, and never times it: calls of the store, timers, signals, passes of JSON, events. */
 
 import { memoryStore } from '@retryproof/memory'
 import { afterEach, expect, test, vi } from 'vitest'
