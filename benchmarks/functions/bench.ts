@@ -1,25 +1,46 @@
 /** Runs the drivers that are named, and prints their tables. */
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { measure, scenarios } from './measure.ts'
 import { table } from './report.ts'
 import type { Driver } from './subject.ts'
 import { memory } from './subjects/memory.ts'
+import { postgres } from './subjects/postgres.ts'
+import { redis } from './subjects/redis.ts'
+import { sqlite } from './subjects/sqlite.ts'
 
-const drivers: readonly Driver[] = [memory]
+/** Each is opened when its turn comes, with a server of its own. */
+const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
+  memory: async () => memory,
+  redis: async () => redis(await urlOf('redis')),
+  postgres: async () => postgres(await urlOf('postgres')),
+  sqlite: async () => sqlite,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, ms: { type: 'string' } },
 })
+const services = new URL('scripts/services.mjs', process.env.BENCH_ROOT).href
 const plan = {
   rounds: Number(values.rounds ?? (values.quick ? 5 : 15)),
   cellMs: Number(values.ms ?? (values.quick ? 150 : 500)),
   callers: [1, 64],
 }
-const lines = [`| driver | | ${scenarios.join(' | ')} |`, `|---|---|${scenarios.map(() => '---').join('|')}|`]
-for (const driver of drivers) {
-  if (positionals.length > 0 && !positionals.includes(driver.name)) continue
-  lines.push(table(await measure(driver, plan)))
+const print = (line: string) => process.stdout.write(`${line}\n`)
+print(`Node ${process.version}, ${availableParallelism()} cores, ${plan.rounds} rounds of ${plan.cellMs} ms\n`)
+print(`| driver | | ${scenarios.join(' | ')} |`)
+print(`|---|---|${scenarios.map(() => '---').join('|')}|`)
+for (const [name, open] of Object.entries(drivers)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue
+  print(table(await measure(await open(), plan)))
 }
-process.stdout.write(`Node ${process.version}\n${lines.join('\n')}\n`)
 process.exit()
+
+/** The server that `scripts/services.mjs run` starts; a durable one, as in production. */
+async function urlOf(name: string): Promise<string> {
+  const { startService } = (await import(services)) as {
+    startService(name: string, options: { durable: boolean }): Promise<{ readonly url: string }>
+  }
+  return (await startService(name, { durable: true })).url
+}

@@ -25,7 +25,10 @@ await build({
   logLevel: 'warning',
 })
 const flags = (process.env.BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean)
-const child = spawn(process.execPath, [...flags, bundle, ...process.argv.slice(2)], { stdio: 'inherit' })
+const child = spawn(process.execPath, [...flags, bundle, ...process.argv.slice(2)], {
+  stdio: 'inherit',
+  env: { ...process.env, BENCH_ROOT: new URL('../../', import.meta.url).href },
+})
 child.on('exit', async (code) => {
   await rm(folder, { recursive: true })
   process.exitCode = code ?? 1

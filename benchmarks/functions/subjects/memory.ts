@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto'
 import { MemoryStorageAdapter } from '@node-idempotency/storage-adapter-memory'
 import { memoryStore } from '@retryproof/memory'
 import { type Driver, Held, type Json, LEASE_MS, type Opened, RETENTION_MS, Reused } from '../subject.ts'
+import { fingerprintOf } from './floor.ts'
 import { over } from './ours.ts'
 import { nodeIdempotency } from './peers.ts'
 
@@ -18,7 +18,7 @@ function byHand(): Opened {
   let tokens = 0
   return {
     async run(key, payload, work) {
-      const fingerprint = hash('sha256', JSON.stringify(payload))
+      const fingerprint = fingerprintOf(payload)
       const found = entries.get(key)
       if (found && found.until > Date.now()) {
         if (found.fingerprint !== fingerprint) throw new Reused('The key was used for another payload.')
