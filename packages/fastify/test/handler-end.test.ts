@@ -207,14 +207,6 @@ describe('over HTTP/2', () => {
       },
     ],
     [
-      'a write after the end',
-      (_request, reply) => {
-        reply.hijack()
-        reply.raw.end('once')
-        reply.raw.write('more')
-      },
-    ],
-    [
       'a second head',
       (_request, reply) => {
         reply.hijack()

@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
 import { describeThrown } from '../../../../conformance/src/http/differential/thrown-values.ts'
 import { idempotent } from '../../src/index.ts'
-import { type FastifyEnding, fastifyEndings } from './endings.ts'
+import { type FastifyEnding, fastifyEndings, http2FastifyEndings } from './endings.ts'
 
 type OnError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => unknown
 
@@ -72,4 +72,7 @@ function fastifyApplication(
   }
 }
 
-export const applications: readonly Application[] = [fastifyApplication('Fastify 5', 'HTTP/1.1', fastifyEndings)]
+export const applications: readonly Application[] = [
+  fastifyApplication('Fastify 5', 'HTTP/1.1', fastifyEndings),
+  fastifyApplication('Fastify 5 on HTTP/2', 'HTTP/2', http2FastifyEndings),
+]

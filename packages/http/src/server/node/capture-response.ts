@@ -15,12 +15,10 @@ import {
   applyHeaders,
   type Callback,
   concatenate,
-  endAgain,
   isChunk,
   isValidHead,
   readHeadArguments,
   readWriteArguments,
-  refuseWrite,
   toBytes,
 } from './write-arguments.ts'
 
@@ -63,8 +61,6 @@ export function captureResponse(
     settle = { resolve, reject }
   })
   const isWriting = () => phase === 'buffering' || phase === 'passing'
-  /** A response of HTTP/2 does not know by itself that it has ended before it has left. */
-  const isHeldOnHttp2 = () => phase === 'ended' && !hasMessage
   // the error of an answer that nobody waits for
   answered.catch(() => undefined)
   const client = (hasMessage ? hideDisconnect : hideStreamClose)(res, {
@@ -178,7 +174,6 @@ export function captureResponse(
   }
 
   res.write = (chunk: unknown, ...rest: unknown[]): boolean => {
-    if (isHeldOnHttp2()) return refuseWrite(rest)
     if (!isWriting() || !isChunk(chunk)) return Reflect.apply(write, res, [chunk, ...rest])
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()
@@ -193,7 +188,6 @@ export function captureResponse(
   res.end = (...values: unknown[]) => {
     const [chunk, ...rest] = typeof values[0] === 'function' ? [undefined, ...values] : values
     const isFit = chunk === undefined || chunk === null || isChunk(chunk)
-    if (isHeldOnHttp2()) return endAgain(res, rest)
     if (!isWriting() || !isFit) return Reflect.apply(end, res, values)
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()

@@ -27,21 +27,6 @@ export function readWriteArguments([first, second]: readonly unknown[]): {
   }
 }
 
-/** Does what a second `end` does on HTTP/2: nothing. */
-export function endAgain(res: ServerResponse, rest: readonly unknown[]): ServerResponse {
-  const { callback } = readWriteArguments(rest)
-  if (callback) process.nextTick(callback)
-  return res
-}
-
-/** Refuses what is written after the end, as Node does. */
-export function refuseWrite(rest: readonly unknown[]): false {
-  const { callback } = readWriteArguments(rest)
-  const error = Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' })
-  if (callback) process.nextTick(callback, error)
-  return false
-}
-
 type HeadersArgument = OutgoingHttpHeaders | readonly (OutgoingHttpHeader | OutgoingHttpHeader[])[] | undefined
 
 /** The arguments after a status: perhaps a message, perhaps headers. */
