@@ -39,3 +39,29 @@ interface PrismaTx {
   $queryRawUnsafe(text: string, ...values: unknown[]): Promise<unknown[]>
 }
 declare const prisma: { $transaction<T>(work: (tx: PrismaTx) => Promise<T>): Promise<T> }
+/** Packages that are not installed here, as far as snippets use them. */
+declare module 'opossum' {
+  class CircuitBreaker {
+    constructor(
+      action: <T>(call: () => Promise<T>) => Promise<T>,
+      options: { timeout: false; resetTimeout: number; errorFilter: (error: unknown) => boolean },
+    )
+    fire<T>(call: () => Promise<T>): Promise<T>
+  }
+  export = CircuitBreaker
+}
+declare module 'node:sqlite' {
+  export class DatabaseSync {
+    constructor(path: string)
+  }
+}
+declare module 'bun:sqlite' {
+  export class Database {
+    constructor(path: string)
+  }
+}
+declare const sql: { unsafe(text: string, values?: never): Promise<readonly unknown[]> }
+declare const user: string
+declare const fields: { readonly amount: string }
+declare const transfers: { make(user: string, fields: object): Promise<{ id: string }> }
+declare const res: import('express').Response

@@ -26,7 +26,7 @@ async function main() {
     watcher: { watchman: { enabled: false } },
   })
   const { code } = await Metro.runBuild(metro, { entry: 'metro-app.js', platform: 'ios', out: undefined, write: false })
-  const known = { AbortController, AbortSignal, Headers, Request, Response, FormData, TextEncoder, URL, performance }
+  const known = { fetch, AbortController, AbortSignal, Headers, Request, Response, FormData, TextEncoder, URL, performance }
   const app = { ...known, console, setTimeout, clearTimeout, queueMicrotask, navigator: { product: 'ReactNative' } }
   vm.runInNewContext(code, app)
   assert.throws(() => app.withoutStorage(), /asyncStorage/)
