@@ -26,12 +26,28 @@ async function main() {
     watcher: { watchman: { enabled: false } },
   })
   const { code } = await Metro.runBuild(metro, { entry: 'metro-app.js', platform: 'ios', out: undefined, write: false })
-  const known = { fetch, AbortController, AbortSignal, Headers, Request, Response, FormData, TextEncoder, URL, performance }
+  const known = {
+    fetch,
+    AbortController,
+    AbortSignal,
+    Headers,
+    Request,
+    Response,
+    FormData,
+    TextEncoder,
+    URL,
+    performance,
+  }
   const app = { ...known, console, setTimeout, clearTimeout, queueMicrotask, navigator: { product: 'ReactNative' } }
   vm.runInNewContext(code, app)
   assert.throws(() => app.withoutStorage(), /asyncStorage/)
   const sent = []
-  const client = app.client({ fetch: async (request) => (sent.push(request), new Response('{}', { status: 201 })) })
+  const client = app.client({
+    async fetch(request) {
+      sent.push(request)
+      return new Response('{}', { status: 201 })
+    },
+  })
   const pay = () => client.fetch('https://shop.example/', { intent: 'cart', body: '{}' })
   await assert.rejects(pay(), /react-native-quick-crypto/)
   assert.equal(sent.length, 0)

@@ -92,7 +92,7 @@ function charge(lane: Lane): { charge: number } {
 
 function showTotal({ total, charges }: Lane): void {
   total.textContent = `€${charges * PRICE}`
-  total.dataset['mood'] = charges > 1 ? 'bad' : 'plain'
+  total.dataset.mood = charges > 1 ? 'bad' : 'plain'
 }
 
 function note({ list }: Lane, text: string, mood: Mood = 'plain'): void {
