@@ -12,7 +12,7 @@ const allowed = [
   [/^packages\/core$/, []],
   [/^packages\/(http|messaging|opentelemetry)$/, ['core']],
   [/^packages\/client$/, []],
-  [/^packages\/cli$/, ['core']],
+  [/^packages\/cli$/, ['core', 'http']],
   [/^packages\//, ['core', 'http']],
   [/^adapters\//, ['core']],
   [/^conformance$/, ['core', 'http', 'messaging']],

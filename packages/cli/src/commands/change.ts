@@ -1,0 +1,98 @@
+/** Commands that change records: resolve, forget, erase. */
+import { readFile } from 'node:fs/promises'
+import { resolve as resolvePath } from 'node:path'
+import { type GivenResponse, resolveResponse } from '@retryproof/http'
+import { CliError, exitCodes } from '../exit-codes.ts'
+import type { CliIo } from '../io.ts'
+import { neutralize } from '../output/neutralize.ts'
+import { printJson } from '../output/rows.ts'
+import { type CommonOptions, confirmed, namespaceOf, withTarget } from './context.ts'
+import { readRecord, shortly } from './inspect.ts'
+
+export interface ResolveOptions extends CommonOptions {
+  readonly completed?: string
+  readonly response?: string
+  readonly failed?: string
+  readonly rerun?: boolean
+}
+
+/** The operation of a route begins with its method. */
+const ROUTE = /^(get|post|put|patch|delete)-/
+
+export async function resolve(io: CliIo, key: string, options: ResolveOptions): Promise<number> {
+  const namespace = namespaceOf(key)
+  const { completed, response, failed, rerun } = options
+  if ([completed, response, failed, rerun].filter((each) => each !== undefined).length !== 1)
+    throw new CliError('Say what happened, with one of --completed FILE, --response FILE, --failed MESSAGE, --rerun.')
+  if (completed !== undefined && ROUTE.test(key.split('.')[1] ?? ''))
+    throw new CliError(
+      `${key.split('.')[1]} looks like a guarded route, whose callers read responses: give --response FILE with { "status", ` +
+        '"headers", "body" }.',
+      exitCodes.refused,
+    )
+  return withTarget(io, options, async (target) => {
+    const idempotency = target.instance(target.namespace ?? namespace)
+    const found = await readRecord(idempotency, key)
+    if (!found) throw new CliError(`There is no record of ${key}.`, exitCodes.notFound)
+    if (!(await confirmed(io, options, `Resolve ${key} (${shortly(found)}): ${effectOf(options)}?`)))
+      return exitCodes.refused
+    if (response !== undefined)
+      await resolveResponse(idempotency, { key }, (await readJson(io, response)) as GivenResponse)
+    else if (completed !== undefined) await idempotency.resolve({ key }, { completed: await readJson(io, completed) })
+    else if (failed !== undefined) await idempotency.resolve({ key }, { failed: new Error(failed) })
+    else await idempotency.resolve({ key }, 'rerun')
+    return told(io, options, { key, resolved: true }, `Resolved ${key}.`)
+  })
+}
+
+function effectOf({ completed, response, failed }: ResolveOptions): string {
+  if (completed !== undefined || response !== undefined) return 'every retry gets the result in the file'
+  return failed !== undefined ? 'every retry gets this failure' : 'the next call runs the handler again'
+}
+
+export async function forget(io: CliIo, key: string, options: CommonOptions): Promise<number> {
+  const namespace = namespaceOf(key)
+  return withTarget(io, options, async (target) => {
+    const idempotency = target.instance(target.namespace ?? namespace)
+    const found = await readRecord(idempotency, key)
+    if (!found) throw new CliError(`There is no record of ${key}.`, exitCodes.notFound)
+    const question = `Forget ${key} (${shortly(found)})? The next request with this key runs again.`
+    if (!(await confirmed(io, options, question))) return exitCodes.refused
+    return told(io, options, { key, forgotten: await idempotency.forget({ key }) }, `Forgot ${key}.`)
+  })
+}
+
+export interface EraseOptions extends CommonOptions {
+  readonly scope: readonly string[]
+}
+
+export async function erase(io: CliIo, options: EraseOptions): Promise<number> {
+  return withTarget(io, options, async (target) => {
+    const idempotency = target.instance()
+    let records = 0
+    for await (const _ of idempotency.list({ scope: options.scope })) records++
+    const scope = JSON.stringify(options.scope)
+    if (records === 0) throw new CliError(`There are no records of the scope ${neutralize(scope)}.`, exitCodes.notFound)
+    const question = `Erase ${records} records of the scope ${neutralize(scope)} in ${idempotency.namespace}? Their keys run again.`
+    if (!(await confirmed(io, options, question))) return exitCodes.refused
+    const erased = await idempotency.eraseScope(options.scope)
+    return told(io, options, { scope: options.scope, erased }, `Erased ${erased} records.`)
+  })
+}
+
+function told(io: CliIo, { json }: CommonOptions, result: object, sentence: string): number {
+  if (json) printJson(io, result)
+  else io.write(`${neutralize(sentence)}\n`)
+  return exitCodes.done
+}
+
+async function readJson(io: CliIo, file: string): Promise<unknown> {
+  const text = await readFile(resolvePath(io.cwd, file), 'utf8').catch((error: Error) => {
+    throw new CliError(`The file ${file} cannot be read: ${error.message}`)
+  })
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new CliError(`The file ${file} holds no JSON: ${(error as Error).message}`)
+  }
+}

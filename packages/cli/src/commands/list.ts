@@ -1,0 +1,92 @@
+/** `retryproof list`: the records, page by page. */
+import type { ListedRecord, RecordState } from '@retryproof/core'
+import { CliError, exitCodes } from '../exit-codes.ts'
+import type { CliIo } from '../io.ts'
+import { duration } from '../output/durations.ts'
+import { csv, printJson, table } from '../output/rows.ts'
+import { listIn } from '../target/records.ts'
+import { type CommonOptions, withTarget } from './context.ts'
+
+export interface ListOptions extends CommonOptions {
+  readonly operation?: string
+  readonly state?: string
+  readonly scope?: readonly string[]
+  readonly stuck?: string
+  readonly expired?: boolean
+  readonly after?: string
+  readonly limit: number
+}
+
+export const STATES: Readonly<Record<string, RecordState>> = {
+  'in-progress': 'in_progress',
+  released: 'released',
+  parked: 'parked',
+  completed: 'completed',
+  failed: 'failed',
+}
+
+const COLUMNS = ['key', 'state', 'attempt', 'lease', 'expires']
+
+export async function list(io: CliIo, options: ListOptions): Promise<number> {
+  return withTarget(io, options, async (target) => {
+    const { limit } = options
+    const found: ListedRecord[] = []
+    // one more tells whether there is another page
+    for await (const record of listIn(target, { ...filterOf(options), limit: limit + 1 })) found.push(record)
+    const records = found.slice(0, limit)
+    const next = found.length > limit ? (records.at(-1)?.key ?? null) : null
+    if (options.json) printJson(io, { records, next })
+    else if (options.csv) io.write(csv(CSV_COLUMNS, records.map(toCsvRow)))
+    else if (records.length === 0) io.writeError('No records.\n')
+    else io.write(table(COLUMNS, records.map(toRow)))
+    if (next !== null && !options.json) io.writeError(`There are more: add --after ${next}\n`)
+    return exitCodes.done
+  })
+}
+
+function filterOf({ operation, state, scope, stuck, expired, after }: ListOptions) {
+  const known = state === undefined ? undefined : STATES[state]
+  if (state !== undefined && known === undefined)
+    throw new CliError(`--state is one of ${Object.keys(STATES).join(', ')}.`)
+  return {
+    ...(operation !== undefined && { operation }),
+    ...(known !== undefined && { state: known }),
+    ...(scope !== undefined && { scope }),
+    ...(stuck !== undefined && { stuckFor: stuck as `${number}m` }),
+    ...(expired && { expired }),
+    ...(after !== undefined && { after }),
+  }
+}
+
+const toRow = (record: ListedRecord) => ({
+  key: record.key,
+  state: stateName(record.state),
+  attempt: record.interrupted ? `${record.attempt}, interrupted` : record.attempt,
+  lease: leaseOf(record),
+  expires: expiryOf(record),
+})
+
+/** Returns the state as users compare it. */
+export const stateName = (state: RecordState): string => state.replace('_', '-')
+
+export function leaseOf({ state, leaseRemainingMs, leaseExpiredMs = 0 }: Partial<ListedRecord>): string {
+  if (state !== 'in_progress' && state !== 'released') return ''
+  if (leaseRemainingMs) return `${state === 'released' ? 'due in ' : ''}${duration(leaseRemainingMs)}`
+  if (state === 'released') return 'due'
+  return leaseExpiredMs > 0 ? `expired ${duration(leaseExpiredMs)} ago` : 'expired'
+}
+
+export const expiryOf = ({ retentionRemainingMs }: { retentionRemainingMs: number }): string =>
+  retentionRemainingMs < 0 ? `${duration(retentionRemainingMs)} ago` : `in ${duration(retentionRemainingMs)}`
+
+const CSV_COLUMNS = [
+  'key',
+  'state',
+  'attempt',
+  'interrupted',
+  'token',
+  'leaseRemainingMs',
+  'leaseExpiredMs',
+  'retentionRemainingMs',
+]
+const toCsvRow = ({ ...record }: ListedRecord) => ({ ...record, state: stateName(record.state) })

@@ -1,0 +1,29 @@
+/** Leaves out what looks like a credential. */
+
+export const REDACTED = '[redacted]'
+
+const SECRET_NAME =
+  /pass(word|wd|phrase)|secret|token|authoriz|cookie|api[-_]?key|credential|private[-_]?key|signature|session|cvc|cvv|card[-_]?number|account[-_]?number|iban|^(pin|ssn|otp|key)$/i
+const SECRET_TEXT =
+  /\b(bearer\s+\S+|basic\s+[a-z0-9+/=]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|(sk|pk|rk|whsec|ghp|gho|xox[abp])[-_]\w{8,}|AKIA[A-Z0-9]{12,}|AIza[\w-]{20,})|-----BEGIN [A-Z ]*PRIVATE KEY-----|\b[a-z][a-z+.-]*:\/\/[^\s/:@]*:[^\s/@]+@|\b(?:\d[ -]?){13,19}\b/i
+
+/** Returns the value without what looks like a credential: by its name, or by its form. */
+export function redact(value: unknown): unknown {
+  if (typeof value === 'string') return SECRET_TEXT.test(value) ? REDACTED : value
+  if (Array.isArray(value)) {
+    const [name] = value
+    // a header field is a name and a value
+    if (value.length === 2 && typeof name === 'string' && SECRET_NAME.test(name)) return [name, REDACTED]
+    return value.map(redact)
+  }
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name, SECRET_NAME.test(name) ? REDACTED : redact(member)]),
+  )
+}
+
+/** Returns a message without the password and query of a store's address. */
+export function withoutAddress(message: string, address: string | undefined): string {
+  const whole = address ? message.replaceAll(address, '[store]') : message
+  return whole.replace(/([a-z][a-z+.-]*:\/\/)[^\s@/]*@/gi, `$1${REDACTED}@`)
+}

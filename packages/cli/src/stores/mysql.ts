@@ -1,0 +1,81 @@
+/** A store in MySQL or MariaDB, by `mysql2`. */
+import type { IdempotencyStore } from '@retryproof/core'
+import { checkClock, type Finding, problem, warning } from '../checks/finding.ts'
+import { loadModule } from '../target/load-module.ts'
+import { named, type OpenedStore, type StoreAddress, statements } from './opened-store.ts'
+
+interface Pool {
+  query(text: string): Promise<[Record<string, unknown>[], unknown]>
+  end(): Promise<void>
+}
+interface Adapter {
+  mysqlStore(options: object): IdempotencyStore<never>
+  schema(options: object): string[]
+  migrate(options: object): Promise<void>
+}
+
+const NEEDED = ['@retryproof/mysql', 'mysql2']
+
+export async function openMysql({ url, table, cwd, now }: StoreAddress): Promise<OpenedStore> {
+  const adapter = await loadModule<Adapter>(cwd, '@retryproof/mysql', NEEDED)
+  const driver = await loadModule<{ default: { createPool(options: object): Pool } }>(cwd, 'mysql2/promise', NEEDED)
+  const uri = url.replace(/^mariadb:/, 'mysql:')
+  const pool = driver.default.createPool({ uri, connectionLimit: 4, connectTimeout: 5000 })
+  return {
+    kind: 'mysql',
+    store: adapter.mysqlStore({ pool, ...named(table) }),
+    schema: () => statements(adapter.schema(named(table))),
+    migrate: () => adapter.migrate({ pool, ...named(table) }),
+    findings: () => findings(pool, quoted(table ?? 'retryproof'), now),
+    close: () => pool.end(),
+  }
+}
+
+const quoted = (table: string) =>
+  table
+    .split('.')
+    .map((part) => `\`${part}\``)
+    .join('.')
+
+async function findings(pool: Pool, table: string, now: () => number): Promise<Finding[]> {
+  const [rows] = await pool.query(
+    `SELECT @@log_bin AS binlog, @@binlog_format AS format, @@innodb_flush_log_at_trx_commit AS flush, @@sync_binlog AS sync,
+       @@innodb_doublewrite AS doublewrite, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) AS now`,
+  )
+  const row = rows[0] ?? {}
+  const found: Finding[] = [...checkClock(Number(row.now) / 1000, now())]
+  const logs = Number(row.binlog) === 1
+  if (logs && row.format === 'STATEMENT')
+    found.push(
+      problem(
+        'binlog_format is STATEMENT: replicas run the statements again by clocks of their own, and hold other records.',
+        'Set binlog_format = ROW.',
+      ),
+    )
+  if (Number(row.flush) !== 1)
+    found.push(
+      problem(
+        `innodb_flush_log_at_trx_commit is ${row.flush}: a crash loses the last second of records, and their writes run again.`,
+        'Set innodb_flush_log_at_trx_commit = 1.',
+      ),
+    )
+  if (logs && Number(row.sync) !== 1)
+    found.push(
+      warning(
+        `sync_binlog is ${row.sync}: after a crash of the primary, a replica may hold other records.`,
+        'Set sync_binlog = 1.',
+      ),
+    )
+  const denied = await pool.query(`DELETE FROM ${table} WHERE FALSE`).then(
+    () => undefined,
+    (error: { code?: string }) => (error.code === 'ER_TABLEACCESS_DENIED_ERROR' ? error : undefined),
+  )
+  if (denied)
+    found.push(
+      problem(
+        `The user lacks DELETE on the table ${table}: nothing is purged.`,
+        `Run GRANT DELETE ON ${table} TO the user of the store.`,
+      ),
+    )
+  return found
+}

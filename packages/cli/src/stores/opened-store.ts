@@ -1,0 +1,25 @@
+import type { IdempotencyStore } from '@retryproof/core'
+import type { Finding } from '../checks/finding.ts'
+
+export interface StoreAddress {
+  readonly url: string
+  /** Table, collection or prefix of keys. */
+  readonly table: string | undefined
+  readonly cwd: string
+  now(): number
+}
+
+/** A store that the command opened by its address, and closes again. */
+export interface OpenedStore {
+  readonly kind: string
+  readonly store: IdempotencyStore<never>
+  schema(): string
+  migrate(): Promise<void>
+  findings(): Promise<readonly Finding[]>
+  close(): Promise<void>
+}
+
+export const statements = (texts: readonly string[]): string => texts.map((text) => `${text};\n`).join('\n')
+
+/** The name of a table as an option, where one was given. */
+export const named = (table: string | undefined): { table?: string } => (table === undefined ? {} : { table })

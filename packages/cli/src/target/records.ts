@@ -1,0 +1,33 @@
+/** Reads records of one namespace, or of all in a store. */
+import type { ListedRecord, RecordCount, RecordFilter } from '@retryproof/core'
+import { countRecords, toMs } from '@retryproof/core/store'
+import { CliError } from '../exit-codes.ts'
+import type { Target } from './target.ts'
+
+/** Lists the records of the namespace that was asked for, else of every namespace. */
+export function listIn(target: Target, asked: RecordFilter): AsyncIterable<ListedRecord> {
+  if (target.namespace !== undefined || !target.store) return target.instance().list(asked)
+  const { operation, scope, stuckFor, ...filter } = asked
+  if (scope !== undefined) throw new CliError('--scope needs --namespace NAME: a scope belongs to one.')
+  return requireListing(target)({
+    ...filter,
+    ...(operation !== undefined && { operation: slugOf(operation) }),
+    ...(stuckFor !== undefined && { stuckForMs: toMs('stuck', stuckFor) }),
+  })
+}
+
+/** Counts the records of the namespace that was asked for, else of every namespace. */
+export async function countIn(target: Target): Promise<readonly RecordCount[]> {
+  if (target.namespace !== undefined || !target.store) return target.instance().count()
+  return target.store.count ? target.store.count({}) : countRecords(requireListing(target)({}))
+}
+
+function requireListing({ store }: Target) {
+  if (!store?.list) throw new CliError('This store cannot list its records.')
+  return (query: Parameters<NonNullable<typeof store.list>>[0]) => store.list?.(query) ?? nothing()
+}
+
+async function* nothing(): AsyncGenerator<ListedRecord> {}
+
+const slugOf = (operation: string): string =>
+  (operation.toLowerCase().match(/[a-z0-9]+/g) ?? ['x']).join('-').slice(0, 40).replace(/-$/, '')

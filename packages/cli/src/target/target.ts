@@ -1,0 +1,19 @@
+import type { Idempotency, IdempotencyStore } from '@retryproof/core'
+import type { Finding } from '../checks/finding.ts'
+
+/** A store as the commands use it. */
+export interface Target {
+  /** The kind of the store; undefined where a configuration hides it. */
+  readonly kind: string | undefined
+  /** Undefined where a configuration exports an instance and no store. */
+  readonly store: IdempotencyStore<never> | undefined
+  /** The instance of a namespace. Without a name: the one that was asked for. */
+  instance(namespace?: string): Idempotency
+  /** Undefined where every namespace was asked for. */
+  readonly namespace: string | undefined
+  schema?(): string
+  migrate?(): Promise<void>
+  /** Findings that the store's own check does not have. */
+  findings?(): Promise<readonly Finding[]>
+  close(): Promise<void>
+}
