@@ -61,7 +61,7 @@ function honoApplication(name: string, protocol: Application['protocol']): Appli
     protocol,
     isFetch: true,
     forms: ['bare', 'before', 'given', 'transaction'],
-    errorHandlers: Object.keys(errorHandlers),
+    errorHandlers: protocol === 'HTTP/2' ? ['none', 'own-200'] : Object.keys(errorHandlers),
     endings: endingsOver(protocol),
     serve: (form, bench) => serve(protocol, form, bench),
   }

@@ -73,12 +73,13 @@ function koaApplication(
   Framework: typeof Koa,
   protocol: Application['protocol'],
   endings: readonly KoaEnding[],
+  handlers: readonly string[] = ['none', 'own-200'],
 ): Application {
   const application: Application = {
     name,
     protocol,
     forms: ['bare', 'before', 'given', 'transaction'],
-    errorHandlers: Object.keys(errorHandlers),
+    errorHandlers: handlers,
     endings,
     serve: (form, bench) => serve(Framework, application, form, bench),
   }
@@ -86,7 +87,7 @@ function koaApplication(
 }
 
 export const applications: readonly Application[] = [
-  koaApplication('Koa 3', Koa, 'HTTP/1.1', koaEndings),
+  koaApplication('Koa 3', Koa, 'HTTP/1.1', koaEndings, Object.keys(errorHandlers)),
   koaApplication('Koa 2', Koa2, 'HTTP/1.1', koaEndings),
   koaApplication('Koa 3 on HTTP/2', Koa, 'HTTP/2', http2KoaEndings),
 ]

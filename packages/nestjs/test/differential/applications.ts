@@ -125,7 +125,7 @@ function nestApplication(name: string, platform: Platform, protocol: Application
     name,
     protocol,
     forms: ['bare', 'before', 'transaction'],
-    errorHandlers: Object.keys(errorHandlers),
+    errorHandlers: protocol === 'HTTP/2' ? ['none', 'own-200'] : Object.keys(errorHandlers),
     endings: nestEndings(platform, protocol),
     serve: (form, bench) => serve(platform, protocol, form, bench),
   }
