@@ -9,7 +9,7 @@ export type RouteIdempotency = Omit<HttpOptions<FastifyRequest>, 'transaction' |
 
 /** Options of `idempotencyPlugin`: what all routes have in common, and the instance that remembers their answers. */
 export interface IdempotencyPluginOptions extends RouteIdempotency {
-  readonly idempotency: Guarding<never>
+  readonly idempotency: Guarding<unknown>
 }
 
 declare module 'fastify' {
