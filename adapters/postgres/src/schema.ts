@@ -22,7 +22,7 @@ export interface TableNames {
   readonly unqualified: string | undefined
   readonly layout: string
   readonly index: string
-  /** Whether the table has the column by which a purge finds old records: a table of an earlier version has none. */
+  /** True where the table has the column by which a purge finds old records: a table of an earlier version has none. */
   readonly hasSlots: boolean
   partition(number: number): string
 }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Json } from '../subject.ts'
 
-/** What each floor compares payloads by. */
+/** Digests a payload: each floor compares payloads by it. */
 export function fingerprintOf(payload: Json): string {
   return hash('sha256', JSON.stringify(payload))
 }

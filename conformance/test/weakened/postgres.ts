@@ -35,7 +35,7 @@ export function weakenedPostgres(
         Object.assign(client, { query: weakened })
       })
       const clock = now ?? options.now
-      // what is weakened is the statement for one call
+      // the statement for one call is the weakened one
       const store = postgresStore({ pool, table, batch: false, ...(clock && { now: clock }) })
       pools.set(store, pool)
       return store

@@ -1,4 +1,4 @@
-/** What Koa answers behind a guard is what it answers without. */
+/** Koa answers behind a guard as it does without. */
 import { describeDifferential } from '../../../conformance/src/http/differential/describe-differential.ts'
 import { applications } from './differential/applications.ts'
 

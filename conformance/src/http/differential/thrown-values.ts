@@ -20,7 +20,11 @@ export const thrownValues: readonly ThrownValue[] = [
   { name: 'a frozen object', make: () => Object.freeze({ statusCode: 402, message: 'declined' }) },
   { name: 'a frozen error', make: () => Object.freeze(new Error('declined')) },
   { name: 'a Response', make: () => new Response('declined', { status: 402 }) },
-  { name: 'an object without a prototype', make: () => Object.assign(Object.create(null), { message: 'declined' }) },
+  {
+    name: 'an object without a prototype',
+    // has a stack, since the log of Express 5.0 to 5.2 ends the process on an error that has neither a stack nor toString()
+    make: () => Object.assign(Object.create(null), { message: 'declined', stack: 'declined' }),
+  },
 ]
 
 /** A text for an error handler to answer with, by which two errors are told apart. */

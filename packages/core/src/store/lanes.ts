@@ -17,7 +17,7 @@ export interface LaneOptions<Call, Reply> {
   sizeOf(call: Call): number
   /** Bounds the wait for a lane, after which a call is not sent any more. */
   readonly timeoutMs: number
-  /** How many may be in flight: each waits for a commit of its own. @default 2 */
+  /** Bounds how many are in flight: each waits for a commit of its own. @default 2 */
   readonly lanes?: number
   /** Holds a lane after an answer, for a driver that answers before anybody else can call. */
   rest?(): Promise<void>
@@ -40,7 +40,7 @@ const MAX_BYTES = 256 * 1024
  * Returns a function that sends calls. A call is sent at once, by itself, while a lane is free. Calls that arrive when all
  * lanes are in use wait for the first that comes free, and go together. Each has a reply or an error of its own.
  *
- * A batch that was refused is sent again call by call. Where the outcome of a batch is unknown, so is that of each call.
+ * A batch that was refused is sent again call by call. A batch of unknown outcome leaves the outcome of each of its calls unknown.
  */
 export function createLanes<Call, Reply>(options: LaneOptions<Call, Reply>): (call: Call) => Promise<Reply> {
   const { one, many, isRefused, sizeOf, timeoutMs, lanes = 2, rest } = options
