@@ -54,7 +54,8 @@ async function findings(pool: Pool, table: string, now: () => number): Promise<F
        (SELECT string_agg(p, ', ') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
         WHERE NOT has_table_privilege(to_regclass($1), p)) AS lacking,
        (SELECT count(*) FROM pg_index WHERE indrelid = to_regclass($1) AND indisvalid AND indkey[0] =
-         (SELECT attnum FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'expires_at')) AS indexes`,
+         (SELECT attnum FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname IN ('expires_slot', 'expires_at')
+          ORDER BY attname DESC LIMIT 1)) AS indexes`,
     [table],
   )
   const row = rows[0] ?? {}
@@ -76,7 +77,7 @@ async function findings(pool: Pool, table: string, now: () => number): Promise<F
     )
   if (row.persistence && Number(row.indexes) === 0)
     found.push(
-      warning(`The table ${table} has no index on expires_at: each purge reads all of it.`, 'Run retryproof migrate.'),
+      warning(`The table ${table} has no index on its expiry: each purge reads all of it.`, 'Run retryproof migrate.'),
     )
   if (Number(row.version) < 120_000)
     found.push(problem(`The server has version ${row.version}, and 12 or later is needed.`, 'Upgrade the server.'))
