@@ -55,6 +55,12 @@ interface Decision {
 /** Bounds the wait for calls of the same process, beside their wait for others. */
 const LANE_MS = 1_000
 
+/** Fake timers of tests replace the global one. */
+const nextTurn = setImmediate
+
+/** Resolves in the next turn of the event loop. */
+const turn = (): Promise<void> => new Promise((resolve) => nextTurn(resolve))
+
 const MAX_VALUE_BYTES = 16 * 1024 * 1024
 
 /**
@@ -113,7 +119,7 @@ export function sqliteStore<Database extends SqliteDatabase>(
       sizeOf: ({ bytes }) => bytes,
       timeoutMs: lockTimeoutMs + LANE_MS,
       lanes: 1,
-      rest: () => new Promise((resolve) => setImmediate(resolve)),
+      rest: turn,
     })
   const [sendBegin, sendTransition] = batch ? [lane(), lane()] : [one, one]
 
@@ -168,8 +174,12 @@ export function sqliteStore<Database extends SqliteDatabase>(
     begin: async (key, claim) => apply(key, begin(claim), claim.request?.length, sendBegin),
     transition: async (key, token, change) => apply(key, transition(token, change), sizeOf(change), sendTransition),
     get: (key) => apply(key, get),
-    purge: ({ limit, graceMs = PURGE_GRACE_MS }) =>
-      locked((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes)),
+    async purge({ limit, graceMs = PURGE_GRACE_MS }) {
+      const purged = await locked((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes))
+      // a loop of purges would else let nothing else of this process come to its turn
+      await turn()
+      return purged
+    },
     list: (query) => listRecords(query, records(query)),
     count: ({ namespace }) =>
       use((sql) => {
