@@ -20,15 +20,16 @@ app.post(
     // a stand-in for your own authentication
     { scope: (req) => req.get('x-user'), onInProgress: { wait: '5s' } },
     async (req, res, { attempt }) => {
+      if (!attempt) throw new Error('the payment is not protected')
       const answer = await fetch(`${PROVIDER}/charges`, {
         method: 'POST',
         // the provider's own key: a second attempt asks for the same charge again, and gets it
-        headers: { 'content-type': 'application/json', 'idempotency-key': attempt?.keyFor('charge') ?? '' },
+        headers: { 'content-type': 'application/json', 'idempotency-key': attempt.keyFor('charge') },
         body: JSON.stringify({ amount: req.body.amount }),
       })
       if (!answer.ok) throw new Error(`the provider answered ${answer.status}`)
       const { id } = (await answer.json()) as { id: string }
-      res.status(201).json({ charge: id, attempt: attempt?.number })
+      res.status(201).json({ charge: id, attempt: attempt.number })
     },
   ),
 )

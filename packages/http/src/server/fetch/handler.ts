@@ -52,7 +52,11 @@ export function serveStatus(status: StatusResource<Request>): (request: Request,
  * @example
  * import { attemptOf } from '@retryproof/http/fetch'
  *
- * const charge = (request: Request) => provider.charge(100, { idempotencyKey: attemptOf(request)?.keyFor('charge') ?? 'k1' })
+ * async function charge(request: Request): Promise<{ id: string }> {
+ *   const attempt = attemptOf(request)
+ *   if (!attempt) throw new Error('The charge is not protected.')
+ *   return provider.charge(100, { idempotencyKey: attempt.keyFor('charge') })
+ * }
  */
 export function attemptOf(request: Request): HandlerAttempt | undefined {
   return attemptFor(request)
@@ -69,8 +73,9 @@ export function attemptOf(request: Request): HandlerAttempt | undefined {
  *   idempotency,
  *   { scope: userOf, operation: 'charge' },
  *   async (request, { attempt }) => {
+ *     if (!attempt) throw new Error('The charge is not protected.')
  *     const { amount } = (await request.json()) as { amount: number }
- *     const charge = await provider.charge(amount, { idempotencyKey: attempt?.keyFor('charge') ?? 'k1' })
+ *     const charge = await provider.charge(amount, { idempotencyKey: attempt.keyFor('charge') })
  *     return Response.json(charge, { status: 201 })
  *   },
  * )
