@@ -1,6 +1,8 @@
 /** Lanes: a property over any calls and any fate of what is sent, against the promises that each call was given. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { isIdempotencyError, StoreUnavailableError } from '../src/errors.ts'
 import { createLanes } from '../src/store/lanes.ts'
 import { onVirtualTime } from './testbed.ts'
 
@@ -167,5 +169,59 @@ describe('lanes', () => {
     await advance(1_000)
     expect(await answers).toEqual(calls)
     expect(batches).toEqual([128, 128, 42])
+  })
+
+  test('a call is sent in the async context of its caller, and a batch in that of its first call', async () => {
+    const context = new AsyncLocalStorage<number>()
+    const alone: [number, number | undefined][] = []
+    const batches: [readonly number[], number | undefined][] = []
+    const send = createLanes<number, number>({
+      one: async (call) => {
+        alone.push([call, context.getStore()])
+        await pause(10)
+        return call
+      },
+      many: async (calls) => {
+        batches.push([calls, context.getStore()])
+        await pause(10)
+        // the replies to the first and the last are left out
+        return calls.map((call, index) => (index % (calls.length - 1) ? call : undefined))
+      },
+      isRefused: () => false,
+      sizeOf: () => 1,
+      timeoutMs: TIMEOUT_MS,
+      lanes: 1,
+    })
+    const calls = [1, 2, 3, 4, 5]
+    const answers = Promise.all(calls.map((call) => context.run(call, () => send(call))))
+    await advance(15)
+    const late = context.run(6, () => send(6))
+    await advance(100)
+    expect([...(await answers), await late]).toEqual([...calls, 6])
+    expect(batches).toEqual([[[2, 3, 4, 5], 2]])
+    expect(alone).toEqual([1, 2, 5, 6].map((call) => [call, call]))
+  })
+
+  test('calls of a batch whose outcome is unknown have an error each, of the same kind', async () => {
+    const cause = new Error('socket hang up')
+    const thrown = new StoreUnavailableError('PostgreSQL: socket hang up.', { applied: 'unknown', cause })
+    const send = createLanes<number, number>({
+      one: async (call) => call,
+      many: () => Promise.reject(thrown),
+      isRefused: () => false,
+      sizeOf: () => 1,
+      timeoutMs: TIMEOUT_MS,
+      lanes: 1,
+    })
+    const answers = Promise.all([1, 2, 3, 4].map((call) => send(call).catch((error: unknown) => error)))
+    await advance(10)
+    const errors = (await answers).slice(1)
+    expect(new Set(errors).size).toBe(3)
+    for (const error of errors) {
+      expect(isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')).toBe(true)
+      expect(error).toBeInstanceOf(StoreUnavailableError)
+      expect(error).toStrictEqual(thrown)
+      expect(error).toHaveProperty('cause', cause)
+    }
   })
 })

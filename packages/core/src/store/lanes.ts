@@ -1,7 +1,7 @@
 /** Lanes to a database: calls that arrive while others are in flight share a statement, and a commit. */
 import { within } from '../base/bounded.ts'
 import { startTimer } from '../base/timers.ts'
-import { StoreUnavailableError } from '../errors.ts'
+import { isIdempotencyError, StoreUnavailableError } from '../errors.ts'
 
 export interface LaneOptions<Call, Reply> {
   /** Sends one call. */
@@ -28,6 +28,8 @@ interface Waiting<Call, Reply> {
   readonly size: number
   resolve(reply: Reply | Promise<Reply>): void
   reject(error: unknown): void
+  /** Runs `send`, once, in the async context of the caller: a driver may look there for a tenant, a trace or a transaction. */
+  lead<T>(send: () => Promise<T>): Promise<T>
   stopTimer: () => void
 }
 
@@ -36,11 +38,32 @@ const HOLD_MS = 50
 const MAX_CALLS = 128
 const MAX_BYTES = 256 * 1024
 
+/** Returns a function that runs work, once, in the async context in which this one was called: a promise keeps it for `then`. */
+function inThisContext(): Waiting<unknown, unknown>['lead'] {
+  let start: (send: () => Promise<unknown>) => void = () => {}
+  const started = new Promise<() => Promise<unknown>>((resolve) => {
+    start = resolve
+  })
+  const sent = started.then((send) => send())
+  return <T>(send: () => Promise<T>) => {
+    start(send)
+    return sent as Promise<T>
+  }
+}
+
+/** Another error of the same class, with the same fields and cause: callers may annotate the one that they catch. */
+function anotherOf(error: unknown): unknown {
+  if (!isIdempotencyError(error)) return error
+  const cause = 'cause' in error ? { cause: error.cause } : undefined
+  return Object.assign(Reflect.construct(Error, [error.message, cause], error.constructor), error)
+}
+
 /**
  * Returns a function that sends calls. A call is sent at once, by itself, while a lane is free. Calls that arrive when all
  * lanes are in use wait for the first that comes free, and go together. Each has a reply or an error of its own.
  *
  * A batch that was refused is sent again call by call. A batch of unknown outcome leaves the outcome of each of its calls unknown.
+ * Each call is sent in the async context of its caller, and a batch in that of its first call.
  */
 export function createLanes<Call, Reply>(options: LaneOptions<Call, Reply>): (call: Call) => Promise<Reply> {
   const { one, many, isRefused, sizeOf, timeoutMs, lanes = 2, rest } = options
@@ -49,7 +72,7 @@ export function createLanes<Call, Reply>(options: LaneOptions<Call, Reply>): (ca
 
   function wait(call: Call, size: number): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const entry: Waiting<Call, Reply> = { call, size, resolve, reject, stopTimer: () => {} }
+      const entry: Waiting<Call, Reply> = { call, size, resolve, reject, lead: inThisContext(), stopTimer: () => {} }
       const giveUp = () => {
         waiting.splice(waiting.indexOf(entry), 1)
         const message = `Calls before this one took longer than ${timeoutMs} ms.`
@@ -83,12 +106,13 @@ export function createLanes<Call, Reply>(options: LaneOptions<Call, Reply>): (ca
       replies = await many(batch.map(({ call }) => call))
     } catch (error) {
       if (!isRefused(error)) {
-        for (const { reject } of batch) reject(error)
+        for (const { reject } of batch) reject(anotherOf(error))
         return
       }
     }
-    batch.forEach(({ call, resolve }, index) => {
-      resolve(replies[index] ?? one(call))
+    batch.forEach(({ call, resolve, lead }, index) => {
+      // the batch runs in the context of its first call already
+      resolve(replies[index] ?? (index === 0 ? one(call) : lead(() => one(call))))
     })
   }
 
@@ -97,10 +121,12 @@ export function createLanes<Call, Reply>(options: LaneOptions<Call, Reply>): (ca
     const batch = nextBatch()
     const [first] = batch
     if (!first) return undefined
-    if (batch.length > 1) return sendBatch(batch)
-    const sent = one(first.call)
-    first.resolve(sent)
-    return sent
+    return first.lead<unknown>(() => {
+      if (batch.length > 1) return sendBatch(batch)
+      const sent = one(first.call)
+      first.resolve(sent)
+      return sent
+    })
   }
 
   /** Uses a lane for `sent`, and then for as long as calls wait. */
