@@ -1,5 +1,5 @@
 /** Converts between rows and records. */
-import type { StoredRecord } from '@retryproof/core/store'
+import type { RecordCount, StoredRecord } from '@retryproof/core/store'
 import type { columns } from './schema.ts'
 
 /** A row; integers are BigInts on a connection that was opened so. */
@@ -25,6 +25,21 @@ export function toRecord(row: Row): StoredRecord {
     request: bytes(row.request),
     checkpoint: data && { seq: Number(row.checkpoint_seq), data },
     result: bytes(row.result),
+  }
+}
+
+/** A row of counts; the clock that a driver bound as a fraction leaves one in the time. */
+export type CountRow = {
+  readonly [Column in keyof RecordCount]: RecordCount[Column] extends string ? RecordCount[Column] : number | bigint
+}
+
+export function toCount({ operation, state, records, leaseExpired, longestExpiredMs }: CountRow): RecordCount {
+  return {
+    operation,
+    state,
+    records: Number(records),
+    leaseExpired: Number(leaseExpired),
+    longestExpiredMs: Math.floor(Number(longestExpiredMs)),
   }
 }
 

@@ -11,7 +11,6 @@ import {
   type ListQuery,
   listRecords,
   PURGE_GRACE_MS,
-  type RecordCount,
   type Reduced,
   readPages,
   reduce,
@@ -21,7 +20,7 @@ import {
 } from '@retryproof/core/store'
 import { isInTransaction, requireDriver, type SqliteDatabase } from './driver.ts'
 import { isRefused } from './errors.ts'
-import { type Row, toRecord } from './record.ts'
+import { type CountRow, type Row, toCount, toRecord } from './record.ts'
 import { isFile, quoted } from './schema.ts'
 import { prepareStatements, readRecord, type Statements, writeRecord } from './statements.ts'
 import { exclusively, inTransaction, whenFree } from './transaction.ts'
@@ -185,7 +184,7 @@ export function sqliteStore<Database extends SqliteDatabase>(
       use((sql) => {
         const { after, end } = keyRange({ ...(namespace !== undefined && { namespace }) })
         const now = clock()
-        return sql.count.all(now, now, after, end) as RecordCount[]
+        return (sql.count.all(now, now, after, end) as CountRow[]).map(toCount)
       }),
     bind,
     transaction: (work) => inTransaction(database, lockTimeoutMs, () => statementsOf(database), work),

@@ -1,7 +1,7 @@
 /** Calls that share a commit: fewer commits, and each call with its own answer and error. */
 import { checks } from '@retryproof/conformance'
 import { isIdempotencyError } from '@retryproof/core/store'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { sqliteStore } from '../src/index.ts'
 import { bytes, claim, HOUR_MS } from './claim.ts'
 import { migratedFile, open } from './support.ts'
@@ -42,6 +42,18 @@ test('calls of the same turn take two commits, the first of which is that of the
   const replays = await Promise.all(keys.map((key) => store.begin(key, claim({ owner: 'another' }))))
   expect(replays.map(({ result }) => result)).toEqual(keys.map((_, index) => bytes(`${index}`)))
   expect(commits.count).toBe(4)
+})
+
+test('fake timers hold up no call', async () => {
+  const { store } = await openStore()
+  vi.useFakeTimers()
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  for (const attempt of [1, 2]) {
+    const begun = await Promise.all(keys.map((key) => store.begin(`${key} ${attempt}`, claim({ owner: key }))))
+    expect(begun.map(({ outcome }) => outcome)).toEqual(Array(64).fill('acquired'))
+  }
 })
 
 test('a lone call commits before the event loop turns', async () => {

@@ -58,6 +58,11 @@ test('a connection that reads integers as BigInts', async () => {
   await store.transition('k', token, { to: 'renew', leaseMs: 30_000, checkpoint })
   expect(await store.get('k')).toMatchObject({ token: 1_000_000_000, attempt: 1, leaseRemainingMs: 30_000, checkpoint })
   expect(await store.purge({ limit: 1 })).toBe(0)
+  const counted = { operation: 'op', state: 'in_progress', records: 1, leaseExpired: 0, longestExpiredMs: 0 }
+  await store.begin('ns.op.k', claim())
+  expect(await store.count({ namespace: 'ns' })).toStrictEqual([counted])
+  const later = sqliteStore({ database, now: () => 1_030_001.5 })
+  expect(await later.count({ namespace: 'ns' })).toStrictEqual([{ ...counted, leaseExpired: 1, longestExpiredMs: 1 }])
 })
 
 test('a record that another process renews between the read and the clock is not taken for expired', async () => {
