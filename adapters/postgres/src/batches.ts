@@ -45,7 +45,7 @@ export function createBatches({ one, many, isRefused, timeoutMs }: Sender): Send
 /** Bytes of a call beside its values. */
 const OVERHEAD = 512
 
-const bytesOf = (value: unknown): number => (value instanceof Uint8Array ? value.length : 0)
+const bytesOf = (value: unknown): number => (ArrayBuffer.isView(value) ? value.byteLength : 0)
 
 /** Calls as JSON, the clock, and the bytes of all calls one after another: JSON has no bytes, and drivers differ in arrays. */
 function packed(calls: readonly Parameters[]): unknown[] {
@@ -56,14 +56,15 @@ function packed(calls: readonly Parameters[]): unknown[] {
     const call: Record<string, unknown> = { i, key }
     own.forEach((value, index) => {
       const number = index + 3
-      if (!(value instanceof Uint8Array)) {
+      // those of another realm count too
+      if (!ArrayBuffer.isView(value)) {
         call[`p${number}`] = value
         return
       }
       call[`o${number}`] = offset
-      call[`l${number}`] = value.length
-      offset += value.length
-      bytes.push(value)
+      call[`l${number}`] = value.byteLength
+      offset += value.byteLength
+      bytes.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
     })
     return call
   })

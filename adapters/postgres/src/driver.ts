@@ -1,7 +1,7 @@
 /** The driver as this store uses it, typed by use: a pg.Pool, a pg.Client, a PGlite, or a wrapper of one. */
 import { within, withoutRelease } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError, StoreUnavailableError } from '@retryproof/core/store'
-import { toStoreError } from './errors.ts'
+import { raceIn, toStoreError } from './errors.ts'
 
 /** Anything that runs a statement: a pool, a client, an open transaction. */
 export interface PostgresQueryable {
@@ -57,9 +57,13 @@ export function requireDriver(pool: unknown): void {
   throw new IdempotencyInvalidOptionError('pool', `must be a pg.Pool, a connected pg.Client or a PGlite, got ${got}`)
 }
 
+/** Tells whether the driver knows that no transaction is open. */
+const isOutside = (client: PostgresQueryable & { getTransactionStatus?(): string | null }): boolean =>
+  client.getTransactionStatus?.() === 'I'
+
 /** @throws StoreUnavailableError where the driver knows that no transaction is open: each statement would commit by itself */
-export function requireTransaction(tx: PostgresQueryable & { getTransactionStatus?(): string | null }): void {
-  if (tx.getTransactionStatus?.() !== 'I') return
+export function requireTransaction(tx: PostgresQueryable): void {
+  if (!isOutside(tx)) return
   throw new StoreUnavailableError('No transaction is open on this client: say BEGIN first.', { applied: 'no' })
 }
 
@@ -118,6 +122,23 @@ export async function onClient<Client, T>(
     client.off('error', note)
     client.release(!kept)
   }
+}
+
+/** Sends a statement on a client of the pool, which stays open after an answer, and after a race that the statement lost. */
+export function onPool<Client, T>(
+  pool: PostgresPool<Client>,
+  timeoutMs: number,
+  send: (db: PostgresQueryable) => Promise<T>,
+): Promise<T> {
+  return onClient(pool, timeoutMs, async ({ client, keep }) => {
+    const value = await answered(timeoutMs, send(client)).catch((error) => {
+      // the server rolled back the statement, but not a transaction that somebody left open
+      if (raceIn(error) && isOutside(client)) keep()
+      throw error
+    })
+    keep()
+    return value
+  })
 }
 
 /** Runs a statement, and gives the replies that it makes. `prepare`: under its name, where the driver is pg. */

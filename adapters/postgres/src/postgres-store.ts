@@ -21,11 +21,10 @@ import {
 } from '@retryproof/core/store'
 import { type BatchedName, createBatches, type Parameters, type Sender } from './batches.ts'
 import {
-  answered,
   ask,
   isEmbedded,
   isPool,
-  onClient,
+  onPool,
   type PostgresDatabase,
   type PostgresEmbedded,
   type PostgresPool,
@@ -58,7 +57,7 @@ export interface PostgresStoreOptions<Tx> {
   readonly timeout?: Duration
   /** Bounds the wait of a statement in `transaction` for other transactions. @default '5s' */
   readonly lockTimeout?: Duration
-  /** Lets calls that arrive while others are in flight share a statement and a commit. @default true */
+  /** Lets calls that arrive while others are in flight share a statement and a commit, on a pool or a PGlite. @default true */
   readonly batch?: boolean
   /** Replaces the server's clock (ms). For tests only. */
   readonly now?: (() => number) | undefined
@@ -118,14 +117,7 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
     return qualified
   }
 
-  const ofPool: Use = (work) => {
-    if (!isPool(pool)) return work(pool)
-    return onClient(pool, timeoutMs, async ({ client, keep }) => {
-      const value = await answered(timeoutMs, work(client))
-      keep()
-      return value
-    })
-  }
+  const ofPool: Use = (work) => (isPool(pool) ? onPool(pool, timeoutMs, work) : work(pool))
 
   /** Sends again what lost a race against another transaction: it changed nothing. */
   async function run<T>(use: Use, pick: (sql: Statements) => Statement, values: unknown[]): Promise<T[]> {
@@ -224,7 +216,9 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
   }
 
   const embedded = isEmbedded(pool)
-  const transactional: Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'> = embedded || isPool(pool)
+  // a single client may be in a transaction of its caller
+  const hasSessions = embedded || isPool(pool)
+  const transactional: Pick<IdempotencyStore<Tx>, 'bind' | 'transaction'> = hasSessions
     ? {
         bind: (tx) =>
           operations(async (work) => {
@@ -242,7 +236,7 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
       transactional: transactional.bind ? 'async' : false,
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    ...operations(ofPool, batch ? inLanes : undefined),
+    ...operations(ofPool, batch && hasSessions ? inLanes : undefined),
     ...transactional,
     ...(watch && { watch: createWatch(watch, names.table) }),
     list,

@@ -94,7 +94,7 @@ export function statements({ table, layout, hasSlots }: TableNames, notify: bool
     const verdict = `verdict, verdict = 'apply' AND ${applied} AS applied${told}`
     const change = `timed AS MATERIALIZED (SELECT *, ${NOW} AS now FROM held),
 judged AS MATERIALIZED (
-  SELECT *, CASE WHEN token <> $3 OR expires_at <= now THEN 'lost' WHEN state = ${target} THEN 'same'
+  SELECT *, CASE WHEN token IS DISTINCT FROM $3 OR expires_at <= now THEN 'lost' WHEN state = ${target} THEN 'same'
                  WHEN state IN (${from}) THEN 'apply' ELSE 'lost' END AS verdict FROM timed v),
 changed AS (UPDATE ${table} r SET ${set} FROM judged v WHERE r.k = $1 AND v.verdict = 'apply')`
     return {

@@ -1,6 +1,8 @@
 /** Calls that share a statement: fewer round trips, and each call with its own answer, error and wait. */
+import { runInNewContext } from 'node:vm'
 import { checks } from '@retryproof/conformance'
 import { isIdempotencyError } from '@retryproof/core/store'
+import pg from 'pg'
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { postgresStore } from '../src/index.ts'
@@ -99,8 +101,10 @@ for (const { title, url } of await services('postgres')) {
     expect(answers[20]).toBe(failed[0])
   })
 
-  test(`${title}: a record that a transaction holds does not hold up the others`, async () => {
-    const { store } = await open()
+  test(`${title}: a record that a transaction holds does not hold up the others, and closes no connection`, async () => {
+    const { store, pool } = await open()
+    let closed = 0
+    pool.on('remove', () => closed++)
     const { token } = await store.begin('settling', claim())
     let waited: Promise<unknown>[] = []
     await store.transaction(async (tx) => {
@@ -122,6 +126,60 @@ for (const { title, url } of await services('postgres')) {
       ...Array(3).fill(expect.objectContaining({ outcome: 'in_progress' })),
       { outcome: 'ok', applied: false },
     ])
+    expect(closed).toBe(0)
+  })
+
+  test(`${title}: a session that somebody left in a transaction is closed when a batch fails in it`, async () => {
+    const { store, pool, table } = await open()
+    const left = await pool.connect()
+    await left.query('BEGIN')
+    await store.transaction(async (tx) => {
+      await tx.query(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`)
+      await left.query(`SET LOCAL lock_timeout = 10`)
+      left.release()
+      expect(pool.totalCount).toBe(2)
+      await expect(store.begin('k', claim())).rejects.toMatchObject({ applied: 'no' })
+      expect(pool.totalCount).toBe(1)
+    })
+  })
+
+  test(`${title}: bytes of another realm are recorded as they are`, async () => {
+    const { store } = await open()
+    const foreign = (text: string): Uint8Array => runInNewContext('Uint8Array.from(values)', { values: bytes(text) })
+    await Promise.all(keys(20).map((key) => store.begin(key, claim({ owner: key, request: foreign(key) }))))
+    const found = await Promise.all(keys(20).map((key) => store.get(key)))
+    expect(found.map((record) => record?.request)).toEqual(keys(20).map((key) => bytes(key)))
+  })
+
+  test.each([Number.NaN, Infinity, 1.5, undefined, null])(
+    `${title}: the token %s changes no record, alone or with others`,
+    async (token) => {
+      const { store, pool, table } = await open()
+      const single = postgresStore({ pool, table, batch: false })
+      await Promise.all(keys(20).map((key) => store.begin(key, claim({ owner: key }))))
+      const settle = (by: typeof store, key: string) =>
+        by.transition(key, token as number, completed('')).then(
+          ({ outcome }) => outcome,
+          (error: Error) => error.message,
+        )
+      const alone = await settle(single, 'k0')
+      expect(await Promise.all(keys(20).map((key) => settle(store, key)))).toEqual(Array(20).fill(alone))
+      const found = await Promise.all(keys(20).map((key) => store.get(key)))
+      expect(found.map((record) => record?.state)).toEqual(Array(20).fill('in_progress'))
+    },
+  )
+
+  test(`${title}: calls on a single client share nothing, for it may be in a transaction of its caller`, async () => {
+    const { table } = await open()
+    const client = new pg.Client(database)
+    await client.connect()
+    onTestFinished(() => client.end())
+    const store = postgresStore({ pool: client, table })
+    await client.query('BEGIN')
+    await client.query("SET LOCAL lock_timeout = '7s'")
+    await Promise.all(keys(20).map((key) => store.begin(key, claim({ owner: key }))))
+    expect((await client.query('SHOW lock_timeout')).rows).toEqual([{ lock_timeout: '7s' }])
+    await client.query('COMMIT')
   })
 
   test(`${title}: where the answer to a batch is lost, the outcome of each call is unknown, and none is sent again`, async () => {
