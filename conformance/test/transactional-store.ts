@@ -114,3 +114,20 @@ export function transactionalStore(
 async function publishAll(records: Map<string, StoredRecord>, written: Map<string, StoredRecord>): Promise<void> {
   for (const [key, record] of written) records.set(key, record)
 }
+
+/** Makes a store whose first commits of completed keys fail, each with the next of these errors. */
+export function failingCommits(...errors: readonly unknown[]): IdempotencyStore<Transaction> {
+  const left = [...errors]
+  return transactionalStore(undefined, undefined, {
+    async publish(records, written) {
+      const isCompleted = [...written.values()].some(({ state }) => state === 'completed')
+      if (isCompleted && left.length > 0) throw left.shift()
+      await publishAll(records, written)
+    },
+  })
+}
+
+/** Makes the error of a transaction that was rolled back since another one wrote the same. */
+export function conflictError(): TransactionConflictError {
+  return new TransactionConflictError('not serializable', { reason: 'conflict', cause: undefined })
+}

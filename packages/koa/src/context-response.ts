@@ -38,12 +38,32 @@ export function keepAnswering(ctx: Context, onError: (error: unknown) => void, h
   }
 }
 
-/** Makes a context what it was before the handler. */
-export function resetContext(ctx: Context, before: readonly HeaderField[]): void {
-  ctx.body = undefined
-  ctx.status = 404
-  for (const [name] of headersOf(ctx)) ctx.remove(name)
-  setHeaders(ctx, before)
+/** The answer of a context before a handler ran. */
+export interface AnswerBefore {
+  readonly headers: readonly HeaderField[]
+  /** Undoes what a handler set, before another run or another answer. */
+  restore(): void
+}
+
+/** Notes the answer that a context has before a handler runs, with the status and the body of middleware outside. */
+export function answerBefore(ctx: Context): AnswerBefore {
+  const { response, body, status, respond } = ctx
+  const headers = headersOf(ctx)
+  // Koa notes on its response whether the status was chosen: a body makes it 200 where it was not
+  const notes = { ...response }
+  return {
+    headers,
+    restore() {
+      for (const [name] of headersOf(ctx)) ctx.remove(name)
+      // closes a stream
+      if (ctx.body !== body) ctx.body = undefined
+      ctx.status = status
+      for (const name of Object.keys(response)) if (!Object.hasOwn(notes, name)) Reflect.deleteProperty(response, name)
+      Object.assign(response, notes)
+      Object.assign(ctx, { respond })
+      setHeaders(ctx, headers)
+    },
+  }
 }
 
 /** Answers with that response. Middleware outside finds a value where there was one the first time. */

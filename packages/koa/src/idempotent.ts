@@ -1,9 +1,9 @@
 /** Koa 3 and 2. */
 import { attemptFor, createGuard, type Guarding, type HandlerAttempt, type HttpOptions } from '@retryproof/http'
-import { type NodeBinding, passOnNode, serveNode } from '@retryproof/http/node'
+import { type NodeBinding, passOnNode, sendResponse, serveNode } from '@retryproof/http/node'
 import type { Context, Middleware } from 'koa'
 import { answerLeft } from './answer-left.ts'
-import { headersOf, keepAnswering, putResponse, resetContext } from './context-response.ts'
+import { answerBefore, keepAnswering, putResponse } from './context-response.ts'
 import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
 import { ownMethod, toExchange } from './to-exchange.ts'
 
@@ -59,31 +59,40 @@ export function idempotent<Tx>(
   const middleware: Middleware = (ctx, next) =>
     // settles as the handler does: middleware outside, and then Koa, go on with what the context has
     new Promise<void>((resolve, reject) => {
-      const before = headersOf(ctx)
+      const before = answerBefore(ctx)
       let hasFailed = false
+      let hasGoneOn = false
       let running: Parameters<NonNullable<NodeBinding<Tx>['begin']>>[0] | undefined
+      function goOn() {
+        hasGoneOn = true
+        resolve()
+      }
       const binding: NodeBinding<Tx> = {
         async run(tx) {
+          if (hasGoneOn) throw new Error('A transaction conflicted when Koa had gone on already.')
           if (handler) await handler(ctx, { attempt: attemptFor(ctx), tx } as never)
           else await next()
-          const left = running && (await answerLeft(ctx, before, running))
-          if (!left) resolve()
+          const left = running && (await answerLeft(ctx, before.headers, running))
+          // Koa writes nothing past a complete answer, which is undone where it cannot be recorded
+          if (!left && !ctx.res.writableEnded) goOn()
           return left
         },
-        goOn: resolve,
+        goOn,
         fail(error) {
           hasFailed = true
-          reject(error)
+          if (hasGoneOn) ctx.onerror(error as Error)
+          else reject(error)
         },
         send(response) {
+          if (hasGoneOn) return sendResponse(ctx.res, response)
           putResponse(ctx, response)
-          resolve()
+          goOn()
         },
         begin(run) {
           running = run
         },
         watchErrors: (onError) => keepAnswering(ctx, onError, () => hasFailed),
-        reset: () => resetContext(ctx, before),
+        reset: before.restore,
       }
       if (guard.covers(ctx.method, ownMethod(ctx, middleware)))
         void serveNode(guard, toExchange(ctx, middleware), ctx.res, binding)
