@@ -23,7 +23,7 @@ import { isRefused } from './errors.ts'
 import { type CountRow, type Row, toCount, toRecord } from './record.ts'
 import { isFile, quoted } from './schema.ts'
 import { prepareStatements, readRecord, type Statements, writeRecord } from './statements.ts'
-import { exclusively, inTransaction, whenFree } from './transaction.ts'
+import { exclusively, impatiently, inTransaction, whenFree } from './transaction.ts'
 
 export interface SqliteStoreOptions<Database extends SqliteDatabase> {
   /** An open connection of better-sqlite3, node:sqlite or bun:sqlite. It stays yours: close it after the last call. */
@@ -86,7 +86,7 @@ export function sqliteStore<Database extends SqliteDatabase>(
   const prepared = new WeakMap<SqliteDatabase, Statements>()
   const clock = () => toUs(now())
   // a first call inside a transaction then finds the connection ready; every call tells what is wrong with it
-  whenFree(database, 0, () => statementsOf(database)).catch(() => undefined)
+  whenFree(database, 0, ownStatements).catch(() => undefined)
 
   function statementsOf(connection: SqliteDatabase): Statements {
     const sql = prepared.get(connection) ?? prepareStatements(connection, table)
@@ -94,8 +94,13 @@ export function sqliteStore<Database extends SqliteDatabase>(
     return sql
   }
 
+  /** The first read waits for a connection that holds the whole file. From then on this one shares it, and no read waits. */
+  function ownStatements(): Statements {
+    return prepared.get(database) ?? impatiently(database, () => statementsOf(database))
+  }
+
   function use<T>(work: (sql: Statements) => T): Promise<T> {
-    return whenFree(database, lockTimeoutMs, () => work(statementsOf(database)))
+    return whenFree(database, lockTimeoutMs, () => work(ownStatements()))
   }
 
   /** Inside a transaction that holds the write lock. */
@@ -187,7 +192,7 @@ export function sqliteStore<Database extends SqliteDatabase>(
         return (sql.count.all(now, now, after, end) as CountRow[]).map(toCount)
       }),
     bind,
-    transaction: (work) => inTransaction(database, lockTimeoutMs, () => statementsOf(database), work),
+    transaction: (work) => inTransaction(database, lockTimeoutMs, ownStatements, work),
   }
 }
 

@@ -35,6 +35,22 @@ describe('a lock that is held for long', () => {
     expect(await store.begin('k', claim())).toMatchObject({ outcome: 'acquired', attempt: 1 })
   })
 
+  test('blocks no read for as long as the connection would wait: another holds the whole file', async () => {
+    const file = await migratedFile()
+    const other = open(file)
+    other.pragma('locking_mode = EXCLUSIVE')
+    other.exec('BEGIN IMMEDIATE; COMMIT')
+    const database = open(file, { timeout: 10_000 })
+    const start = performance.now()
+    const store = sqliteStore({ database, lockTimeout: 50 })
+    const refusals = [await errorOf(store.get('k')), await errorOf(store.transaction(() => 'never'))]
+    expect(performance.now() - start).toBeLessThan(5_000)
+    for (const refusal of refusals) expect(refusal).toMatchObject({ applied: 'no' })
+    expect(database.pragma('busy_timeout', { simple: true })).toBe(10_000)
+    other.close()
+    expect(await store.get('k')).toBeNull()
+  })
+
   test('is acquired as soon as it is free', async () => {
     const { file, store } = await storeAt(1_000_000)
     const other = open(file)
