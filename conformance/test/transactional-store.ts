@@ -111,7 +111,10 @@ export function transactionalStore(
   }
 }
 
-async function publishAll(records: Map<string, StoredRecord>, written: Map<string, StoredRecord>): Promise<void> {
+export async function publishAll(
+  records: Map<string, StoredRecord>,
+  written: Map<string, StoredRecord>,
+): Promise<void> {
   for (const [key, record] of written) records.set(key, record)
 }
 

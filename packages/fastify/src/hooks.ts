@@ -3,6 +3,7 @@ import type { BodyLimits, Guard, HttpResponse } from '@retryproof/http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { noteJson } from './json-bytes.ts'
 import { headersOf, type Payload, type ReadPayload, readPayload, replacePayload } from './payloads.ts'
+import { stateOf } from './reply-state.ts'
 import type { IdempotentRoute } from './route.ts'
 import { ownMethod } from './to-exchange.ts'
 
@@ -56,11 +57,8 @@ export function hooksOf(
   }
 }
 
-const NEXT_ERROR_HANDLER = 'Symbol(fastify.reply.nextErrorHandler)'
-
-/** Fastify notes on a reply which error handler would be next, once one was called. It shows that in no other way. */
+/** Fastify notes on a reply which error handler would be next, once one was called. */
 function isAnsweredByErrorHandler(reply: FastifyReply): boolean {
-  const symbol = Object.getOwnPropertySymbols(reply).find((each) => String(each) === NEXT_ERROR_HANDLER)
-  const next: unknown = symbol && Reflect.get(reply, symbol)
+  const next = stateOf(reply, 'nextErrorHandler')
   return next !== undefined && next !== null
 }

@@ -12,7 +12,8 @@ import { type NodeBinding, passOnNode, serveNode } from '@retryproof/http/node'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { hooksOf, type Note } from './hooks.ts'
 import { noteJson } from './json-bytes.ts'
-import { headersOf, replacePayload, resetHeaders } from './payloads.ts'
+import { headersOf, replacePayload, resetReply } from './payloads.ts'
+import { setState } from './reply-state.ts'
 import type { IdempotentHandler, IdempotentRoute, IdempotentRouteWithHandler, TransactionHandler } from './route.ts'
 import { ownMethod, toExchange } from './to-exchange.ts'
 
@@ -86,7 +87,7 @@ export function idempotent<Tx>(
       watchErrors(onError) {
         if (note) note.onError = onError
       },
-      reset: () => resetHeaders(reply, before),
+      reset: () => resetReply(reply, before),
       recordable: (answer) => recordable(answer, note?.serialized, before),
     }
     if (!guard.covers(request.method, ownMethod(request))) void passOnNode(guard, request, reply.raw, binding)
@@ -103,7 +104,7 @@ export function idempotent<Tx>(
             hasPassed = true
             done()
           },
-          fail: (error) => (hasPassed ? reply.send(error) : done(error as Error)),
+          fail: (error) => (hasPassed ? sendError(reply, error) : done(error as Error)),
         })
       },
     }
@@ -113,6 +114,7 @@ export function idempotent<Tx>(
     handler(request, reply) {
       // settles as the handler does, so that Fastify answers by its own rules, whatever was returned or thrown
       return new Promise((resolve, reject) => {
+        let isSettled = false
         serve(request, reply, {
           async run(tx) {
             const returned = handler.call(request.server, request, reply, {
@@ -122,9 +124,16 @@ export function idempotent<Tx>(
             // a handler that gives nothing, not even a promise, answers later
             if (returned === undefined) return
             const payload = await returned
-            resolve(payload)
+            // Fastify takes only one answer of a handler; a run after a conflict sends its own as Fastify would
+            if (!isSettled) resolve(payload)
+            else if (payload !== undefined || !reply.sent) reply.send(payload)
+            isSettled = true
           },
-          fail: reject,
+          fail(error) {
+            if (isSettled) sendError(reply, error)
+            else reject(error)
+            isSettled = true
+          },
         })
       })
     },
@@ -132,3 +141,9 @@ export function idempotent<Tx>(
 }
 
 type Running<Tx> = Pick<NodeBinding<Tx>, 'run' | 'fail'>
+
+/** Answers an error as Fastify answers one that a handler throws, which may be any value. */
+function sendError(reply: FastifyReply, error: unknown): void {
+  setState(reply, 'isError', true)
+  reply.send(error)
+}

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream'
 import { type BodyLimits, type HeaderField, type HttpResponse, holdBody } from '@retryproof/http'
 import type { FastifyReply } from 'fastify'
+import { setState } from './reply-state.ts'
 
 export type Payload = string | Buffer | Readable | ReadableStream<Uint8Array> | Response | null | undefined
 
@@ -99,8 +100,9 @@ export function headersOf(reply: FastifyReply): HeaderField[] {
   })
 }
 
-/** Takes back the headers that an attempt set and a conflict undid. */
-export function resetHeaders(reply: FastifyReply, before: readonly HeaderField[]): void {
+/** Takes back what an attempt did to a reply: its headers, and that it took the reply over. */
+export function resetReply(reply: FastifyReply, before: readonly HeaderField[]): void {
   for (const [name] of headersOf(reply)) reply.removeHeader(name)
   for (const [name, value] of before) reply.header(name, value)
+  setState(reply, 'hijacked', false)
 }

@@ -1,6 +1,7 @@
 /** The body of a Node request, whether or not a parser ran before. */
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
+import { IdempotencyInvalidCallError } from '@retryproof/core'
 import type { RequestBody } from '../../protocol/exchange.ts'
 
 const none = new Uint8Array()
@@ -61,6 +62,28 @@ export function isBodyLost(req: IncomingMessage): boolean {
 export function lostBody(): Error {
   return new Error(
     'The client went away before its body was parsed. Put the parser before idempotent() to have it first.',
+  )
+}
+
+/** Begins to watch the body of a request. Gives a function that returns true once it was read, and nobody left it parsed. */
+export function watchBody(req: IncomingMessage): () => boolean {
+  const { readableDidRead, readableEnded, readableLength } = req
+  const parsed = parsedOf(req)
+  if (!hasBody(req) || readableEnded) return () => false
+  // a body that was put back counts as read, and is there as long as its bytes are
+  const isRead = () => (readableDidRead ? req.readableLength < readableLength : req.readableDidRead)
+  return () => isRead() && parsedOf(req) === parsed
+}
+
+function parsedOf(req: IncomingMessage): unknown {
+  return (req as { readonly body?: unknown }).body
+}
+
+/** Makes the error of a handler that cannot run again, since its stream is empty now. */
+export function spentBody(): Error {
+  return new IdempotencyInvalidCallError(
+    'payload',
+    'The handler read the request body itself, and cannot run again after the conflict of its transaction. Put a parser before idempotent(), so that each run finds the body.',
   )
 }
 

@@ -5,34 +5,12 @@ import { lapse } from '@retryproof/core/internal'
 import type { Guard } from '../../guard/guard.ts'
 import { answered, type HandlerEnd, type HandlerRun, threw } from '../../guard/handler-end.ts'
 import type { HandlerAttempt } from '../../guard/ports.ts'
-import type { Exchange, HandlerAnswer, HeaderField, HttpResponse } from '../../protocol/exchange.ts'
+import type { Exchange, HandlerAnswer, HeaderField } from '../../protocol/exchange.ts'
 import { answerEarly } from './answer-early.ts'
 import { captureResponse } from './capture-response.ts'
 import type { CapturedResponse } from './captured-response.ts'
-import { isBodyLost, lostBody } from './request-body.ts'
-
-/** The translation between a framework and the chain. Nothing of it decides how a handler ended. */
-export interface NodeBinding<Tx> {
-  /**
-   * Starts the handler. Rejects with what it threw, and resolves when it returned, where the framework tells that: with the
-   * answer that it left for the framework to write, if any.
-   */
-  run(tx: Tx | undefined): Promise<HandlerAnswer | undefined> | Promise<void>
-  /** Hands an error, which may be any value, to the error path of the framework, which answers. */
-  fail(error: unknown): void
-  /** Sends a response instead of the handler's. */
-  send(response: HttpResponse): void
-  /** Lets the framework go on, once the handler returned and its answer is decided: it writes what the handler left. */
-  goOn?(): void
-  /** Calls `onError` for each error that the framework's own error path is given before the answer is complete. */
-  watchErrors?(onError: (error: unknown) => void): void
-  /** Undoes what an attempt set on the framework's response, before the next attempt or another answer. */
-  reset?(): void
-  /** Begins an attempt. */
-  begin?(run: HandlerRun<Tx> & Pick<HandlerAttempt, 'signal'>): void
-  /** Gives an answer as it is to be recorded, such as before compression. */
-  recordable?(answer: HandlerAnswer): HandlerAnswer
-}
+import type { NodeBinding } from './node-binding.ts'
+import { isBodyLost, lostBody, spentBody, watchBody } from './request-body.ts'
 
 /**
  * Serves one request. Resolves when its answer has been handed over. Never rejects.
@@ -76,11 +54,17 @@ export async function serveNode<Native, Tx>(
   const over = new Promise<void>((resolve) => {
     isOver = resolve
   })
+  function undo() {
+    const left = run?.captured.discard()
+    if (left === 'reset') binding.reset?.()
+    return left
+  }
   try {
     const decision = await guard.handle(exchange, {
       execute(attempt, terms) {
         if (isBodyLost(req)) throw notStarted(lostBody())
-        if (run?.captured.discard() === 'reset') binding.reset?.()
+        if (run?.hasSpentBody()) throw spentBody()
+        undo()
         run = runOnNode(res, { ...binding, fail }, attempt, terms, over)
         return run.end
       },
@@ -90,12 +74,12 @@ export async function serveNode<Native, Tx>(
     else if (decision.kind === 'own') run?.release(decision.headers)
     else if (decision.kind === 'send' && run && !run.hasLeft) run.captured.replace(decision.response)
     else if (decision.kind === 'send') {
-      if (run?.captured.discard() === 'reset') binding.reset?.()
+      undo()
       binding.send(decision.response)
     }
   } catch (error) {
     // a response that the handler destroyed has nobody left to answer
-    if (run?.captured.discard() !== 'destroyed' && !run?.wasHandedOver(error)) fail(error)
+    if (undo() !== 'destroyed' && !run?.wasHandedOver(error)) fail(error)
   } finally {
     isOver()
   }
@@ -150,6 +134,8 @@ interface HandlerOnNode {
   readonly end: Promise<HandlerEnd>
   /** True when the handler left its answer for the framework to write. */
   readonly hasLeft: boolean
+  /** Returns true when a next run would find no body. */
+  hasSpentBody(): boolean
   /** Lets the handler's answer go. */
   release(headers: readonly HeaderField[]): void
   /** Returns true for an error that the error path of the framework has already. */
@@ -168,6 +154,7 @@ function runOnNode<Tx>(
   const { signal } = attempt
   const handedOver: { readonly error: unknown }[] = []
   const capture = () => captureResponse(res, { ...limits, signal, onCut: () => lapse(attempt) })
+  const hasSpentBody = watchBody(res.req)
   let captured = capture()
   let hasLeft = false
   let isThrown = false
@@ -230,6 +217,7 @@ function runOnNode<Tx>(
     get hasLeft() {
       return hasLeft
     },
+    hasSpentBody,
     release(headers) {
       if (hasLeft) captured.letThrough(headers)
       else captured.release(headers)

@@ -1,0 +1,26 @@
+import type { HandlerRun } from '../../guard/handler-end.ts'
+import type { HandlerAttempt } from '../../guard/ports.ts'
+import type { HandlerAnswer, HttpResponse } from '../../protocol/exchange.ts'
+
+/** The translation between a framework and the chain. Nothing of it decides how a handler ended. */
+export interface NodeBinding<Tx> {
+  /**
+   * Starts the handler. Rejects with what it threw, and resolves when it returned, where the framework tells that: with the
+   * answer that it left for the framework to write, if any.
+   */
+  run(tx: Tx | undefined): Promise<HandlerAnswer | undefined> | Promise<void>
+  /** Hands an error, which may be any value, to the error path of the framework, which answers. */
+  fail(error: unknown): void
+  /** Sends a response instead of the handler's. */
+  send(response: HttpResponse): void
+  /** Lets the framework go on, once the handler returned and its answer is decided: it writes what the handler left. */
+  goOn?(): void
+  /** Calls `onError` for each error that the framework's own error path is given before the answer is complete. */
+  watchErrors?(onError: (error: unknown) => void): void
+  /** Undoes what an attempt set on the framework's response, before the next attempt or another answer. */
+  reset?(): void
+  /** Begins an attempt. */
+  begin?(run: HandlerRun<Tx> & Pick<HandlerAttempt, 'signal'>): void
+  /** Gives an answer as it is to be recorded, such as before compression. */
+  recordable?(answer: HandlerAnswer): HandlerAnswer
+}
