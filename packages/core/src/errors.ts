@@ -74,8 +74,13 @@ export function isIdempotencyError<Code extends IdempotencyErrorCode>(
   ...codes: readonly Code[]
 ): error is IdempotencyErrors[Code]
 export function isIdempotencyError(error: unknown, ...codes: readonly IdempotencyErrorCode[]): boolean {
-  if (typeof error !== 'object' || error === null || !(BRAND in error)) return false
-  return codes.length === 0 || codes.includes((error as IdempotencyError).code)
+  try {
+    if (typeof error !== 'object' || error === null || !(BRAND in error)) return false
+    return codes.length === 0 || codes.includes((error as IdempotencyError).code)
+  } catch {
+    // a revoked proxy answers nothing
+    return false
+  }
 }
 
 /** A part of a call (operation, scope, key or payload) cannot be used. Nothing was run, nothing was stored. */

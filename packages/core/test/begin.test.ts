@@ -1,6 +1,7 @@
 /** The first call of the store when it goes wrong: repeated with the same owner, bounded, and never left to hold a key for nothing. */
+import { memoryStore } from '@retryproof/memory'
 import { describe, expect, test, vi } from 'vitest'
-import { StoreMisconfiguredError, StoreUnavailableError } from '../src/errors.ts'
+import { isIdempotencyError, StoreMisconfiguredError, StoreUnavailableError } from '../src/errors.ts'
 import { type Fate, gate, type SeenCall } from './interposed-store.ts'
 import { charge, hold, onVirtualTime, testbed, twoProcesses } from './testbed.ts'
 
@@ -40,6 +41,25 @@ test('a store that throws at once leaves no timer', async () => {
     applied: 'unknown',
   })
   expect(vi.getTimerCount()).toBe(0)
+})
+
+test.each<[string, () => unknown]>([
+  ['an object without a prototype', () => Object.create(null)],
+  ['an object whose text is none', () => ({ toString: () => ({}) })],
+  [
+    'a revoked proxy',
+    () => {
+      const { proxy, revoke } = Proxy.revocable({}, {})
+      revoke()
+      return proxy
+    },
+  ],
+])('a store that rejects with %s fails its caller with a typed error', async (_, make) => {
+  const records = { ...memoryStore({ now: () => Date.now() }), begin: () => Promise.reject(make()) }
+  const { idempotency } = testbed({ records })
+  const error: unknown = await inTime(idempotency.run(charge, vi.fn())).catch((thrown: unknown) => thrown)
+  expect(isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')).toBe(true)
+  expect((error as Error).message).toMatch(/^The store failed in begin: /)
 })
 
 test('two calls are two owners', async () => {

@@ -313,6 +313,34 @@ test('a renewal that is answered after the handler came to its end changes nothi
   expect(vi.getTimerCount()).toBe(0)
 })
 
+test('a renewal that finds the attempt settled, before the settling is answered, loses nothing', async () => {
+  const bed = testbed({ lease: '3s' })
+  const held = await hold(bed)
+  const late = gate()
+  bed.store.next('completed', { after: late.opened })
+  held.finish('paid')
+  await advance(2000)
+  expect(renewals(bed)).toHaveLength(1)
+  expect(held.attempt.signal.aborted).toBe(false)
+  late.open()
+  expect(await held.outcome).toMatchObject({ value: 'paid', recorded: true })
+  expect(bed.told).toEqual(['started', 'completed'])
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('a renewal that finds another attempt, while the settling is repeated, is told once it is answered', async () => {
+  const [holder, other] = twoProcesses({ lease: '3s' })
+  const held = await hold(holder)
+  holder.store.fate = () => 'refused'
+  held.finish('own')
+  await advance(4000)
+  expect(await other.idempotency.run(charge, () => 'winner')).toMatchObject({ value: 'winner', attempt: 2 })
+  holder.store.fate = () => 'done'
+  await advance(3000)
+  expect(await held.outcome).toMatchObject({ value: 'winner', replayed: true })
+  expect(holder.events('leaseLost')).toHaveLength(1)
+})
+
 describe('an attempt that is left to its lease', () => {
   test('is renewed no more, keeps its key for one lease, and is then taken over as interrupted', async () => {
     const [holder, other] = twoProcesses({ lease: '3s' })

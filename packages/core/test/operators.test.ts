@@ -141,6 +141,40 @@ describe('resolve refuses a result that the callers could not read', () => {
     })
   })
 
+  test('but not as another operation shows whose name has the same slug', async () => {
+    const { store, greet } = await parked()
+    const named = createIdempotency({ store, namespace: 'n' })
+    for (const [one, other] of [
+      ['支払い', '返金'],
+      [`${'a'.repeat(40)}-pay`, `${'a'.repeat(40)}-refund`],
+    ] as const) {
+      await named.operation(one, { serializer: text }).run({ ...call, key: 'done' }, () => 'hello')
+      const refund = named.operation(other, { maxAttempts: 1, onTakeover: 'park' })
+      for (const key of ['k', 'listed']) {
+        await refund.run({ ...call, key }, () => Promise.reject(new Error('broken'))).catch(() => {})
+        await refund.run({ ...call, key }, () => 'again').catch(() => {})
+      }
+      await refund.resolve(call, { completed: { id: 1 } })
+      expect(await refund.run(call, () => 'again')).toMatchObject({ value: { id: 1 }, replayed: true })
+      for (const { key } of await collect(named.list({ operation: other, state: 'parked' })))
+        await named.resolve({ key }, { completed: { id: 2 } })
+      const listed = await refund.run({ ...call, key: 'listed' }, () => 'again')
+      expect(listed).toMatchObject({ value: { id: 2 }, replayed: true })
+    }
+    await expect(greet.resolve(call, { completed: 1 })).rejects.toThrow(/not a text/)
+  })
+
+  test('as the operation of a listed key was named in this process', async () => {
+    const { store, greet } = await parked()
+    await greet.forget({ scope: 'a', key: 'done' })
+    const idempotency = createIdempotency({ store, namespace: 'n' })
+    idempotency.operation('Greet', { serializer: text })
+    const [listed] = await collect(idempotency.list({ state: 'parked' }))
+    expect(listed?.state).toBe('parked')
+    const refused = idempotency.resolve({ key: listed?.key ?? '' }, { completed: 1 })
+    await expect(refused).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_CALL' })
+  })
+
   test('as its serializer says', async () => {
     const { greet } = await parked()
     await expect(greet.resolve(call, { completed: 1 })).rejects.toThrow(/not a text/)

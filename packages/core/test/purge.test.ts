@@ -2,8 +2,8 @@
 import { memoryStore } from '@retryproof/memory'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { StoreClosedError } from '../src/errors.ts'
-import { createIdempotency, type PurgeOptions } from '../src/index.ts'
-import { wrapStore } from '../src/store.ts'
+import { createIdempotency, type PurgeOptions, unscoped } from '../src/index.ts'
+import { countRecords, wrapStore } from '../src/store.ts'
 
 const MINUTE_MS = 60_000
 const call = { operation: 'charge', scope: 'ann', key: 'k' }
@@ -99,6 +99,55 @@ test('`startPurge` replaces it', async () => {
   await vi.advanceTimersByTimeAsync(10 * MINUTE_MS)
   expect(purges).not.toHaveBeenCalled()
 })
+
+test('`startPurge` after `drain` purges nothing and sets no timer', async () => {
+  const { purges, idempotency } = open()
+  await idempotency.drain()
+  const runner = idempotency.startPurge({ every: '1s' })
+  expect(vi.getTimerCount()).toBe(0)
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(purges).not.toHaveBeenCalled()
+  await runner.stop()
+})
+
+test('a second `startPurge` stops the first', async () => {
+  const { idempotency } = open(false)
+  const onPurged = vi.fn()
+  idempotency.startPurge({ every: '1s', onPurged })
+  const second = idempotency.startPurge({ every: '1h' })
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(onPurged).not.toHaveBeenCalled()
+  await second.stop()
+})
+
+test.each(['counts by itself', 'cannot count'])(
+  'its turn is no record of anybody: a store that %s',
+  async (counting) => {
+    const records = memoryStore({ now: () => Date.now() })
+    const count = () => countRecords(records.list({ namespace: 'n' }))
+    const store = counting === 'cannot count' ? records : { ...records, count }
+    const idempotency = createIdempotency({ store, namespace: 'n', purge: false })
+    const purging = idempotency.startPurge({ every: '1m' })
+    await vi.advanceTimersByTimeAsync(MINUTE_MS)
+    await purging.stop()
+    const turns: string[] = []
+    for await (const { key } of records.list({ namespace: 'n' })) turns.push(key)
+    expect(turns).toHaveLength(1)
+
+    await idempotency.run({ ...call, operation: 'a' }, () => 1)
+    await idempotency.run({ ...call, operation: 'z', scope: unscoped }, () => 1)
+    const operations = async (limit?: number) => {
+      const listed: (string | undefined)[] = []
+      for await (const { key } of idempotency.list(limit === undefined ? {} : { limit })) listed.push(key.split('.')[1])
+      return listed
+    }
+    expect(await operations()).toEqual(['a', 'z'])
+    expect(await operations(1)).toEqual(['a'])
+    expect(await operations(2)).toEqual(['a', 'z'])
+    expect((await idempotency.count()).map(({ operation }) => operation).sort()).toEqual(['a', 'z'])
+    expect(await idempotency.eraseScope(unscoped)).toBe(1)
+  },
+)
 
 test('its options are checked when the instance is made', () => {
   expect(() => open({ every: 5 })).toThrow(/every/)

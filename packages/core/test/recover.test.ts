@@ -205,3 +205,15 @@ test('a request that was changed in the store is not run', async () => {
   expect(handler).not.toHaveBeenCalled()
   expect(recovery).toMatchObject({ failed: 1, errors: [{ error: { code: 'IDEMPOTENCY_UNDECODABLE' } }] })
 })
+
+test('a call that is refused leaves no timer', async () => {
+  const { charge, crash } = setUp()
+  await crash([{ scope: 'a', key: 'k' }])
+  vi.useFakeTimers()
+  try {
+    expect(await charge.recover({ handler: vi.fn(), authorize: () => false })).toMatchObject({ parked: 1 })
+    expect(vi.getTimerCount()).toBe(0)
+  } finally {
+    vi.useRealTimers()
+  }
+})

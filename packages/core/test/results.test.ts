@@ -116,3 +116,50 @@ test('a request that JSON cannot hold is refused before anything is sent', async
   }
   expect(store.names).toEqual([])
 })
+
+describe('the first caller has a value of its own', () => {
+  test('the handler keeps its object, and a frozen one is not given', async () => {
+    const { idempotency } = testbed()
+    const kept = Object.freeze({ items: Object.freeze([1]) })
+    const { value } = await idempotency.run<{ items: readonly number[] }>(charge, () => kept)
+    expect(value).toEqual(kept)
+    expect([value === kept, value.items === kept.items]).toEqual([false, false])
+    expect([Object.isFrozen(value), Object.isFrozen(value.items)]).toEqual([false, false])
+  })
+
+  test('a change by the caller reaches neither the handler nor the next key', async () => {
+    const { idempotency } = testbed()
+    const cached = { items: [1] }
+    const first = await idempotency.run(charge, () => cached)
+    first.value.items.push(2)
+    expect(cached).toEqual({ items: [1] })
+    expect(await idempotency.run({ ...charge, key: 'next' }, () => cached)).toMatchObject({ value: { items: [1] } })
+  })
+
+  test('a change by the handler after it returned reaches nobody', async () => {
+    const { idempotency, store } = testbed()
+    const live = { state: 'new' }
+    store.fate = ({ name }) => {
+      if (name === 'completed') live.state = 'changed'
+      return 'done'
+    }
+    expect(await idempotency.run(charge, () => live)).toMatchObject({ value: { state: 'new' } })
+    expect(await idempotency.run(charge, vi.fn())).toMatchObject({ value: { state: 'new' }, replayed: true })
+  })
+
+  test('a proxy may be revoked afterwards', async () => {
+    const { idempotency } = testbed()
+    const { proxy, revoke } = Proxy.revocable({ paid: true }, {})
+    const { value } = await idempotency.run(charge, () => proxy)
+    revoke()
+    expect(value).toEqual({ paid: true })
+  })
+
+  test('an object that is in two places is two', async () => {
+    const { idempotency } = testbed()
+    const shared = { n: 1 }
+    const { value } = await idempotency.run(charge, () => ({ one: shared, other: shared }))
+    value.one.n = 2
+    expect(value.other.n).toBe(1)
+  })
+})

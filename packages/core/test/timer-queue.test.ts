@@ -120,3 +120,45 @@ test('only what waits in the foreground keeps the process alive', () => {
   queue.stop(foreground)
   expect(isRefed()).toBe(false)
 })
+
+test('a time that is no number is over at once, and holds up nothing', () => {
+  const queue = new TimerQueue()
+  const came: string[] = []
+  queue.start(
+    timed(() => came.push('later')),
+    100,
+  )
+  queue.start(
+    timed(() => came.push('NaN')),
+    Number.NaN,
+  )
+  queue.start(
+    timed(() => came.push('latest')),
+    200,
+  )
+  vi.advanceTimersByTime(1)
+  expect(came).toEqual(['NaN'])
+  vi.advanceTimersByTime(200)
+  expect(came).toEqual(['NaN', 'later', 'latest'])
+})
+
+test('one that throws holds up no other', () => {
+  const queue = new TimerQueue()
+  const came: string[] = []
+  const broken = timed(() => {
+    throw new Error('broken')
+  })
+  queue.start(broken, 10)
+  queue.start(
+    timed(() => came.push('at once')),
+    10,
+  )
+  queue.start(
+    timed(() => came.push('later')),
+    50,
+  )
+  expect(() => vi.advanceTimersByTime(10)).toThrow('broken')
+  vi.advanceTimersByTime(50)
+  expect(came).toEqual(['at once', 'later'])
+  expect(vi.getTimerCount()).toBe(0)
+})

@@ -162,7 +162,10 @@ export interface Idempotency<Tx = unknown> extends Writes<Tx, Call, Reference> {
    * @throws {@link IdempotencyInvalidOptionError} when the store cannot list
    */
   eraseScope(scope: Scope): Promise<number>
-  /** Removes expired records as `purge` says, at once instead of from the first call on. Replaces the timer of that option. */
+  /**
+   * Removes expired records as `purge` says, at once instead of from the first call on. Replaces the timer of that option, and
+   * stops the runner of an earlier `startPurge` of this instance. After `drain`, it purges nothing.
+   */
   startPurge(options?: PurgeOptions): PurgeRunner
   /**
    * Shuts down: refuses new work, goes on replaying, purges no more, and waits at most `timeout` for running attempts.

@@ -106,7 +106,7 @@ export function createPipeline(
     maxValueBytes,
     warned: new Set(),
     encodeValue: (plain, where) => encode('value', serializer, plain, where),
-    encodeJson: (kind, value, where) => encode(kind, jsonSerializer, toJson(value).text, where),
+    encodeJson: (kind, value, where) => encode(kind, jsonSerializer, toJson(value), where),
     async decode(bytes, where) {
       const envelope = open(bytes)
       const { header, ids } = envelope

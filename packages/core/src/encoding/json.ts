@@ -19,7 +19,7 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function json(): Serializer {
   const serializer: Serializer = {
     id: 'json',
-    serialize: (value) => utf8.encode(toJson(value).text),
+    serialize: (value) => utf8.encode(toJson(value)),
     deserialize: (bytes) => fromJson(strictUtf8.decode(bytes)),
   }
   own.add(serializer)
@@ -33,22 +33,33 @@ export function writesJson(serializer: Serializer): boolean {
   return own.has(serializer)
 }
 
-/** A value as JSON text; empty for `undefined`. */
-export interface Json {
+/**
+ * Returns a value as JSON text; empty for `undefined`.
+ *
+ * @throws TypeError when JSON cannot hold the value, or when the text would not show all of it
+ */
+export function toJson(value: unknown): string {
+  if (value === undefined) return ''
+  const text = stringify(value)
+  requireVisible(value, '')
+  return text
+}
+
+/** A value as JSON text, and as the text is parsed to. */
+export interface Replayed {
   readonly text: string
-  /** The value equals what the text is parsed to, and has nothing that the text has not. */
-  readonly isExact: boolean
+  /** A copy, which shares nothing with the value. */
+  readonly value: unknown
 }
 
 /** @throws TypeError when JSON cannot hold the value, or when the text would not show all of it */
-export function toJson(value: unknown): Json {
-  if (value === undefined) return { text: '', isExact: true }
-  // first, since it refuses cycles and what has no end
-  const text: string | undefined = JSON.stringify(value)
-  if (text === undefined) throw new TypeError(`JSON cannot hold a ${typeof value}`)
-  const isExact = isPlainJson(value)
-  if (!isExact) requireVisible(value, '')
-  return { text, isExact }
+export function throughJson(value: unknown): Replayed {
+  if (value === undefined) return { text: '', value }
+  const text = stringify(value)
+  const copy = copyOfPlain(value)
+  if (copy !== NOT_PLAIN) return { text, value: copy }
+  requireVisible(value, '')
+  return { text, value: fromJson(text) }
 }
 
 export function fromJson(text: string): unknown {
@@ -62,44 +73,65 @@ export function fromJson(text: string): unknown {
  */
 export function jsonText(value: unknown): string {
   if (value === undefined) throw new TypeError('JSON cannot hold a undefined')
-  return toJson(value).text
+  return toJson(value)
 }
 
-function isPlainJson(value: unknown): boolean {
+/** Refuses cycles and what has no end, so that whatever follows ends too. */
+function stringify(value: unknown): string {
+  const text: string | undefined = JSON.stringify(value)
+  if (text === undefined) throw new TypeError(`JSON cannot hold a ${typeof value}`)
+  return text
+}
+
+const NOT_PLAIN: unique symbol = Symbol('not plain JSON')
+
+/** Returns what the JSON text of a value is parsed to, without a second pass of JSON; `NOT_PLAIN` where it may differ. */
+function copyOfPlain(value: unknown): unknown {
   switch (typeof value) {
     case 'string':
     case 'boolean':
-      return true
+      return value
     case 'number':
-      return Number.isFinite(value) && !Object.is(value, -0)
+      return Number.isFinite(value) && !Object.is(value, -0) ? value : NOT_PLAIN
     case 'object':
-      if (value === null) return true
-      if ('toJSON' in value || Object.getOwnPropertySymbols(value).length > 0) return false
-      return Array.isArray(value) ? isPlainArray(value) : isPlainObject(value)
+      if (value === null) return value
+      if ('toJSON' in value || Object.getOwnPropertySymbols(value).length > 0) return NOT_PLAIN
+      return Array.isArray(value) ? copyOfArray(value) : copyOfObject(value)
     default:
-      return false
+      return NOT_PLAIN
   }
 }
 
-function isPlainArray(items: readonly unknown[]): boolean {
-  if (Object.getPrototypeOf(items) !== Array.prototype) return false
+function copyOfArray(items: readonly unknown[]): unknown {
+  if (Object.getPrototypeOf(items) !== Array.prototype) return NOT_PLAIN
   // a hole has no name, and whatever else has one is lost; `length` is a name too
-  if (Object.getOwnPropertyNames(items).length !== items.length + 1) return false
-  for (let index = 0; index < items.length; index++) if (!isPlainMember(items, index)) return false
-  return true
+  if (Object.getOwnPropertyNames(items).length !== items.length + 1) return NOT_PLAIN
+  const copy: unknown[] = []
+  for (let index = 0; index < items.length; index++) {
+    const item = copyOfMember(items, index)
+    if (item === NOT_PLAIN) return NOT_PLAIN
+    copy.push(item)
+  }
+  return copy
 }
 
-function isPlainObject(value: object): boolean {
-  if (Object.getPrototypeOf(value) !== Object.prototype) return false
-  const names = Object.getOwnPropertyNames(value)
-  for (let index = 0; index < names.length; index++) if (!isPlainMember(value, names[index] ?? '')) return false
-  return true
+function copyOfObject(value: object): unknown {
+  if (Object.getPrototypeOf(value) !== Object.prototype) return NOT_PLAIN
+  const copy: Record<string, unknown> = {}
+  for (const name of Object.getOwnPropertyNames(value)) {
+    // assigned, it would be a prototype
+    const member = name === '__proto__' ? NOT_PLAIN : copyOfMember(value, name)
+    if (member === NOT_PLAIN) return NOT_PLAIN
+    copy[name] = member
+  }
+  return copy
 }
 
-/** An accessor may give something else the next time, and a hidden member is lost. */
-function isPlainMember(holder: object, name: string | number): boolean {
+/** An accessor may give something else the next time, and a hidden member is lost. A proxy shows its own value by reading. */
+function copyOfMember<Holder extends object>(holder: Holder, name: string | number): unknown {
   const descriptor = Object.getOwnPropertyDescriptor(holder, name)
-  return descriptor?.enumerable === true && 'value' in descriptor && isPlainJson(descriptor.value)
+  if (descriptor?.enumerable !== true || !('value' in descriptor)) return NOT_PLAIN
+  return copyOfPlain(holder[name as keyof Holder])
 }
 
 function requireVisible(value: unknown, member: string): void {

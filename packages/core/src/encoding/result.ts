@@ -10,7 +10,7 @@ import { IdempotencyNotReplayableError, IdempotencyUndecodableError, type Stored
 import type { RecordView } from '../store/store.ts'
 import { createPipeline, type Pipeline, type Where } from './envelope.ts'
 import { fromStoredFailure, toStoredFailure } from './failure.ts'
-import { fromJson, json, jsonText, toJson, writesJson } from './json.ts'
+import { json, jsonText, throughJson, writesJson } from './json.ts'
 
 /** The call that a result belongs to. */
 export interface ResultContext extends Where {
@@ -86,9 +86,9 @@ function* encodeStrictly<T>(context: ResultContext, value: T): Flow<Encoded<T>> 
   try {
     const { serializer } = pipeline
     if (writesJson(serializer)) {
-      const { text, isExact } = toJson(value)
-      plain = text
-      seen = isExact ? value : (fromJson(text) as T)
+      const replayed = throughJson(value)
+      plain = replayed.text
+      seen = replayed.value as T
     } else {
       plain = serializer.serialize(value)
       seen = serializer.exact ? value : (serializer.deserialize(plain) as T)

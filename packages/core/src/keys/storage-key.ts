@@ -78,10 +78,16 @@ export function problemOf(value: unknown): string | null {
 /** Returns the form of a namespace in a storage key. */
 export const namespaceSlug = remembered((namespace) => slug(namespace, 24))
 
+/** The most characters of an operation's form. */
+export const MAX_OPERATION_SLUG = 40
+
+/** The form of every name that has no letter or digit of ASCII. */
+export const NAMELESS_SLUG = 'x'
+
 /** Returns the form of an operation in a storage key. Two operations may have one form; their digests differ. */
-export const operationSlug = remembered((operation) => slug(operation, 40))
+export const operationSlug = remembered((operation) => slug(operation, MAX_OPERATION_SLUG))
 
 function slug(text: string, limit: number): string {
-  const words = text.toLowerCase().match(/[a-z0-9]+/g) ?? ['x']
+  const words = text.toLowerCase().match(/[a-z0-9]+/g) ?? [NAMELESS_SLUG]
   return words.join('-').slice(0, limit).replace(/-$/, '')
 }

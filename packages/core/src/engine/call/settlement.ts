@@ -27,11 +27,13 @@ export class Settlement<T> {
   recording: Promise<unknown> | undefined
   readonly #opened: OpenAttempt
   readonly #lease: Lease
-  readonly #startedAt = performance.now()
+  readonly #startedAt: number
 
-  constructor(opened: OpenAttempt, lease: Lease) {
+  /** @param startedAt the beginning of the attempt, by the monotonic clock */
+  constructor(opened: OpenAttempt, lease: Lease, startedAt = performance.now()) {
     this.#opened = opened
     this.#lease = lease
+    this.#startedAt = startedAt
   }
 
   async complete(returned: T | Unreplayable<T>): Promise<Outcome<T>> {
@@ -97,6 +99,7 @@ export class Settlement<T> {
   #send(change: Change, patienceMs: number, tell: () => void): Promise<TransitionReply | Unanswered> {
     const { instance, prepared, head } = this.#opened
     const lease = this.#lease
+    lease.settling()
     const until = later(instant(), Math.max(this.#policies.maxRunMs, patienceMs))
     return new Promise((resolve) => {
       const patience = new Patience(instance.timers, patienceMs, resolve)

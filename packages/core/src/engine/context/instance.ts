@@ -17,7 +17,7 @@ export interface Instance {
   readonly timers: TimerQueue
   readonly digest: Digest
   readonly pipelineFor: (serializer: Serializer) => Pipeline
-  /** The serializers of operations that chose one, by the slugs of their names. */
+  /** The serializers of operations that chose one, by their names. */
   readonly forms: Map<string, string>
   readonly errorTypes: readonly ErrorType[]
   /** One of the codecs encrypts. */

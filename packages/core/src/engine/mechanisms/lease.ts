@@ -5,7 +5,8 @@
 
 import type { Attempt } from '../../api/attempt.ts'
 import { type Instant, instant, later, msUntil } from '../../base/timers.ts'
-import { IdempotencyLeaseLostError, isIdempotencyError } from '../../errors.ts'
+import { type IdempotencyLeaseLostError, isIdempotencyError } from '../../errors.ts'
+import { Abortable } from './abortable.ts'
 import type { StoreCalls } from './store-calls.ts'
 import type { Timed, TimerQueue } from './timer-queue.ts'
 
@@ -21,6 +22,8 @@ export interface Lease {
   /** No heartbeat until `resume`; resolves when none is on its way. */
   pause(): Promise<void>
   resume(): void
+  /** The attempt is being settled: a renewal that finds it settled has lost nothing. */
+  settling(): void
   /** Ends the heartbeat for good, and lets the lease run out. */
   lapse(): void
   /** Ends the heartbeat. */
@@ -51,26 +54,6 @@ export function lapse(attempt: Attempt): void {
 }
 
 const RAN_TOO_LONG = 'The handler ran longer than `maxRun`, and its lease is no longer renewed.'
-
-/** A signal that is made when somebody asks for it: most handlers do not, and one costs more than all else of a lease. */
-abstract class Abortable {
-  abortReason: IdempotencyLeaseLostError | undefined
-  #controller: AbortController | undefined
-
-  get signal(): AbortSignal {
-    if (!this.#controller) {
-      this.#controller = new AbortController()
-      if (this.abortReason) this.#controller.abort(this.abortReason)
-    }
-    return this.#controller.signal
-  }
-
-  protected abort(reason: string): void {
-    if (this.abortReason) return
-    this.abortReason = new IdempotencyLeaseLostError(reason)
-    this.#controller?.abort(this.abortReason)
-  }
-}
 
 /** The lease of an attempt that an open transaction keeps alone: no heartbeat, only `maxRun` ends it. */
 export class SilentLease extends Abortable implements Lease, Timed {
@@ -103,6 +86,7 @@ export class SilentLease extends Abortable implements Lease, Timed {
   async pause(): Promise<void> {}
   extend(): void {}
   resume(): void {}
+  settling(): void {}
   lapse(): void {}
 }
 
@@ -131,6 +115,7 @@ export class HeldLease extends Abortable implements Lease, Timed {
   #stopped = false
   #paused = false
   #lapsing = false
+  #settling = false
   #beating: Promise<void> | undefined
 
   constructor(keeper: LeaseKeeper, terms: LeaseTerms) {
@@ -177,6 +162,10 @@ export class HeldLease extends Abortable implements Lease, Timed {
     if (!this.#paused) return
     this.#paused = false
     if (!this.#stopped) this.#scheduleBeat(Math.max(0, msUntil(this.#deadline)) / 3)
+  }
+
+  settling(): void {
+    this.#settling = true
   }
 
   lapse(): void {
@@ -243,7 +232,7 @@ export class HeldLease extends Abortable implements Lease, Timed {
       const withinMs = msUntil(this.#deadline) / 2
       const reply = await this.#keeper.calls.transition(key, token, { to: 'renew', leaseMs, ...asked }, withinMs)
       if (this.#stopped) return
-      if (reply.outcome === 'lost') return this.#lose('Another attempt holds the key.')
+      if (reply.outcome === 'lost') return this.#settling ? this.stop() : this.#lose('Another attempt holds the key.')
       this.#deadline = later(sentAt, leaseMs)
       if (asked.retentionMs !== undefined) this.#expires = later(sentAt, leaseMs + retentionMs)
       this.#watchDeadline()

@@ -2,6 +2,7 @@
 
 import type { IdempotencyEvents } from '../../api/events.ts'
 import { backOff, type Instant, instant, later, msUntil, sleep } from '../../base/timers.ts'
+import { describeThrown } from '../../base/warn.ts'
 import { type IdempotencyError, isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
 import type { BeginReply, Change, Claim, RecordStore, RecordView, TransitionReply } from '../../store/store.ts'
 import type { Timed, TimerQueue } from './timer-queue.ts'
@@ -155,7 +156,7 @@ function canRepeat(error: unknown): boolean {
 /** Types an error of a driver, after which nobody knows whether the call took effect. */
 function toStoreError(name: CallName, error: unknown): IdempotencyError {
   if (isIdempotencyError(error)) return error
-  return new StoreUnavailableError(`The store failed in ${name}: ${String(error)}`, {
+  return new StoreUnavailableError(`The store failed in ${name}: ${describeThrown(error)}`, {
     applied: 'unknown',
     cause: error,
   })

@@ -28,12 +28,12 @@ export class TimerQueue {
   #passAt = Number.NEGATIVE_INFINITY
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  /** Starts, or starts anew. */
+  /** Starts, or starts anew. A time that is no number is over at once. */
   start(timed: Timed, ms: number): void {
     if (timed.place !== OUTSIDE) this.#remove(timed)
     const now = performance.now()
     // never in the pass that starts it: what arrived meanwhile has its turn before
-    timed.dueAt = Math.max(now + Math.max(0, ms), this.#passAt + MIN_MS)
+    timed.dueAt = Math.max(now + Math.max(0, ms || 0), this.#passAt + MIN_MS)
     if (!timed.isBackground) this.#foreground++
     this.#rise(timed, this.#heap.length)
     this.#arm(now)
@@ -82,12 +82,16 @@ export class TimerQueue {
     const now = performance.now()
     this.#clear()
     this.#passAt = now
-    for (let first = this.#heap[0]; first && first.dueAt <= now; first = this.#heap[0]) {
-      this.#remove(first)
-      first.onTime()
+    try {
+      for (let first = this.#heap[0]; first && first.dueAt <= now; first = this.#heap[0]) {
+        this.#remove(first)
+        first.onTime()
+      }
+    } finally {
+      // one that throws ends the pass, and the others come in the next
+      this.#passAt = Number.NEGATIVE_INFINITY
+      this.#arm(performance.now())
     }
-    this.#passAt = Number.NEGATIVE_INFINITY
-    this.#arm(performance.now())
   }
 
   #remove(timed: Timed): void {

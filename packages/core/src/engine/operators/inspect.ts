@@ -11,6 +11,7 @@ import { countRecords } from '../../store/listing.ts'
 import type { ListedRecord, ListQuery, RecordCount, RecordView } from '../../store/store.ts'
 import type { Instance } from '../context/instance.ts'
 import type { ResolvedPolicies } from '../context/read-policies.ts'
+import { isPurgeTurn } from './purge.ts'
 
 /** Returns the record of a key, or null. Read-only. */
 export async function inspect(
@@ -53,14 +54,27 @@ export function list(instance: Instance, filter: RecordFilter): AsyncIterable<Li
   const unknown = Object.keys(filter).find((name) => !FILTERS.includes(name))
   if (unknown) throw new IdempotencyInvalidOptionError(unknown, `is no filter: give one of ${FILTERS.join(', ')}`)
   if (!instance.store.list) throw new IdempotencyInvalidOptionError('store', 'cannot list its records')
-  const { operation, scope, stuckFor, ...rest } = filter
+  const { operation, scope, stuckFor, limit, ...rest } = filter
   const query = {
     ...rest,
     namespace: namespaceSlug(instance.namespace),
     ...(operation === undefined ? {} : { operation: operationSlug(operation) }),
     ...(stuckFor === undefined ? {} : { stuckForMs: toMs('stuckFor', stuckFor) }),
+    // one more, in the place of the turn
+    ...(limit === undefined ? {} : { limit: limit + 1 }),
   }
-  return scope === undefined ? instance.store.list(query) : listScope(instance, scope, query)
+  return callsOf(scope === undefined ? instance.store.list(query) : listScope(instance, scope, query), limit)
+}
+
+/** Leaves out the turn of the purge. */
+async function* callsOf(records: AsyncIterable<ListedRecord>, limit = Number.POSITIVE_INFINITY) {
+  let left = limit
+  for await (const record of records) {
+    if (left <= 0) return
+    if (isPurgeTurn(record.key.split('.')[1])) continue
+    left--
+    yield record
+  }
 }
 
 async function* listScope({ digest, namespace, store }: Instance, scope: Scope, query: ListQuery) {
@@ -74,7 +88,9 @@ async function* listScope({ digest, namespace, store }: Instance, scope: Scope, 
 /** Counts the live records of the namespace by operation and state. */
 export async function count(instance: Instance): Promise<readonly RecordCount[]> {
   const { store, namespace } = instance
-  return store.count ? store.count({ namespace: namespaceSlug(namespace) }) : countRecords(list(instance, {}))
+  if (!store.count) return countRecords(list(instance, {}))
+  const counts = await store.count({ namespace: namespaceSlug(namespace) })
+  return counts.filter(({ operation }) => !isPurgeTurn(operation))
 }
 
 /** Tells a record as `list` names it from a reference, which has a scope. */

@@ -6,11 +6,20 @@ import { within } from '../../base/bounded.ts'
 import { toMs } from '../../base/durations.ts'
 import { startTimer } from '../../base/timers.ts'
 import { IdempotencyInvalidOptionError, isIdempotencyError } from '../../errors.ts'
-import { storageKey } from '../../keys/storage-key.ts'
+import { operationSlug, storageKey } from '../../keys/storage-key.ts'
 import type { Instance } from '../context/instance.ts'
 import { unknownOption } from '../context/read-policies.ts'
 
 const MIN_EVERY_MS = 1000
+
+/** The record by which a fleet purges one after the other. */
+const PURGE_TURN = { operation: 'retryproof purge', scope: unscoped, key: 'turn' } as const
+const PURGE_SLUG = operationSlug(PURGE_TURN.operation)
+
+/** Tells whether records of an operation, by its slug, are turns of the purge: no call of anybody. */
+export function isPurgeTurn(slug: string | undefined): boolean {
+  return slug === PURGE_SLUG
+}
 
 /**
  * Purges on a timer. The turn is a record of its own: the process that acquires it purges, and then releases it with a
@@ -21,14 +30,13 @@ const MIN_EVERY_MS = 1000
 function startPurge(instance: Instance, options: PurgeOptions, periodsBefore = 0): PurgeRunner {
   const { store, calls } = instance
   const { everyMs, batch, onPurged } = readPurgeOptions(instance, options)
-  const turn = { operation: 'retryproof purge', scope: unscoped, key: 'turn' } as const
   const retentionMs = 10 * everyMs
   let stopTimer = () => {}
   let stopped = false
   let current: Promise<void> = Promise.resolve()
 
   async function purgeInTurn(): Promise<void> {
-    const key = await storageKey(instance.digest, instance.namespace, turn)
+    const key = await storageKey(instance.digest, instance.namespace, PURGE_TURN)
     const claim = { owner: crypto.randomUUID(), fingerprint: 'purge', leaseMs: everyMs, retentionMs }
     const { reply } = await calls.begin(key, claim)
     if (reply.outcome !== 'acquired') return
@@ -81,7 +89,7 @@ function startPurge(instance: Instance, options: PurgeOptions, periodsBefore = 0
 export interface DefaultPurge {
   /** Starts the timer, the first time. */
   begin(): void
-  /** Gives the timer up for one that the application starts itself. */
+  /** Stops the timer, and starts the one that the application asks for; none after `end`. */
   replace(options: PurgeOptions): PurgeRunner
   /** Purges no more; waits for a purge that runs, at most `ms`. */
   end(ms: number): Promise<void>
@@ -95,6 +103,7 @@ export interface DefaultPurge {
 export function purgeByDefault(instance: Instance, purge: PurgeOptions | false | undefined): DefaultPurge {
   let runner: PurgeRunner | undefined
   let isOver = purge === false || !instance.store.purge
+  let isDrained = false
   const options = purge || {}
   if (purge) readPurgeOptions(instance, purge)
   return {
@@ -108,10 +117,12 @@ export function purgeByDefault(instance: Instance, purge: PurgeOptions | false |
       isOver = true
       void runner?.stop()
       runner = started
+      if (isDrained) void started.stop()
       return started
     },
     async end(ms) {
       isOver = true
+      isDrained = true
       if (runner) await within(ms, runner.stop(), () => new Error('The purge goes on.')).catch(() => {})
     },
   }

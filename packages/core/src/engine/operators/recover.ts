@@ -115,8 +115,12 @@ export async function recover<Tx>(
     return { call, prepared: prepareCall(instance, { operation, key, fingerprint }, { ...policies, waitMs: 0 }) }
   }
 
-  function park(prepared: PreparedCall, { reply }: Acquired): Promise<Outcome<unknown>> {
-    const opened = new OpenAttempt(instance, prepared, reply)
-    return new Settlement<unknown>(opened, new SilentLease(instance.timers, policies.maxRunMs)).park()
+  async function park(prepared: PreparedCall, { reply }: Acquired): Promise<Outcome<unknown>> {
+    const lease = new SilentLease(instance.timers, policies.maxRunMs)
+    try {
+      return await new Settlement<unknown>(new OpenAttempt(instance, prepared, reply), lease).park()
+    } finally {
+      lease.stop()
+    }
   }
 }

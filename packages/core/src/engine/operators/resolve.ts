@@ -4,10 +4,11 @@ import type { Reference } from '../../api/call.ts'
 import type { StoredKey } from '../../api/operators.ts'
 import type { Resolution } from '../../api/policies.ts'
 import type { Serializer } from '../../api/serialization.ts'
+import { describeThrown } from '../../base/warn.ts'
 import { formOf } from '../../encoding/envelope.ts'
 import { encodeDone, encodeFailure } from '../../encoding/result.ts'
 import { IdempotencyInvalidCallError, IdempotencyNotParkedError } from '../../errors.ts'
-import { operationSlug } from '../../keys/storage-key.ts'
+import { MAX_OPERATION_SLUG, NAMELESS_SLUG, operationSlug } from '../../keys/storage-key.ts'
 import type { Change } from '../../store/store.ts'
 import { describeState } from '../call/lost-lease.ts'
 import { completed } from '../call/outcomes.ts'
@@ -28,10 +29,10 @@ export async function resolve(
   if (record?.state !== 'parked') throw new IdempotencyNotParkedError(describeState(record))
   if (resolution === 'park') return
   const { fingerprint, token } = record
-  const operation = 'operation' in reference ? reference.operation : (key.split('.')[1] ?? '')
+  const operation = 'operation' in reference ? reference.operation : slugOf(key)
   const prepared = prepareCall(instance, { operation, key, fingerprint }, policies)
-  if (typeof resolution === 'object' && 'completed' in resolution)
-    await requireReadable(instance, prepared, resolution.completed)
+  if (typeof resolution === 'object' && 'completed' in resolution && policies.replay === 'strict')
+    requireReadable(policies, resolution.completed, await formOfOperation(instance, reference, key))
   const reply = await instance.calls.transition(key, token, await changeTo(instance, prepared, resolution))
   if (reply.outcome === 'lost') throw new IdempotencyNotParkedError(describeState(reply.current))
 }
@@ -53,14 +54,11 @@ const MAX_FORMS = 1000
 
 /** Notes the serializer of an operation, so that `resolve` records no result in another form. */
 export function noteForm({ forms }: Instance, operation: string, { id }: Serializer): void {
-  if (forms.size < MAX_FORMS) forms.set(operationSlug(operation), id)
+  if (forms.size < MAX_FORMS) forms.set(operation, id)
 }
 
 /** @throws {@link IdempotencyInvalidCallError} when the callers of the operation could not read the result */
-async function requireReadable(instance: Instance, { key, policies }: PreparedCall, value: unknown): Promise<void> {
-  if (policies.replay !== 'strict') return
-  const { serializer } = policies
-  const form = await formOfOperation(instance, key.split('.')[1] ?? '')
+function requireReadable({ serializer }: ResolvedPolicies, value: unknown, form: string | undefined): void {
   if (form !== undefined && form !== serializer.id) {
     throw new IdempotencyInvalidCallError(
       'payload',
@@ -73,19 +71,39 @@ async function requireReadable(instance: Instance, { key, policies }: PreparedCa
   } catch (error) {
     throw new IdempotencyInvalidCallError(
       'payload',
-      `The serializer '${serializer.id}' refuses the result: ${String(error)}`,
+      `The serializer '${serializer.id}' refuses the result: ${describeThrown(error)}`,
     )
   }
 }
 
-/** Finds the serializer of an operation: as a completed record shows it, else as this process has named it. */
-async function formOfOperation(instance: Instance, operation: string): Promise<string | undefined> {
-  const noted = instance.forms.get(operation)
-  if (!instance.store.list) return noted
-  for await (const { key } of list(instance, { operation, state: 'completed', limit: 1 })) {
-    const record = await instance.calls.get(key)
-    const { kind, serializer } = record?.result ? formOf(record.result) : {}
-    if (kind === 'value') return serializer
+/**
+ * Finds the serializer of an operation: as a completed record shows it, else as this process has named it. Undefined where
+ * nobody knows, or the records that are found may be those of another operation.
+ */
+async function formOfOperation(
+  instance: Instance,
+  reference: Reference | StoredKey,
+  key: string,
+): Promise<string | undefined> {
+  const slug = slugOf(key)
+  const name = 'operation' in reference ? reference.operation : slug
+  const isCertain = keepsName(name, slug)
+  if (isCertain && instance.store.list) {
+    for await (const listed of list(instance, { operation: slug, state: 'completed', limit: 1 })) {
+      const record = await instance.calls.get(listed.key)
+      const { kind, serializer } = record?.result ? formOf(record.result) : {}
+      if (kind === 'value') return serializer
+    }
   }
-  return noted
+  if ('operation' in reference) return instance.forms.get(name)
+  return isCertain ? [...instance.forms].find(([noted]) => operationSlug(noted) === slug)?.[1] : undefined
+}
+
+/** Tells whether a slug shows the letters of a name: it has none of another script, and is too short to have been cut. */
+function keepsName(name: string, slug: string): boolean {
+  return /^[ -~]*$/.test(name) && slug !== NAMELESS_SLUG && slug.length < MAX_OPERATION_SLUG - 1
+}
+
+function slugOf(key: string): string {
+  return key.split('.')[1] ?? ''
 }

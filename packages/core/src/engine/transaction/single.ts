@@ -44,6 +44,8 @@ export async function runSingle<Tx, T>(
   const waitUntil = later(instant(), prepared.policies.waitMs)
   const lease = new SilentLease(instance.timers, prepared.policies.maxRunMs)
   const conflicts = createConflictPauses()
+  let startedAt = performance.now()
+  let settlement: Settlement<T> | undefined
   call.lease = lease
   try {
     for (;;) {
@@ -55,6 +57,7 @@ export async function runSingle<Tx, T>(
         if (reply.outcome !== 'acquired') return { kind: 'begun', reply }
         if (reply.checkpoint) throw stepsTaken()
         begun = reply
+        startedAt = performance.now()
         const opened = new OpenAttempt(instance, prepared, reply)
         instance.events.emit('started', () => ({ ...opened.event, interrupted: reply.interrupted }))
         return yield* workAndSettle(unit, tx, bound, new HandlerAttempt(opened, lease), progress)
@@ -65,6 +68,7 @@ export async function runSingle<Tx, T>(
     }
   } finally {
     lease.stop()
+    if (settlement?.recording !== undefined) call.recording = settlement.recording
   }
 
   /** Returns null where nothing is left of this try: begin again. */
@@ -95,7 +99,8 @@ export async function runSingle<Tx, T>(
   }
 
   function settlementOf(reply: BeginReply): Settlement<T> {
-    return new Settlement<T>(new OpenAttempt(instance, prepared, reply), lease)
+    settlement = new Settlement<T>(new OpenAttempt(instance, prepared, reply), lease, startedAt)
+    return settlement
   }
 
   async function answer(reply: BeginReply): Promise<Outcome<T> | null> {
