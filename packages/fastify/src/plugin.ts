@@ -23,10 +23,13 @@ declare module 'fastify' {
   }
 }
 
-/** Notes on the config of a route that it is guarded. */
+/** Notes on the config of a route the guard that it has. */
 const GUARDED = Symbol('retryproof.guarded')
 
-type HookName = keyof ReturnType<typeof idempotent>
+const GUARDED_METHODS = ['POST', 'PATCH']
+
+type RouteGuard = ReturnType<typeof idempotent>
+type HookName = keyof RouteGuard
 
 const hookNames: readonly HookName[] = ['preParsing', 'preHandler', 'onError', 'onSend']
 
@@ -73,7 +76,10 @@ function guardRoutes(app: FastifyInstance, { idempotency, ...common }: Idempoten
   app.addHook('onRoute', (route) => {
     const own = route.config?.idempotent
     if (!own || route.method === 'HEAD') return
-    protect(route, typeof own === 'object' ? idempotent(idempotency, { ...common, ...own }) : guard)
+    const all = typeof own === 'object' ? { ...common, ...own } : common
+    const nearest = all === common ? guard : idempotent(idempotency, all)
+    requireCovered(route, all.methods)
+    protect(route, nearest)
   })
   app.addHook('onRequest', async ({ method, routeOptions: { config, url } }) => {
     if (!config.idempotent || GUARDED in config || method === 'HEAD') return
@@ -90,8 +96,24 @@ Object.assign(idempotencyPlugin, {
   [Symbol.for('fastify.display-name')]: '@retryproof/fastify',
 })
 
-/** Puts the guard's hooks after those that the route has. */
-function protect(route: RouteOptions, guard: ReturnType<typeof idempotent>): void {
-  const hooks = hookNames.map((name) => [name, [route[name] ?? [], guard[name]].flat()] as const)
-  Object.assign(route, Object.fromEntries(hooks), { config: { ...route.config, [GUARDED]: true } })
+/** Puts the guard's hooks after those that the route has, in place of the hooks of a guard further out. */
+function protect(route: RouteOptions, guard: RouteGuard): void {
+  const { [GUARDED]: outer } = (route.config ?? {}) as { readonly [GUARDED]?: RouteGuard }
+  const hooks = hookNames.map((name) => {
+    const others = [route[name] ?? []].flat().filter((each) => each !== outer?.[name])
+    return [name, [...others, guard[name]]] as const
+  })
+  Object.assign(route, Object.fromEntries(hooks), { config: { ...route.config, [GUARDED]: guard } })
+}
+
+/** Refuses a route of which some methods would run unguarded, without a word. */
+function requireCovered(route: RouteOptions, methods: readonly string[] = []): void {
+  const all = [route.method].flat()
+  const covered = new Set([...GUARDED_METHODS, 'HEAD', ...methods.map((method) => method.toUpperCase())])
+  const left = all.filter((method) => !covered.has(method))
+  if (all.length === 1 || left.length === 0) return
+  throw new IdempotencyInvalidOptionError(
+    'methods',
+    `must name ${left.join(', ')} of ${route.url}: a route of several methods guards POST, PATCH and what methods adds`,
+  )
 }

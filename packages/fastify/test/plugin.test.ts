@@ -98,6 +98,32 @@ describe('the plugin', () => {
     expect((await app.inject({ method: 'HEAD', url: '/guarded' })).statusCode).toBe(200)
   })
 
+  it.each([true, {}])('takes the options of the nearest registration, with config %o', async (idempotent) => {
+    const { app, post } = appOf()
+    let runs = 0
+    await app.register(idempotencyPlugin, { idempotency: idempotency(), scope: () => 'all' })
+    app.register((child, _options, done) => {
+      child.register(idempotencyPlugin, { idempotency: idempotency(), scope })
+      child.register((routes, _nested, end) => {
+        routes.post('/guarded', { config: { idempotent } }, async () => ++runs)
+        end()
+      })
+      done()
+    })
+    expect(await post('/guarded')).toEqual([200, '1', undefined])
+    expect(await post('/guarded', { 'x-user': 'bob' })).toEqual([200, '2', undefined])
+    expect(await post('/guarded')).toEqual([200, '1', 'true'])
+  })
+
+  it('refuses a route of which a method would be left unguarded', async () => {
+    const { app, post } = appOf()
+    await app.register(idempotencyPlugin, { idempotency: idempotency(), scope })
+    const route = { method: ['PUT', 'POST'], handler: async () => 'charged' }
+    expect(() => app.route({ ...route, url: '/x', ...guarded })).toThrow('methods: must name PUT of /x')
+    app.route({ ...route, url: '/guarded', config: { idempotent: { methods: ['put'] } } })
+    expect(await post('/guarded')).toEqual([200, 'charged', undefined])
+  })
+
   it('runs no handler of a route that was declared before it was loaded', async () => {
     const { app, post } = appOf()
     let runs = 0
