@@ -1,8 +1,17 @@
 /** The middleware of Hono: from its contexts to a guard, and back. */
 import { createGuard, type Guarding, type HeaderField, type HttpOptions } from '@retryproof/http'
-import { type FetchEnd, type FetchServer, serveFetch, servePassing, toldResponse } from '@retryproof/http/fetch'
+import {
+  type FetchEnd,
+  type FetchServer,
+  rewindBody,
+  serveFetch,
+  servePassing,
+  toldResponse,
+} from '@retryproof/http/fetch'
 import type { Context, MiddlewareHandler, Next } from 'hono'
+import type { StatusCode } from 'hono/utils/http-status'
 import type { IdempotencyEnv, IdempotentHandler, TransactionHandler } from './handlers.ts'
+import { incomingOf } from './incoming.ts'
 import { noteBodies } from './made-bodies.ts'
 import { isAlone, ownMethod, toExchange } from './to-exchange.ts'
 import { waitUntil } from './wait-until.ts'
@@ -58,7 +67,10 @@ function serverOf<Tx>(
   handler: IdempotentHandler<never> | undefined,
   done: () => void,
 ): FetchServer<Tx> {
-  const before = headersOf(c)
+  // set so far; asking for `c.res` would make Hono copy the response that comes
+  const { status, headers } = c.newResponse(null)
+  const before = [...headers]
+  let hasRun = false
 
   function answer(response: Response): void {
     setResponse(c, response)
@@ -69,6 +81,11 @@ function serverOf<Tx>(
     before,
     async run(attempt, tx): Promise<FetchEnd> {
       reset(c)
+      if (hasRun) {
+        restore(c, status as StatusCode, before)
+        rewindBody(c.req.raw, incomingOf(c)?.rawBody)
+      }
+      hasRun = true
       if (attempt) c.set('idempotency', attempt)
       const bodyOf = noteBodies(c)
       const response = handler ? await handler(c, { attempt, tx } as never) : await responseAfter(c, next)
@@ -103,13 +120,15 @@ function reset(c: Context): void {
   c.error = undefined
 }
 
+/** Undoes the status and the headers that a handler set, before it is run again. */
+function restore(c: Context, status: StatusCode, before: readonly HeaderField[]): void {
+  c.status(status)
+  for (const name of [...c.newResponse(null).headers.keys()]) c.header(name, undefined)
+  for (const [name, value] of before) c.header(name, value, { append: true })
+}
+
 /** Replaces the response that the context has, where Hono would merge the two. */
 function setResponse(c: Context, response: Response): void {
   c.res = undefined
   c.res = response
-}
-
-/** Headers that were set so far. Asking for `c.res` would make Hono copy the response that comes. */
-function headersOf(c: Context): HeaderField[] {
-  return [...c.newResponse(null).headers]
 }

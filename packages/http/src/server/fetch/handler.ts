@@ -4,7 +4,7 @@ import { attemptFor, createGuard } from '../../guard/guard.ts'
 import type { Guarding, HttpOptions } from '../../guard/options/options.ts'
 import type { HandlerAttempt, StatusResource } from '../../guard/ports.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
-import { requestBody } from './request-body.ts'
+import { requestBody, rewindBody } from './request-body.ts'
 import { type FetchServer, serveFetch, servePassing } from './serve.ts'
 import { toResponse } from './to-response.ts'
 
@@ -102,12 +102,15 @@ export function idempotent<Rest extends unknown[], Tx>(
     new Promise((resolve, reject) => {
       const server: FetchServer<Tx> = {
         before: [],
-        run: async (attempt, tx) => ({ response: await handler(request, { attempt, tx } as never, ...rest) }),
+        async run(attempt, tx) {
+          if (tx !== undefined) rewindBody(request)
+          return { response: await handler(request, { attempt, tx } as never, ...rest) }
+        },
         answer: resolve,
         answerEarly: async (response) => resolve(toResponse(response)),
         leave: ({ response }) => resolve(response as Response),
       }
-      if (!guard.covers(request.method)) return servePassing(guard, request, server).catch(reject)
+      if (!guard.covers(request.method)) return void servePassing(guard, request, server).catch(reject)
       const work = serveFetch(guard, toExchange(request), server)
       work.catch(reject)
       waitUntil?.(work, request, ...rest)

@@ -20,8 +20,49 @@ export function requestBody(request: Request): RequestBody {
     body: undefined,
     read: async (maxBytes) => {
       const declared = Number(request.headers.get('content-length') ?? 0)
-      return declared > maxBytes ? null : readUpTo(maxBytes, request.clone().body)
+      const bytes = declared > maxBytes ? null : await readUpTo(maxBytes, request.clone().body)
+      if (bytes) Object.assign(request, { [READ]: bytes })
+      return bytes
     },
+  }
+}
+
+/** The bytes that a guard has read, on the request itself: a WeakMap would cost each garbage collection more. */
+const READ = Symbol('retryproof.read')
+
+const readers = ['body', 'bodyUsed', 'arrayBuffer', 'blob', 'bytes', 'clone', 'formData', 'json', 'text'] as const
+
+/**
+ * Lets the body of a request be read once more, for a handler that runs again after a transaction conflict. The request
+ * stays the same, with all that frameworks have put on it. Nothing happens to a body that is unread, or not known.
+ *
+ * @param bytes the body; by default what `requestBody` has read
+ *
+ * @example
+ * import { requestBody, rewindBody } from '@retryproof/http/fetch'
+ *
+ * const request = new Request('https://example.com/charges', { method: 'POST', body: '{"amount":100}' })
+ * await requestBody(request).read?.(2 ** 20)
+ * await request.json()
+ * rewindBody(request)
+ * const { amount } = (await request.json()) as { amount: number }
+ */
+export function rewindBody(
+  request: Request,
+  bytes: Uint8Array | undefined = (request as { [READ]?: Uint8Array })[READ],
+): void {
+  if (!bytes || !(request.bodyUsed || request.body?.locked)) return
+  const { url, method, headers, signal } = request
+  const copy = new Request(url, { method, headers, signal, body: bytes.slice() })
+  for (const name of readers) {
+    if (!(name in copy)) continue
+    Object.defineProperty(request, name, {
+      configurable: true,
+      get(): unknown {
+        const value: unknown = Reflect.get(copy, name)
+        return typeof value === 'function' ? value.bind(copy) : value
+      },
+    })
   }
 }
 
