@@ -5,7 +5,7 @@ import type { StatusResource } from '@retryproof/http'
 import { statusResource } from '@retryproof/http/status'
 import { webhook } from '@retryproof/webhook'
 import type { Request, RequestHandler } from 'express'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { serveStatus } from '../src/index.ts'
 import { deferred, json, type TestApp, testApp, versions } from './app.ts'
 
@@ -34,6 +34,28 @@ describe.each(versions)('an answer that comes later, on %s', (_, express) => {
     for (const type of ['completed', 'released'] as const) idempotency.on(type, () => over.resolve())
     return over
   }
+
+  it('gives its request the socket of the connection back', async () => {
+    const { app, guard, post, status } = later()
+    const seen = deferred<Request>()
+    let socket: unknown
+    const note: RequestHandler = (req, _res, next) => {
+      socket = req.socket
+      next()
+    }
+    const options = { scope, statusResource: status, respond: 'async', storeRequest: 'no' } as const
+    app.post(
+      '/charges',
+      note,
+      guard(options, (req, res) => {
+        res.sendStatus(201)
+        seen.resolve(req)
+      }),
+    )
+    expect((await post('/charges')).status).toBe(202)
+    const req = await seen.promise
+    await vi.waitFor(() => expect(req.socket).toBe(socket))
+  })
 
   it('is where a duplicate is told to look for it, in all its bytes', async () => {
     const { app, guard, post, poll, status } = later()

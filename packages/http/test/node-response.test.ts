@@ -367,6 +367,11 @@ describe('an answer that passes', () => {
     await expect(buffer(message)).rejects.toThrow()
   })
 
+  it('is cut where it should be dropped', async () => {
+    const { port } = await serve(steps(flush, end('mine')), { deliver: (captured) => captured.discard() })
+    await expect(buffer(await open(port))).rejects.toThrow()
+  })
+
   it('makes a fast writer wait for a slow reader', async () => {
     const { port, response } = await serve((res) => res.flushHeaders())
     const message = await open(port)

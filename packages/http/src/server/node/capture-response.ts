@@ -157,6 +157,12 @@ export function captureResponse(
     setStatus({ status: 200, message: '' })
   }
 
+  function cut(): void {
+    open()
+    isDestroyed = true
+    destroy.call(res)
+  }
+
   res.writeHead = (status: number, ...rest: unknown[]) => {
     if (!hasMessage && head && phase !== 'open') refuseChange()
     const given = readHeadArguments(rest)
@@ -230,17 +236,17 @@ export function captureResponse(
       client.reveal()
     },
     replace(response) {
-      if (hasPassed) {
-        open()
-        destroy.call(res)
-      } else {
+      if (hasPassed) cut()
+      else {
         reset()
         sendResponse(res, response, end)
       }
       client.reveal()
     },
+    letGo: client.reveal,
     discard() {
       if (!hasPassed && !isDestroyed) reset()
+      else if (phase === 'ended' && !isDestroyed) cut()
       client.reveal()
       return isDestroyed ? 'destroyed' : 'reset'
     },

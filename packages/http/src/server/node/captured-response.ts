@@ -18,7 +18,12 @@ export interface CapturedResponse {
   letThrough(headers: readonly HeaderField[]): void
   /** Drops it and sends this one; cuts the connection where a part of the handler's has left already. */
   replace(response: HttpResponse): void
-  /** Drops it and leaves the response as it was before the handler, unless that destroyed it. */
+  /** Stops watching the connection of an answer that goes to nobody. */
+  letGo(): void
+  /**
+   * Drops it and leaves the response as it was before the handler, unless that destroyed it. Cuts the connection of a complete
+   * answer of which a part has left.
+   */
   discard(): 'reset' | 'destroyed'
 }
 

@@ -71,6 +71,7 @@ export async function serveNode<Native, Tx>(
       answerEarly: (response) => answerEarly(res, response),
     })
     if (decision.kind === 'pass') await binding.run(undefined)
+    else if (decision.kind === 'sent') run?.captured.letGo()
     else if (decision.kind === 'own') run?.release(decision.headers)
     else if (decision.kind === 'send' && run && !run.hasLeft) run.captured.replace(decision.response)
     else if (decision.kind === 'send') {
