@@ -1,5 +1,5 @@
 /** One request, from its key to its answer. Nest answers as ever; what it writes is held back until it is recorded. */
-import type { CallHandler } from '@nestjs/common'
+import { type CallHandler, Logger } from '@nestjs/common'
 import type { Exchange, Guard, HandlerAnswer, HttpResponse } from '@retryproof/http'
 import { sendResponse, serveNode } from '@retryproof/http/node'
 import type { Subscriber } from 'rxjs'
@@ -33,7 +33,7 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
     letHeadGo()
     if (tx !== undefined) setTransaction(platform.native, tx)
     return new Promise((resolve, reject) => {
-      if (isHandedOver) throw new Error('A transaction conflicted when Nest had answered already.')
+      if (isHandedOver) throw lateConflict
       let last: unknown
       const subscription = next.handle().subscribe({
         next(value) {
@@ -61,7 +61,10 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
       if (!subscriber.closed) {
         isHandedOver = true
         subscriber.error(error)
-      } else if (!res.writableEnded) sendResponse(res, tryAgain)
+        return
+      }
+      if (error !== lateConflict) new Logger('Retryproof').error(error)
+      if (!res.writableEnded) sendResponse(res, error === lateConflict ? tryAgain : failed)
     },
     send(response) {
       letHeadGo()
@@ -80,5 +83,8 @@ function untold(status: number): HandlerAnswer {
   return { response: { status, headers: [], body: new Uint8Array() }, replayable: false }
 }
 
-/** Nest has what it answers, and cannot be given anything else any more. */
+const lateConflict = new Error('A transaction conflicted when Nest had answered already.')
+
+/** Answers for a Nest that has what it answers, and cannot be given anything else any more. */
+const failed: HttpResponse = { status: 500, headers: [], body: new Uint8Array() }
 const tryAgain: HttpResponse = { status: 503, headers: [['Retry-After', '1']], body: new Uint8Array() }
