@@ -1,6 +1,7 @@
 import { createLanes } from '@retryproof/core/internal'
 import {
   assertValueFits,
+  type BeginReply,
   type BoundStore,
   type Change,
   type Claim,
@@ -53,6 +54,12 @@ interface Decision {
 
 /** Bounds the wait for calls of the same process, beside their wait for others. */
 const LANE_MS = 1_000
+
+/** Tells whether a reply says that an attempt is under way, or is to come. */
+function isUnderWay(reply: unknown): boolean {
+  const { outcome, state } = (reply ?? {}) as Partial<BeginReply>
+  return outcome === 'in_progress' || state === 'in_progress'
+}
 
 /** Fake timers of tests replace the global one. */
 const nextTurn = setImmediate
@@ -141,7 +148,10 @@ export function sqliteStore<Database extends SqliteDatabase>(
       const isSure = record === previous && (previous === null || previous.expiresAt > at)
       return isSure ? { reply } : undefined
     })
-    return seen ? seen.reply : ((await send({ key, decide, bytes })) as Reply)
+    if (!seen) return (await send({ key, decide, bytes })) as Reply
+    // a loop that asks until an attempt has ended would else keep that attempt's calls from their turn
+    if (batch && isUnderWay(seen.reply)) await turn()
+    return seen.reply
   }
 
   function bind(tx: Database): BoundStore {
