@@ -5,7 +5,8 @@ const everything = process.cwd() === import.meta.dirname
 
 export default defineConfig({
   test: {
-    ...(everything && { projects: ['packages/*', 'adapters/*', 'conformance', 'examples/*'] }),
+    // two files at a time, also on two cores: the tests wait for servers half of the time
+    ...(everything && { projects: ['packages/*', 'adapters/*', 'conformance', 'examples/*'], maxWorkers: 2 }),
     retry: 0,
   },
 })
