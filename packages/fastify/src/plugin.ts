@@ -18,8 +18,11 @@ declare module 'fastify' {
     readonly idempotency: HandlerAttempt | undefined
   }
   interface FastifyContextConfig {
-    /** Makes the route safe to retry, with options of its own besides those of the plugin. */
-    readonly idempotent?: boolean | Partial<RouteIdempotency>
+    /**
+     * Makes the route safe to retry, with options of its own besides those of the plugin: `Partial<RouteIdempotency>`.
+     * Its type names none of ours, since a program may hold both the ESM and the CommonJS types of this package.
+     */
+    readonly idempotent?: boolean | object
   }
 }
 
