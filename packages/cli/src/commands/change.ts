@@ -1,6 +1,7 @@
 /** Commands that change records: resolve, forget, erase. */
 import { readFile } from 'node:fs/promises'
 import { resolve as resolvePath } from 'node:path'
+import { partsOf } from '@retryproof/core/internal'
 import { type GivenResponse, resolveResponse } from '@retryproof/http'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
@@ -24,9 +25,10 @@ export async function resolve(io: CliIo, key: string, options: ResolveOptions): 
   const { completed, response, failed, rerun } = options
   if ([completed, response, failed, rerun].filter((each) => each !== undefined).length !== 1)
     throw new CliError('Say what happened, with one of --completed FILE, --response FILE, --failed MESSAGE, --rerun.')
-  if (completed !== undefined && ROUTE.test(key.split('.')[1] ?? ''))
+  const { operation } = partsOf(key)
+  if (completed !== undefined && ROUTE.test(operation))
     throw new CliError(
-      `${key.split('.')[1]} looks like a guarded route, whose callers read responses: give --response FILE with { "status", ` +
+      `${operation} looks like a guarded route, whose callers read responses: give --response FILE with { "status", ` +
         '"headers", "body" }.',
       exitCodes.refused,
     )

@@ -1,5 +1,6 @@
 /** `retryproof inspect`: one record, decoded and redacted. */
 import type { Idempotency, Inspection } from '@retryproof/core'
+import { partsOf } from '@retryproof/core/internal'
 import { responseSerializer } from '@retryproof/http'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
@@ -34,7 +35,7 @@ export async function inspect(io: CliIo, key: string, options: InspectOptions): 
 export async function readRecord(idempotency: Idempotency, key: string): Promise<Inspection | null> {
   const found = await idempotency.inspect({ key })
   if (!found?.unreadable) return found
-  const operation = key.split('.')[1] ?? ''
+  const { operation } = partsOf(key)
   const response = await idempotency.operation(operation, { serializer: responseSerializer }).inspect({ key })
   return response?.unreadable ? found : response
 }
@@ -96,7 +97,7 @@ const MAX_SHOWN = 4000
 
 function describe(shown: Shown): string {
   const { key, state, attempt, interrupted, token, request, value, error, unreadable } = shown
-  const [namespace = '', operation = ''] = key.split('.')
+  const { namespace, operation } = partsOf(key)
   const lines: [string, string][] = [
     ['key', key],
     ['namespace', namespace],

@@ -24,12 +24,8 @@ export interface MigrateOptions extends CommonOptions {
 }
 
 export async function migrate(io: CliIo, options: MigrateOptions): Promise<number> {
+  if (options.dryRun) return schema(io, options)
   return withTarget(io, options, async (target) => {
-    if (options.dryRun) {
-      if (!target.schema) throw new CliError(NO_SCHEMA)
-      io.write(target.schema())
-      return exitCodes.done
-    }
     if (!target.migrate) throw new CliError('The configuration exports no migrate function.')
     await target.migrate()
     io.write('The schema is in place.\n')

@@ -1,5 +1,6 @@
 /** Reads records of one namespace, or of all in a store. */
 import type { ListedRecord, RecordCount, RecordFilter } from '@retryproof/core'
+import { operationSlug } from '@retryproof/core/internal'
 import { countRecords, toMs } from '@retryproof/core/store'
 import { CliError } from '../exit-codes.ts'
 import type { Target } from './target.ts'
@@ -11,7 +12,7 @@ export function listIn(target: Target, asked: RecordFilter): AsyncIterable<Liste
   if (scope !== undefined) throw new CliError('--scope needs --namespace NAME: a scope belongs to one.')
   return requireListing(target)({
     ...filter,
-    ...(operation !== undefined && { operation: slugOf(operation) }),
+    ...(operation !== undefined && { operation: operationSlug(operation) }),
     ...(stuckFor !== undefined && { stuckForMs: toMs('stuck', stuckFor) }),
   })
 }
@@ -28,6 +29,3 @@ function requireListing({ store }: Target) {
 }
 
 async function* nothing(): AsyncGenerator<ListedRecord> {}
-
-const slugOf = (operation: string): string =>
-  (operation.toLowerCase().match(/[a-z0-9]+/g) ?? ['x']).join('-').slice(0, 40).replace(/-$/, '')

@@ -2,6 +2,16 @@
 import type { StoredRecord } from './reduce.ts'
 import type { ListedRecord, ListQuery, RecordCount } from './store.ts'
 
+/** Takes a storage key apart. A text that is none has empty parts. */
+export function partsOf(key: string): {
+  readonly namespace: string
+  readonly operation: string
+  readonly digest: string
+} {
+  const [namespace = '', operation = '', digest = ''] = key.split('.')
+  return { namespace, operation, digest }
+}
+
 /**
  * The record as a listing shows it, or null where `query` does not ask for it. Tombstones are never listed.
  *
@@ -17,7 +27,7 @@ import type { ListedRecord, ListQuery, RecordCount } from './store.ts'
 export function toListedRecord(key: string, record: StoredRecord, query: ListQuery, now: number): ListedRecord | null {
   const { state, token, attempt, interrupted, leaseUntil, expiresAt } = record
   if (state === 'tombstone') return null
-  const [namespace, operation, digest = ''] = key.split('.')
+  const { namespace, operation, digest } = partsOf(key)
   const leased = state === 'in_progress' || state === 'released'
   const asked =
     (query.expired || expiresAt > now) &&
@@ -131,7 +141,7 @@ export async function* listUnsorted(
 export async function countRecords(listed: AsyncIterable<ListedRecord>): Promise<RecordCount[]> {
   const counts = new Map<string, RecordCount>()
   for await (const { key, state, leaseRemainingMs, leaseExpiredMs } of listed) {
-    const operation = key.split('.')[1] ?? ''
+    const { operation } = partsOf(key)
     const name = `${operation} ${state}`
     const { records = 0, leaseExpired = 0, longestExpiredMs = 0 } = counts.get(name) ?? {}
     counts.set(name, {

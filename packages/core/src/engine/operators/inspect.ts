@@ -7,7 +7,7 @@ import { decodeRequest } from '../../encoding/request.ts'
 import { decodeResult } from '../../encoding/result.ts'
 import { IdempotencyInvalidCallError, IdempotencyInvalidOptionError } from '../../errors.ts'
 import { namespaceSlug, operationSlug, scopeDigest, storageKey } from '../../keys/storage-key.ts'
-import { countRecords } from '../../store/listing.ts'
+import { countRecords, partsOf } from '../../store/listing.ts'
 import type { ListedRecord, ListQuery, RecordCount, RecordView } from '../../store/store.ts'
 import type { Instance } from '../context/instance.ts'
 import type { ResolvedPolicies } from '../context/read-policies.ts'
@@ -71,7 +71,7 @@ async function* callsOf(records: AsyncIterable<ListedRecord>, limit = Number.POS
   let left = limit
   for await (const record of records) {
     if (left <= 0) return
-    if (isPurgeTurn(record.key.split('.')[1])) continue
+    if (isPurgeTurn(partsOf(record.key).operation)) continue
     left--
     yield record
   }
@@ -81,7 +81,7 @@ async function* listScope({ digest, namespace, store }: Instance, scope: Scope, 
   const scopeHex = scopeDigest(digest, namespace, scope)
   for await (const record of store.list?.({ ...query, scope: scopeHex }) ?? []) {
     // a store that does not know the filter lists other scopes too, which nobody may erase by mistake
-    if (record.key.split('.')[2]?.startsWith(scopeHex)) yield record
+    if (partsOf(record.key).digest.startsWith(scopeHex)) yield record
   }
 }
 

@@ -17,7 +17,7 @@ const PURGE_TURN = { operation: 'retryproof purge', scope: unscoped, key: 'turn'
 const PURGE_SLUG = operationSlug(PURGE_TURN.operation)
 
 /** Tells whether records of an operation, by its slug, are turns of the purge: no call of anybody. */
-export function isPurgeTurn(slug: string | undefined): boolean {
+export function isPurgeTurn(slug: string): boolean {
   return slug === PURGE_SLUG
 }
 
@@ -36,7 +36,7 @@ function startPurge(instance: Instance, options: PurgeOptions, periodsBefore = 0
   let current: Promise<void> = Promise.resolve()
 
   async function purgeInTurn(): Promise<void> {
-    const key = await storageKey(instance.digest, instance.namespace, PURGE_TURN)
+    const key = storageKey(instance.digest, instance.namespace, PURGE_TURN)
     const claim = { owner: crypto.randomUUID(), fingerprint: 'purge', leaseMs: everyMs, retentionMs }
     const { reply } = await calls.begin(key, claim)
     if (reply.outcome !== 'acquired') return

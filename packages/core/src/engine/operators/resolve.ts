@@ -9,6 +9,7 @@ import { formOf } from '../../encoding/envelope.ts'
 import { encodeDone, encodeFailure } from '../../encoding/result.ts'
 import { IdempotencyInvalidCallError, IdempotencyNotParkedError } from '../../errors.ts'
 import { MAX_OPERATION_SLUG, NAMELESS_SLUG, operationSlug } from '../../keys/storage-key.ts'
+import { partsOf } from '../../store/listing.ts'
 import type { Change } from '../../store/store.ts'
 import { describeState } from '../call/lost-lease.ts'
 import { completed } from '../call/outcomes.ts'
@@ -29,7 +30,7 @@ export async function resolve(
   if (record?.state !== 'parked') throw new IdempotencyNotParkedError(describeState(record))
   if (resolution === 'park') return
   const { fingerprint, token } = record
-  const operation = 'operation' in reference ? reference.operation : slugOf(key)
+  const operation = 'operation' in reference ? reference.operation : partsOf(key).operation
   const prepared = prepareCall(instance, { operation, key, fingerprint }, policies)
   if (typeof resolution === 'object' && 'completed' in resolution && policies.replay === 'strict')
     requireReadable(policies, resolution.completed, await formOfOperation(instance, reference, key))
@@ -85,7 +86,7 @@ async function formOfOperation(
   reference: Reference | StoredKey,
   key: string,
 ): Promise<string | undefined> {
-  const slug = slugOf(key)
+  const slug = partsOf(key).operation
   const name = 'operation' in reference ? reference.operation : slug
   const isCertain = keepsName(name, slug)
   if (isCertain && instance.store.list) {
@@ -102,8 +103,4 @@ async function formOfOperation(
 /** Tells whether a slug shows the letters of a name: it has none of another script, and is too short to have been cut. */
 function keepsName(name: string, slug: string): boolean {
   return /^[ -~]*$/.test(name) && slug !== NAMELESS_SLUG && slug.length < MAX_OPERATION_SLUG - 1
-}
-
-function slugOf(key: string): string {
-  return key.split('.')[1] ?? ''
 }

@@ -1,5 +1,6 @@
 /** Resolves a parked key of a guarded route with a response. */
 import type { Idempotency, Reference, StoredKey } from '@retryproof/core'
+import { partsOf } from '@retryproof/core/internal'
 import type { HeaderField } from '../../protocol/exchange.ts'
 import { responseSerializer, storable } from './stored-response.ts'
 
@@ -31,7 +32,7 @@ export async function resolveResponse(
   reference: Reference | StoredKey,
   { status, headers = {}, body }: GivenResponse,
 ): Promise<void> {
-  const operation = 'operation' in reference ? reference.operation : (reference.key.split('.')[1] ?? '')
+  const operation = 'operation' in reference ? reference.operation : partsOf(reference.key).operation
   const fields = Array.isArray(headers) ? headers : Object.entries(headers)
   const { type, bytes } = encodeBody(body)
   const typed = type === undefined || fields.some(([name]) => name.toLowerCase() === 'content-type')
