@@ -15,6 +15,25 @@ const NO_ORDERS = async () => new Map<string, number>()
 const addresses = (nodes: readonly OwnNode[], role: string) =>
   nodes.filter((node) => node.role === role).map(({ host, port }) => ({ host, port }))
 
+/** The first primary, which is started again where it was killed, once another leads. */
+function oldPrimary(node: OwnNode) {
+  let isLeading = true
+  let isKilled = false
+  return {
+    async kill(): Promise<void> {
+      isKilled = true
+      await node.kill()
+      if (!isLeading) await node.start()
+    },
+    /** Another leads. Returns true where this one had been killed. */
+    async succeeded(): Promise<boolean> {
+      isLeading = false
+      if (isKilled) await node.start()
+      return isKilled
+    },
+  }
+}
+
 /**
  * Demotion: the primary stands still until another leads, wakes as a second primary, and is killed later. A killed server
  * is started again, since each write waits for both replicas.
@@ -25,8 +44,7 @@ export async function startRedisSentinel(): Promise<Servers<never>> {
   const first = nodes[0] as OwnNode
   const [watcher] = addresses(nodes, 'sentinel')
   const sentinel = new Redis({ ...watcher }).on('error', () => {})
-  let isLeading = true
-  let isKilled = false
+  const old = oldPrimary(first)
   return {
     async open() {
       const sentinels = addresses(nodes, 'sentinel')
@@ -40,15 +58,9 @@ export async function startRedisSentinel(): Promise<Servers<never>> {
         const [, port] = (await sentinel.call('SENTINEL', 'get-master-addr-by-name', 'primary')) as string[]
         return Number(port) !== first.port
       })
-      isLeading = false
-      if (isKilled) await first.start()
-      else first.signal('SIGCONT')
+      if (!(await old.succeeded())) first.signal('SIGCONT')
     },
-    async kill() {
-      isKilled = true
-      await first.kill()
-      if (!isLeading) await first.start()
-    },
+    kill: old.kill,
     orders: NO_ORDERS,
     async stop() {
       sentinel.disconnect()
@@ -64,8 +76,7 @@ export async function startRedisCluster(): Promise<Servers<never>> {
   const first = nodes.find(({ role }) => role === 'primary') as OwnNode
   const replica = await replicaOf(first)
   const successor = new Redis({ host: replica.host, port: replica.port }).on('error', () => {})
-  let isLeading = true
-  let isKilled = false
+  const old = oldPrimary(first)
   return {
     async open() {
       const client = new Cluster([...addresses(nodes, 'primary'), ...addresses(nodes, 'replica')])
@@ -77,14 +88,9 @@ export async function startRedisCluster(): Promise<Servers<never>> {
     },
     async promote() {
       await until(async () => /^role:master/m.test(await successor.info('replication')))
-      isLeading = false
-      if (isKilled) await first.start()
+      await old.succeeded()
     },
-    async kill() {
-      isKilled = true
-      await first.kill()
-      if (!isLeading) await first.start()
-    },
+    kill: old.kill,
     orders: NO_ORDERS,
     async stop() {
       successor.disconnect()

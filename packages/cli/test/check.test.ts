@@ -40,28 +40,39 @@ async function migrated(url: string): Promise<string> {
 
 const AHEAD = { now: () => Date.now() + 5 * 60_000 }
 
+function testGoodOne(url: string): void {
+  test('nothing on a good one; a clock that is off', async () => {
+    const table = await migrated(url)
+    expect(await findings(url, table)).toEqual([])
+    expect(await findings(url, table, AHEAD)).toEqual([expect.stringMatching(/300 s ahead/)])
+  })
+}
+
+type Fault = readonly [name: string, statement: (table: string) => string, expected: RegExp]
+
+/** Declares a test for each fault, which `execute` makes in a new table. */
+function testFaults(url: string, execute: (statement: string) => unknown, faults: readonly Fault[]): void {
+  test.each(faults)('%s', async (_, statement, expected) => {
+    const table = await migrated(url)
+    await execute(statement(table))
+    expect((await findings(url, table)).join('\n')).toMatch(expected)
+  })
+}
+
 const postgres = await service('postgres')
 describe.skipIf(postgres.missing)('PostgreSQL', () => {
   const { url } = postgres
   const pool = new pg.Pool({ connectionString: url })
   afterAll(() => pool.end())
 
-  test('nothing on a good one; a clock that is off', async () => {
-    const table = await migrated(url)
-    expect(await findings(url, table)).toEqual([])
-    expect(await findings(url, table, AHEAD)).toEqual([expect.stringMatching(/300 s ahead/)])
-  })
+  testGoodOne(url)
 
-  test.each([
+  testFaults(url, (statement) => pool.query(statement), [
     ['an UNLOGGED table', (table: string) => `ALTER TABLE ${table} SET UNLOGGED`, /UNLOGGED/],
     ['no index', (table: string) => `DROP INDEX "${table}_expires"`, /no index/],
     ['no table', (table: string) => `DROP TABLE ${table}`, /does not exist/],
     ['another table', (table: string) => `ALTER TABLE ${table} DROP COLUMN owner`, /./],
-  ])('%s', async (_, statement, expected) => {
-    const table = await migrated(url)
-    await pool.query(statement(table))
-    expect((await findings(url, table)).join('\n')).toMatch(expected)
-  })
+  ])
 
   test.each(['SELECT', 'INSERT', 'UPDATE', 'DELETE'])('a user without %s', async (privilege) => {
     const table = await migrated(url)
@@ -91,21 +102,13 @@ for (const { title, missing, url } of await services('mysql')) {
     const pool = mysql.createPool(url || 'mysql://127.0.0.1')
     afterAll(() => pool.end())
 
-    test('nothing on a good one; a clock that is off', async () => {
-      const table = await migrated(url)
-      expect(await findings(url, table)).toEqual([])
-      expect(await findings(url, table, AHEAD)).toEqual([expect.stringMatching(/300 s ahead/)])
-    })
+    testGoodOne(url)
 
-    test.each([
+    testFaults(url, (statement) => pool.query(statement), [
       ['MyISAM', (table: string) => `ALTER TABLE ${table} ENGINE = MyISAM`, /MyISAM/],
       ['no table', (table: string) => `DROP TABLE ${table}`, /missing/],
       ['another table', (table: string) => `ALTER TABLE ${table} DROP COLUMN owner`, /another layout/],
-    ])('%s', async (_, statement, expected) => {
-      const table = await migrated(url)
-      await pool.query(statement(table))
-      expect((await findings(url, table)).join('\n')).toMatch(expected)
-    })
+    ])
   })
 }
 
@@ -115,11 +118,7 @@ describe.skipIf(mongodb.missing)('MongoDB', () => {
   const client = new MongoClient(url)
   afterAll(() => client.close())
 
-  test('nothing on a good one; a clock that is off', async () => {
-    const table = await migrated(url)
-    expect(await findings(url, table)).toEqual([])
-    expect(await findings(url, table, AHEAD)).toEqual([expect.stringMatching(/300 s ahead/)])
-  })
+  testGoodOne(url)
 
   test.each([
     ['no collection', async () => undefined, /does not exist/],
@@ -151,14 +150,10 @@ describe('SQLite', () => {
     database.close()
   }
 
-  test.each([
+  testFaults(url, execute, [
     ['a good one', () => '', /^$/],
     ['no table', (table: string) => `DROP TABLE ${table}`, /missing/],
     ['another table', (table: string) => `ALTER TABLE ${table} ADD COLUMN more TEXT`, /another layout/],
     ['no WAL', () => 'PRAGMA journal_mode = DELETE', /journal mode/],
-  ])('%s', async (_, statement, expected) => {
-    const table = await migrated(url)
-    execute(statement(table))
-    expect((await findings(url, table)).join('\n')).toMatch(expected)
-  })
+  ])
 })

@@ -2,21 +2,15 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { closedAfterEach } from '@retryproof/conformance/test-tools/closed-after-each'
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { Webhook } from 'standardwebhooks'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { AddressRefusedError, post } from '../src/public-post.ts'
 import { type WebhookOptions, webhook } from '../src/webhook.ts'
 
 const secret = `whsec_${Buffer.from('a secret of its own, long enough').toString('base64')}`
-const servers = new Set<Server>()
-afterEach(() => {
-  for (const server of servers) {
-    server.closeAllConnections()
-    server.close()
-  }
-  servers.clear()
-})
+const servers = closedAfterEach()
 
 interface Received {
   readonly headers: IncomingHttpHeaders

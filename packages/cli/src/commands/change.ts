@@ -1,6 +1,7 @@
 /** Commands that change records: resolve, forget, erase. */
 import { readFile } from 'node:fs/promises'
 import { resolve as resolvePath } from 'node:path'
+import type { Idempotency, Inspection } from '@retryproof/core'
 import { partsOf } from '@retryproof/core/internal'
 import { type GivenResponse, resolveResponse } from '@retryproof/http'
 import { CliError, exitCodes } from '../exit-codes.ts'
@@ -34,8 +35,7 @@ export async function resolve(io: CliIo, key: string, options: ResolveOptions): 
     )
   return withTarget(io, options, async (target) => {
     const idempotency = target.instance(target.namespace ?? namespace)
-    const found = await readRecord(idempotency, key)
-    if (!found) throw new CliError(`There is no record of ${key}.`, exitCodes.notFound)
+    const found = await requireRecord(idempotency, key)
     if (!(await confirmed(io, options, `Resolve ${key} (${shortly(found)}): ${effectOf(options)}?`)))
       return exitCodes.refused
     if (response !== undefined)
@@ -47,6 +47,12 @@ export async function resolve(io: CliIo, key: string, options: ResolveOptions): 
   })
 }
 
+async function requireRecord(idempotency: Idempotency, key: string): Promise<Inspection> {
+  const found = await readRecord(idempotency, key)
+  if (!found) throw new CliError(`There is no record of ${key}.`, exitCodes.notFound)
+  return found
+}
+
 function effectOf({ completed, response, failed }: ResolveOptions): string {
   if (completed !== undefined || response !== undefined) return 'every retry gets the result in the file'
   return failed !== undefined ? 'every retry gets this failure' : 'the next call runs the handler again'
@@ -56,8 +62,7 @@ export async function forget(io: CliIo, key: string, options: CommonOptions): Pr
   const namespace = namespaceOf(key)
   return withTarget(io, options, async (target) => {
     const idempotency = target.instance(target.namespace ?? namespace)
-    const found = await readRecord(idempotency, key)
-    if (!found) throw new CliError(`There is no record of ${key}.`, exitCodes.notFound)
+    const found = await requireRecord(idempotency, key)
     const question = `Forget ${key} (${shortly(found)})? The next request with this key runs again.`
     if (!(await confirmed(io, options, question))) return exitCodes.refused
     return told(io, options, { key, forgotten: await idempotency.forget({ key }) }, `Forgot ${key}.`)

@@ -2,7 +2,7 @@
 import type { IdempotencyStore } from '@retryproof/core'
 import { checkClock, type Finding, problem, warning } from '../checks/finding.ts'
 import { loadModule } from '../target/load-module.ts'
-import { named, type OpenedStore, type StoreAddress, statements } from './opened-store.ts'
+import { named, type OpenedStore, quoted, type StoreAddress, statements } from './opened-store.ts'
 
 interface Pool {
   query(text: string): Promise<[Record<string, unknown>[], unknown]>
@@ -26,16 +26,10 @@ export async function openMysql({ url, table, cwd, now }: StoreAddress): Promise
     store: adapter.mysqlStore({ pool, ...named(table) }),
     schema: () => statements(adapter.schema(named(table))),
     migrate: () => adapter.migrate({ pool, ...named(table) }),
-    findings: () => findings(pool, quoted(table ?? 'retryproof'), now),
+    findings: () => findings(pool, quoted('`', table), now),
     close: () => pool.end(),
   }
 }
-
-const quoted = (table: string) =>
-  table
-    .split('.')
-    .map((part) => `\`${part}\``)
-    .join('.')
 
 async function findings(pool: Pool, table: string, now: () => number): Promise<Finding[]> {
   const [rows] = await pool.query(

@@ -23,3 +23,10 @@ export const statements = (texts: readonly string[]): string => texts.map((text)
 
 /** The name of a table as an option, where one was given. */
 export const named = (table: string | undefined): { table?: string } => (table === undefined ? {} : { table })
+
+/** The name of a table in a statement, with its schema before a dot. */
+export const quoted = (mark: '"' | '`', table = 'retryproof'): string =>
+  table
+    .split('.')
+    .map((part) => `${mark}${part}${mark}`)
+    .join('.')
