@@ -43,6 +43,23 @@ export function toCommitError(cause: unknown): IdempotencyError {
   return new StoreUnavailableError(`MongoDB failed: ${String(cause)}`, { applied: 'unknown', cause })
 }
 
+/** Names of the driver's errors where a connection was lost, or none could be had. */
+const CONNECTION_LOST = [
+  'MongoNetworkError',
+  'MongoNetworkTimeoutError',
+  'MongoPoolClearedError',
+  'PoolClearedOnNetworkError',
+  'MongoServerSelectionError',
+]
+
+/**
+ * Tells whether an error of work in a transaction says that its connection was lost. The driver gives it no label where the
+ * loss of another connection has cleared the pool before.
+ */
+export function isConnectionLost(error: unknown): boolean {
+  return CONNECTION_LOST.includes((error as Error | null)?.name ?? '')
+}
+
 interface ServerError {
   readonly code?: unknown
   readonly codeName?: unknown

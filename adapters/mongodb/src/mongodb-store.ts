@@ -13,7 +13,7 @@ import {
   toMs,
 } from '@retryproof/core/store'
 import { beginTurns, type MongodbCollection, type MongodbSession } from './driver.ts'
-import { codeOf, isRolledBack, toCommitError, toStoreError } from './errors.ts'
+import { codeOf, isConnectionLost, isRolledBack, toCommitError, toStoreError } from './errors.ts'
 import { type Seen, toSeen, variablesOf } from './record.ts'
 import { READABLE, requireCollection } from './schema.ts'
 import { begin, counting, fields, listable, purgeable, touch, transition } from './statements.ts'
@@ -147,7 +147,7 @@ export function mongodbStore<Session extends MongodbSession>({
         return value
       }, IN_TRANSACTION)
     } catch (error) {
-      if (isRolledBack(error)) throw toStoreError(error, 'no')
+      if (isRolledBack(error) || (!committing && isConnectionLost(error))) throw toStoreError(error, 'no')
       throw committing ? toCommitError(error) : error
     } finally {
       await session.endSession()

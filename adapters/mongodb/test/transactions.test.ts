@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createIdempotency, IdempotencyInvalidOptionError, StoreUnavailableError, unscoped } from '@retryproof/core'
-import { type ClientSession, type Collection, type Document, type MongoClient, MongoServerError } from 'mongodb'
+import {
+  type ClientSession,
+  type Collection,
+  type Document,
+  type MongoClient,
+  MongoNetworkError,
+  MongoServerError,
+} from 'mongodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { type MongodbStore, mongodbStore } from '../src/index.ts'
@@ -110,6 +117,18 @@ for (const { title, url } of await services('mongodb')) {
       })
       expect([reply, bodies]).toEqual([{ outcome: 'ok', applied: true }, 2])
       expect(await effects.countDocuments({ key })).toBe(1)
+    })
+
+    test('work whose connection is lost is rolled back, and its caller told of the outage', async () => {
+      const key = freshKey()
+      // without a label, as the driver throws it where the loss of another connection has cleared the pool before
+      const cause = new MongoNetworkError('read ECONNRESET')
+      const run = store.transaction(async (tx) => {
+        await effects.insertOne({ key }, { session: tx })
+        throw cause
+      })
+      await expect(run).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'no', cause })
+      expect(await effects.countDocuments({ key })).toBe(0)
     })
 
     test('work that takes longer than its lease runs once, and a duplicate is told at once', async () => {
