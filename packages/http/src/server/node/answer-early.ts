@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { HttpResponse } from '../../protocol/exchange.ts'
+import { setClosed } from './capture/hide-disconnect.ts'
+import { isHttp2 } from './capture/response-seal.ts'
 import { copyHeaders, restoreHeaders, sendResponse } from './headers.ts'
-import { setClosed } from './hide-disconnect.ts'
-import { isHttp2 } from './response-seal.ts'
 
 /**
  * Sends an answer, and makes the response look as if nobody had answered yet, so that the handler can write to it. All

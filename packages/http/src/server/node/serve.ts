@@ -7,10 +7,10 @@ import { answered, type HandlerEnd, type HandlerRun, threw } from '../../guard/h
 import type { HandlerAttempt } from '../../guard/ports.ts'
 import type { Exchange, HandlerAnswer, HeaderField } from '../../protocol/exchange.ts'
 import { answerEarly } from './answer-early.ts'
-import { captureResponse } from './capture-response.ts'
-import type { CapturedResponse } from './captured-response.ts'
+import { captureResponse } from './capture/capture-response.ts'
+import type { CapturedResponse } from './capture/captured-response.ts'
 import type { NodeBinding } from './node-binding.ts'
-import { isBodyLost, lostBody, spentBody, watchBody } from './request-body.ts'
+import { isBodyLost, lostBody, spentBody, watchBody } from './request/request-body.ts'
 
 /**
  * Serves one request. Resolves when its answer has been handed over. Never rejects.

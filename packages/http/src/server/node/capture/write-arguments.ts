@@ -1,7 +1,7 @@
 /** Reads the arguments of `write`, `end` and `writeHead` as Node does. */
 import { IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import { restoreHeaders } from './headers.ts'
+import { restoreHeaders } from '../headers.ts'
 
 export type Callback = (error?: Error | null) => void
 

@@ -1,6 +1,6 @@
 /** The result of a capture, and its limits. */
-import type { BodyLimits } from '../../guard/answer/held-body.ts'
-import type { HandlerAnswer, HeaderField, HttpResponse } from '../../protocol/exchange.ts'
+import type { BodyLimits } from '../../../guard/answer/held-body.ts'
+import type { HandlerAnswer, HeaderField, HttpResponse } from '../../../protocol/exchange.ts'
 
 /** The answer of a handler, on its way out. */
 export interface CapturedResponse {

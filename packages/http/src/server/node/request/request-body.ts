@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import { IdempotencyInvalidCallError } from '@retryproof/core'
-import type { RequestBody } from '../../protocol/exchange.ts'
+import type { RequestBody } from '../../../protocol/exchange.ts'
 
 const none = new Uint8Array()
 const GONE = 'The client went away before it had sent the whole body.'

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
-import type { UploadedFile } from '../../protocol/exchange.ts'
+import type { UploadedFile } from '../../../protocol/exchange.ts'
 
 /** A file by the members that parsers give it: each has a name, a type, and its content in memory or on disk. */
 interface ParsedFile {

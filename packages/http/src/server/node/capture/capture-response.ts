@@ -3,11 +3,11 @@
  * held, the response looks as if it had been sent (`headersSent`, `writableEnded`), so that later writes fail as ever.
  */
 import { type ServerResponse, STATUS_CODES } from 'node:http'
-import { isStreamed } from '../../guard/answer/media.ts'
-import type { HandlerAnswer } from '../../protocol/exchange.ts'
+import { isStreamed } from '../../../guard/answer/media.ts'
+import type { HandlerAnswer } from '../../../protocol/exchange.ts'
+import { changedHeaders, copyHeaders, restoreHeaders, sendResponse } from '../headers.ts'
 import type { CapturedResponse, CaptureLimits } from './captured-response.ts'
 import { finishEarly } from './finish-early.ts'
-import { changedHeaders, copyHeaders, restoreHeaders, sendResponse } from './headers.ts'
 import { hideDisconnect } from './hide-disconnect.ts'
 import { hideStreamClose } from './hide-stream-close.ts'
 import { isHttp2, refuseChange, sealOf } from './response-seal.ts'

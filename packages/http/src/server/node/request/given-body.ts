@@ -1,6 +1,6 @@
 /** Finds the body of a Node request among what the application's middleware left of it. */
 import type { IncomingMessage } from 'node:http'
-import type { RequestBody } from '../../protocol/exchange.ts'
+import type { RequestBody } from '../../../protocol/exchange.ts'
 import { requestBody } from './request-body.ts'
 import { uploadedFiles } from './uploaded-files.ts'
 
