@@ -1,6 +1,6 @@
 /** A plugin of Fastify: routes say in their config that they are safe to retry. */
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
-import { attemptFor, type Guarding, type HandlerAttempt, type HttpOptions } from '@retryproof/http'
+import { attemptFor, GUARDED_METHODS, type Guarding, type HandlerAttempt, type HttpOptions } from '@retryproof/http'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import { idempotent } from './idempotent.ts'
 
@@ -28,8 +28,6 @@ declare module 'fastify' {
 
 /** Notes on the config of a route the guard that it has. */
 const GUARDED = Symbol('retryproof.guarded')
-
-const GUARDED_METHODS = ['POST', 'PATCH']
 
 type RouteGuard = ReturnType<typeof idempotent>
 type HookName = keyof RouteGuard

@@ -15,7 +15,13 @@ export {
   type Threw,
   threw,
 } from './guard/handler-end.ts'
-export type { Guarding, HttpOptions, Owner, RequestKey } from './guard/options/options.ts'
+export {
+  GUARDED_METHODS,
+  type Guarding,
+  type HttpOptions,
+  type Owner,
+  type RequestKey,
+} from './guard/options/options.ts'
 export { callbackRefused, type HandlerAttempt, type Notice, type Notifier, type StatusResource } from './guard/ports.ts'
 export { type RecoverRequestsOptions, recoverRequests } from './guard/recover-requests.ts'
 export type { Fingerprint, FingerprintMembers } from './guard/request/fingerprint-option.ts'

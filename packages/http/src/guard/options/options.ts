@@ -6,6 +6,9 @@ import type { SpellingOptions } from '../answer/spelling.ts'
 import type { Notifier, StatusResource } from '../ports.ts'
 import type { Fingerprint } from '../request/fingerprint-option.ts'
 
+/** The methods that are guarded wherever a guard stands. The option `methods` adds others. */
+export const GUARDED_METHODS: readonly string[] = ['POST', 'PATCH']
+
 /** Options of a binding, and any policy of the core for what it guards. `Native` is the framework's request. */
 export interface HttpOptions<Native> extends Omit<Policies, 'serializer' | 'onInProgress'>, SpellingOptions<Native> {
   /**

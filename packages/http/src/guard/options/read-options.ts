@@ -7,7 +7,7 @@ import { readSpelling, type Spelling, type SpellingOptions } from '../answer/spe
 import { responseSerializer } from '../answer/stored-response.ts'
 import { type Fingerprint, readAcceptedFingerprints, readFingerprint } from '../request/fingerprint-option.ts'
 import { requireKnownOptions } from './option-names.ts'
-import type { Guarding, HttpOptions } from './options.ts'
+import { GUARDED_METHODS, type Guarding, type HttpOptions } from './options.ts'
 
 /** Options as they are used. */
 export interface ResolvedOptions<Native, Tx = unknown> {
@@ -118,7 +118,7 @@ export function readHttpOptions<Native, Tx>(
     key: readFunction('key', key),
     keyFormat: readKeyFormat(keyFormat),
     syntax: readChoice('syntax', syntax, ['lenient', 'strict']),
-    methods: new Set(['POST', 'PATCH', ...readMethods(methods)]),
+    methods: new Set([...GUARDED_METHODS, ...readMethods(methods)]),
     required: readFlag('required', required, true),
     requirePrecondition: readFlag('requirePrecondition', requirePrecondition, false),
     fingerprint: readFingerprint('fingerprint', fingerprint),

@@ -1,6 +1,7 @@
 /** Describes the idempotency of a resource to its clients, as §2.5.2 of the draft obliges a resource to do. */
 import { toMs } from '@retryproof/core/internal'
 import { presets } from '../../guard/answer/spelling-presets.ts'
+import { GUARDED_METHODS } from '../../guard/options/options.ts'
 import { DOCS } from '../../protocol/problems.ts'
 import type { DescribedOptions, Facts } from './facts.ts'
 import { markdownOf } from './markdown.ts'
@@ -34,7 +35,7 @@ export function describeIdempotency<Native>(options: DescribedOptions<Native>): 
     hasHeader: !options.key,
     isRequired: required,
     isStrict: options.syntax === 'strict',
-    methods: ['POST', 'PATCH', ...(options.methods ?? []).map((method) => method.toUpperCase())],
+    methods: [...GUARDED_METHODS, ...(options.methods ?? []).map((method) => method.toUpperCase())],
     retentionMs: toMs('retention', options.retention, { min: 1000 }),
     accepts,
     replayHeader: options.replayHeader ?? presets[options.preset ?? 'ietf'].replayHeader,
