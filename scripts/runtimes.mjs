@@ -7,7 +7,7 @@
  * Names: node20 (the oldest that is supported), node22, node24, node26, bun, deno, workerd.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -35,19 +35,21 @@ export function runtime(name) {
   const folder = join(cache, name)
   const path = join(folder, 'node_modules', packageName, binary)
   if (!existsSync(path)) {
-    const problem = oneAtATime(() => (existsSync(path) ? undefined : fetchPackage(install, folder)))
-    if (problem) return { missing: problem }
+    const problem = fetchPackage(install, folder)
+    if (problem && !existsSync(path)) return { missing: problem }
   }
   const { stdout, error } = spawnSync(path, ['--version'], { encoding: 'utf8' })
   return error ? { missing: error.message } : { path, version: stdout.split('\n')[0].trim() }
 }
 
+/** Installs beside the folder and moves it there whole, since test files run side by side and one may be killed half-way. */
 function fetchPackage(install, folder) {
-  mkdirSync(folder, { recursive: true })
+  const own = `${folder}.${process.pid}`
+  mkdirSync(own, { recursive: true })
   const args = [
     'install',
     '--prefix',
-    folder,
+    own,
     '--no-save',
     '--no-audit',
     '--no-fund',
@@ -55,33 +57,14 @@ function fetchPackage(install, folder) {
     '--force',
     install,
   ]
-  const { status, stderr, error } = spawnSync('npm', args, { encoding: 'utf8' })
-  return status === 0
-    ? undefined
-    : `${install} could not be installed: ${error?.message ?? stderr.trim().split('\n').at(-1)}`
-}
-
-/** Test files run side by side, and must not install into one folder at once. */
-function oneAtATime(work) {
-  const lock = join(cache, '.lock')
-  mkdirSync(cache, { recursive: true })
-  const until = Date.now() + 300_000
-  while (!tryLock(lock)) {
-    if (Date.now() > until) throw new Error(`${lock} has been held for 5 minutes; remove it if nothing installs.`)
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
-  }
   try {
-    return work()
+    const { status, stderr, error } = spawnSync('npm', args, { encoding: 'utf8' })
+    if (status !== 0) throw error ?? new Error(stderr.trim().split('\n').at(-1))
+    renameSync(own, folder)
+    return undefined
+  } catch (error) {
+    return `${install} could not be installed: ${error.message}`
   } finally {
-    rmdirSync(lock)
-  }
-}
-
-function tryLock(lock) {
-  try {
-    mkdirSync(lock)
-    return true
-  } catch {
-    return false
+    rmSync(own, { recursive: true, force: true })
   }
 }
