@@ -10,7 +10,7 @@ import {
   StoreUnavailableError,
   toMs,
 } from '@retryproof/core/store'
-import { createCheck } from './check.ts'
+import { createCheck } from './check-server.ts'
 import { mayResend, type RedisClient, requireUsable, untilClosed } from './driver.ts'
 import { toStoreError } from './errors.ts'
 import { number, text, toListed, toView } from './record.ts'

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isIdempotencyError, StoreUnavailableError } from '../src/errors.ts'
-import { createLanes } from '../src/store/lanes.ts'
+import { createLanes } from '../src/store/connections/lanes.ts'
 import { onVirtualTime } from './testbed.ts'
 
 const { advance } = onVirtualTime()

@@ -8,7 +8,7 @@ import { OpenAttempt } from '../context/open-attempt.ts'
 import type { PreparedCall } from '../context/prepared-call.ts'
 import type { ServedCall } from '../mechanisms/running-calls.ts'
 import type { Acquired } from '../mechanisms/store-calls.ts'
-import { openSteps } from '../steps/steps.ts'
+import { openSteps } from '../steps/take-steps.ts'
 import { Settlement } from './settlement.ts'
 import { decideTakeover } from './takeover.ts'
 

@@ -7,7 +7,7 @@ import type { RecordStore } from '../../store/store.ts'
 import type { Emitter } from '../mechanisms/emitter.ts'
 import type { StoreCalls } from '../mechanisms/store-calls.ts'
 import type { TimerQueue } from '../mechanisms/timer-queue.ts'
-import type { Waiters } from '../mechanisms/waiters.ts'
+import type { Waiters } from '../mechanisms/wait-for-release.ts'
 
 export interface Instance {
   readonly namespace: string

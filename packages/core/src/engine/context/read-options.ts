@@ -11,7 +11,7 @@ import { problemOf } from '../../keys/storage-key.ts'
 import { Emitter } from '../mechanisms/emitter.ts'
 import { createStoreCalls } from '../mechanisms/store-calls.ts'
 import { TimerQueue } from '../mechanisms/timer-queue.ts'
-import { createWaiters } from '../mechanisms/waiters.ts'
+import { createWaiters } from '../mechanisms/wait-for-release.ts'
 import { type Instance, pipelines } from './instance.ts'
 import {
   defaultPolicies,

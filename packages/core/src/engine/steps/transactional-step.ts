@@ -9,7 +9,7 @@ import { requireTransactional } from '../../store/transactional-store.ts'
 import type { OpenAttempt } from '../context/open-attempt.ts'
 import { createConflictPauses } from '../mechanisms/conflict-retries.ts'
 import type { Lease } from '../mechanisms/lease.ts'
-import { asReplayed, readCheckpoint, requireRoom } from './checkpoint.ts'
+import { asReplayed, readCheckpoint, requireRoom } from './checkpoint-encoding.ts'
 
 /** The steps of an open attempt. */
 export interface Progress {

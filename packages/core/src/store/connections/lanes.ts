@@ -1,7 +1,7 @@
 /** Lanes to a database: calls that arrive while others are in flight share a statement, and a commit. */
-import { within } from '../base/bounded.ts'
-import { startTimer } from '../base/timers.ts'
-import { isIdempotencyError, StoreUnavailableError } from '../errors.ts'
+import { within } from '../../base/bounded.ts'
+import { startTimer } from '../../base/timers.ts'
+import { isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
 
 export interface LaneOptions<Call, Reply> {
   /** Sends one call. */

@@ -1,6 +1,6 @@
 /** Transactions on a pool leave one of its connections to all other calls, heartbeats first. */
-import { createTurns, type Turns } from '../base/bounded.ts'
-import { StoreUnavailableError } from '../errors.ts'
+import { createTurns, type Turns } from '../../base/bounded.ts'
+import { StoreUnavailableError } from '../../errors.ts'
 
 const TURN_MS = 60_000
 const turnsOfPools = new WeakMap<object, Turns>()

@@ -10,7 +10,7 @@ import { requireStep } from '../../keys/derived-keys.ts'
 import { SteppingAttempt } from '../context/handler-attempt.ts'
 import type { OpenAttempt } from '../context/open-attempt.ts'
 import type { Lease } from '../mechanisms/lease.ts'
-import { encodeTaken, readCheckpoint } from './checkpoint.ts'
+import { encodeTaken, readCheckpoint } from './checkpoint-encoding.ts'
 import { lostBefore, type Progress, transactStep } from './transactional-step.ts'
 
 type Taker = Pick<Steps<unknown>, 'step' | 'transaction'>
