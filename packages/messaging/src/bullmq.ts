@@ -4,6 +4,7 @@ import { type Consumer, createConsumer } from './consumer/consumer.ts'
 import type { ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery } from './consumer/delivery.ts'
 import { ID_HEADER, REASON_HEADER } from './consumer/letter-headers.ts'
+import { refuseCircle } from './consumer/refuse-circle.ts'
 
 /** A job, as a worker of BullMQ gives it. */
 export interface BullJob {
@@ -77,12 +78,7 @@ export function idempotent<Tx, Body = unknown, InTransaction extends boolean = f
   /** Makes the consumer of a queue when its first job comes. */
   function consumerOf(job: BullJob): Consumer<BullJob> {
     const { queueName } = job
-    if (deadLetters.name === queueName) {
-      throw new IdempotencyInvalidOptionError(
-        'deadLetters',
-        "must be another queue than the job's: they would go round",
-      )
-    }
+    refuseCircle(deadLetters.name === queueName, 'queue')
     const known = consumers.get(queueName)
     if (known) return known
     const made = create(operation ?? queueName)

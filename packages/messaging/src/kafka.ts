@@ -17,6 +17,7 @@ import { runStream, sendWithStream } from './brokers/kafka/platformatic.ts'
 import { type Consumer, createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery } from './consumer/delivery.ts'
+import { refuseCircle } from './consumer/refuse-circle.ts'
 
 export type {
   KafkaJsConsumer,
@@ -147,7 +148,7 @@ function handlerOf(
 
   return async (message, heartbeat) => {
     const { topic, partition, offset } = message
-    if (topic === deadLetters) throw readsItsDeadLetters()
+    refuseCircle(topic === deadLetters, 'topic')
     const delivery: Delivery<KafkaMessage> = {
       message,
       body: () => message.value ?? new Uint8Array(),
@@ -167,11 +168,4 @@ function handlerOf(
     }
     return at.consume(delivery)
   }
-}
-
-function readsItsDeadLetters(): IdempotencyInvalidOptionError {
-  return new IdempotencyInvalidOptionError(
-    'deadLetters',
-    'must be a topic that the consumer does not read: they would go round',
-  )
 }

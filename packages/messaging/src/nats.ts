@@ -3,10 +3,11 @@ import { headers as newHeaders } from '@nats-io/nats-core'
 import { type Idempotency, IdempotencyInvalidOptionError, isIdempotencyError } from '@retryproof/core'
 import { sleep } from '@retryproof/core/internal'
 import type { NatsConsumer, NatsJetStream, NatsMessage } from './brokers/nats/client.ts'
-import { readsItsDeadLetters, refuseCircle } from './brokers/nats/subjects.ts'
+import { readsSubject } from './brokers/nats/subjects.ts'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery, LetterParts } from './consumer/delivery.ts'
+import { refuseCircle } from './consumer/refuse-circle.ts'
 import { deliveriesNeeded, growingDelay, requireDeliveries } from './once/redelivery-delay.ts'
 
 export type { NatsConsumer, NatsJetStream, NatsMessage } from './brokers/nats/client.ts'
@@ -75,7 +76,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
       `is needed: the consumer has no durable_name, and the name '${name}' is another at each start`,
     )
   }
-  await refuseCircle(info, jetstream, deadLetters)
+  refuseCircle(await readsSubject(info, jetstream, deadLetters), 'subject')
   const limit =
     config.max_deliver !== undefined && config.max_deliver > 0 ? config.max_deliver : Number.POSITIVE_INFINITY
   requireDeliveries('consumer', limit, deliveriesNeeded(at.read.delays, at.read.maxAttempts, at.read.leaseMs))
@@ -115,7 +116,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
       try {
         const message = await consumer.next({ expires: ASK_MS })
         failures = 0
-        if (message?.subject === deadLetters) throw readsItsDeadLetters()
+        refuseCircle(message?.subject === deadLetters, 'subject')
         if (message) await at.consume(deliveryOf(message))
       } catch (error) {
         if (isClosed(error) || isIdempotencyError(error, 'IDEMPOTENCY_INVALID_OPTION')) throw error

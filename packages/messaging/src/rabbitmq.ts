@@ -7,6 +7,7 @@ import { createLetters } from './brokers/rabbitmq/letters.ts'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery } from './consumer/delivery.ts'
+import { refuseCircle } from './consumer/refuse-circle.ts'
 
 export type { RabbitAddress, RabbitChannel, RabbitMessage } from './brokers/rabbitmq/client.ts'
 
@@ -178,8 +179,6 @@ function readDeadLetters(deadLetters: RabbitAddress, queue: string): RabbitAddre
   if (typeof exchange !== 'string' || typeof routingKey !== 'string') {
     throw new IdempotencyInvalidOptionError('deadLetters', 'must be { exchange, routingKey } of a queue for them')
   }
-  if (exchange === '' && routingKey === queue) {
-    throw new IdempotencyInvalidOptionError('deadLetters', 'must not lead to the queue itself: they would go round')
-  }
+  refuseCircle(exchange === '' && routingKey === queue, 'queue')
   return { exchange, routingKey }
 }

@@ -7,6 +7,7 @@ import { hiddenS, MAX_HIDDEN_MS } from './brokers/sqs/hidden.ts'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery } from './consumer/delivery.ts'
+import { refuseCircle } from './consumer/refuse-circle.ts'
 import { deliveriesNeeded, growingDelay, requireDeliveries } from './once/redelivery-delay.ts'
 
 export type { SqsClient, SqsMessage } from './brokers/sqs/client.ts'
@@ -66,9 +67,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
   if (typeof deadLetters !== 'string' || deadLetters === '') {
     throw new IdempotencyInvalidOptionError('deadLetters', 'must be the URL of a queue')
   }
-  if (deadLetters === queueUrl) {
-    throw new IdempotencyInvalidOptionError('deadLetters', 'must not be the queue itself: they would go round')
-  }
+  refuseCircle(deadLetters === queueUrl, 'queue')
   if (at.read.maxRunMs > MAX_HIDDEN_MS) {
     throw new IdempotencyInvalidOptionError('maxRun', 'must be shorter than 11 h 55 min: SQS delivers again after 12 h')
   }

@@ -1,26 +1,14 @@
-import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import type { NatsConsumer, NatsJetStream } from './client.ts'
 
-/**
- * Refuses a consumer that reads the subject of its dead letters.
- *
- * @throws {@link IdempotencyInvalidOptionError} when they would go round
- */
-export async function refuseCircle(
+/** Tells whether a consumer reads a subject. */
+export async function readsSubject(
   { stream_name, config }: Awaited<ReturnType<NatsConsumer['info']>>,
   jetstream: NatsJetStream,
-  deadLetters: string,
-): Promise<void> {
+  subject: string,
+): Promise<boolean> {
   const { filter_subject, filter_subjects = filter_subject ? [filter_subject] : [] } = config
   const read = filter_subjects.length > 0 ? filter_subjects : await subjectsOf(jetstream, stream_name)
-  if (read.some((filter) => covers(filter, deadLetters))) throw readsItsDeadLetters()
-}
-
-export function readsItsDeadLetters(): IdempotencyInvalidOptionError {
-  return new IdempotencyInvalidOptionError(
-    'deadLetters',
-    'must be a subject that the consumer does not read: they would go round',
-  )
+  return read.some((filter) => covers(filter, subject))
 }
 
 /** Asks the server. A client that may not know the stream finds out when the first dead letter comes back. */
