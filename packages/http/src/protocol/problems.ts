@@ -6,6 +6,7 @@ import {
   isIdempotencyError,
 } from '@retryproof/core'
 import { isRefusal } from './refusal.ts'
+import { retryAfterOf } from './retry-after.ts'
 
 interface ProblemKind {
   readonly status: number
@@ -214,7 +215,7 @@ export function problemFor(error: unknown, { docs, maxRetryAfterMs }: ProblemOpt
   const code = codeOf(error)
   if (!code) return undefined
   const { status, title, advice, retryable } = problems[code]
-  const retryAfter = retryable ? retryAfterSeconds(error, maxRetryAfterMs) : undefined
+  const retryAfter = retryable ? retryAfterOf(error, maxRetryAfterMs) : undefined
   const original = originalOf(error)
   return {
     code,
@@ -239,12 +240,6 @@ function codeOf(error: unknown): ProblemCode | undefined {
 function detailOf(error: unknown): string | undefined {
   if (isRefusal(error)) return error.detail
   return isIdempotencyError(error, 'IDEMPOTENCY_INVALID_CALL') ? error.message : undefined
-}
-
-/** Whole seconds, at least one. */
-function retryAfterSeconds(error: unknown, maxMs: number): number {
-  const ms = isIdempotencyError(error, 'IDEMPOTENCY_IN_PROGRESS') ? Math.min(error.retryAfterMs, maxMs) : maxMs
-  return Math.max(1, Math.ceil(ms / 1000))
 }
 
 function originalOf(error: unknown): AnswerSummary | undefined {

@@ -1,8 +1,8 @@
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
 
 /**
- * Refuses dead letters that lead back to their own consumer, where it can be known. Those of which it cannot be known are
- * slowed down by `write-letter`.
+ * Refuses dead letters that lead back to their own consumer. Each broker's entry says whether they do; `write-letter` slows
+ * down those of which nobody can know it.
  *
  * @throws {@link IdempotencyInvalidOptionError} when they would go round
  */

@@ -5,9 +5,9 @@ import { joinBytes } from '../../protocol/bytes.ts'
 import { type Exchange, type HeaderField, mediaTypeOf } from '../../protocol/exchange.ts'
 import { Refusal } from '../../protocol/refusal.ts'
 import type { FingerprintMembers } from './fingerprint-option.ts'
+import { markDigits, valueText } from './parsed-body-text.ts'
 import type { ReadBody } from './read-body.ts'
 import { select } from './select.ts'
-import { markDigits, valueText } from './value-text.ts'
 
 const utf8 = new TextEncoder()
 

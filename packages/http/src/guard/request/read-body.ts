@@ -4,7 +4,7 @@ import { canonicalize } from '@retryproof/core/internal'
 import { sha256 } from '../../protocol/bytes.ts'
 import { type Exchange, headerValues, type UploadedFile } from '../../protocol/exchange.ts'
 import { Refusal } from '../../protocol/refusal.ts'
-import { type BodyForm, bodyForm, isJson } from './body-form.ts'
+import { type BodyForm, bodyForm, isJson } from './body-headers.ts'
 import { groupEntries } from './select.ts'
 
 /** A body has `json` or `value` where it counts by its value, and else only bytes. */

@@ -2,9 +2,9 @@
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { isPlain } from '@retryproof/core/internal'
 import type { UploadedFile } from '../../protocol/exchange.ts'
-import type { BodyForm } from './body-form.ts'
+import type { BodyForm } from './body-headers.ts'
 import type { FingerprintMembers } from './fingerprint-option.ts'
-import { kindOf, nameOf, opaque } from './value-text.ts'
+import { kindOf, nameOf, opaque } from './parsed-body-text.ts'
 
 /**
  * The members of a body that count: for `pick` each with its path, so that no name of the client's is taken for one of

@@ -1,0 +1,30 @@
+/** Rules for the text of keys, operations and parts of a scope. */
+import { IdempotencyInvalidCallError } from '../errors.ts'
+
+/**
+ * @throws {@link IdempotencyInvalidCallError} unless `value` is a well-formed text of 1 to 255 characters, or when it is
+ * the text of a value that a caller does not have
+ */
+export function requireText(field: IdempotencyInvalidCallError['field'], value: unknown): void {
+  const problem = problemOf(value) ?? (isAccident(value) ? `must not be '${value}'` : null)
+  if (problem) throw new IdempotencyInvalidCallError(field, `${field}: ${problem}`)
+}
+
+/** The most characters of a key, of each part of a scope, and of an operation. */
+export const MAX_CHARACTERS = 255
+
+/** Texts that JavaScript gives to what is not there. All callers with that bug would share one key. */
+const ACCIDENTS: ReadonlySet<unknown> = new Set(['undefined', 'null', 'NaN', '[object Object]'])
+
+/** Tells whether a value is the text of one that its caller does not have: `String(undefined)`, for instance. */
+export function isAccident(value: unknown): value is string {
+  return ACCIDENTS.has(value)
+}
+
+/** Says why a value cannot be a key, an operation or a part of a scope; null where it can. */
+export function problemOf(value: unknown): string | null {
+  if (typeof value !== 'string') return `must be a text, got ${value === null ? 'null' : typeof value}`
+  if (value.length === 0) return 'must not be empty'
+  if (value.length > MAX_CHARACTERS) return `must have at most ${MAX_CHARACTERS} characters, got ${value.length}`
+  return value.isWellFormed() ? null : 'has a lone surrogate, which has no UTF-8 form'
+}
