@@ -1,4 +1,5 @@
 export { type InstrumentOptions, instrument } from './instrument.ts'
+export { instrumentRecords, type RecordsInstrumentOptions } from './instrument-records.ts'
 export { instrumentStore, type StoreInstrumentOptions } from './instrument-store.ts'
-export { type EventLogger, logEvents } from './log-events.ts'
+export { type EventLogger, logEvents, type MessageFirstLogger, messageFirst } from './log-events.ts'
 export { attributes, metrics, spanAttributes } from './names.ts'

@@ -53,12 +53,13 @@ export function instrumentStore<Tx>(
     const span = tracer.startSpan(`store ${call}`, {
       attributes: { ...labels, ...(key !== undefined && { [spanAttributes.key]: key }) },
     })
+    const inSpan = trace.setSpan(context.active(), span)
     const end = (ended: Attributes) => {
-      duration.record((performance.now() - startedAt) / 1000, { ...labels, ...ended })
+      duration.record((performance.now() - startedAt) / 1000, { ...labels, ...ended }, inSpan)
       span.setAttributes(ended).end()
     }
     try {
-      const answer = context.with(trace.setSpan(context.active(), span), work)
+      const answer = context.with(inSpan, work)
       if (answer instanceof Promise) {
         answer.then(
           (reply) => end(outcomeOf(reply)),

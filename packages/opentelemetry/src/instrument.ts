@@ -4,7 +4,7 @@ import type { Idempotency } from '@retryproof/core'
 import { SCOPE } from './names.ts'
 import { operationLabels } from './operation-labels.ts'
 import { recordMetrics } from './record-metrics.ts'
-import { recordSpans } from './record-spans.ts'
+import { attemptSpans } from './record-spans.ts'
 
 export interface InstrumentOptions {
   /** @default the global one */
@@ -32,9 +32,12 @@ export interface InstrumentOptions {
 export function instrument(idempotency: Pick<Idempotency, 'on'>, options: InstrumentOptions = {}): () => void {
   const { meterProvider = metricsApi, tracerProvider = trace, maxOperations = 200, operations } = options
   const label = operationLabels(maxOperations, operations)
+  const spans = attemptSpans(tracerProvider.getTracer(SCOPE), label)
+  // measurements between the two lead to the span of their attempt
   const stops = [
-    ...recordMetrics(idempotency, meterProvider.getMeter(SCOPE), label),
-    ...recordSpans(idempotency, tracerProvider.getTracer(SCOPE), label),
+    ...spans.startWith(idempotency),
+    ...recordMetrics(idempotency, meterProvider.getMeter(SCOPE), label, spans.contextOf),
+    ...spans.endWith(idempotency),
   ]
   return () => {
     for (const stop of stops) stop()

@@ -1,4 +1,4 @@
-/** Logs events with loggers that take fields first, such as pino. */
+/** Logs events with loggers that take fields first, such as pino, or the message first, such as winston. */
 import type { EventType, Idempotency } from '@retryproof/core'
 
 /** The methods of pino that are used. */
@@ -7,6 +7,14 @@ export interface EventLogger {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
+}
+
+/** The methods of winston that are used. */
+export interface MessageFirstLogger {
+  debug(message: string, fields: object): unknown
+  info(message: string, fields: object): unknown
+  warn(message: string, fields: object): unknown
+  error(message: string, fields: object): unknown
 }
 
 /** Level and message of each event. */
@@ -51,4 +59,33 @@ export function logEvents(idempotency: Pick<Idempotency, 'on'>, logger: EventLog
   return () => {
     for (const stop of stops) stop()
   }
+}
+
+/**
+ * Returns a logger for `logEvents` that gives the message first, as winston and the console take it. Errors become plain
+ * objects, which every format prints.
+ *
+ * @example
+ * import { createIdempotency } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { logEvents, messageFirst } from '@retryproof/opentelemetry'
+ * import { createLogger, transports } from 'winston'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'payments' })
+ * const stop = logEvents(idempotency, messageFirst(createLogger({ transports: new transports.Console() })))
+ */
+export function messageFirst(logger: MessageFirstLogger): EventLogger {
+  return {
+    debug: (fields, message) => logger.debug(message, printable(fields)),
+    info: (fields, message) => logger.info(message, printable(fields)),
+    warn: (fields, message) => logger.warn(message, printable(fields)),
+    error: (fields, message) => logger.error(message, printable(fields)),
+  }
+}
+
+function printable(fields: object): object {
+  const { err } = fields as { err?: unknown }
+  if (!(err instanceof Error)) return fields
+  const { name, message, stack } = err
+  return { ...fields, err: { ...err, name, message, stack } }
 }

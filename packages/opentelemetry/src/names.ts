@@ -26,6 +26,12 @@ export const metrics = {
   storeErrors: 'retryproof.store.errors',
   /** Histogram, seconds: calls of an instrumented store, with `store.call`, and `store.outcome` or `error.type`. */
   storeDuration: 'retryproof.store.call.duration',
+  /** Gauge: live records, with `operation_slug` and `state` (`instrumentRecords`). */
+  records: 'retryproof.records',
+  /** Gauge: records in progress whose lease has expired (`instrumentRecords`). */
+  stuckRecords: 'retryproof.stuck.records',
+  /** Gauge, seconds: the longest time since such a lease expired (`instrumentRecords`). */
+  stuckAge: 'retryproof.stuck.age',
 } as const
 
 /** Attributes of metrics. Each has few values. */
@@ -33,6 +39,10 @@ export const attributes = {
   namespace: 'retryproof.namespace',
   /** The operation where it is a pattern and one of the first 200, else `_other`. */
   operation: 'retryproof.operation',
+  /** The operation as a storage key has it: lower-case letters, digits and hyphens. */
+  operationSlug: 'retryproof.operation_slug',
+  /** The state of a record: `in-progress`, `completed`, `failed`, `released` or `parked`. */
+  state: 'retryproof.record.state',
   /** True after a takeover: the outcome of the earlier attempt is unknown. */
   interrupted: 'retryproof.interrupted',
   /** The end of an attempt: `completed`, `failed`, `released`, `parked`, `unrecorded` or `lease_lost`. */

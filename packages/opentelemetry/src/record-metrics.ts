@@ -1,8 +1,9 @@
 /** Counts each kind of event, and measures the duration of attempts. */
 import type { Attributes, Meter } from '@opentelemetry/api'
-import type { EventBase, EventType, Idempotency, IdempotencyEvents } from '@retryproof/core'
+import type { EventType, Idempotency, IdempotencyEvents } from '@retryproof/core'
 import { errorTypeOf } from './error-type.ts'
 import { attributes, metrics } from './names.ts'
+import type { AttemptSpans } from './record-spans.ts'
 
 /** Bucket boundaries in seconds: from a quick answer to the default `maxRun`. */
 const ATTEMPT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900]
@@ -12,8 +13,9 @@ export function recordMetrics(
   idempotency: Pick<Idempotency, 'on'>,
   meter: Meter,
   label: (operation: string) => string,
+  contextOf: AttemptSpans['contextOf'],
 ): (() => void)[] {
-  const of = ({ namespace, operation }: Pick<EventBase, 'namespace' | 'operation'>): Attributes => ({
+  const of = ({ namespace, operation }: { namespace: string; operation: string }): Attributes => ({
     [attributes.namespace]: namespace,
     [attributes.operation]: label(operation),
   })
@@ -25,7 +27,7 @@ export function recordMetrics(
     more: (event: IdempotencyEvents[Type]) => Attributes = () => ({}),
   ): () => void {
     const counter = meter.createCounter(name, { description, unit: `{${UNITS[type] ?? 'call'}}` })
-    return idempotency.on(type, (event) => counter.add(1, { ...of(event), ...more(event) }))
+    return idempotency.on(type, (event) => counter.add(1, { ...of(event), ...more(event) }, contextOf(event)))
   }
 
   const duration = meter.createHistogram(metrics.attemptDuration, {
@@ -35,7 +37,7 @@ export function recordMetrics(
   })
   const time = (outcome: 'completed' | 'failed' | 'released') =>
     idempotency.on(outcome, (event) =>
-      duration.record(event.durationMs / 1000, { ...of(event), [attributes.outcome]: outcome }),
+      duration.record(event.durationMs / 1000, { ...of(event), [attributes.outcome]: outcome }, contextOf(event)),
     )
 
   const storeErrors = meter.createCounter(metrics.storeErrors, {

@@ -8,6 +8,7 @@ import {
   InMemoryMetricExporter,
   MeterProvider,
   PeriodicExportingMetricReader,
+  type ViewOptions,
 } from '@opentelemetry/sdk-metrics'
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 
@@ -20,10 +21,10 @@ export interface Point {
 
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
 
-export function openSdk() {
+export function openSdk(views: ViewOptions[] = []) {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
-  const meterProvider = new MeterProvider({ readers: [reader] })
+  const meterProvider = new MeterProvider({ readers: [reader], views })
   const spans = new InMemorySpanExporter()
   const tracerProvider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter: spans })] })
 
@@ -40,6 +41,13 @@ export function openSdk() {
         .filter(({ descriptor }) => descriptor.name === name)
         .flatMap(({ dataPoints }) => (dataPoints as DataPoint<number | Histogram>[]).map(toPoint))
         .map((point) => ({ name, ...point }))
+    },
+    /** Name, unit and description of every instrument that measured something. */
+    async descriptors() {
+      exporter.reset()
+      await reader.forceFlush()
+      const scopes = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics)
+      return scopes.flatMap(({ metrics }) => metrics.map(({ descriptor }) => descriptor))
     },
     /** The sum over all attributes; 0 where nothing was counted. */
     async total(name: string): Promise<number> {
