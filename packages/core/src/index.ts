@@ -29,6 +29,7 @@ export type {
   StoredKey,
 } from './api/operators.ts'
 export type { FailureDecision, Policies, ReplayByReference, Resolution, TransactionPolicies } from './api/policies.ts'
+export type { Replayed } from './api/replayed.ts'
 export type { Codec, CodecContext, ErrorType, Kind, Serializer } from './api/serialization.ts'
 export { type Duration, retention } from './base/durations.ts'
 export { type CompressionOptions, compressed } from './encoding/compressed.ts'

@@ -202,7 +202,7 @@ describe('other serializers', () => {
       const serialize = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
       const { idempotency } = testbed({ serializer: { id: 'mine', serialize, deserialize, exact } })
       const value = { at: new Date(0) }
-      const first = await idempotency.run(charge, () => value)
+      const first = await idempotency.run<typeof value, typeof value>(charge, () => value)
       return { isItself: first.value === value, deserialized: deserialize.mock.calls.length }
     }
     expect(await seen(false)).toEqual({ isItself: false, deserialized: 1 })

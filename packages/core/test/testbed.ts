@@ -74,7 +74,7 @@ export interface Held<T> {
 export async function hold<T = string>({ idempotency }: Testbed, call = charge, policies?: Policies): Promise<Held<T>> {
   const started = gate<Attempt>()
   const returned = gate<() => T>()
-  const outcome = idempotency.run<T>(
+  const outcome = idempotency.run<T, T>(
     call,
     async (attempt) => {
       started.open(attempt)

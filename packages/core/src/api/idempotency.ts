@@ -16,6 +16,7 @@ import type {
   StoredKey,
 } from './operators.ts'
 import type { Policies, Resolution, TransactionPolicies } from './policies.ts'
+import type { Replayed } from './replayed.ts'
 import type { Codec, ErrorType } from './serialization.ts'
 
 export interface IdempotencyOptions<Tx = unknown> extends Policies {
@@ -44,6 +45,9 @@ export interface Writes<Tx, WriteCall extends Omit<Call, 'operation'>, WriteRefe
   /**
    * Runs `handler` once for this key and returns its result to every caller.
    *
+   * The type of the result says what JSON makes of it (`Replayed`: a `Date` is a text). With a serializer that keeps more,
+   * name the type that it gives: `run<Order, Order>(…)`.
+   *
    * If the process crashes, the next call takes over when the `lease` has expired. If the handler throws, the key is
    * released (`onFailure: 'retry'`) or the error is recorded (`'store'`). If recording fails, the value is returned
    * with `recorded: false`.
@@ -68,7 +72,7 @@ export interface Writes<Tx, WriteCall extends Omit<Call, 'operation'>, WriteRefe
    * @throws {@link StoreUnavailableError} when the store does not answer
    * @throws {@link IdempotencyInvalidCallError} when a part of the call cannot be used
    */
-  run<T>(call: WriteCall, handler: Handler<T, Tx>, policies?: Policies): Promise<Outcome<T>>
+  run<T, Value = Replayed<T>>(call: WriteCall, handler: Handler<T, Tx>, policies?: Policies): Promise<Outcome<Value>>
   /**
    * Runs `work` in a transaction of the store's database that also settles the key: both commit, or neither.
    * Throws what `run` throws, and what `work` throws.
@@ -76,13 +80,17 @@ export interface Writes<Tx, WriteCall extends Omit<Call, 'operation'>, WriteRefe
    * @throws {@link TransactionConflictError} when other transactions came between each time
    * @throws {@link UnsupportedIsolationError} when `tx` reads a snapshot that may be out of date
    */
-  transaction<T>(call: WriteCall, work: Work<T, Tx>, policies?: TransactionPolicies<Tx>): Promise<Outcome<T>>
+  transaction<T, Value = Replayed<T>>(
+    call: WriteCall,
+    work: Work<T, Tx>,
+    policies?: TransactionPolicies<Tx>,
+  ): Promise<Outcome<Value>>
   /** Returns `fn` as a function that runs once for each key that `describe` derives from its arguments. */
-  wrap<Args extends unknown[], T>(
+  wrap<Args extends unknown[], T, Value = Replayed<T>>(
     fn: (...args: Args) => T | Promise<T>,
     describe: (...args: Args) => WriteCall,
     policies?: Policies,
-  ): (...args: Args) => Promise<T>
+  ): (...args: Args) => Promise<Value>
   /** Returns the record of a key, or of a listed record; null if there is none. Read-only. */
   inspect(reference: WriteReference | StoredKey): Promise<Inspection | null>
   /**
@@ -121,12 +129,12 @@ export interface Operation<Tx = unknown> extends Writes<Tx, Omit<Call, 'operatio
    *
    * @throws {@link IdempotencyInvalidTokenError} when the token was not issued for this, or has expired and has no record
    */
-  redeem<T>(
+  redeem<T, Value = Replayed<T>>(
     token: string,
     call: { readonly scope: Scope; readonly payload?: unknown },
     handler: Handler<T, Tx>,
     policies?: Policies,
-  ): Promise<Outcome<T>>
+  ): Promise<Outcome<Value>>
 }
 
 /** Makes writes safe to retry. See `createIdempotency`. */

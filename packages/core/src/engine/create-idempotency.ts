@@ -74,17 +74,18 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
 
   const refuseDraining: Refusal = () => (draining ? new IdempotencyDrainingError() : undefined)
 
-  async function runCall<T>(
+  /** `Value` is the type of what the serializer makes of a `T`. */
+  async function runCall<T, Value>(
     call: Call,
     handler: Handler<T, Tx>,
     policies: ResolvedPolicies,
     refusal = refuseDraining,
-  ): Promise<Outcome<T>> {
+  ): Promise<Outcome<Value>> {
     requireFunction('handler', handler)
     const prepared = await prepare(call, policies)
     const served = running.begin()
     try {
-      return await run<T>(
+      const outcome: Outcome<unknown> = await run<T>(
         instance,
         prepared,
         (acquired) => execute(instance, prepared, acquired, handler as Handler<T>, served),
@@ -93,17 +94,18 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
           ? () => runUnprotected(instance, prepared, handler as Handler<T>, served)
           : undefined,
       )
+      return outcome as Outcome<Value>
     } finally {
       running.end(served)
     }
   }
 
-  async function runTransaction<T>(
+  async function runTransaction<T, Value>(
     call: Call,
     work: Work<T, Tx>,
     own: ResolvedPolicies,
     given: TransactionPolicies<Tx>,
-  ): Promise<Outcome<T>> {
+  ): Promise<Outcome<Value>> {
     requireFunction('work', work)
     const { mode, tx, ...policies } = given
     // a caller who means to join a transaction must not be given another one
@@ -112,7 +114,8 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     const unit = { instance, store, work, prepared: await prepare(call, nearest(own, policies)) }
     const served = running.begin()
     try {
-      return await transact<Tx, T>(unit, { mode, tx }, served, refuseDraining)
+      const outcome: Outcome<unknown> = await transact<Tx, T>(unit, { mode, tx }, served, refuseDraining)
+      return outcome as Outcome<Value>
     } finally {
       running.end(served)
     }
@@ -125,14 +128,14 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
   ) {
     const located = (reference: Named | StoredKey) => (isStoredKey(reference) ? reference : named(reference as Named))
     return {
-      run: async <T>(call: Named & Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies) =>
-        runCall(named(call), handler, nearest(own, policies)),
-      transaction: async <T>(
+      run: async <T, Value>(call: Named & Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies) =>
+        runCall<T, Value>(named(call), handler, nearest(own, policies)),
+      transaction: async <T, Value>(
         call: Named & Omit<Call, 'operation'>,
         work: Work<T, Tx>,
         policies: TransactionPolicies<Tx> = {},
-      ) => runTransaction(named(call), work, own, policies),
-      wrap<Args extends unknown[], T>(
+      ) => runTransaction<T, Value>(named(call), work, own, policies),
+      wrap<Args extends unknown[], T, Value>(
         fn: (...args: Args) => T | Promise<T>,
         describe: (...args: Args) => Named & Omit<Call, 'operation'>,
         policies?: Policies,
@@ -140,8 +143,8 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
         requireFunction('fn', fn)
         requireFunction('describe', describe)
         const resolved = nearest(own, policies)
-        return async (...args: Args): Promise<T> =>
-          (await runCall(named(describe(...args)), () => fn(...args), resolved)).value
+        return async (...args: Args): Promise<Value> =>
+          (await runCall<T, Value>(named(describe(...args)), () => fn(...args), resolved)).value
       },
       inspect: async (reference: Named | StoredKey) => inspect(instance, located(reference), own),
       resolve: async (reference: Named | StoredKey, resolution: Resolution) =>
