@@ -1,47 +1,63 @@
-// Server CPU per request, bare and guarded, in the same run: `pnpm http [--rounds=5] [--requests=4000] [framework …]`.
+// Server CPU per request, bare, by hand, by a peer and by ours, in the same run: `npm run bench -- http [--quick] [framework …]`.
 import { fork } from 'node:child_process'
-import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 
+const all = ['express', 'fastify', 'hono', 'koa', 'nest']
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '5' }, requests: { type: 'string', default: '4000' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    requests: { type: 'string' },
+  },
 })
-const [rounds, requests] = [Number(values.rounds), Number(values.requests)]
-const frameworks = positionals.length > 0 ? positionals : ['express', 'hono']
+const rounds = Number(values.rounds ?? (values.quick ? 3 : 7))
+const requests = Number(values.requests ?? (values.quick ? 1500 : 4000))
+const frameworks = positionals.length > 0 ? positionals : all
 const CONNECTIONS = 16
+/** Until code is compiled. */
+const WARM_UP = 5000
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const order = Array.from({ length: 20 }, (_, index) => ({ sku: `sku-${index}`, quantity: index, price: index * 100 }))
 const body = JSON.stringify({ amount: 100, items: order })
 
 // plain JavaScript is measured, as it is published: a loader that compiles on the fly would cost more than we do
+const manifest = JSON.parse(await readFile(here('../package.json'), 'utf8'))
 const folder = await mkdtemp(join(tmpdir(), 'retryproof-bench-'))
-const bundle = join(folder, 'server.mjs')
 await symlink(here('../node_modules'), join(folder, 'node_modules'))
 await build({
   entryPoints: [here('server.ts')],
-  outfile: bundle,
+  outdir: folder,
+  outExtension: { '.js': '.mjs' },
   bundle: true,
+  splitting: true,
   platform: 'node',
   format: 'esm',
-  external: ['express', 'hono', '@hono/node-server'],
+  // ours is bundled, what others publish is loaded as it is
+  external: Object.keys(manifest.dependencies).filter((name) => !name.startsWith('@retryproof/')),
   logLevel: 'warning',
 })
 
 async function start(framework, variant) {
-  const child = fork(bundle, [framework, variant])
+  const execArgv = (process.env.BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean)
+  const child = fork(join(folder, 'server.mjs'), [framework, variant], { execArgv })
   const reply = () => new Promise((resolve) => child.once('message', resolve))
   const port = await reply()
   return {
     port,
     agent: new Agent({ keepAlive: true, maxSockets: CONNECTIONS }),
-    stop: () => child.kill(),
+    async stop() {
+      const exit = new Promise((resolve) => child.once('exit', resolve))
+      child.disconnect()
+      await exit
+    },
     cpu() {
       child.send('cpu')
       return reply()
@@ -78,37 +94,46 @@ let keys = 0
 const fresh = () => `key-${keys++}`
 const same = () => 'the-same-key'
 
-for (const framework of frameworks) {
+async function measure(framework) {
   const servers = {}
-  for (const variant of ['bare', 'floor', 'guarded']) servers[variant] = await start(framework, variant)
+  for (const variant of ['bare', 'floor', 'peer', 'ours']) servers[variant] = await start(framework, variant)
   const kinds = [
     ['bare', servers.bare, fresh],
-    ['by hand, fresh', servers.floor, fresh],
-    ['by hand, replay', servers.floor, same],
-    ['guarded, fresh', servers.guarded, fresh],
-    ['guarded, replay', servers.guarded, same],
+    ...['floor', 'peer', 'ours'].flatMap((variant) => [
+      [`${variant} fresh`, servers[variant], fresh],
+      [`${variant} replay`, servers[variant], same],
+    ]),
   ]
-  for (const variant of ['floor', 'guarded']) await send(servers[variant], same())
-  for (const [, server, key] of kinds) await load(server, requests, key)
+  for (const variant of ['floor', 'peer', 'ours']) await send(servers[variant], same())
+  for (const [, server, key] of kinds) await load(server, WARM_UP, key)
   const seen = new Map(kinds.map(([name]) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     for (const [name, server, key] of kinds) {
       await server.cpu()
       await load(server, requests, key)
       const { user, system } = await server.cpu()
-      seen.get(name).push({ user: user / requests, all: (user + system) / requests })
+      seen.get(name).push((user + system) / requests)
     }
   }
-  const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
-  for (const [name, costs] of seen) {
-    const told = ['all', 'user'].map((kind) => {
-      const spent = costs.map((cost) => cost[kind])
-      const ratio = median(spent.map((cost, round) => cost / seen.get('bare')[round][kind]))
-      return `${kind} ${median(spent).toFixed(0).padStart(4)} µs  × ${ratio.toFixed(2)}`
-    })
-    console.log(`${framework.padEnd(8)} ${name.padEnd(15)} ${told.join('   ')}`)
+  for (const server of Object.values(servers)) await server.stop()
+  return seen
+}
+
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
+const print = (line) => process.stdout.write(`${line}\n`)
+
+print(`Node ${process.version}, ${availableParallelism()} cores, ${rounds} rounds of ${requests} requests\n`)
+print('CPU of the server for a request, the bare framework being 1: fresh / replay\n')
+print('| framework | bare, µs | by hand | peer | Retryproof | Retryproof, µs |')
+print('|---|---|---|---|---|---|')
+for (const framework of frameworks) {
+  const seen = await measure(framework)
+  const bare = seen.get('bare')
+  const cell = (name) => {
+    const ratio = (kind) => median(seen.get(`${name} ${kind}`).map((cost, round) => cost / bare[round])).toFixed(2)
+    return `${ratio('fresh')} / ${ratio('replay')}`
   }
-  for (const server of Object.values(servers)) server.stop()
+  const spent = ['fresh', 'replay'].map((kind) => median(seen.get(`ours ${kind}`)).toFixed(0)).join(' / ')
+  print(`| ${[framework, median(bare).toFixed(0), ...['floor', 'peer', 'ours'].map(cell), spent].join(' | ')} |`)
 }
 await rm(folder, { recursive: true })
-process.exit()

@@ -3,15 +3,20 @@ import type { AddressInfo } from 'node:net'
 import { createIdempotency } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import type { App, Variant } from './apps/app.ts'
-import { app as express } from './apps/express.ts'
-import { app as hono } from './apps/hono.ts'
 
-const apps: Readonly<Record<string, App>> = { express, hono }
+const apps: Readonly<Record<string, () => Promise<{ readonly app: App }>>> = {
+  express: () => import('./apps/express.ts'),
+  fastify: () => import('./apps/fastify.ts'),
+  hono: () => import('./apps/hono.ts'),
+  koa: () => import('./apps/koa.ts'),
+  nest: () => import('./apps/nest.ts'),
+}
 
 const [framework = '', kind = ''] = process.argv.slice(2)
-const app = apps[framework]
-if (!app) throw new Error(`There is no app for '${framework}', only for ${Object.keys(apps).join(', ')}.`)
+const load = apps[framework]
+if (!load) throw new Error(`There is no app for '${framework}', only for ${Object.keys(apps).join(', ')}.`)
 
+const { app } = await load()
 const server = await app.listen(variantOf(kind))
 
 let last = process.cpuUsage()
@@ -20,10 +25,11 @@ process.on('message', () => {
   last = process.cpuUsage()
   process.send?.({ user, system })
 })
+process.on('disconnect', () => process.exit())
 process.send?.((server.address() as AddressInfo).port)
 
 function variantOf(name: string): Variant {
-  if (name === 'bare' || name === 'floor') return { kind: name }
+  if (name === 'bare' || name === 'floor' || name === 'peer') return { kind: name }
   const store = memoryStore({ maxRecords: 10_000_000 })
-  return { kind: 'guarded', idempotency: createIdempotency({ store, namespace: 'bench' }) }
+  return { kind: 'ours', idempotency: createIdempotency({ store, namespace: 'bench' }) }
 }

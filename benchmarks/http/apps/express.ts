@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
-import type { OutgoingHttpHeaders, Server } from 'node:http'
 import { idempotent } from '@retryproof/express'
 import express, { type RequestHandler } from 'express'
-import type { App, Variant } from './app.ts'
+import { type App, listening, type Variant } from './app.ts'
+import { byHand } from './by-hand.ts'
 import { answerTo } from './order.ts'
+import { nodeIdempotency } from './peer.ts'
 
 const handler: RequestHandler = (req, res) => {
   res.status(201).json(answerTo(req.body))
@@ -14,9 +14,7 @@ export const app: App = {
     const server = express()
       .use(express.json())
       .post('/charges', ...guardsOf(variant), handler)
-    return new Promise<Server>((resolve) => {
-      const listening: Server = server.listen(0, '127.0.0.1', () => resolve(listening))
-    })
+    return listening(server.listen.bind(server))
   },
 }
 
@@ -25,35 +23,42 @@ function guardsOf(variant: Variant): RequestHandler[] {
     case 'bare':
       return []
     case 'floor':
-      return [byHand()]
-    case 'guarded':
+      return [floor()]
+    case 'peer':
+      return [peer()]
+    case 'ours':
       return [idempotent(variant.idempotency, { scope: () => 'user_42' })]
   }
 }
 
-interface Stored {
-  readonly fingerprint: string
-  answer?: { readonly status: number; readonly headers: OutgoingHttpHeaders; readonly body: Buffer }
-}
-
-function byHand(): RequestHandler {
-  const records = new Map<string, Stored>()
+function floor(): RequestHandler {
+  const claim = byHand()
   return (req, res, next) => {
-    const key = String(req.headers['idempotency-key'])
-    const fingerprint = createHash('sha256').update(JSON.stringify(req.body)).digest('hex')
-    const stored = records.get(key)
-    if (stored?.answer && stored.fingerprint === fingerprint) {
-      const { status, headers, body } = stored.answer
-      return void res.status(status).set(headers).end(body)
-    }
-    if (stored) return void res.sendStatus(stored.answer ? 422 : 409)
-    const record: Stored = { fingerprint }
-    records.set(key, record)
+    const { answer, settle } = claim(req.headers['idempotency-key'], JSON.stringify(req.body))
+    if (answer) return void res.status(answer.status).set('Content-Type', answer.type).end(answer.body)
     const { end } = res
     res.end = (...values: unknown[]) => {
       const body = Buffer.from(values[0] as string | Buffer)
-      record.answer = { status: res.statusCode, headers: { ...res.getHeaders() }, body }
+      settle({ status: res.statusCode, type: String(res.getHeader('content-type')), body })
       void Promise.resolve().then(() => Reflect.apply(end, res, values))
+      return res
+    }
+    next()
+  }
+}
+
+function peer(): RequestHandler {
+  const idempotency = nodeIdempotency()
+  return async (req, res, next) => {
+    const { method, path, headers, body } = req
+    const asked = { method, path, headers, body }
+    const known = await idempotency.onRequest(asked)
+    if (known) return void res.status(known.status).type('application/json').send(known.body)
+    const { send } = res
+    // as its own binding does: an object is sent again as text
+    res.send = (value: unknown) => {
+      if (typeof value !== 'string') return send.call(res, value)
+      void idempotency.onResponse(asked, { status: res.statusCode, body: value }).then(() => send.call(res, value))
       return res
     }
     next()

@@ -1,20 +1,17 @@
-import { createHash } from 'node:crypto'
 import type { Server } from 'node:http'
 import { serve } from '@hono/node-server'
 import { idempotent } from '@retryproof/hono'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
-import type { App, Variant } from './app.ts'
+import { type App, listening, type Variant } from './app.ts'
+import { byHand } from './by-hand.ts'
 import { answerTo } from './order.ts'
+import { nodeIdempotency } from './peer.ts'
 
 export const app: App = {
   listen(variant) {
-    const server = new Hono()
-    server.post('/charges', guardOf(variant), async (c) => c.json(answerTo(await c.req.json()), 201))
-    return new Promise<Server>((resolve) => {
-      const listening = serve({ fetch: server.fetch, port: 0, hostname: '127.0.0.1' }, () =>
-        resolve(listening as Server),
-      )
-    })
+    const { fetch, post } = new Hono()
+    post('/charges', guardOf(variant), async (c) => c.json(answerTo(await c.req.json()), 201))
+    return listening((port, hostname, done) => serve({ fetch, port, hostname }, done) as Server)
   },
 }
 
@@ -23,33 +20,23 @@ function guardOf(variant: Variant): MiddlewareHandler {
     case 'bare':
       return (_c, next) => next()
     case 'floor':
-      return byHand()
-    case 'guarded':
+      return floor()
+    case 'peer':
+      return peer()
+    case 'ours':
       return idempotent(variant.idempotency, { scope: () => 'user_42' })
   }
 }
 
-interface Stored {
-  readonly fingerprint: string
-  answer?: { readonly status: number; readonly headers: Headers; readonly body: string }
-}
-
 /** Takes the text where `json` makes it, since reading a finished response back costs several times the request. */
-function byHand(): MiddlewareHandler {
-  const records = new Map<string, Stored>()
+function floor(): MiddlewareHandler {
+  const claim = byHand()
   return async (c: Context, next) => {
-    const key = c.req.header('idempotency-key') ?? ''
-    const fingerprint = createHash('sha256')
-      .update(await c.req.text())
-      .digest('hex')
-    const stored = records.get(key)
-    if (stored?.answer && stored.fingerprint === fingerprint) {
-      const { status, headers, body } = stored.answer
-      return new Response(body, { status, headers })
+    const { answer, settle } = claim(c.req.header('idempotency-key'), await c.req.text())
+    if (answer) {
+      const { status, type, body } = answer
+      return new Response(body as string, { status, headers: { 'Content-Type': type } })
     }
-    if (stored) return c.body(null, stored.answer ? 422 : 409)
-    const record: Stored = { fingerprint }
-    records.set(key, record)
     let made = ''
     const json = (value: unknown, status: 201) => {
       made = JSON.stringify(value)
@@ -57,6 +44,18 @@ function byHand(): MiddlewareHandler {
     }
     Object.assign(c, { json })
     await next()
-    record.answer = { status: c.res.status, headers: c.res.headers, body: made }
+    settle({ status: c.res.status, type: 'application/json', body: made })
+  }
+}
+
+function peer(): MiddlewareHandler {
+  const idempotency = nodeIdempotency()
+  return async (c, next) => {
+    const headers = { 'idempotency-key': c.req.header('idempotency-key') }
+    const asked = { method: c.req.method, path: c.req.path, headers, body: await c.req.json() }
+    const known = await idempotency.onRequest(asked)
+    if (known) return c.body(known.body as string, known.status as 201, { 'Content-Type': 'application/json' })
+    await next()
+    await idempotency.onResponse(asked, { status: c.res.status, body: await c.res.clone().text() })
   }
 }
