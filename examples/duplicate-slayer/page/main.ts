@@ -1,13 +1,14 @@
 /** Puts the page together: what the server tells, and what the reader presses. */
-import { listenToConditions, showSettings } from './conditions.ts'
+
 import { connect } from './connection.ts'
 import { element, say } from './dom.ts'
-import { showFlight } from './flights.ts'
-import { shownOrder } from './orders.ts'
-import { clearRows, showFigures, showRows } from './records.ts'
-import { showScore } from './score.ts'
-import { tellStory } from './story.ts'
-import { listenToTricks } from './tricks.ts'
+import { shownOrder } from './payments/orders.ts'
+import { listenToTricks } from './payments/tricks.ts'
+import { listenToConditions, showSettings } from './shown/conditions.ts'
+import { showFlight } from './shown/flights.ts'
+import { clearRows, showFigures, showRows } from './shown/records.ts'
+import { showScore } from './shown/score.ts'
+import { tellStory } from './tour/story.ts'
 
 function showOrder(): void {
   element('order').textContent = shownOrder().id

@@ -8,9 +8,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { playOnce } from './once/play-once.ts'
 import { openBrowser } from './open-browser.ts'
-import { openPage } from './page.ts'
-import { playOnce } from './play-once.ts'
+import { openPage } from './page/page.ts'
 
 const { values } = parseArgs({
   options: {

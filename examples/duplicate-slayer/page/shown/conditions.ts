@@ -1,7 +1,7 @@
 /** The switch, the sliders and the store: they are the same in all tabs. */
-import type { LiveEvents, Settings } from '../src/live.ts'
-import { ask } from './connection.ts'
-import { element, make, say } from './dom.ts'
+import type { LiveEvents, Settings } from '../../src/live.ts'
+import { ask } from '../connection.ts'
+import { element, make, say } from '../dom.ts'
 
 const sliders = { lostResponses: 'lost-responses', lostRequests: 'lost-requests' } as const
 

@@ -1,6 +1,6 @@
 /** The open pages, each on a stream of server-sent events. */
 import type { ServerResponse } from 'node:http'
-import type { LiveEvents, Send } from './live.ts'
+import type { LiveEvents, Send } from '../live.ts'
 
 export interface Subscribers {
   /** `greet` sends the newcomer how things are now. */

@@ -1,6 +1,6 @@
 /** The table of keys, the newest first, and the figures below. */
-import type { Figure, Row } from '../src/live.ts'
-import { element, make } from './dom.ts'
+import type { Figure, Row } from '../../src/live.ts'
+import { element, make } from '../dom.ts'
 
 /** Older lines leave the table, unless they are the ones to be looked at; all are counted. */
 const MAX_LINES = 14

@@ -2,10 +2,10 @@
 
 import type { Inspection } from '@retryproof/core'
 import { metrics } from '@retryproof/opentelemetry'
-import { addFigures, type Figures, noFigures, quantileMs } from './figures.ts'
-import type { Figure, Row, Score, Send } from './live.ts'
-import type { Flight } from './network.ts'
-import { resultOf } from './report.ts'
+import type { Figure, Row, Score, Send } from '../live.ts'
+import type { Flight } from '../network/network.ts'
+import { resultOf } from '../once/report.ts'
+import { addFigures, type Figures, noFigures, quantileMs } from '../shop/figures.ts'
 
 export interface Board {
   flight(flight: Flight): void

@@ -1,10 +1,10 @@
 /** The stores of the demo: a file, a server that the environment names, or one of this machine, started on demand. */
 
-import { which } from '../../../scripts/services/obtain.mjs'
-import type { Service, ServiceName } from '../../../scripts/services.mjs'
-import { startService } from '../../../scripts/services.mjs'
-import type { StoreChoice } from './live.ts'
-import type { StoreName } from './naming.ts'
+import { which } from '../../../../scripts/services/obtain.mjs'
+import type { Service, ServiceName } from '../../../../scripts/services.mjs'
+import { startService } from '../../../../scripts/services.mjs'
+import type { StoreChoice } from '../live.ts'
+import type { StoreName } from '../naming.ts'
 
 interface Server {
   readonly title: string

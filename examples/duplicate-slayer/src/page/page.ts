@@ -1,11 +1,12 @@
 /** The demo with its page: shop, network and board, wired together. */
+
+import type { Settings } from '../live.ts'
+import { type Conditions, openNetwork } from '../network/network.ts'
+import { randomFrom } from '../network/random.ts'
+import { openShop, sqliteFile } from '../shop/shop.ts'
+import { findStoreServers } from '../shop/store-servers.ts'
 import { openBoard } from './board.ts'
-import type { Settings } from './live.ts'
-import { type Conditions, openNetwork } from './network.ts'
 import { servePage } from './page-server.ts'
-import { randomFrom } from './random.ts'
-import { openShop, sqliteFile } from './shop.ts'
-import { findStoreServers } from './store-servers.ts'
 import { openSubscribers } from './subscribers.ts'
 
 export interface PageOptions {

@@ -1,6 +1,6 @@
 /** Charges against intents, in large type. */
-import type { Score } from '../src/live.ts'
-import { element } from './dom.ts'
+import type { Score } from '../../src/live.ts'
+import { element } from '../dom.ts'
 
 /** Screen readers are told once things have settled, not for each payment. */
 const SETTLED_MS = 1200

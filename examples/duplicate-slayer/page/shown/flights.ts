@@ -1,6 +1,6 @@
 /** Requests as they fly: a dot with the number of the try, from the page to the server and back, or as far as it gets. */
-import type { LiveEvents } from '../src/live.ts'
-import { element, make } from './dom.ts'
+import type { LiveEvents } from '../../src/live.ts'
+import { element, make } from '../dom.ts'
 
 type Flight = LiveEvents['flight']
 

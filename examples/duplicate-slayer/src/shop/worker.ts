@@ -4,10 +4,10 @@
 import { createIdempotency } from '@retryproof/core'
 import { attemptOf, idempotent } from '@retryproof/express'
 import express, { type Request, type Response } from 'express'
+import { chargeOperation, customer, LEASE, NAMESPACE, type StoreName } from '../naming.ts'
+import type { DeathPoint } from '../once/scenarios.ts'
 import { startMeter } from './figures.ts'
-import { chargeOperation, customer, LEASE, NAMESPACE, type StoreName } from './naming.ts'
 import { announce, required, tellParent } from './process.ts'
-import type { DeathPoint } from './scenarios.ts'
 import { openStore } from './stores.ts'
 
 const provider = required('PROVIDER_URL')

@@ -1,9 +1,9 @@
 /** The run without a browser: plays the scenarios, one payment after the other, and gives the verdict. */
-import { type Conditions, openNetwork } from './network.ts'
-import { randomFrom } from './random.ts'
+import { type Conditions, openNetwork } from '../network/network.ts'
+import { randomFrom } from '../network/random.ts'
+import { openShop, type Shop } from '../shop/shop.ts'
 import { report } from './report.ts'
 import { type Answer, payUntilAnswered, type Scenario, scenarios } from './scenarios.ts'
-import { openShop, type Shop } from './shop.ts'
 
 /** True if every payment was charged exactly once. */
 export async function playOnce(options: { folder: string; idempotency: boolean; seed: number }): Promise<boolean> {

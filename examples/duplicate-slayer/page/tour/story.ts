@@ -1,7 +1,7 @@
 /** One payment whose answer is lost, told twice at the same time: without Retryproof, and with it. Both lanes really run, in the page. */
 import { createIdempotency } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
-import { element, make } from './dom.ts'
+import { element, make } from '../dom.ts'
 
 const STEP_MS = 1400
 const PRICE = 42

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import type { Settings } from './live.ts'
+import type { Settings } from '../live.ts'
 
 export interface Controls {
   /** Sends events on this response until it is closed. */
@@ -15,7 +15,7 @@ export interface Controls {
   clear(): void
 }
 
-const folder = fileURLToPath(new URL('../page', import.meta.url))
+const folder = fileURLToPath(new URL('../../page', import.meta.url))
 
 /** Answers what is the page's; false for anything else. */
 export async function servePage(

@@ -1,7 +1,7 @@
 /** The table at the end, and the verdict. */
 import type { HttpResponse } from '@retryproof/http'
+import type { Shop } from '../shop/shop.ts'
 import { scenarios } from './scenarios.ts'
-import type { Shop } from './shop.ts'
 
 /** Prints Key | Status | Attempts | Result and the charges at the provider; true if each payment has exactly one. */
 export async function report(shop: Shop, lostResponses: number): Promise<boolean> {

@@ -1,7 +1,8 @@
 /** Lists failures of a payment, each on a button. */
+
+import { ask } from '../connection.ts'
+import { element, say } from '../dom.ts'
 import { sendByHand } from './by-hand.ts'
-import { ask } from './connection.ts'
-import { element, say } from './dom.ts'
 import { finishOrder, isInterrupted, newOrder, rememberPaying, shownOrder } from './orders.ts'
 import { forget, pay, type Receipt } from './pay.ts'
 

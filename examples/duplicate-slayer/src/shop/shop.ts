@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import { createIdempotency, type Inspection } from '@retryproof/core'
 import { responseSerializer } from '@retryproof/http'
-import { chargeOperation, customer, NAMESPACE, type StoreName } from './naming.ts'
+import { chargeOperation, customer, NAMESPACE, type StoreName } from '../naming.ts'
+import type { DeathPoint } from '../once/scenarios.ts'
 import { type Child, type Message, start } from './process.ts'
-import type { DeathPoint } from './scenarios.ts'
 import { type OpenStore, openStore } from './stores.ts'
 
 export interface Shop {

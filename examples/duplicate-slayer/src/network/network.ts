@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { Fate } from './naming.ts'
-import type { DeathPoint } from './scenarios.ts'
+import type { Fate } from '../naming.ts'
+import type { DeathPoint } from '../once/scenarios.ts'
 
 /** The present state of the network. Its members may be changed at any time. */
 export interface Conditions {

@@ -11,7 +11,7 @@ import Database from 'libsql'
 import { MongoClient } from 'mongodb'
 import mysql from 'mysql2/promise'
 import pg from 'pg'
-import type { StoreName } from './naming.ts'
+import type { StoreName } from '../naming.ts'
 
 /** A table of its own, where the server is others' too. */
 const table = 'duplicate_slayer'
