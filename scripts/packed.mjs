@@ -1,5 +1,5 @@
 // Tests tarballs, as users get them: installs the packed packages into a fresh project, and uses them there.
-// The conformance suite runs under Vitest and under node:test, the core on every runtime, and the READMEs' servers as they stand.
+// The conformance suite runs under Vitest and under node:test, the core on every runtime, and the READMEs' programs as they stand.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,18 +12,36 @@ import { startService } from './services.mjs'
 const here = dirname(fileURLToPath(import.meta.url))
 const root = dirname(here)
 const project = mkdtempSync(join(tmpdir(), 'retryproof-packed-'))
+const loader = pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href
 
 const bindings = ['express', 'fastify', 'hono', 'koa', 'nestjs']
+/** The adapters, and the servers that the programs of their READMEs ask for. */
+const adapters = {
+  memory: [],
+  sqlite: [],
+  postgres: ['postgres'],
+  mysql: ['mysql'],
+  mongodb: ['mongodb'],
+  redis: ['redis'],
+  tiered: ['postgres', 'redis'],
+}
 const frameworks = [
-  ...['express', 'fastify', 'hono', '@hono/node-server', 'koa', '@koa/router', '@koa/bodyparser', 'pg'],
+  ...['express', 'fastify', 'hono', '@hono/node-server', 'koa', '@koa/router', '@koa/bodyparser'],
+  ...['pg', 'mysql2', 'mongodb', 'ioredis', 'better-sqlite3'],
   ...['@nestjs/common@11', '@nestjs/core@11', '@nestjs/platform-express@11', 'reflect-metadata', 'rxjs'],
 ]
 
-const postgres = await startService('postgres').catch(({ message }) => ({ missing: message, stop() {} }))
+const servers = {
+  postgres: await startIfHad('postgres'),
+  mysql: await startIfHad('mariadb'),
+  mongodb: await startIfHad('mongodb'),
+  redis: await startIfHad('redis'),
+}
 
 try {
-  const adapters = ['adapters/memory', 'adapters/postgres']
-  install(['packages/core', 'packages/http', ...bindings.map((name) => `packages/${name}`), ...adapters, 'conformance'])
+  const inside = (folder, names) => names.map((name) => `${folder}/${name}`)
+  const packages = inside('packages', ['core', 'http', ...bindings])
+  install([...packages, ...inside('adapters', Object.keys(adapters)), 'conformance'])
   installOtherCore()
   configureWorkerd()
   const results = [...Object.entries(runners()).map(runIt), ...Object.entries(onRuntimes()).map(runIt)]
@@ -32,18 +50,26 @@ try {
   console.log(`Packed packages: ${results.length - failed - missing} passed, ${failed} failed, ${missing} not tested`)
   process.exitCode = failed > 0 || (missing > 0 && process.env.CI) ? 1 : 0
 } finally {
-  await postgres.stop()
+  await Promise.all(Object.values(servers).map((server) => server.stop()))
   rmSync(project, { recursive: true, force: true })
+}
+
+async function startIfHad(name) {
+  return startService(name).catch(({ message }) => ({ missing: message, stop() {} }))
 }
 
 function install(folders) {
   cpSync(join(here, 'packed'), project, { recursive: true })
   writeFileSync(join(project, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n')
   for (const name of bindings) cpSync(join(root, 'packages', name, 'README.md'), join(project, `${name}.md`))
+  for (const name of Object.keys(adapters)) cpSync(join(root, 'adapters', name, 'README.md'), join(project, `${name}.md`))
   cpSync(join(root, 'README.md'), join(project, 'README.md'))
   writeFileSync(join(project, 'tsconfig.json'), '{ "compilerOptions": { "experimentalDecorators": true } }\n')
   const { version } = JSON.parse(readFileSync(join(root, 'node_modules/vitest/package.json'), 'utf8'))
   installPackages(project, [...pack(folders, project), `vitest@${version}`, ...frameworks])
+  // nothing is compiled here: the workspace has it compiled
+  const compiled = 'better-sqlite3/build'
+  cpSync(join(root, 'adapters/sqlite/node_modules', compiled), join(project, 'node_modules', compiled), { recursive: true })
 }
 
 /** Writes the configuration of workerd: a module for each file of the core, and one that stands for each of its entries. */
@@ -88,15 +114,22 @@ function runners() {
     [`CommonJS on Node ${process.versions.node}`]: [process.execPath, 'commonjs.cjs'],
     'two versions of the core': [process.execPath, 'two-copies.mjs'],
     'README in memory': quickstart('README.md', 'memoryStore'),
-    'README on PostgreSQL': postgres.missing ? postgres : quickstart('README.md', 'postgresStore'),
+    'README on PostgreSQL': servers.postgres.missing ? servers.postgres : quickstart('README.md', 'postgresStore'),
+    ...Object.fromEntries(Object.entries(adapters).map(([name, wanted]) => [`README of ${name}`, recorded(name, wanted)])),
     ...Object.fromEntries(bindings.map((name) => [`README of ${name}`, quickstart(`${name}.md`, 'memoryStore')])),
   }
 }
 
 /** Runs the first server of a text that has this store, and sends it the curl that follows. */
 function quickstart(text, store) {
-  const loader = pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href
   return [process.execPath, 'quickstart.mjs', text, store, loader]
+}
+
+/** Runs the first program of an adapter's README twice, on its servers. */
+function recorded(name, wanted) {
+  const missing = wanted.map((server) => servers[server]).find((server) => server.missing)
+  const addresses = Object.fromEntries(wanted.map((server) => [server, servers[server].url]))
+  return missing ?? [process.execPath, 'recorded.mjs', `${name}.md`, loader, JSON.stringify(addresses)]
 }
 
 function onRuntimes() {
@@ -138,7 +171,7 @@ function runIt([title, command]) {
 }
 
 function postgresEnvironment() {
-  if (postgres.missing) return {}
-  const { hostname, port, username, pathname } = new URL(postgres.url)
+  if (servers.postgres.missing) return {}
+  const { hostname, port, username, pathname } = new URL(servers.postgres.url)
   return { PGHOST: hostname, PGPORT: port, PGUSER: username, PGDATABASE: pathname.slice(1) }
 }
