@@ -1,5 +1,5 @@
 /**
- * 100 intents in Chromium while the server is killed again and again in the middle of a charge: each is charged exactly
+ * 100 payments in Chromium while the server is killed again and again in the middle of a charge: each is charged exactly
  * once. Several rounds, on a network that loses 40% of the responses and 10% of the requests.
  */
 import { browser as findBrowser } from '../../../scripts/browser.mjs'
@@ -14,10 +14,10 @@ else console.log('Not tested: there is no Chromium on the PATH.')
 async function drill(executablePath: string): Promise<void> {
   const { page, close } = await openDemo(executablePath)
   try {
-    await page.locator('#lost-requests').fill('10')
     for (let round = 1; round <= ROUNDS; round++) {
       await page.click('#clear')
       await scored(page, 0, 0)
+      await page.locator('#lost-requests').fill('10')
       await page.click('#hundred')
       let kills = 0
       while (!(await textOf(page, '#said')).startsWith('All 100')) {

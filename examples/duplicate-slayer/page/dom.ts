@@ -10,7 +10,18 @@ export function make(tag: string, className: string, text: string): HTMLElement 
   return Object.assign(document.createElement(tag), { className, textContent: text })
 }
 
-/** Says what happened, where everybody sees and screen readers read it. */
+/** Says what happened, where everybody sees it and screen readers read it. */
 export function say(text: string): void {
+  show(text)
+  announce(text)
+}
+
+/** Shows how far something is: too often for a voice. */
+export function show(text: string): void {
   element('said').textContent = text
+}
+
+/** Tells screen readers. */
+export function announce(text: string): void {
+  element('announcement').textContent = text
 }

@@ -1,7 +1,8 @@
 /** The demo as a process of its own, as `npm run demo` starts it, and its page in a real Chromium with a fresh profile. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,15 +10,19 @@ import { fileURLToPath } from 'node:url'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { flags } from '../../../scripts/browser.mjs'
 
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-export interface OpenDemo {
-  readonly url: string
+export interface OpenPage {
   readonly context: BrowserContext
   readonly page: Page
   /** The errors of the page, without the requests that the bad network is there to lose. */
   readonly complaints: readonly string[]
   close(): Promise<void>
+}
+
+export interface OpenDemo extends OpenPage {
+  readonly url: string
 }
 
 export async function openDemo(executablePath: string, env: Record<string, string> = {}): Promise<OpenDemo> {
@@ -27,6 +32,22 @@ export async function openDemo(executablePath: string, env: Record<string, strin
     { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const url = await addressFrom(demo.stdout)
+  const opened = await openInBrowser(executablePath, url)
+  return {
+    ...opened,
+    url,
+    async close() {
+      await opened.close()
+      if (demo.exitCode !== null) return
+      const ended = once(demo, 'exit')
+      demo.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+/** A browser of its own, with a fresh profile: another visitor than any before. */
+export async function openInBrowser(executablePath: string, url: string): Promise<OpenPage> {
   const profile = mkdtempSync(join(tmpdir(), 'duplicate-slayer-browser-'))
   const context = await chromium.launchPersistentContext(profile, { executablePath, args: [...flags] })
   const complaints: string[] = []
@@ -38,17 +59,12 @@ export async function openDemo(executablePath: string, env: Record<string, strin
   })
   await page.goto(url)
   return {
-    url,
     context,
     page,
     complaints,
     async close() {
       await context.close()
       rmSync(profile, { recursive: true, force: true })
-      if (demo.exitCode !== null) return
-      const ended = once(demo, 'exit')
-      demo.kill('SIGTERM')
-      await ended
     },
   }
 }
@@ -91,4 +107,13 @@ export async function scored(page: Page, intents: number, charges: number): Prom
       const instead = await Promise.all(['.till', '#said', '#rows', '#log'].map((part) => textOf(page, part)))
       throw new Error(`Not ${intents} intents and ${charges} charges: ${instead.join(' | ').replace(/\s+/g, ' ')}`)
     })
+}
+
+/** What axe finds on the page in this look. */
+export async function violations(page: Page, colorScheme: 'light' | 'dark', width: number, height: number) {
+  await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+  await page.setViewportSize({ width, height })
+  // evaluated from outside, so that the page's content security policy may stay as strict as it is
+  return page.evaluate<string[]>(`${axe}; axe.run(document, { preload: false }).then(({ violations }) =>
+    violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`)
 }

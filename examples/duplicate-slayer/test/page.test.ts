@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { browser as findBrowser } from '../../../scripts/browser.mjs'
-import { type OpenDemo, openDemo, readScore, said, scored, textOf } from './open-demo.ts'
+import { type OpenDemo, openDemo, openInBrowser, readScore, said, scored, textOf } from './open-demo.ts'
 
 const { path: browser } = await findBrowser()
 
@@ -25,22 +25,22 @@ describe.skipIf(!browser)(
       await demo.page.locator(`#idempotency[aria-checked="${on}"]`).waitFor()
     }
 
-    test('100 intents with idempotency: exactly 100 charges', async () => {
+    test('100 payments with idempotency: exactly 100 charges', async () => {
       await demo.page.click('#hundred')
-      await said(demo.page, /All 100 intents/)
+      await said(demo.page, /All 100 payments/)
       await scored(demo.page, 100, 100)
-      expect(await textOf(demo.page, '#verdict')).toBe('Each charged exactly once')
+      await demo.page.locator('#verdict:text-is("Each charged exactly once")').waitFor()
     })
 
-    test('100 intents without: more charges than intents', async () => {
+    test('100 payments without: more charges than payments', async () => {
       await setIdempotency(false)
       await demo.page.click('#hundred')
-      await said(demo.page, /All 100 intents/)
+      await said(demo.page, /All 100 payments/)
       await demo.page.locator('#intents:text-is("100")').waitFor()
       const { charges } = await readScore(demo.page)
       expect(charges).toBeGreaterThan(110)
       expect(await textOf(demo.page, '#verdict')).toMatch(/charged more than once/)
-      console.log(`100 intents without idempotency: ${charges} charges`)
+      console.log(`100 payments without idempotency: ${charges} charges`)
     })
 
     test('a server that is killed after it charged: recovered by a second attempt, charged once', async () => {
@@ -51,7 +51,7 @@ describe.skipIf(!browser)(
       const row = await textOf(demo.page, '#rows tr')
       expect(row).toMatch(/completed\s+attempt 2/)
       expect(await textOf(demo.page, '#worker'), 'another process').not.toBe(before)
-      await demo.page.locator('[data-name="retryproof.takeovers"] dd:text-is("1")').waitFor()
+      await demo.page.locator('[data-name="retryproof.takeovers"] dd:text-is("1")').waitFor({ state: 'attached' })
     })
 
     test('the same kill without idempotency charges twice', async () => {
@@ -77,6 +77,25 @@ describe.skipIf(!browser)(
       await scored(demo.page, 1, 1)
       expect(new Set(answers.map((answer) => /charge \d+/.exec(answer)?.[0])).size).toBe(1)
       await other.close()
+    })
+
+    test('another visitor sees nothing of it, and changes nothing', async () => {
+      const other = await openInBrowser(browser ?? '', demo.url)
+      await demo.page.click('#pay')
+      await said(demo.page, /^Order \w+: charge 1\b/)
+      await other.page.locator('#idempotency').click()
+      await other.page.locator('#idempotency[aria-checked="false"]').waitFor()
+      await other.page.click('#double-click')
+      await said(other.page, /^Order \w+: charges .* paid twice/)
+      await scored(demo.page, 1, 1)
+      expect(await demo.page.locator('#idempotency').getAttribute('aria-checked')).toBe('true')
+      expect(await textOf(other.page, '#worker')).not.toBe(await textOf(demo.page, '#worker'))
+      await other.close()
+    })
+
+    test('a page without a cookie of the demo pays nothing', async () => {
+      const answer = await fetch(`${demo.url}/charges`, { method: 'POST', body: '{"order":"X","amount":1}' })
+      expect(answer.status).toBe(403)
     })
 
     test('a reload in the middle goes on with the same payment', async () => {

@@ -1,15 +1,17 @@
 /** Lists failures of a payment, each on a button. */
 
-import { ask } from '../connection.ts'
-import { element, say } from '../dom.ts'
+import type { Backend } from '../backends/backend.ts'
+import { announce, element, say, show } from '../dom.ts'
 import { sendByHand } from './by-hand.ts'
 import { finishOrder, isInterrupted, newOrder, rememberPaying, shownOrder } from './orders.ts'
-import { forget, pay, type Receipt } from './pay.ts'
+import { payerAt, type Receipt } from './pay.ts'
 
 const HUNDRED = 100
 const AT_ONCE = 12
 
-export function listenToTricks(showOrder: () => void): void {
+export function listenToTricks(backend: Backend, showOrder: () => void): void {
+  const { pay, forget } = payerAt(backend)
+
   /** Pays the order in the cart, in as many ways at once as are asked for. */
   async function payCart(copies = 1): Promise<void> {
     const order = shownOrder()
@@ -24,9 +26,11 @@ export function listenToTricks(showOrder: () => void): void {
   async function payHundred(): Promise<void> {
     const orders = Array.from({ length: HUNDRED }, newOrder)
     let paid = 0
-    // now and then, so that a screen reader keeps up
     const tellProgress = () => {
-      if (paid % 25 === 0) say(`${paid} of ${HUNDRED} intents answered…`)
+      const text = `${paid} of ${HUNDRED} payments answered…`
+      show(text)
+      // now and then, so that a voice keeps up
+      if (paid % 25 === 0) announce(text)
     }
     tellProgress()
     const payNext = async (): Promise<void> => {
@@ -38,12 +42,12 @@ export function listenToTricks(showOrder: () => void): void {
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, payNext))
-    say(`All ${HUNDRED} intents were answered. Compare the charges.`)
+    say(`All ${HUNDRED} payments were answered. Compare the charges.`)
   }
 
   async function killServer(): Promise<void> {
     say('The server will die in the middle of this payment…')
-    await ask('POST', '/demo/kill')
+    await backend.kill()
     await payCart()
   }
 
@@ -51,8 +55,8 @@ export function listenToTricks(showOrder: () => void): void {
     const order = newOrder()
     const key = crypto.randomUUID()
     say(`Paying order ${order.id}, then sending its key again for €0.01…`)
-    await sendByHand(key, order.id, order.amount)
-    const response = await sendByHand(key, order.id, 1)
+    await sendByHand(backend, key, order)
+    const response = await sendByHand(backend, key, { ...order, amount: 1 })
     say(
       response.status === 422
         ? `Order ${order.id}: 422, this key was used with another payload. Nothing was charged.`
@@ -74,7 +78,7 @@ export function listenToTricks(showOrder: () => void): void {
   onPress('kill', killServer)
   onPress('tamper', tamper)
   onPress('reload', reloadInTheMiddle)
-  onPress('clear', () => ask('POST', '/demo/clear'))
+  onPress('clear', () => backend.clear())
   if (isInterrupted()) void payCart()
 }
 

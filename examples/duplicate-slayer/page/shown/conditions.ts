@@ -1,35 +1,34 @@
-/** The switch, the sliders and the store: they are the same in all tabs. */
-import type { LiveEvents, Settings } from '../../src/live.ts'
-import { ask } from '../connection.ts'
+/** The switch, the sliders and the store: they are the same in all tabs of a visitor. */
+import type { Controls, LiveEvents, Settings } from '../../src/board/live.ts'
 import { element, make, say } from '../dom.ts'
 
 const sliders = { lostResponses: 'lost-responses', lostRequests: 'lost-requests' } as const
 
-export function listenToConditions(): void {
+export function listenToConditions({ change }: Controls): void {
   const idempotency = element('idempotency')
-  idempotency.addEventListener('click', () => void change({ idempotency: idempotency.ariaChecked !== 'true' }))
+  idempotency.addEventListener('click', () => void attempt({ idempotency: idempotency.ariaChecked !== 'true' }))
   for (const [name, id] of Object.entries(sliders)) {
     const slider = element<HTMLInputElement>(id)
     slider.addEventListener('input', () => showShare(id, Number(slider.value)))
-    slider.addEventListener('change', () => void change({ [name]: Number(slider.value) / 100 }))
+    slider.addEventListener('change', () => void attempt({ [name]: Number(slider.value) / 100 }))
   }
   const store = element<HTMLSelectElement>('store')
   store.addEventListener('change', async () => {
     const title = store.selectedOptions[0]?.textContent ?? store.value
     say(`Going on with ${title}…`)
     store.disabled = true
-    if (await change({ store: store.value as Settings['store'] })) say(`Records are in ${title} now.`)
+    if (await attempt({ store: store.value as Settings['store'] })) say(`Records are in ${title} now.`)
     store.disabled = false
   })
-}
 
-async function change(changes: Partial<Settings>): Promise<boolean> {
-  try {
-    await ask('PATCH', '/demo/settings', changes)
-    return true
-  } catch (error) {
-    say(String(error))
-    return false
+  async function attempt(changes: Partial<Settings>): Promise<boolean> {
+    try {
+      await change(changes)
+      return true
+    } catch (error) {
+      say(String(error))
+      return false
+    }
   }
 }
 

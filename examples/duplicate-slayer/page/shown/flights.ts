@@ -1,5 +1,5 @@
 /** Requests as they fly: a dot with the number of the try, from the page to the server and back, or as far as it gets. */
-import type { LiveEvents } from '../../src/live.ts'
+import type { LiveEvents } from '../../src/board/live.ts'
 import { element, make } from '../dom.ts'
 
 type Flight = LiveEvents['flight']
@@ -7,7 +7,7 @@ type Flight = LiveEvents['flight']
 const LEG_MS = 420
 /** More at once would be a swarm, and nobody could follow. */
 const MAX_DOTS = 40
-const MAX_LINES = 5
+const MAX_LINES = 8
 
 const tries = new Map<string, number>()
 const dots = new Map<number, { readonly dot: HTMLElement; readonly arrived: Promise<unknown> }>()
@@ -75,11 +75,33 @@ function fall(dot: HTMLElement, share: number): Promise<unknown> {
   return dot.animate(frames, { duration: 500, easing: 'ease-in', fill: 'forwards' }).finished
 }
 
-function writeLine({ order, fate, status, replayed }: Flight): void {
+/** The timeline of the last requests: it stays, so that a story can be read after it has happened. */
+function writeLine(flight: Flight): void {
   const log = element('log')
-  const words = fate === 'answered' ? `${status}${replayed ? ', replayed' : ''}` : fate
-  const line = make('li', fate === 'answered' ? '' : 'lost', '')
-  line.append(make('span', 'mono', order), ` try ${tries.get(order) ?? 1}: `, make('span', 'fate', words))
+  const line = make('li', markOf(flight), '')
+  line.append(
+    make('span', 'mono', flight.order),
+    ` try ${tries.get(flight.order) ?? 1}: `,
+    make('span', 'fate', wordsFor(flight)),
+  )
   log.prepend(line)
   while (log.children.length > MAX_LINES) log.lastElementChild?.remove()
+}
+
+function markOf({ fate, status = 0, replayed }: Flight): string {
+  if (fate !== 'answered') return 'lost'
+  if (status >= 400) return 'refused'
+  return replayed ? 'replayed' : 'back'
+}
+
+function wordsFor({ fate, status = 0, replayed }: Flight): string {
+  if (fate === 'request lost') return 'lost on its way to the server'
+  if (fate === 'response lost')
+    return replayed
+      ? 'answered from the record, and the answer got lost'
+      : `the server answered ${status}, and the answer got lost`
+  if (fate === 'server died') return 'the server was killed before it answered'
+  if (status === 409) return 'not yet (409): another try is still running'
+  if (status === 422) return 'refused (422): this key belongs to another payment'
+  return replayed ? `answered from the record (${status})` : `answered (${status})`
 }

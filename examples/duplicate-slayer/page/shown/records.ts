@@ -1,5 +1,5 @@
 /** The table of keys, the newest first, and the figures below. */
-import type { Figure, Row } from '../../src/live.ts'
+import type { Figure, Row } from '../../src/board/live.ts'
 import { element, make } from '../dom.ts'
 
 /** Older lines leave the table, unless they are the ones to be looked at; all are counted. */
@@ -29,7 +29,7 @@ export function showRows(rows: readonly Row[]): void {
 function countLines(): void {
   const hidden = keys.size - lines.size
   element('more-rows').textContent =
-    keys.size === 0 ? 'No keys yet. Press Pay.' : hidden > 0 ? `and ${hidden} earlier keys` : ''
+    keys.size === 0 ? 'No payments yet. Press Pay.' : hidden > 0 ? `and ${hidden} earlier ones` : ''
 }
 
 export function clearRows(): void {
@@ -40,15 +40,15 @@ export function clearRows(): void {
 }
 
 function cells({ key, order, status, attempts, result, requests, charges }: Row): HTMLElement[] {
-  const keyCell = make('th', 'key', order)
-  keyCell.setAttribute('scope', 'row')
-  keyCell.append(' ', make('span', 'mono quiet', key.slice(0, 8)))
+  const orderCell = make('th', 'key', order)
+  orderCell.setAttribute('scope', 'row')
   const statusCell = document.createElement('td')
   const state = status.replace('_', ' ')
   statusCell.append(make('span', `state ${status.replace(' ', '_')}`, state))
   if (attempts > 1) statusCell.append(' ', make('span', 'attempt', `attempt ${attempts}`))
   return [
-    keyCell,
+    orderCell,
+    make('td', 'mono quiet id', key.slice(0, 8)),
     statusCell,
     make('td', 'mono result', result.replace('/charges/', '#')),
     make('td', 'number', String(requests)),

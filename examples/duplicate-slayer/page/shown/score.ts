@@ -1,28 +1,36 @@
 /** Charges against intents, in large type. */
-import type { Score } from '../../src/live.ts'
-import { element } from '../dom.ts'
+import type { Score } from '../../src/board/live.ts'
+import { announce, element } from '../dom.ts'
 
 /** Screen readers are told once things have settled, not for each payment. */
 const SETTLED_MS = 1200
 let settling: ReturnType<typeof setTimeout> | undefined
 
 export function showScore(score: Score): void {
-  const { intents, charges } = score
+  const { intents, charges, answered } = score
   const text = verdict(score)
   element('intents').textContent = String(intents)
   element('charges').textContent = String(charges)
   element('verdict').textContent = text
-  element('verdict').dataset.verdict = intents === 0 ? 'none' : charges > intents ? 'wrong' : 'right'
+  element('verdict').dataset.verdict = moodOf(score)
   clearTimeout(settling)
-  if (intents === 0) return
+  if (answered < intents || intents === 0) return
   settling = setTimeout(() => {
-    element('announcement').textContent = `${intents} payments wanted, ${charges} charges made. ${text}.`
+    announce(`Payments wanted: ${intents}. Charges made: ${charges}. ${text}.`)
   }, SETTLED_MS)
 }
 
-function verdict({ intents, charges, doubled }: Score): string {
+function verdict({ intents, charges, doubled, answered }: Score): string {
   if (intents === 0) return 'Nothing paid yet'
-  if (doubled > 0)
-    return `${doubled} charged more than once: ${charges - intents > 0 ? charges - intents : doubled} too many`
-  return charges === intents ? 'Each charged exactly once' : `${intents - charges} under way, none twice`
+  const underWay = intents - answered
+  const waiting = underWay > 0 ? `, ${underWay} under way` : ''
+  if (doubled > 0) return `${doubled} of ${intents} charged more than once${waiting}`
+  if (underWay > 0) return `${underWay} under way, none charged twice so far`
+  return charges < intents ? `${intents - charges} still to be charged` : 'Each charged exactly once'
+}
+
+function moodOf({ intents, doubled, answered }: Score): 'none' | 'wrong' | 'right' | 'waiting' {
+  if (intents === 0) return 'none'
+  if (doubled > 0) return 'wrong'
+  return answered < intents ? 'waiting' : 'right'
 }

@@ -1,42 +1,20 @@
-/** The bad network: hands requests to the worker of the moment, and loses them, or their responses, on the way. */
+/** Serves HTTP in front of the workers: what is no page goes over the bad network to the worker of the moment. */
 import { once } from 'node:events'
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
-import type { Fate } from '../naming.ts'
-import type { DeathPoint } from '../once/scenarios.ts'
+import { buffer, text } from 'node:stream/consumers'
+import { DIE_AT } from '../naming.ts'
+import { type Answer, type Carry, keyIn, orderIn } from './bad-network.ts'
 
-/** The present state of the network. Its members may be changed at any time. */
-export interface Conditions {
-  /** Requests go to the guarded route, or to the same handler without idempotency. */
-  idempotency: boolean
-  /** Shares, 0 to 1. */
-  lostResponses: number
-  lostRequests: number
-  /** The next request that gets through makes its worker stop here. */
-  dieAt?: DeathPoint | undefined
-}
-
-/** One request on its way through the network. */
-export interface Flight {
-  readonly id: number
-  readonly key: string
-  readonly order: string
-  readonly fate: Fate
-  readonly status?: number
-  readonly replayed?: boolean
+/** A network, and the address of the worker to which its requests go now. */
+export interface Way {
+  readonly carry: Carry
+  readonly worker: () => string
 }
 
 export interface NetworkOptions {
-  readonly conditions: Conditions
-  /** The address to which requests go now. */
-  readonly worker: () => string
-  /** 0 to 1: decides what is lost. */
-  readonly random: () => number
-  /** Answers what is not for the worker. */
-  readonly pages: (request: IncomingMessage, response: ServerResponse) => boolean
-  /** Told when a request sets off, and when its fate is known. */
-  readonly onFlight: (flight: Flight) => void
+  /** The way of a request; undefined where the request was answered. */
+  readonly route: (request: IncomingMessage, response: ServerResponse) => Promise<Way | undefined>
   readonly port?: number
 }
 
@@ -45,54 +23,11 @@ export interface Network {
   close(): Promise<void>
 }
 
-export async function openNetwork(options: NetworkOptions): Promise<Network> {
-  const { conditions, worker, random, pages, onFlight, port = 0 } = options
-  let flights = 0
-
-  async function carry(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await text(request)
-    const flight: Flight = { id: ++flights, key: keyOf(request), order: orderOf(body), fate: 'on its way' }
-    const land = (fate: Fate, answer: Pick<Flight, 'status' | 'replayed'> = {}) =>
-      onFlight({ ...flight, fate, ...answer })
-    onFlight(flight)
-    if (random() < conditions.lostRequests) {
-      response.destroy()
-      land('request lost')
-      return
-    }
-    const losesResponse = random() < conditions.lostResponses
-    const { method, headers, url = '' } = request
-    const { dieAt, idempotency } = conditions
-    conditions.dieAt = undefined
-    const onward = forward(`${worker()}${idempotency ? '' : '/unguarded'}${url}`, {
-      method,
-      headers: { ...headers, ...(dieAt && { 'demo-die-at': dieAt }) },
-      agent: false,
-    })
-    onward.on('response', (answer) => {
-      const told = { status: answer.statusCode ?? 0, replayed: 'idempotency-replayed' in answer.headers }
-      if (losesResponse) {
-        answer.resume().on('close', () => {
-          response.destroy()
-          land('response lost', told)
-        })
-        return
-      }
-      response.writeHead(told.status, answer.rawHeaders)
-      answer.pipe(response)
-      land('answered', told)
-    })
-    // a worker that dies takes its connections with it, and the client sees just that
-    onward.on('error', () => {
-      response.destroy()
-      land('server died')
-    })
-    onward.end(body)
-  }
-
+export async function openNetwork({ route, port = 0 }: NetworkOptions): Promise<Network> {
   const server = createServer((request, response) => {
-    if (pages(request, response)) return
-    carry(request, response).catch(() => response.destroy())
+    route(request, response)
+      .then((way) => way && take(way, request, response))
+      .catch(() => response.destroy())
   })
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
@@ -106,16 +41,30 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
   }
 }
 
-function keyOf({ headers }: IncomingMessage): string {
-  return String(headers['idempotency-key'] ?? '').replace(/^"|"$/g, '')
+async function take({ carry, worker }: Way, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = await text(request)
+  const key = keyIn(String(request.headers['idempotency-key'] ?? ''))
+  const answer = await carry({ key, order: orderIn(body) }, ({ guarded, dieAt }) => {
+    const headers = { ...request.headers, ...(dieAt && { [DIE_AT]: dieAt }) }
+    return send(`${worker()}${guarded ? '' : '/unguarded'}${request.url}`, { method: request.method, headers }, body)
+  })
+  if (answer) response.writeHead(answer.status, answer.rawHeaders).end(answer.body)
+  else response.destroy()
 }
 
-/** The order that a body is about; empty where it is about none. */
-function orderOf(body: string): string {
-  try {
-    const { order } = JSON.parse(body) as { order?: unknown }
-    return typeof order === 'string' ? order : ''
-  } catch {
-    return ''
+interface WholeAnswer extends Answer {
+  readonly rawHeaders: string[]
+  readonly body: Buffer
+}
+
+/** Rejects when the worker dies: it takes its connections with it. */
+async function send(url: string, options: object, body: string): Promise<WholeAnswer> {
+  const onward = forward(url, { ...options, agent: false }).end(body)
+  const [answer] = (await once(onward, 'response')) as [IncomingMessage]
+  return {
+    status: answer.statusCode ?? 0,
+    replayed: 'idempotency-replayed' in answer.headers,
+    rawHeaders: answer.rawHeaders,
+    body: await buffer(answer),
   }
 }

@@ -1,5 +1,6 @@
 /** The run without a browser: plays the scenarios, one payment after the other, and gives the verdict. */
-import { type Conditions, openNetwork } from '../network/network.ts'
+import { badNetwork, type Conditions } from '../network/bad-network.ts'
+import { openNetwork } from '../network/network.ts'
 import { randomFrom } from '../network/random.ts'
 import { openShop, type Shop } from '../shop/shop.ts'
 import { report } from './report.ts'
@@ -9,16 +10,15 @@ import { type Answer, payUntilAnswered, type Scenario, scenarios } from './scena
 export async function playOnce(options: { folder: string; idempotency: boolean; seed: number }): Promise<boolean> {
   const conditions: Conditions = { idempotency: options.idempotency, lostResponses: 0, lostRequests: 0 }
   let lost = 0
-  const shop = await openShop({ folder: options.folder })
-  const network = await openNetwork({
+  const shop = await openShop({ folder: options.folder, customer: 'customer_1' })
+  const carry = badNetwork({
     conditions,
-    worker: () => shop.worker().url,
     random: randomFrom(options.seed),
-    pages: () => false,
     onFlight: ({ fate }) => {
       if (fate === 'response lost') lost++
     },
   })
+  const network = await openNetwork({ route: async () => ({ carry, worker: () => shop.worker().url }) })
   for (const scenario of scenarios) console.log(await play(scenario, conditions, network.url, shop))
   const exactlyOnce = await report(shop, lost)
   await network.close()

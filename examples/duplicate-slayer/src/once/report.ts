@@ -1,5 +1,5 @@
 /** The table at the end, and the verdict. */
-import type { HttpResponse } from '@retryproof/http'
+import { resultOf } from '../board/result.ts'
 import type { Shop } from '../shop/shop.ts'
 import { scenarios } from './scenarios.ts'
 
@@ -30,11 +30,4 @@ export async function report(shop: Shop, lostResponses: number): Promise<boolean
     }`,
   )
   return wrong === 0
-}
-
-/** A recorded response in a few words: its status, and what was made. */
-export function resultOf(value: unknown): string | undefined {
-  const { status, headers = [] } = (value ?? {}) as Partial<HttpResponse>
-  const [, location = ''] = headers.find(([name]) => name.toLowerCase() === 'location') ?? []
-  return status === undefined ? undefined : `${status} ${location}`.trim()
 }

@@ -1,7 +1,5 @@
 /** Lists the failures of each payment, and has a client that retries as a good client does: the same key until it has an answer. */
-
-/** The stage at which the worker stops and waits to be killed. */
-export type DeathPoint = 'before-provider' | 'after-provider'
+import type { DeathPoint } from '../naming.ts'
 
 export interface Scenario {
   readonly key: string

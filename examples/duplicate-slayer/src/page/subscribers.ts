@@ -1,10 +1,11 @@
 /** The open pages, each on a stream of server-sent events. */
 import type { ServerResponse } from 'node:http'
-import type { LiveEvents, Send } from '../live.ts'
+import type { LiveEvents, Send } from '../board/live.ts'
 
 export interface Subscribers {
   /** `greet` sends the newcomer how things are now. */
   add(response: ServerResponse, greet: (send: Send) => void): void
+  count(): number
   /** To everybody. */
   readonly send: Send
 }
@@ -18,6 +19,7 @@ export function openSubscribers(): Subscribers {
       response.on('close', () => open.delete(response))
       greet((name, data) => void response.write(format(name, data)))
     },
+    count: () => open.size,
     send: (name, data) => {
       for (const response of open) response.write(format(name, data))
     },

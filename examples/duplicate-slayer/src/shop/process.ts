@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { DeathPoint } from '../once/scenarios.ts'
-import type { Figures } from './figures.ts'
+import type { Figures } from '../board/figures.ts'
+import type { DeathPoint } from '../naming.ts'
 
 /** The messages of a child. */
 export type Message =

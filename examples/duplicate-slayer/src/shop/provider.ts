@@ -38,4 +38,9 @@ app.get('/charges', (_request, response) => {
   response.json(counts.all())
 })
 
+app.delete('/charges', (_request, response) => {
+  database.exec('DELETE FROM charges')
+  response.status(204).end()
+})
+
 const server = app.listen(0, '127.0.0.1', () => announce(server))

@@ -2,8 +2,7 @@
 import { join } from 'node:path'
 import { createIdempotency, type Inspection } from '@retryproof/core'
 import { responseSerializer } from '@retryproof/http'
-import { chargeOperation, customer, NAMESPACE, type StoreName } from '../naming.ts'
-import type { DeathPoint } from '../once/scenarios.ts'
+import { chargeOperation, type DeathPoint, NAMESPACE, type StoreName } from '../naming.ts'
 import { type Child, type Message, start } from './process.ts'
 import { type OpenStore, openStore } from './stores.ts'
 
@@ -16,6 +15,8 @@ export interface Shop {
   charges(): Promise<Map<string, number>>
   /** Resolves when the worker has reached the place, was killed there, and a new one listens. */
   killWorkerAt(place: DeathPoint): Promise<{ readonly killed: number; readonly successor: number }>
+  /** Empties the books of the provider, whose next charge is the first again. */
+  forgetCharges(): Promise<void>
   /** Goes on with a new worker, and records elsewhere. */
   useStore(name: StoreName, place: string): Promise<void>
   close(): Promise<void>
@@ -24,6 +25,8 @@ export interface Shop {
 export interface ShopOptions {
   /** For the databases of provider and SQLite store. */
   readonly folder: string
+  /** The owner of all keys: shops that share a store have different ones. */
+  readonly customer: string
   /** The time that the provider takes for a charge. @default 0 */
   readonly providerTakesMs?: number
   /** The messages of the processes. */
@@ -34,7 +37,7 @@ export function sqliteFile(folder: string): string {
   return join(folder, 'records.db')
 }
 
-export async function openShop({ folder, providerTakesMs = 0, onMessage }: ShopOptions): Promise<Shop> {
+export async function openShop({ folder, customer, providerTakesMs = 0, onMessage }: ShopOptions): Promise<Shop> {
   let reached: (place: DeathPoint) => void = () => {}
   const listen = (message: Message) => {
     if ('reached' in message) reached(message.reached)
@@ -43,12 +46,13 @@ export async function openShop({ folder, providerTakesMs = 0, onMessage }: ShopO
   const providerEnv = { PROVIDER_FILE: join(folder, 'provider.db'), PROVIDER_TAKES_MS: String(providerTakesMs) }
   const provider = await start('./provider.ts', providerEnv, listen)
   let kept = { name: 'sqlite' as StoreName, place: sqliteFile(folder) }
-  let records = await openRecords(kept.name, kept.place)
+  let records = await openRecords(kept.name, kept.place, customer)
   let worker = await startWorker()
   let changing: Promise<unknown> = Promise.resolve()
 
   function startWorker(): Promise<Child> {
-    return start('./worker.ts', { PROVIDER_URL: provider.url, STORE: kept.name, STORE_PLACE: kept.place }, listen)
+    const place = { STORE: kept.name, STORE_PLACE: kept.place }
+    return start('./worker.ts', { PROVIDER_URL: provider.url, CUSTOMER: customer, ...place }, listen)
   }
 
   /** A worker is replaced by one change at a time. */
@@ -67,6 +71,10 @@ export async function openShop({ folder, providerTakesMs = 0, onMessage }: ShopO
       return new Map((counted as { reference: string; charges: number }[]).map((row) => [row.reference, row.charges]))
     },
 
+    async forgetCharges() {
+      await fetch(`${provider.url}/charges`, { method: 'DELETE' })
+    },
+
     killWorkerAt: (place) =>
       inTurn(async () => {
         await new Promise<void>((resolve) => {
@@ -80,7 +88,7 @@ export async function openShop({ folder, providerTakesMs = 0, onMessage }: ShopO
 
     useStore: (name, place) =>
       inTurn(async () => {
-        const next = await openRecords(name, place)
+        const next = await openRecords(name, place, customer)
         await records.close()
         records = next
         kept = { name, place }
@@ -95,7 +103,7 @@ export async function openShop({ folder, providerTakesMs = 0, onMessage }: ShopO
 }
 
 /** Looks on from outside, at the same records as the worker. */
-async function openRecords(name: StoreName, place: string) {
+async function openRecords(name: StoreName, place: string, customer: string) {
   const { store, close }: OpenStore = await openStore[name](place)
   const idempotency = createIdempotency({ store, namespace: NAMESPACE, serializer: responseSerializer })
   return {

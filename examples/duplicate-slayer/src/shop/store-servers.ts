@@ -3,7 +3,7 @@
 import { which } from '../../../../scripts/services/obtain.mjs'
 import type { Service, ServiceName } from '../../../../scripts/services.mjs'
 import { startService } from '../../../../scripts/services.mjs'
-import type { StoreChoice } from '../live.ts'
+import type { StoreChoice } from '../board/live.ts'
 import type { StoreName } from '../naming.ts'
 
 interface Server {
@@ -14,7 +14,10 @@ interface Server {
   readonly binary: string
 }
 
-const servers: Record<Exclude<StoreName, 'sqlite'>, Server> = {
+/** A store that is no file. */
+export type ServerName = Exclude<StoreName, 'sqlite'>
+
+const servers: Record<ServerName, Server> = {
   redis: { title: 'Redis', service: 'redis', variable: 'REDIS_URL', binary: 'redis-server' },
   postgres: { title: 'PostgreSQL', service: 'postgres', variable: 'POSTGRES_URL', binary: 'postgres' },
   mysql: { title: 'MySQL or MariaDB', service: 'mariadb', variable: 'MYSQL_URL', binary: 'mariadbd' },
@@ -23,18 +26,18 @@ const servers: Record<Exclude<StoreName, 'sqlite'>, Server> = {
 
 export interface StoreServers {
   readonly choices: readonly StoreChoice[]
-  /** Finds a store. Its server is started when it is asked for the first time. */
-  place(name: StoreName): Promise<string>
+  /** The address of a store. Its server is started when it is asked for the first time. */
+  place(name: ServerName): Promise<string>
   /** Ends what was started. */
   stop(): Promise<void>
 }
 
-export function findStoreServers(sqlitePlace: string): StoreServers {
-  const started = new Map<StoreName, Promise<Service>>()
+export function findStoreServers(): StoreServers {
+  const started = new Map<ServerName, Promise<Service>>()
   const given = ({ variable }: Server) => process.env[variable]?.split(/\s+/)[0] || undefined
 
   const choices = Object.entries(servers).map(([name, server]) => ({
-    name: name as StoreName,
+    name: name as ServerName,
     title: server.title,
     ...(!given(server) &&
       !which(server.binary) && { missing: `no ${server.binary} on the PATH, and ${server.variable} is not set` }),
@@ -44,7 +47,6 @@ export function findStoreServers(sqlitePlace: string): StoreServers {
     choices: [{ name: 'sqlite', title: 'SQLite' }, ...choices],
 
     async place(name) {
-      if (name === 'sqlite') return sqlitePlace
       const url = given(servers[name])
       if (url) return url
       const server = started.get(name) ?? startService(servers[name].service)

@@ -4,13 +4,14 @@
 import { createIdempotency } from '@retryproof/core'
 import { attemptOf, idempotent } from '@retryproof/express'
 import express, { type Request, type Response } from 'express'
-import { chargeOperation, customer, LEASE, NAMESPACE, type StoreName } from '../naming.ts'
-import type { DeathPoint } from '../once/scenarios.ts'
-import { startMeter } from './figures.ts'
+import { startMeter } from '../board/meter.ts'
+import { chargeOperation, type DeathPoint, DIE_AT, LEASE, NAMESPACE, type StoreName } from '../naming.ts'
 import { announce, required, tellParent } from './process.ts'
 import { openStore } from './stores.ts'
 
 const provider = required('PROVIDER_URL')
+/** The owner of all keys; a real application takes it from its authentication. */
+const customer = required('CUSTOMER')
 const { store } = await openStore[required('STORE') as StoreName](required('STORE_PLACE'))
 const meter = startMeter((figures) => tellParent({ figures }))
 const idempotency = createIdempotency({ store: meter.wrap(store), namespace: NAMESPACE, lease: LEASE })
@@ -33,7 +34,7 @@ async function charge(request: Request, response: Response): Promise<void> {
 
 /** Tells the demo that this is the place, and goes on only if nobody kills the process. */
 async function dieHere(request: Request, place: DeathPoint): Promise<void> {
-  if (request.get('Demo-Die-At') !== place) return
+  if (request.get(DIE_AT) !== place) return
   await meter.flush()
   tellParent({ reached: place })
   await new Promise((resolve) => setTimeout(resolve, 60_000))

@@ -2,10 +2,10 @@
 
 import type { Inspection } from '@retryproof/core'
 import { metrics } from '@retryproof/opentelemetry'
-import type { Figure, Row, Score, Send } from '../live.ts'
-import type { Flight } from '../network/network.ts'
-import { resultOf } from '../once/report.ts'
-import { addFigures, type Figures, noFigures, quantileMs } from '../shop/figures.ts'
+import type { Flight } from '../network/bad-network.ts'
+import { addFigures, type Figures, noFigures, quantileMs } from './figures.ts'
+import type { Figure, Row, Score, Send } from './live.ts'
+import { resultOf } from './result.ts'
 
 export interface Board {
   flight(flight: Flight): void
@@ -36,6 +36,7 @@ export function openBoard(options: { inspect: (key: string) => Promise<Inspectio
   const { inspect, send } = options
   let rows = new Map<string, Row>()
   let charges = new Map<string, number>()
+  let answered = new Set<string>()
   let changed = new Set<string>()
   let figures = noFigures
 
@@ -70,6 +71,7 @@ export function openBoard(options: { inspect: (key: string) => Promise<Inspectio
       intents: orders.size,
       charges: counts.reduce((sum, count) => sum + count, 0),
       doubled: counts.filter((count) => count > 1).length,
+      answered: answered.size,
     }
   }
 
@@ -94,6 +96,7 @@ export function openBoard(options: { inspect: (key: string) => Promise<Inspectio
         charges: 0,
       }
       rows.set(key, { ...row, requests: row.requests + (fate === 'on its way' ? 1 : 0) })
+      if (fate === 'answered' && decides(status)) answered.add(order)
       const answer = { ...(status !== undefined && { status }), ...(replayed !== undefined && { replayed }) }
       send('flight', { id, order, fate, ...answer })
       touch(key)
@@ -118,6 +121,7 @@ export function openBoard(options: { inspect: (key: string) => Promise<Inspectio
     clear() {
       rows = new Map()
       charges = new Map()
+      answered = new Set()
       changed = new Set()
       figures = noFigures
       send('cleared', {})
@@ -125,4 +129,9 @@ export function openBoard(options: { inspect: (key: string) => Promise<Inspectio
       send('figures', readFigures())
     },
   }
+}
+
+/** Tells whether a client may stop asking: neither a failure of the server, nor a duplicate that came too early. */
+function decides(status = 0): boolean {
+  return status < 500 && status !== 409
 }

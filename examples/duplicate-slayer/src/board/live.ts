@@ -1,5 +1,6 @@
 /** Messages that the page gets as things happen. Shared by the server, which sends it, and the page, which shows it. */
-import type { Fate, StoreName } from './naming.ts'
+import type { StoreName } from '../naming.ts'
+import type { Fate } from '../network/bad-network.ts'
 
 /** One idempotency key: a line of the table. */
 export interface Row {
@@ -23,18 +24,32 @@ export interface Score {
   readonly charges: number
   /** Orders that were charged more than once. */
   readonly doubled: number
+  /** Orders whose page has its answer; the others are under way. */
+  readonly answered: number
 }
 
 export interface Settings {
   readonly idempotency: boolean
   readonly lostResponses: number
   readonly lostRequests: number
-  readonly store: StoreName
+  readonly store: StoreName | PageStore
+}
+
+/** The store of a page that plays without a server. */
+export type PageStore = 'memory'
+
+/** What a page may ask for. */
+export interface Controls {
+  change(changes: Partial<Settings>): Promise<void>
+  /** The worker dies in the middle of the next payment. */
+  kill(): Promise<void>
+  /** Starts over: no payments, and the network as it was. */
+  clear(): Promise<void>
 }
 
 /** A store that can be chosen, or why it cannot. */
 export interface StoreChoice {
-  readonly name: StoreName
+  readonly name: Settings['store']
   readonly title: string
   readonly missing?: string
 }
