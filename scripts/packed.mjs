@@ -62,14 +62,17 @@ function install(folders) {
   cpSync(join(here, 'packed'), project, { recursive: true })
   writeFileSync(join(project, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n')
   for (const name of bindings) cpSync(join(root, 'packages', name, 'README.md'), join(project, `${name}.md`))
-  for (const name of Object.keys(adapters)) cpSync(join(root, 'adapters', name, 'README.md'), join(project, `${name}.md`))
+  for (const name of Object.keys(adapters))
+    cpSync(join(root, 'adapters', name, 'README.md'), join(project, `${name}.md`))
   cpSync(join(root, 'README.md'), join(project, 'README.md'))
   writeFileSync(join(project, 'tsconfig.json'), '{ "compilerOptions": { "experimentalDecorators": true } }\n')
   const { version } = JSON.parse(readFileSync(join(root, 'node_modules/vitest/package.json'), 'utf8'))
   installPackages(project, [...pack(folders, project), `vitest@${version}`, ...frameworks])
   // nothing is compiled here: the workspace has it compiled
   const compiled = 'better-sqlite3/build'
-  cpSync(join(root, 'adapters/sqlite/node_modules', compiled), join(project, 'node_modules', compiled), { recursive: true })
+  cpSync(join(root, 'adapters/sqlite/node_modules', compiled), join(project, 'node_modules', compiled), {
+    recursive: true,
+  })
 }
 
 /** Writes the configuration of workerd: a module for each file of the core, and one that stands for each of its entries. */
@@ -115,7 +118,9 @@ function runners() {
     'two versions of the core': [process.execPath, 'two-copies.mjs'],
     'README in memory': quickstart('README.md', 'memoryStore'),
     'README on PostgreSQL': servers.postgres.missing ? servers.postgres : quickstart('README.md', 'postgresStore'),
-    ...Object.fromEntries(Object.entries(adapters).map(([name, wanted]) => [`README of ${name}`, recorded(name, wanted)])),
+    ...Object.fromEntries(
+      Object.entries(adapters).map(([name, wanted]) => [`README of ${name}`, recorded(name, wanted)]),
+    ),
     ...Object.fromEntries(bindings.map((name) => [`README of ${name}`, quickstart(`${name}.md`, 'memoryStore')])),
   }
 }

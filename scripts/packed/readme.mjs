@@ -13,7 +13,8 @@ export function blocksOf(file) {
 /** The first program of a text that has this store and serves, the curl that follows it, and the answer that the text shows. */
 export function quickStartOf(file, store) {
   const blocks = blocksOf(file)
-  const isServer = ({ kind, code }) => kind === 'ts' && code.includes(`${store}(`) && /listen\(|port: |POST = /.test(code)
+  const isServer = ({ kind, code }) =>
+    kind === 'ts' && code.includes(`${store}(`) && /listen\(|port: |POST = /.test(code)
   const rest = blocks.slice(blocks.findIndex(isServer))
   return {
     program: rest[0].code,

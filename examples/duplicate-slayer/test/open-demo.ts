@@ -109,7 +109,7 @@ export async function scored(page: Page, intents: number, charges: number): Prom
     })
 }
 
-/** What axe finds on the page in this look. */
+/** The findings of axe on the page in this look. */
 export async function violations(page: Page, colorScheme: 'light' | 'dark', width: number, height: number) {
   await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
   await page.setViewportSize({ width, height })

@@ -1,4 +1,4 @@
-/** The five clicks of the tour. What the lane with Retryproof says comes from calls that really run, in the page. */
+/** The five clicks of the tour. The lane with Retryproof reports calls that really run, in the page. */
 import { type Attempt, createIdempotency, isIdempotencyError } from '@retryproof/core'
 import { wrapStore } from '@retryproof/core/store'
 import { memoryStore } from '@retryproof/memory'

@@ -38,7 +38,7 @@ export interface Settings {
 /** The store of a page that plays without a server. */
 export type PageStore = 'memory'
 
-/** What a page may ask for. */
+/** The requests of a page. */
 export interface Controls {
   change(changes: Partial<Settings>): Promise<void>
   /** The worker dies in the middle of the next payment. */
