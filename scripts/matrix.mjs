@@ -23,7 +23,8 @@ const LIMIT_MS = 600_000
 
 /**
  * Packages whose versions make cells. `as`: the name under which a package's tests import a major, and the title of their
- * tests. `with`: packages of the same version. `beside`: a package whose majors each make a cell more.
+ * tests. `with`: packages of the same version. `peers`: packages that those need, in the version that the tests have.
+ * `beside`: a package whose majors each make a cell more, as far as the peer range promises them.
  */
 const subjects = [
   { folder: 'packages/express', peer: 'express', as: { 4: ['express4', 'Express 4'], 5: ['express', 'Express 5'] } },
@@ -34,6 +35,7 @@ const subjects = [
     folder: 'packages/nestjs',
     peer: '@nestjs/core',
     with: ['@nestjs/common', '@nestjs/platform-express', '@nestjs/platform-fastify', '@nestjs/testing'],
+    peers: ['reflect-metadata', 'rxjs'],
   },
   { folder: 'adapters/redis', peer: 'ioredis', as: { 5: ['ioredis5', 'ioredis 5'], 6: ['ioredis', 'ioredis 6'] } },
   { folder: 'adapters/postgres', peer: 'pg' },
@@ -74,10 +76,14 @@ function output(command, args, cwd) {
 function cellsOf(subject) {
   const { peerDependencies } = JSON.parse(readFileSync(join(root, subject.folder, 'package.json'), 'utf8'))
   const promised = peerDependencies[subject.peer]
-  const published = versionsOf(subject.peer)
+  const published = [subject.peer, ...(subject.with ?? [])]
+    .map(versionsOf)
+    .reduce((common, versions) => common.filter((version) => versions.includes(version)))
   const within = published.filter((version) => semver.satisfies(version, promised))
   const majors = byMajor(within)
-  const companions = subject.beside ? newestOfEachMajor(versionsOf(subject.beside)) : [undefined]
+  const companions = subject.beside
+    ? newestOfEachMajor(versionsWithin(subject.beside, peerDependencies[subject.beside]))
+    : [undefined]
   return majors.flatMap((versions, index) => {
     const chosen = [versions.at(0), subject.middle && versions[versions.length >> 1], versions.at(-1)]
     const next = subject.next && index === majors.length - 1 ? nextOf(subject.peer, versions.at(-1)) : undefined
@@ -90,6 +96,10 @@ function cellsOf(subject) {
 function versionsOf(name) {
   const all = JSON.parse(output('npm', ['view', name, 'versions', '--json'], root))
   return semver.sort(all.filter((version) => semver.prerelease(version) === null))
+}
+
+function versionsWithin(name, range) {
+  return versionsOf(name).filter((version) => semver.satisfies(version, range))
 }
 
 function newestOfEachMajor(versions) {
@@ -108,15 +118,21 @@ function nextOf(name, newest) {
 }
 
 function cellOf(subject, version, companion) {
-  const { folder, peer, as = {}, beside } = subject
+  const { folder, peer, as = {}, beside, peers = [] } = subject
   const [alias, title] = as[semver.major(version)] ?? [peer, undefined]
   const installed = [
     [alias, peer, version],
     ...(subject.with ?? []).map((name) => [name, name, version]),
+    ...peers.map((name) => [name, name, versionIn(folder, name)]),
     ...(companion ? [[beside, beside, companion]] : []),
   ]
   const name = `${folder}: ${peer} ${version}${companion ? `, ${beside} ${companion}` : ''}`
   return { name, folder, title, installed }
+}
+
+/** The version that a package of ours has of another. */
+function versionIn(folder, name) {
+  return JSON.parse(readFileSync(join(root, folder, 'node_modules', name, 'package.json'), 'utf8')).version
 }
 
 /** Copies the repository, and runs the suites of the package with these versions in place of its own. */

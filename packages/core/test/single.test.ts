@@ -1,6 +1,7 @@
 /** A transaction in mode `single`: its time, and a result that is recorded after the rollback. */
 import { memoryStore } from '@retryproof/memory'
 import { expect, test, vi } from 'vitest'
+import { notStarted, terminal } from '../src/index.ts'
 import type { IdempotencyStore } from '../src/store.ts'
 import { charge, onVirtualTime, testbed } from './testbed.ts'
 
@@ -73,4 +74,21 @@ test('`drain` waits for a failure that is still being recorded after its caller 
   expect(bed.events('failed')[0]?.durationMs).toBeGreaterThanOrEqual(500)
   await expect(bed.idempotency.run(charge, vi.fn())).rejects.toThrow('declined')
   expect(vi.getTimerCount()).toBe(0)
+})
+
+test.each(['single', 'fenced'] as const)('a failure is told as the error that the work threw: %s', async (mode) => {
+  const bed = testbed({ records: transactional() })
+  for (const [tell, isStored] of [
+    [notStarted, false],
+    [terminal, true],
+  ] as const) {
+    const error = new Error('declined')
+    const key = tell.name
+    const run = vi.fn(async () => {
+      throw tell(error)
+    })
+    await expect(bed.idempotency.transaction({ ...charge, key }, run, { mode })).rejects.toBe(error)
+    await expect(bed.idempotency.transaction({ ...charge, key }, run, { mode })).rejects.toThrow('declined')
+    expect([mode, key, run.mock.calls.length]).toEqual([mode, key, isStored ? 1 : 2])
+  }
 })

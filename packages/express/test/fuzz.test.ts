@@ -28,7 +28,7 @@ describe.each(versions)('fuzz on %s', (_, express) => {
         ...(place === 'after' ? parsers : []),
         (_req, res) => res.status(201).json({ run: true }),
       )
-      const client = clientOf(await port())
+      const client = clientOf({ port: await port() })
       const send = async (bytes: Buffer) => (await client.raw([bytes])).toString('latin1')
       await fc.assert(
         fc.asyncProperty(fuzzed, async (request) => {

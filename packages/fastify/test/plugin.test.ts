@@ -76,6 +76,27 @@ describe('the plugin', () => {
     expect(await post('/guarded')).toEqual([200, 'sent 1', 'true'])
   })
 
+  it.each(['both', 'slash', 'no-slash'] as const)('guards the index of a prefix: %s', async (prefixTrailingSlash) => {
+    const { app, post } = appOf()
+    let runs = 0
+    await app.register(idempotencyPlugin, { idempotency: idempotency(), scope })
+    await app.register(
+      (router, _options, done) => {
+        router.post('/', { ...guarded, prefixTrailingSlash }, async (request) => [++runs, request.url])
+        done()
+      },
+      { prefix: '/charges' },
+    )
+    const urls = ['/charges', '/charges/'].filter((url) => app.hasRoute({ method: 'POST', url }))
+    expect(urls).toHaveLength(prefixTrailingSlash === 'both' ? 2 : 1)
+    for (const [at, url] of urls.entries()) {
+      const body = JSON.stringify([at + 1, url])
+      const key = { 'idempotency-key': `k${at}` }
+      expect(await post(url, key)).toEqual([200, body, undefined])
+      expect(await post(url, key)).toEqual([200, body, 'true'])
+    }
+  })
+
   it('takes options of a route before its own', async () => {
     const { app, post } = appOf()
     await app.register(idempotencyPlugin, { idempotency: idempotency(), scope })

@@ -3,7 +3,7 @@ import { createGuard, type Guarding, type HeaderField, type HttpOptions } from '
 import {
   type FetchEnd,
   type FetchServer,
-  rewindBody,
+  keepBody,
   serveFetch,
   servePassing,
   toldResponse,
@@ -71,6 +71,7 @@ function serverOf<Tx>(
   const { status, headers } = c.newResponse(null)
   const before = [...headers]
   let hasRun = false
+  let rewind: (() => Promise<void>) | undefined
 
   function answer(response: Response): void {
     setResponse(c, response)
@@ -83,8 +84,8 @@ function serverOf<Tx>(
       reset(c)
       if (hasRun) {
         restore(c, status as StatusCode, before)
-        rewindBody(c.req.raw, incomingOf(c)?.rawBody)
-      }
+        await rewind?.()
+      } else if (tx !== undefined) rewind = keepBody(c.req.raw, () => incomingOf(c)?.rawBody)
       hasRun = true
       if (attempt) c.set('idempotency', attempt)
       const bodyOf = noteBodies(c)

@@ -17,6 +17,8 @@ export function bodyOf(c: Context): RequestBody {
   return {
     body: undefined,
     async read(maxBytes) {
+      // a scope or a key may have looked at the request of Fetch meanwhile, which then has the body
+      if (!isUntouched(incoming, req.raw)) return (await requestBody(req.raw).read?.(maxBytes)) ?? null
       if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) return null
       const body = await readIncoming(incoming, maxBytes)
       if (body) cacheText(req, body)

@@ -2,13 +2,18 @@
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { createIdempotency, unscoped } from '@retryproof/core'
+import type { HttpOptions } from '@retryproof/http'
 import { type Context, Hono } from 'hono'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { conflictError, failingCommits } from '../../../conformance/test/transactional-store.ts'
 import { idempotent } from '../src/index.ts'
 import { answerOf } from './set-up.ts'
 
-function application(handler: (c: Context, run: number) => Promise<Response>, errors: unknown[]): Hono {
+function application(
+  handler: (c: Context, run: number) => Promise<Response>,
+  errors: unknown[],
+  given: Partial<HttpOptions<Context>> = {},
+): Hono {
   const idempotency = createIdempotency({ store: failingCommits(...errors), namespace: 'test' })
   const app = new Hono()
   let runs = 0
@@ -21,7 +26,7 @@ function application(handler: (c: Context, run: number) => Promise<Response>, er
   })
   app.post(
     '/charges',
-    idempotent(idempotency, { scope: unscoped, transaction: true }, (c) => handler(c, ++runs)),
+    idempotent(idempotency, { scope: unscoped, transaction: true, ...given }, (c) => handler(c, ++runs)),
   )
   return app
 }
@@ -67,6 +72,17 @@ describe.each(ways)('a handler whose transaction conflicts, for requests %s', (_
     for (const replayed of [false, true]) {
       expect(await answerOf(await post(init))).toMatchObject({ status: 201, body: '{"amount":1}', replayed })
     }
+    expect(seen).toEqual([{ amount: 1 }, { amount: 1 }, { amount: 1 }])
+  })
+
+  it.each(readers)('is given the body in every run where the guard has not read it: %s', async (_name, read) => {
+    const seen: unknown[] = []
+    const handler = async (c: Context) => {
+      seen.push(await read(c))
+      return c.json(seen.at(-1) as object, 201)
+    }
+    const post = await open(application(handler, [conflictError(), conflictError()], { fingerprint: () => 'same' }))
+    expect(await answerOf(await post(init))).toMatchObject({ status: 201, body: '{"amount":1}', replayed: false })
     expect(seen).toEqual([{ amount: 1 }, { amount: 1 }, { amount: 1 }])
   })
 

@@ -8,6 +8,6 @@ export {
   serveStatus,
 } from './server/fetch/handler.ts'
 export type { MadeBody } from './server/fetch/held-response.ts'
-export { requestBody, rewindBody } from './server/fetch/request-body.ts'
+export { keepBody, requestBody } from './server/fetch/request-body.ts'
 export { type FetchEnd, type FetchServer, serveFetch, servePassing } from './server/fetch/serve.ts'
 export { toldResponse, toResponse } from './server/fetch/to-response.ts'

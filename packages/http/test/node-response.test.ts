@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type CapturedResponse, captureResponse } from '../src/node.ts'
 import type { HandlerAnswer } from '../src/protocol/exchange.ts'
@@ -42,13 +43,19 @@ const release: Deliver = (captured) => captured.release()
 /** A server that captures what `handler` answers to `/`, and answers anything else itself. */
 async function serve(
   handler: Handler,
-  { deliver = release, stream = false, capture = true, signal = new AbortController().signal } = {},
+  {
+    deliver = release,
+    stream = false,
+    capture = true,
+    before = { 'X-Before': 'before' } as Record<string, string>,
+    signal = new AbortController().signal,
+  } = {},
 ) {
   const answer = deferred<HandlerAnswer>()
   const response = deferred<ServerResponse>()
   const server = createServer((req, res) => {
     if (req.url !== '/') return res.end('other')
-    res.setHeader('X-Before', 'before')
+    for (const [name, value] of Object.entries(before)) res.setHeader(name, value)
     response.resolve(res)
     if (capture) {
       const captured = captureResponse(res, { maxResponseBytes: 1000, stream, whole: false, signal })
@@ -63,6 +70,16 @@ async function serve(
 
 /** A whole round trip, in which anything that had left would have arrived. */
 const roundTrip = (port: number) => send(port, { path: '/other' })
+
+/** The status, the names and values of the headers as they were written, and the body. */
+async function told(port: number, headers: OutgoingHttpHeaders) {
+  const message = await open(port, { headers })
+  const volatile = /^(date|connection|keep-alive|content-length|transfer-encoding)$/i
+  const fields = message.rawHeaders.flatMap((name, at) =>
+    at % 2 === 0 && !volatile.test(name) ? [`${name}: ${message.rawHeaders[at + 1]}`] : [],
+  )
+  return { status: message.statusCode, fields: fields.sort(), body: text(await buffer(message)) }
+}
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
 
@@ -92,25 +109,38 @@ describe('an answer that is held', () => {
     expect(plain(held)).toEqual(plain(bare))
   })
 
-  it('keeps the headers of a list that this Node keeps', async () => {
-    const handler: Handler = (res) => res.writeHead(200, ['Link', '<a>', 'Link', '<b>']).end()
-    const links = async (capture: boolean) => {
-      const { headers } = await send((await serve(handler, { capture })).port)
-      return headers.filter(([name]) => name === 'link')
+  it('has the head that Node makes of any list, or the error', { timeout: 60_000 }, async () => {
+    const writes: Handler = (res, { headers }) => {
+      const { list, before } = JSON.parse(String(headers['x-form'])) as { list: never; before: [string, string][] }
+      for (const [name, value] of before) res.setHeader(name, value)
+      try {
+        res.writeHead(201, list).end()
+      } catch (error) {
+        res.end((error as NodeJS.ErrnoException).code)
+      }
     }
-    expect(await links(true)).toEqual(await links(false))
-  })
-
-  it('keeps each header of a list of pairs', async () => {
-    const pairs = [
-      ['Link', '<a>'],
-      ['Link', '<b>'],
-    ]
-    const { headers } = await send((await serve((res) => res.writeHead(200, pairs as never).end())).port)
-    expect(headers.filter(([name]) => name === 'link')).toEqual([
-      ['link', '<a>'],
-      ['link', '<b>'],
-    ])
+    const servers = await Promise.all(
+      [{}, undefined].flatMap((before) =>
+        [true, false].map((capture) => serve(writes, { capture, ...(before && { before }) })),
+      ),
+    )
+    const name = fc.constantFrom('Link', 'X-A', 'Set-Cookie', 'X-Before', 'a b', '')
+    const value = fc.constantFrom('1', 2, '<a>', ['1', '2'], ['3'], [], null)
+    const list = fc.oneof(
+      fc.array(fc.tuple(name, value), { maxLength: 4 }),
+      fc.array(fc.tuple(name, value), { maxLength: 4 }).map((pairs) => pairs.flat(1)),
+      fc.array(name, { maxLength: 3 }),
+    )
+    const before = fc.array(fc.tuple(fc.constantFrom('Link', 'X-A', 'X-Other'), fc.constant('0')), { maxLength: 2 })
+    await fc.assert(
+      fc.asyncProperty(list, before, async (list, before) => {
+        const headers = { 'X-Form': JSON.stringify({ list, before }) }
+        const [first, firstBare, later, laterBare] = await Promise.all(servers.map(({ port }) => told(port, headers)))
+        expect(first).toEqual(firstBare)
+        expect(later).toEqual(laterBare)
+      }),
+      { numRuns: 200 },
+    )
   })
 
   it('is put together from what was written', async () => {

@@ -73,8 +73,9 @@ export function idempotent<Tx>(
           if (handler) await handler(ctx, { attempt: attemptFor(ctx), tx } as never)
           else await next()
           const left = running && (await answerLeft(ctx, before.headers, running))
-          // Koa writes nothing past a complete answer, which is undone where it cannot be recorded
-          if (!left && !ctx.res.writableEnded) goOn()
+          // Koa writes nothing past a complete answer, nor past a handler that keeps it from answering: that may run again
+          const isPastKoa = ctx.res.writableEnded || (tx !== undefined && ctx.respond === false)
+          if (!left && !isPastKoa) goOn()
           return left
         },
         goOn,

@@ -135,6 +135,11 @@ export function terminal(error: unknown): Terminal {
   return { [TERMINAL]: true, error }
 }
 
+/** Gives the error that a handler threw, without what `notStarted` or `terminal` says of it. */
+export function errorOf(thrown: unknown): unknown {
+  return isNotStarted(thrown) || isTerminal(thrown) ? thrown.error : thrown
+}
+
 export function isRelease<T>(returned: WorkResult<T>): returned is Release<T> {
   return isBranded(returned, RELEASE)
 }

@@ -34,7 +34,7 @@ export async function ask<Native, Tx>(
   exchange: Exchange<Native>,
   options: ResolvedOptions<Native, Tx>,
 ): Promise<Asked<Tx> | undefined> {
-  const { native, headers, signal } = exchange
+  const { native, headers } = exchange
   const { syntax, keyFormat, maxRequestBytes, storeHeaders } = options
   const given = options.key ? await options.key(native) : keyFromHeaders(headers, syntax, keyFormat)
   if (given === undefined) {
@@ -64,6 +64,8 @@ export async function ask<Native, Tx>(
   const others: (string | Uint8Array)[] = []
   for (const rule of acceptFingerprints) others.push(await payloadBy(rule))
   const request = storeHeaders && keepRequest(exchange, await readOnce(), storeHeaders, maxRequestBytes)
+  // last: a server may make a request of Fetch for it, which then has to find the body
+  const { signal } = exchange
   const call: Asked<Tx>['call'] = { scope, key, payload, ...(signal && { signal }), ...(request && { request }) }
   return {
     name,

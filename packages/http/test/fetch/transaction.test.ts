@@ -1,8 +1,8 @@
 /** Handlers of Fetch that are run again, since their transaction conflicted with another. */
-import { createIdempotency, unscoped } from '@retryproof/core'
+import { contentKey, createIdempotency, unscoped } from '@retryproof/core'
 import { describe, expect, it } from 'vitest'
 import { conflictError, failingCommits } from '../../../../conformance/test/transactional-store.ts'
-import { attemptOf, idempotent } from '../../src/fetch.ts'
+import { attemptOf, type FetchOptions, idempotent } from '../../src/fetch.ts'
 
 const text = (form: FormData) => JSON.stringify(Object.fromEntries(form))
 const readers: [string, (request: Request) => Promise<string>][] = [
@@ -32,10 +32,10 @@ class RoutedRequest extends Request {
 }
 
 describe('a Fetch handler whose transaction conflicts', () => {
-  function serving(handler: (request: Request) => Promise<string>, thrown = 0) {
+  function serving(handler: (request: Request) => Promise<string>, thrown = 0, given: Partial<FetchOptions<[]>> = {}) {
     const store = failingCommits(conflictError(), conflictError())
     const seen: string[] = []
-    const options = { scope: unscoped, operation: 'charge', transaction: true } as const
+    const options = { scope: unscoped, operation: 'charge', transaction: true, ...given } as const
     const charge = idempotent(
       createIdempotency({ store, namespace: 'test' }),
       options,
@@ -58,6 +58,17 @@ describe('a Fetch handler whose transaction conflicts', () => {
       expect([first.status, await first.text()]).toEqual([201, seen[0]])
       expect(seen).toEqual(Array.from({ length: thrown + 3 }, () => seen[0]))
       expect((await charge(post('{"amount":1}'))).headers.get('idempotency-replayed')).toBe('true')
+    }
+  })
+
+  it.each<[string, Partial<FetchOptions<[]>>]>([
+    ['a fingerprint of something else', { fingerprint: () => 'same' }],
+    ['a key of the content', { key: () => contentKey({ doc: 7 }, { window: '24h' }) }],
+  ])('is given the body in every run where the guard has not read it: %s', async (_name, given) => {
+    for (const [, read] of readers) {
+      const { charge, seen } = serving(read, 1, given)
+      expect((await charge(post('{"amount":1}'))).status).toBe(201)
+      expect(seen).toEqual(Array.from({ length: 4 }, () => seen[0]))
     }
   })
 

@@ -1,7 +1,7 @@
 /** Settles an attempt: completed, failed, released or parked, recorded as well as the store allows. */
 
 import type { Outcome } from '../../api/call.ts'
-import { isNotStarted, isTerminal, type Release, type Unreplayable } from '../../api/handler-results.ts'
+import { errorOf, isNotStarted, isTerminal, type Release, type Unreplayable } from '../../api/handler-results.ts'
 import type { FailureDecision } from '../../api/policies.ts'
 import { toMs } from '../../base/durations.ts'
 import { instant, later } from '../../base/timers.ts'
@@ -76,7 +76,7 @@ export class Settlement<T> {
 
   /** @param decided what becomes of the failure; without it, `onFailure` decides */
   async fail(thrown: unknown, decided?: FailureDecision): Promise<Outcome<T>> {
-    const error = isNotStarted(thrown) || isTerminal(thrown) ? thrown.error : thrown
+    const error = errorOf(thrown)
     if (this.#lease.abandoned) throw error
     // a failure of an attempt that may have lost its lease decides nothing
     const decision = decided ?? (this.#lease.abortReason ? 'retry' : decideOnFailure(this.#policies, thrown))

@@ -5,7 +5,7 @@
 
 import type { Attempt } from '../../api/attempt.ts'
 import type { Outcome } from '../../api/call.ts'
-import { isRelease, notStarted } from '../../api/handler-results.ts'
+import { errorOf, isRelease, isTerminal, notStarted } from '../../api/handler-results.ts'
 import { type Flow, settled } from '../../base/maybe-promise.ts'
 import { instant, later } from '../../base/timers.ts'
 import type { Encoded } from '../../encoding/result.ts'
@@ -88,8 +88,9 @@ export async function executeFenced<Tx, T>(
         return decideUnknown(tried.encoded, settlement, tried.error)
       case 'conflict':
       case 'failed':
+        if (isTerminal(tried.error)) return settlement.fail(tried.error)
         // rolled back: nothing of it happened
-        return settlement.fail(notStarted(tried.error))
+        return settlement.fail(notStarted(errorOf(tried.error)))
       case 'begun':
         throw new TypeError('A fenced transaction does not begin.')
     }

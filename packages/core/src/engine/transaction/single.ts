@@ -4,7 +4,7 @@
  */
 
 import type { Outcome } from '../../api/call.ts'
-import { isRelease } from '../../api/handler-results.ts'
+import { errorOf, isRelease } from '../../api/handler-results.ts'
 import { equal } from '../../base/bytes.ts'
 import { type Flow, settled } from '../../base/maybe-promise.ts'
 import { instant, later, msUntil } from '../../base/timers.ts'
@@ -93,7 +93,7 @@ export async function runSingle<Tx, T>(
         // only a broken store refuses a begin and a settle in one transaction
         throw new TypeError('The store refused to settle what it had begun in the same transaction.')
       case 'failed':
-        if (!begun || decideOnFailure(prepared.policies, tried.error) !== 'store') throw tried.error
+        if (!begun || decideOnFailure(prepared.policies, tried.error) !== 'store') throw errorOf(tried.error)
         return settleAfterwards((settlement) => settlement.fail(tried.error, 'store'))
     }
   }

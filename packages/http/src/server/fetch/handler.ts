@@ -4,7 +4,7 @@ import { attemptFor, createGuard } from '../../guard/guard.ts'
 import type { Guarding, HttpOptions } from '../../guard/options/options.ts'
 import type { HandlerAttempt, StatusResource } from '../../guard/ports.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
-import { requestBody, rewindBody } from './request-body.ts'
+import { keepBody, requestBody } from './request-body.ts'
 import { type FetchServer, serveFetch, servePassing } from './serve.ts'
 import { toResponse } from './to-response.ts'
 
@@ -100,10 +100,12 @@ export function idempotent<Rest extends unknown[], Tx>(
   const guard = createGuard<Request, Tx>(idempotency, options, { hasHandler: true })
   return (request, ...rest) =>
     new Promise((resolve, reject) => {
+      let rewind: (() => Promise<void>) | undefined
       const server: FetchServer<Tx> = {
         before: [],
         async run(attempt, tx) {
-          if (tx !== undefined) rewindBody(request)
+          if (rewind) await rewind()
+          else if (tx !== undefined) rewind = keepBody(request)
           return { response: await handler(request, { attempt, tx } as never, ...rest) }
         },
         answer: resolve,

@@ -33,25 +33,41 @@ const READ = Symbol('retryproof.read')
 const readers = ['body', 'bodyUsed', 'arrayBuffer', 'blob', 'bytes', 'clone', 'formData', 'json', 'text'] as const
 
 /**
- * Lets the body of a request be read once more, for a handler that runs again after a transaction conflict. The request
- * stays the same, with all that frameworks have put on it. Nothing happens to a body that is unread, or not known.
+ * Keeps the body of a request for a handler that runs again after a transaction conflict. Gives the function that lets it
+ * be read once more, to be called before each further run. The request stays the same, with all that frameworks have put
+ * on it.
  *
- * @param bytes the body; by default what `requestBody` has read
+ * @param elsewhere gives the body, where a server has read it past the request
  *
  * @example
- * import { requestBody, rewindBody } from '@retryproof/http/fetch'
+ * import { keepBody } from '@retryproof/http/fetch'
  *
  * const request = new Request('https://example.com/charges', { method: 'POST', body: '{"amount":100}' })
- * await requestBody(request).read?.(2 ** 20)
+ * const rewind = keepBody(request)
  * await request.json()
- * rewindBody(request)
+ * await rewind()
  * const { amount } = (await request.json()) as { amount: number }
  */
-export function rewindBody(
+export function keepBody(
   request: Request,
-  bytes: Uint8Array | undefined = (request as { [READ]?: Uint8Array })[READ],
-): void {
-  if (!bytes || !(request.bodyUsed || request.body?.locked)) return
+  elsewhere: () => Uint8Array | undefined = () => undefined,
+): () => Promise<void> {
+  const known = () => elsewhere() ?? (request as { [READ]?: Uint8Array })[READ]
+  const isKept = known() !== undefined || request.body === null || isSpent(request)
+  // a fingerprint of something else leaves the body unread
+  const copy = isKept ? undefined : request.clone()
+  let bytes: Uint8Array | undefined
+  return async () => {
+    bytes ??= known() ?? (copy && new Uint8Array(await copy.arrayBuffer()))
+    if (bytes && isSpent(request)) rewindBody(request, bytes)
+  }
+}
+
+function isSpent({ body, bodyUsed }: Request): boolean {
+  return bodyUsed || body?.locked === true
+}
+
+function rewindBody(request: Request, bytes: Uint8Array): void {
   const { url, method, headers, signal } = request
   const copy = new Request(url, { method, headers, signal, body: bytes.slice() })
   for (const name of readers) {

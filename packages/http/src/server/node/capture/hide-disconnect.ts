@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import { hideClose } from './hide-close.ts'
 import { ownSocket } from './own-socket.ts'
 
 export interface HiddenDisconnect {
@@ -39,6 +40,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
   const isDetached = res.socket === null && !res.destroyed
   let isGone = false
   let isHidden = false
+  let showClose = () => {}
 
   const { destroy } = res
   res.destroy = (error?: Error) => {
@@ -58,7 +60,10 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
       told.onDestroyed(res.errored ?? undefined)
       return
     }
-    if (res.socket) swallowClose()
+    if (res.socket) {
+      swallowClose()
+      showClose = hideClose(res)
+    }
     isGone = true
     if (!isDetached && isCutByServer(socket)) told.onCut()
     told.onGone()
@@ -91,6 +96,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
   const unwatch = whenClosed(socket, onSocketClose)
   if (res.destroyed) {
     hide()
+    showClose = hideClose(res)
     isGone = true
     queueMicrotask(told.onGone)
   }
@@ -105,6 +111,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
       if (!isHidden) return
       isHidden = false
       setClosed(res, true)
+      showClose()
       res.emit('close')
     },
   }

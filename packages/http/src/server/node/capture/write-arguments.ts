@@ -1,7 +1,7 @@
 /** Reads the arguments of `write`, `end` and `writeHead` as Node does. */
-import { IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { Socket } from 'node:net'
-import { restoreHeaders } from '../headers.ts'
+import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { changedHeaders, restoreHeaders } from '../headers.ts'
+import { isHttp2 } from './response-seal.ts'
 
 export type Callback = (error?: Error | null) => void
 
@@ -27,7 +27,9 @@ export function readWriteArguments([first, second]: readonly unknown[]): {
   }
 }
 
-type HeadersArgument = OutgoingHttpHeaders | readonly (OutgoingHttpHeader | OutgoingHttpHeader[])[] | undefined
+type HeadersList = readonly (OutgoingHttpHeader | OutgoingHttpHeader[])[]
+type Pair = [name: string, value: string]
+type HeadersArgument = OutgoingHttpHeaders | HeadersList | undefined
 
 /** The arguments after a status: perhaps a message, perhaps headers. */
 export function readHeadArguments([first, second]: readonly unknown[]): {
@@ -41,37 +43,52 @@ export function readHeadArguments([first, second]: readonly unknown[]): {
 
 /** Sets headers as `writeHead` does: from an object, or from a list in which a name may occur several times. */
 export function applyHeaders(res: ServerResponse, headers: HeadersArgument): void {
-  if (!isList(headers)) {
-    const isFirst = res.getHeaderNames().length === 0
-    try {
+  const isFirst = res.getHeaderNames().length === 0
+  try {
+    if (!isList(headers)) {
       for (const [name, value] of Object.entries(headers ?? {})) res.setHeader(name, value as OutgoingHttpHeader)
-    } catch (error) {
-      // one that is refused leaves the others behind only where headers were set before
-      if (isFirst) restoreHeaders(res, {})
-      throw error
-    }
-    return
-  }
-  const fields = headers.flat().map(String)
-  const names = fields.filter((_, index) => index % 2 === 0)
-  const isReplaced =
-    replacesListed && res.req.httpVersionMajor < 2 && !Array.isArray(headers[0]) && res.getHeaderNames().length > 0
-  if (!isReplaced) for (const name of names) res.removeHeader(name)
-  for (const [index, name] of names.entries()) {
-    const value = fields[2 * index + 1] ?? ''
-    if (isReplaced) res.setHeader(name, value)
-    else res.appendHeader(name, value)
+    } else if (isFirst || isHttp2(res)) addList(res, headers)
+    else mergeList(res, headers)
+  } catch (error) {
+    // one that is refused leaves the others behind only where headers were set before
+    if (isFirst) restoreHeaders(res, {})
+    throw error
   }
 }
 
-/** Tells whether this version of Node keeps only the last of the values that a list gives a name, where headers were set before. */
-const replacesListed = (() => {
-  const probe = new ServerResponse(new IncomingMessage(new Socket()))
-  probe.setHeader('a', '0').writeHead(200, ['a', '1', 'a', '2'])
-  return probe.getHeader('a') === '2'
-})()
+function addList(res: ServerResponse, headers: HeadersList): void {
+  // throws for a list that Node does not take
+  if (!isHttp2(res) || !isPairs(headers)) new ServerResponse(res.req).writeHead(200, headers as OutgoingHttpHeader[])
+  const pairs = pairsOf(headers)
+  for (const [name] of pairs) res.removeHeader(name)
+  for (const [name, value] of pairs) res.appendHeader(name, value)
+}
 
-function isList(headers: HeadersArgument): headers is Extract<HeadersArgument, readonly unknown[]> {
+/** Lets Node itself add a list to headers that were set before, on a copy: versions of Node differ in what they keep. */
+function mergeList(res: ServerResponse, headers: HeadersList): void {
+  const copy = new ServerResponse(res.req)
+  for (const [name, value] of Object.entries(res.getHeaders())) copy.setHeader(name, value ?? '')
+  try {
+    copy.writeHead(200, headers as OutgoingHttpHeader[])
+  } finally {
+    const before = res.getHeaders()
+    const kept = copy.getHeaders()
+    for (const name in before) if (String(kept[name]) !== String(before[name])) res.removeHeader(name)
+    for (const [name, value] of changedHeaders(copy, before)) res.appendHeader(name, value)
+  }
+}
+
+/** Returns true for a list of pairs, and false for one in which each value stands after its name. */
+function isPairs(headers: HeadersList): boolean {
+  return Array.isArray(headers[0])
+}
+
+function pairsOf(headers: HeadersList): Pair[] {
+  if (isPairs(headers)) return headers as Pair[]
+  return headers.flatMap((_name, at) => (at % 2 === 0 ? [headers.slice(at, at + 2) as Pair] : []))
+}
+
+function isList(headers: HeadersArgument): headers is HeadersList {
   return Array.isArray(headers)
 }
 
