@@ -1,16 +1,15 @@
 /** The command line: its commands, their options, and what happens when one fails. */
+import { neutralizeLines, STATES, withoutAddress } from '@retryproof/http/internal'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { erase, forget, resolve } from './commands/change.ts'
 import { completion } from './commands/completion.ts'
 import { inspect } from './commands/inspect.ts'
-import { list, STATES } from './commands/list.ts'
+import { list } from './commands/list.ts'
 import { purge } from './commands/purge.ts'
 import { check, exitCodeOf, migrate, schema } from './commands/server.ts'
 import { stats, watch } from './commands/stats.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { CliIo } from './io.ts'
-import { neutralizeLines } from './output/neutralize.ts'
-import { withoutAddress } from './output/redact.ts'
 
 type Run = (...given: never[]) => Promise<number>
 

@@ -129,6 +129,8 @@ describe('inspect', () => {
     const held = await hold(bed)
     await advance(1000)
     expect(await bed.idempotency.inspect(charge)).toEqual({
+      key: expect.stringMatching(/\.charge\.[0-9a-f]{64}$/),
+      fingerprint: expect.stringMatching(/./),
       state: 'in_progress',
       token: held.attempt.token,
       attempt: 1,

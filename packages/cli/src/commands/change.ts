@@ -4,12 +4,12 @@ import { resolve as resolvePath } from 'node:path'
 import type { Idempotency, Inspection } from '@retryproof/core'
 import { partsOf } from '@retryproof/core/internal'
 import { type GivenResponse, resolveResponse } from '@retryproof/http'
+import { isRouteSlug, neutralize, readRecord } from '@retryproof/http/internal'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
-import { neutralize } from '../output/neutralize.ts'
 import { printJson } from '../output/rows.ts'
 import { type CommonOptions, confirmed, namespaceOf, withTarget } from './context.ts'
-import { readRecord, shortly } from './inspect.ts'
+import { shortly } from './inspect.ts'
 
 export interface ResolveOptions extends CommonOptions {
   readonly completed?: string
@@ -18,16 +18,13 @@ export interface ResolveOptions extends CommonOptions {
   readonly rerun?: boolean
 }
 
-/** The operation of a route begins with its method. */
-const ROUTE = /^(get|post|put|patch|delete)-/
-
 export async function resolve(io: CliIo, key: string, options: ResolveOptions): Promise<number> {
   const namespace = namespaceOf(key)
   const { completed, response, failed, rerun } = options
   if ([completed, response, failed, rerun].filter((each) => each !== undefined).length !== 1)
     throw new CliError('Say what happened, with one of --completed FILE, --response FILE, --failed MESSAGE, --rerun.')
   const { operation } = partsOf(key)
-  if (completed !== undefined && ROUTE.test(operation))
+  if (completed !== undefined && isRouteSlug(operation))
     throw new CliError(
       `${operation} looks like a guarded route, whose callers read responses: give --response FILE with { "status", ` +
         '"headers", "body" }.',

@@ -1,8 +1,8 @@
 /** `retryproof list`: the records, page by page. */
-import type { ListedRecord, RecordState } from '@retryproof/core'
+import type { ListedRecord } from '@retryproof/core'
+import { expiryOf, leaseOf, STATES, stateName } from '@retryproof/http/internal'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
-import { duration } from '../output/durations.ts'
 import { csv, printJson, table } from '../output/rows.ts'
 import { listIn } from '../target/records.ts'
 import { type CommonOptions, withTarget } from './context.ts'
@@ -15,14 +15,6 @@ export interface ListOptions extends CommonOptions {
   readonly expired?: boolean
   readonly after?: string
   readonly limit: number
-}
-
-export const STATES: Readonly<Record<string, RecordState>> = {
-  'in-progress': 'in_progress',
-  released: 'released',
-  parked: 'parked',
-  completed: 'completed',
-  failed: 'failed',
 }
 
 const COLUMNS = ['key', 'state', 'attempt', 'lease', 'expires']
@@ -65,19 +57,6 @@ const toRow = (record: ListedRecord) => ({
   lease: leaseOf(record),
   expires: expiryOf(record),
 })
-
-/** Returns the state as users compare it. */
-export const stateName = (state: RecordState): string => state.replace('_', '-')
-
-export function leaseOf({ state, leaseRemainingMs, leaseExpiredMs = 0 }: Partial<ListedRecord>): string {
-  if (state !== 'in_progress' && state !== 'released') return ''
-  if (leaseRemainingMs) return `${state === 'released' ? 'due in ' : ''}${duration(leaseRemainingMs)}`
-  if (state === 'released') return 'due'
-  return leaseExpiredMs > 0 ? `expired ${duration(leaseExpiredMs)} ago` : 'expired'
-}
-
-export const expiryOf = ({ retentionRemainingMs }: { retentionRemainingMs: number }): string =>
-  retentionRemainingMs < 0 ? `${duration(retentionRemainingMs)} ago` : `in ${duration(retentionRemainingMs)}`
 
 const CSV_COLUMNS = [
   'key',

@@ -1,7 +1,8 @@
 /** `retryproof purge`: removes expired records, batch by batch. */
+
+import { duration } from '@retryproof/http/internal'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
-import { duration } from '../output/durations.ts'
 import { printJson } from '../output/rows.ts'
 import { type CommonOptions, withTarget } from './context.ts'
 

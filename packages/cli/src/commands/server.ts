@@ -1,11 +1,10 @@
 /** Commands about the server: schema, migrate, check. */
 import { isIdempotencyError } from '@retryproof/core'
+import { neutralize, withoutAddress } from '@retryproof/http/internal'
 import type { Finding } from '../checks/finding.ts'
 import { probe } from '../checks/probe.ts'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
-import { neutralize } from '../output/neutralize.ts'
-import { withoutAddress } from '../output/redact.ts'
 import { printJson } from '../output/rows.ts'
 import { type CommonOptions, withTarget } from './context.ts'
 

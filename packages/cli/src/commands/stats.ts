@@ -1,13 +1,12 @@
 /** `retryproof stats` and `watch`: numbers of records, once or again and again. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordCount } from '@retryproof/core'
+import { duration, stateName } from '@retryproof/http/internal'
 import { exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
-import { duration } from '../output/durations.ts'
 import { csv, printJson, table } from '../output/rows.ts'
 import { countIn } from '../target/records.ts'
 import { type CommonOptions, withTarget } from './context.ts'
-import { stateName } from './list.ts'
 
 const COLUMNS = ['operation', 'state', 'records', 'stuck', 'longest']
 

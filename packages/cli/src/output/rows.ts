@@ -1,7 +1,8 @@
 /** Prints rows as a table, as CSV or as JSON. */
+
+import { neutralize, neutralizeJson, toPlain } from '@retryproof/http/internal'
 import Table from 'cli-table3'
 import type { CliIo } from '../io.ts'
-import { neutralize, neutralizeJson } from './neutralize.ts'
 
 export interface Format {
   readonly json?: boolean
@@ -44,19 +45,4 @@ function csvCell(cell: Cell): string {
 
 export function printJson(io: CliIo, value: unknown): void {
   io.write(`${neutralizeJson(JSON.stringify(value, toPlain, 2))}\n`)
-}
-
-/** Bytes as text where they are text; errors by name and message. */
-function toPlain(_name: string, value: unknown): unknown {
-  if (value instanceof Uint8Array) return bytesAsText(value)
-  if (value instanceof Error) return { name: value.name, message: value.message }
-  return value
-}
-
-export function bytesAsText(bytes: Uint8Array): string | { base64: string } {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return { base64: Buffer.from(bytes).toString('base64') }
-  }
 }

@@ -7,6 +7,10 @@ import type { Call, Scope } from './call.ts'
 
 /** A record as `inspect` shows it. */
 export interface Inspection extends RecordHead {
+  /** The storage key, as `list` names it. */
+  readonly key: string
+  /** The digest of the payload. */
+  readonly fingerprint: string
   /** The recorded value of a completed record. */
   readonly value?: unknown
   /** The recorded failure of a failed record, or why a completed one has no value. */

@@ -22,8 +22,8 @@ export async function inspect(
   const key = keyOf(instance, reference)
   const record = await instance.calls.get(key)
   if (!record) return null
-  const { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = record
-  const head = { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs }
+  const { state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs, fingerprint } = record
+  const head = { key, state, token, attempt, interrupted, leaseRemainingMs, retentionRemainingMs, fingerprint }
   const request = await keptRequest(instance, key, record, policies)
   const view = { ...head, ...(request && { request }) }
   if (state !== 'completed' && state !== 'failed') return view

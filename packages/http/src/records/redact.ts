@@ -1,4 +1,5 @@
 /** Leaves out what looks like a credential. */
+import { readBytes } from './read-bytes.ts'
 
 export const REDACTED = '[redacted]'
 
@@ -7,7 +8,7 @@ const SECRET_NAME =
 const SECRET_TEXT =
   /\b(bearer\s+\S+|basic\s+[a-z0-9+/=]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|(sk|pk|rk|whsec|ghp|gho|xox[abp])[-_]\w{8,}|AKIA[A-Z0-9]{12,}|AIza[\w-]{20,})|-----BEGIN [A-Z ]*PRIVATE KEY-----|\b[a-z][a-z+.-]*:\/\/[^\s/:@]*:[^\s/@]+@|\b(?:\d[ -]?){13,19}\b/i
 
-/** Returns the value without what looks like a credential: by its name, or by its form. */
+/** Returns the value without what looks like a credential: by its name, or by its form. Reads bytes, for what they hold. */
 export function redact(value: unknown): unknown {
   if (typeof value === 'string') return SECRET_TEXT.test(value) ? REDACTED : value
   if (Array.isArray(value)) {
@@ -16,7 +17,8 @@ export function redact(value: unknown): unknown {
     if (value.length === 2 && typeof name === 'string' && SECRET_NAME.test(name)) return [name, REDACTED]
     return value.map(redact)
   }
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Uint8Array) return redact(readBytes(value))
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [name, SECRET_NAME.test(name) ? REDACTED : redact(member)]),
   )
