@@ -78,6 +78,8 @@ export function entryFormat(durableId: string): EntryFormat {
     },
 
     decode(key, bytes) {
+      // a text, a list of numbers, an object: the client of a cache may have parsed what it found
+      if (Object.prototype.toString.call(bytes) !== '[object Uint8Array]') return null
       const factsAt = VERSION.length + DIGEST_CHARACTERS + 1
       const resultAt = bytes.indexOf(LINE_FEED, factsAt) + 1
       if (bytes[factsAt - 1] !== LINE_FEED || resultAt === 0) return null

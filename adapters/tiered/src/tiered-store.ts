@@ -70,6 +70,8 @@ export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): Idempo
       const entry = bytes ? decode(key, bytes) : null
       if (!bytes || entry?.fingerprint !== fingerprint || forgotten.isVoid(key, entry.token)) continue
       const at = now()
+      // a process whose clock is ahead writes entries that would outlive a `forget`
+      if (entry.deadline > at + cacheForMs) continue
       const record = toRecord(entry, at)
       if (!record) continue
       for (const nearer of caches.slice(0, index)) put(nearer, key, bytes, entry.deadline - at)

@@ -2,7 +2,7 @@ import { createIdempotency, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { lruCache, type SettledCache, tieredStore } from '../src/index.ts'
 
-const lies = ['stale', 'cut', 'changed', 'swapped', 'late', 'lost', 'throws', 'hangs', 'drops'] as const
+const lies = ['stale', 'cut', 'changed', 'swapped', 'late', 'lost', 'throws', 'hangs', 'drops', 'parsed'] as const
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */
 export function randomNumbers(seed: number): () => number {
@@ -46,6 +46,8 @@ function lying(cache: SettledCache, random: () => number): SettledCache {
           return new Promise(() => {})
         case 'lost':
           return null
+        case 'parsed':
+          return [...((await cache.get(key)) ?? [])] as unknown as Uint8Array
         default:
           return cache.get(key)
       }

@@ -234,14 +234,38 @@ test('a cache that two databases share serves each its own entries', async () =>
   expect(await us.run(call, () => 'US')).toMatchObject({ value: 'US', replayed: false })
 })
 
-test('what is no entry is no answer', async () => {
-  const junk: SettledCache = {
-    get: () => new TextEncoder().encode('{"version":2}\nx'),
-    set: () => {},
+test.each<[string, (entry: Uint8Array | undefined) => unknown]>([
+  ['bytes of somebody else', () => new TextEncoder().encode('{"version":2}\nx')],
+  ['a text', (entry) => entry && String.fromCharCode(...entry)],
+  ['a list of numbers', (entry) => entry && [...entry]],
+  ['an object', (entry) => entry && { ...entry }],
+  ['a number', () => 5],
+])('what is no entry is no answer: %s', async (_, lie) => {
+  const entries = new Map<string, Uint8Array>()
+  const cache = {
+    get: (key: string) => lie(entries.get(key)),
+    set: (key: string, value: Uint8Array) => entries.set(key, value),
     delete: () => {},
+  } as SettledCache
+  const store = tieredStore({ cache, durable: memoryStore() })
+  const { token, outcome } = await store.begin('k', claim('f'))
+  expect(outcome).toBe('acquired')
+  await store.transition('k', token, { to: 'completed', result: new Uint8Array([1]), retentionMs: 1000 })
+  for (let replay = 0; replay < 2; replay++) {
+    expect(await store.begin('k', claim('f'))).toMatchObject({ outcome: 'settled', result: new Uint8Array([1]) })
   }
-  const store = tieredStore({ cache: junk, durable: memoryStore() })
-  expect((await store.begin('k', claim('f'))).outcome).toBe('acquired')
+})
+
+test('an entry of a process whose clock is ahead lives no longer than one of our own', async () => {
+  const [cache, durable] = [lruCache(), memoryStore()]
+  const tiers = { cache, durable, durableId: 'orders', cacheFor: '30s' } as const
+  const ahead = createIdempotency({ store: tieredStore({ ...tiers, now: () => Date.now() + 60_000 }), namespace: 'n' })
+  const own = createIdempotency({ store: tieredStore(tiers), namespace: 'n' })
+  const call = { operation: 'charge', scope: unscoped, key: 'k' } as const
+  await ahead.run(call, () => 'wrong')
+  await ahead.run(call, () => 'replays, so that it is cached')
+  await createIdempotency({ store: durable, namespace: 'n' }).forget(call)
+  expect((await own.run(call, () => 'right')).value).toBe('right')
 })
 
 test.each([
