@@ -44,6 +44,8 @@ export interface ServiceOptions {
   readonly args?: readonly string[]
   /** Members of the replica set (mongodb). @default 1 */
   readonly nodes?: number
+  /** A server that is in no replica set (mongodb). @default false */
+  readonly alone?: boolean
   /** Replicas (redis-replica). @default 1 */
   readonly replicas?: number
   /** The server that the shapes of Redis run. @default 'redis' */

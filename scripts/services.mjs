@@ -21,7 +21,7 @@
  * `mongodb` `nats` `rabbitmq` `kafka` `sqs` `memcached`, and newer ones from a private root (root on Debian; built once, 70 s):
  * `redis8` `valkey` `postgres18` `mysql`. `services` knows kinds: `redis` `redis-cluster` `postgres` `pgbouncer` `mysql`
  * (MariaDB and MySQL) `mongodb` `nats` `rabbitmq` `kafka` `sqs` `memcached`. Options: `{ durable: true }` (else fsync and the
- * like are off, and SQS forgets when it ends), `{ args: [...] }` (more arguments for the server), `{ nodes: 3 }` (mongodb),
+ * like are off, and SQS forgets when it ends), `{ args: [...] }` (more arguments for the server), `{ nodes: 3 }` or `{ alone: true }` (mongodb),
  * `{ replicas: 2 }` (redis-replica), `{ server: 'valkey' }` (redis-…).
  *
  * A server comes from, in this order: the environment (REDIS_URL, REDIS_CLUSTER_URL, POSTGRES_URL, PGBOUNCER_URL, MYSQL_URL,

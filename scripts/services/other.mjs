@@ -13,8 +13,12 @@ export async function probeMongodb(url, options = {}) {
   }
 }
 
-/** A replica set of `nodes` (1) members; three elect a new primary in some 3 s. */
+/** A replica set of `nodes` (1) members; three elect a new primary in some 3 s. With `alone`: a server that is in no set. */
 export async function mongodb(program, options) {
+  if (options.alone) {
+    const { node, folder } = await member(program, options)
+    return { nodes: [node], folders: [folder] }
+  }
   const members = await Promise.all(
     Array.from({ length: program.image ? 1 : (options.nodes ?? 1) }, () => member(program, options)),
   )
@@ -30,8 +34,7 @@ async function member(program, options) {
   const url = `mongodb://127.0.0.1:${port}/?directConnection=true`
   const name = `retryproof-${process.pid}-${port}`
   const common = [
-    '--replSet',
-    'rs0',
+    ...(options.alone ? [] : ['--replSet', 'rs0']),
     '--port',
     String(port),
     '--wiredTigerCacheSizeGB',

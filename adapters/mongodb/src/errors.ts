@@ -11,7 +11,7 @@ import {
 const ADVICE: Readonly<Record<number, string>> = {
   13: 'Give this user the role readWrite on the database.',
   18: 'Check user and password.',
-  20: 'Transactions need a replica set.',
+  20: 'Transactions need a replica set: start the server as one, of one member at least.',
   73: 'Give the collection a valid name.',
   85: 'Drop that index, or give the store a collection of its own.',
   86: 'Drop that index, or give the store a collection of its own.',

@@ -22,7 +22,7 @@ test('a server that has no transactions is recognised behind the words of the dr
     originalError: original,
   })
   expect(toStoreError(refusal, 'unknown').message).toBe(
-    'MongoDB refused: IllegalOperation (20). Transactions need a replica set.',
+    'MongoDB refused: IllegalOperation (20). Transactions need a replica set: start the server as one, of one member at least.',
   )
 })
 

@@ -6,9 +6,16 @@ export interface Finding {
   readonly level: 'problem' | 'warning'
   readonly finding: string
   readonly advice: string
+  /** Matches what the server answers to a probe because of this fault, so that one fault is told once. */
+  readonly explains?: RegExp
 }
 
-export const problem = (finding: string, advice: string): Finding => ({ level: 'problem', finding, advice })
+export const problem = (finding: string, advice: string, explains?: RegExp): Finding => ({
+  level: 'problem',
+  finding,
+  advice,
+  ...(explains && { explains }),
+})
 export const warning = (finding: string, advice: string): Finding => ({ level: 'warning', finding, advice })
 
 /** The most that clocks may differ: a purge waits so long, and tokens of purged records stay below new ones. */
@@ -25,17 +32,34 @@ export function checkClock(serverMs: number, hostMs: number): Finding[] {
   ]
 }
 
-/** Returns the message of an error of the store as a finding. Throws an outage on, which is none. */
+/** Returns a refusal of the server as a finding. Throws an outage on, which is none. */
 export function findingOf(error: unknown): Finding {
   if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_MISCONFIGURED'))
     return problem(error.message, adviceIn(error.message))
+  if (!isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) throw error
+  const said = `${error.message} ${String((error.cause as Error | undefined)?.message ?? '')}`
+  if (/read.?only/i.test(said))
+    return problem(
+      `The server or the session only reads: ${error.message}`,
+      'Connect to the primary, with a role that may write (default_transaction_read_only = off).',
+    )
+  if (/denied|permission|not authorized|privilege/i.test(said))
+    return problem(error.message, 'Grant SELECT, INSERT, UPDATE and DELETE on the table to the user of the store.')
+  if (/^Redis: (NOREPLICAS|MISCONF)/.test(error.message)) return problem(error.message, adviceIn(error.message))
   throw error
 }
 
-/** The messages of the stores end with what to do. */
+/** The messages of the stores end with what to do: in a sentence of its own, or after a colon. */
 function adviceIn(message: string): string {
-  const sentences = message.split(/(?<=[.:]) /)
-  return sentences.length > 1 ? (sentences.at(-1) ?? '') : 'See docs/choosing-a-store.md.'
+  const sentences = message.split(/(?<=\.) /)
+  const parts = sentences.length > 1 ? sentences : message.split(/(?<=:) /)
+  return parts.length > 1 ? (parts.at(-1) ?? '') : 'See docs/choosing-a-store.md.'
+}
+
+/** Returns all findings, without those of the probe that another explains. */
+export function together(found: readonly Finding[], probed: readonly Finding[]): Finding[] {
+  const unexplained = probed.filter(({ finding }) => !found.some(({ explains }) => explains?.test(finding)))
+  return [...new Map([...unexplained, ...found].map((each) => [each.finding, each])).values()]
 }
 
 /** Rolls a probe back. */

@@ -1,7 +1,6 @@
 /** Runs every operation of a store once, and leaves no trace. */
 import type { IdempotencyStore } from '@retryproof/core'
-import { isIdempotencyError } from '@retryproof/core'
-import { type Finding, findingOf, Probed, problem } from './finding.ts'
+import { type Finding, findingOf, Probed } from './finding.ts'
 
 /** The part of a transactional store that a probe uses. */
 type Transactional = Required<Pick<IdempotencyStore<object>, 'bind' | 'transaction'>>
@@ -17,23 +16,9 @@ export async function probe(store: IdempotencyStore<never>): Promise<Finding[]> 
     await transaction((tx) => (isSync ? probeSync(bind(tx), key) : probeIn(bind(tx), key)))
   } catch (error) {
     if (error instanceof Probed || (error as { cause?: unknown }).cause instanceof Probed) return []
-    return [refusedOr(error)]
+    return [findingOf(error)]
   }
   return []
-}
-
-function refusedOr(error: unknown): Finding {
-  if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) {
-    const message = `${error.message} ${String((error.cause as Error | undefined)?.message ?? '')}`
-    if (/read.only/i.test(message))
-      return problem(
-        `The server or the session only reads: ${error.message}`,
-        'Connect to the primary, with a role that may write (default_transaction_read_only = off).',
-      )
-    if (/denied|permission|not authorized|privilege/i.test(message))
-      return problem(error.message, 'Grant SELECT, INSERT, UPDATE and DELETE on the table to the user of the store.')
-  }
-  return findingOf(error)
 }
 
 type Bound = ReturnType<Transactional['bind']>

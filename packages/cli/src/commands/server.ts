@@ -1,7 +1,7 @@
 /** Commands about the server: schema, migrate, check. */
 import { isIdempotencyError } from '@retryproof/core'
 import { neutralize, withoutAddress } from '@retryproof/http/internal'
-import type { Finding } from '../checks/finding.ts'
+import { type Finding, together } from '../checks/finding.ts'
 import { probe } from '../checks/probe.ts'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
@@ -35,8 +35,8 @@ export async function migrate(io: CliIo, options: MigrateOptions): Promise<numbe
 export async function check(io: CliIo, options: CommonOptions): Promise<number> {
   return withTarget(io, options, async (target) => {
     if (!target.store) throw new CliError('The configuration exports no store: export const store = …')
-    const found = [...(await probe(target.store)), ...((await target.findings?.()) ?? [])]
-    const findings = distinct(found).map(({ level, finding, advice }) => ({
+    const probed = await probe(target.store)
+    const findings = together((await target.findings?.()) ?? [], probed).map(({ level, finding, advice }) => ({
       level,
       finding: withoutAddress(finding, options.store ?? io.env.RETRYPROOF_STORE),
       advice,
@@ -46,10 +46,6 @@ export async function check(io: CliIo, options: CommonOptions): Promise<number> 
     else for (const finding of findings) io.write(`${describe(finding)}\n`)
     return findings.some(({ level }) => level === 'problem') ? exitCodes.findings : exitCodes.done
   })
-}
-
-function distinct(found: readonly Finding[]): Finding[] {
-  return [...new Map(found.map((each) => [each.finding, each])).values()]
 }
 
 function describe({ level, finding, advice }: Finding): string {

@@ -1,6 +1,6 @@
 /** A store in MongoDB, by its driver. */
 import type { IdempotencyStore } from '@retryproof/core'
-import { checkClock, type Finding, problem, warning } from '../checks/finding.ts'
+import { checkClock, type Finding, warning } from '../checks/finding.ts'
 import { loadModule } from '../target/load-module.ts'
 import type { OpenedStore, StoreAddress } from './opened-store.ts'
 
@@ -42,10 +42,6 @@ const NAMESPACE_NOT_FOUND = 26
 async function findings(client: Client, collection: Collection, now: () => number): Promise<Finding[]> {
   const hello = await client.db().command({ hello: 1 })
   const found: Finding[] = [...checkClock((hello.localTime as Date).getTime(), now())]
-  if (!hello.setName && hello.msg !== 'isdbgrid')
-    found.push(
-      problem('The server stands alone: it has no transactions.', 'Start it as a replica set, of one member at least.'),
-    )
   const indexes = await collection.indexes().catch((error: { code?: number }) => {
     if (error.code === NAMESPACE_NOT_FOUND) return undefined
     throw error

@@ -44,6 +44,7 @@ async function findings(pool: Pool, table: string, now: () => number): Promise<F
       problem(
         'binlog_format is STATEMENT: replicas run the statements again by clocks of their own, and hold other records.',
         'Set binlog_format = ROW.',
+        /binlog_format/i,
       ),
     )
   if (Number(row.flush) !== 1)
@@ -60,16 +61,44 @@ async function findings(pool: Pool, table: string, now: () => number): Promise<F
         'Set sync_binlog = 1.',
       ),
     )
-  const denied = await pool.query(`DELETE FROM ${table} WHERE FALSE`).then(
-    () => undefined,
-    (error: { code?: string }) => (error.code === 'ER_TABLEACCESS_DENIED_ERROR' ? error : undefined),
-  )
-  if (denied)
+  const lacking = await lackingPrivileges(pool, table)
+  if (lacking.length > 0)
     found.push(
       problem(
-        `The user lacks DELETE on the table ${table}: nothing is purged.`,
-        `Run GRANT DELETE ON ${table} TO the user of the store.`,
+        `The user lacks ${lacking.join(', ')} on the table ${table}.`,
+        `Run GRANT ${lacking.join(', ')} ON ${table} TO the user of the store.`,
+        /denied/,
+      ),
+    )
+  const indexes = await pool
+    .query(`SHOW INDEX FROM ${table} WHERE Column_name = 'expires_at' AND Seq_in_index = 1`)
+    .then(
+      ([index]) => index.length,
+      () => undefined,
+    )
+  if (indexes === 0)
+    found.push(
+      warning(
+        `The table ${table} has no index on its expiry: each purge reads all of it.`,
+        `Run ALTER TABLE ${table} ADD INDEX expires (expires_at).`,
       ),
     )
   return found
+}
+
+/** Tries statements that touch no record. */
+async function lackingPrivileges(pool: Pool, table: string): Promise<string[]> {
+  const tried = {
+    SELECT: `SELECT k FROM ${table} WHERE FALSE`,
+    INSERT: `INSERT INTO ${table} (k) SELECT '' FROM DUAL WHERE FALSE`,
+    UPDATE: `UPDATE ${table} SET k = '' WHERE FALSE`,
+    DELETE: `DELETE FROM ${table} WHERE FALSE`,
+  }
+  const lacking: string[] = []
+  for (const [privilege, statement] of Object.entries(tried)) {
+    await pool.query(statement).catch((error: { code?: string }) => {
+      if (/^ER_(TABLE|COLUMN)ACCESS_DENIED_ERROR$/.test(error.code ?? '')) lacking.push(privilege)
+    })
+  }
+  return lacking
 }

@@ -34,16 +34,16 @@ export async function openPostgres({ url, table, cwd, now }: StoreAddress): Prom
     store: adapter.postgresStore({ pool, ...named(table) }),
     schema: () => statements(adapter.schema(named(table))),
     migrate: () => adapter.migrate({ pool, ...named(table) }),
-    findings: () => findings(pool, quoted('"', table), now),
+    findings: () => findings(pool, quoted('"', table), adapter.schema(named(table)), now),
     close: () => pool.end(),
   }
 }
 
-async function findings(pool: Pool, table: string, now: () => number): Promise<Finding[]> {
+async function findings(pool: Pool, table: string, schema: readonly string[], now: () => number): Promise<Finding[]> {
   const { rows } = await pool.query(
     `SELECT pg_is_in_recovery() AS replica, current_setting('server_version_num')::int AS version,
        extract(epoch FROM clock_timestamp()) * 1000 AS now, current_setting('synchronous_commit') AS "synchronousCommit",
-       current_setting('fsync') AS fsync,
+       current_setting('fsync') AS fsync, current_setting('full_page_writes') AS "fullPageWrites",
        (SELECT relpersistence FROM pg_class WHERE oid = to_regclass($1)) AS persistence,
        (SELECT string_agg(p, ', ') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
         WHERE NOT has_table_privilege(to_regclass($1), p)) AS lacking,
@@ -54,7 +54,8 @@ async function findings(pool: Pool, table: string, now: () => number): Promise<F
   )
   const row = rows[0] ?? {}
   const found: Finding[] = [...checkClock(Number(row.now), now())]
-  if (row.replica) found.push(problem('The server is a replica, which only reads.', 'Connect to the primary.'))
+  if (row.replica)
+    found.push(problem('The server is a replica, which only reads.', 'Connect to the primary.', /only reads/))
   if (row.persistence === 'u')
     found.push(
       problem(
@@ -62,11 +63,21 @@ async function findings(pool: Pool, table: string, now: () => number): Promise<F
         `Run ALTER TABLE ${table} SET LOGGED.`,
       ),
     )
+  const differing = await differingColumns(pool, table, schema.join(';'))
+  if (differing.length > 0)
+    found.push(
+      problem(
+        `The table ${table} has another layout: ${differing.join(', ')}.`,
+        'Give the store a table of its own.',
+        /another layout/,
+      ),
+    )
   if (row.lacking)
     found.push(
       problem(
         `The user lacks ${row.lacking} on the table ${table}.`,
         `Run GRANT ${row.lacking} ON ${table} TO the user of the store.`,
+        /permission denied/,
       ),
     )
   if (row.persistence && Number(row.indexes) === 0)
@@ -76,6 +87,13 @@ async function findings(pool: Pool, table: string, now: () => number): Promise<F
   if (Number(row.version) < 120_000)
     found.push(problem(`The server has version ${row.version}, and 12 or later is needed.`, 'Upgrade the server.'))
   if (row.fsync === 'off') found.push(problem('fsync is off: a crash may lose or damage records.', 'Set fsync = on.'))
+  if (row.fullPageWrites === 'off')
+    found.push(
+      problem(
+        'full_page_writes is off: a crash may leave torn pages, which lose records.',
+        'Set full_page_writes = on.',
+      ),
+    )
   if (row.synchronousCommit === 'off')
     found.push(
       problem(
@@ -91,6 +109,21 @@ async function findings(pool: Pool, table: string, now: () => number): Promise<F
       ),
     )
   return found
+}
+
+/** Returns the columns of the table that the schema has with another type or collation. */
+async function differingColumns(pool: Pool, table: string, schema: string): Promise<string[]> {
+  const { rows } = await pool.query(
+    `SELECT attname AS name, attname || ' ' || format_type(atttypid, atttypmod) ||
+       CASE WHEN attcollation NOT IN (0, 100) THEN ' COLLATE ' || quote_ident(collname) ELSE '' END AS "column"
+     FROM pg_attribute LEFT JOIN pg_collation c ON c.oid = attcollation
+     WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
+    [table],
+  )
+  return rows
+    .filter(({ name }) => schema.includes(` ${name} `))
+    .map(({ column }) => String(column))
+    .filter((column) => !schema.includes(` ${column}`) || schema.includes(` ${column} COLLATE`))
 }
 
 /** Tells whether two clients that are connected at once are given one connection of the server. */
