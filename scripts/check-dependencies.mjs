@@ -129,6 +129,6 @@ function isOurs(dependency) {
 function sources(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
-    return entry.isDirectory() ? sources(path) : path.endsWith('.ts') ? [path] : []
+    return entry.isDirectory() ? sources(path) : /\.tsx?$/.test(path) ? [path] : []
   })
 }

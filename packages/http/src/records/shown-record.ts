@@ -7,7 +7,10 @@ import { readBytes } from './read-bytes.ts'
 import { stateName } from './record-words.ts'
 
 /** Reads a record with the codecs that are there, and the responses of guarded routes. */
-export async function readRecord(idempotency: Idempotency, key: string): Promise<Inspection | null> {
+export async function readRecord(
+  idempotency: Pick<Idempotency, 'inspect' | 'operation'>,
+  key: string,
+): Promise<Inspection | null> {
   const found = await idempotency.inspect({ key })
   if (!found?.unreadable) return found
   const { operation } = partsOf(key)

@@ -1,0 +1,46 @@
+/** The console for frameworks that hand on Node's requests and responses. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+
+/** A request of Node. Express adds the address before mounting, and what a parser has read. */
+export interface MountedRequest extends IncomingMessage {
+  originalUrl?: string
+  body?: unknown
+  rawBody?: unknown
+}
+
+/**
+ * Makes a listener for Node's server, Express, Connect, Koa, Fastify and NestJS of a Fetch handler.
+ *
+ * @example
+ * import { createIdempotency } from '@retryproof/core'
+ * import { memoryStore } from '@retryproof/memory'
+ * import { consoleHandler } from '@retryproof/console'
+ * import { nodeListener } from '@retryproof/console/node'
+ * import express from 'express'
+ *
+ * const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop' })
+ * const authorize = (request: Request) => (request.headers.get('x-operator') ? { name: 'ada' } : null)
+ * express().use('/idempotency', nodeListener(consoleHandler({ idempotency, authorize })))
+ */
+export function nodeListener(
+  handle: (request: Request) => Promise<Response>,
+): (req: MountedRequest, res: ServerResponse) => Promise<void> {
+  const listen = getRequestListener(handle, { overrideGlobalObjects: false })
+  return (req, res) => {
+    // a mount takes its own path away from `url`
+    if (req.originalUrl !== undefined) req.url = req.originalUrl
+    const form = parsedForm(req)
+    if (form !== undefined) req.rawBody = Buffer.from(form)
+    return listen(req, res)
+  }
+}
+
+/** Returns the form that a parser has read, as it came. */
+function parsedForm({ body, rawBody, readableEnded }: MountedRequest): string | undefined {
+  if (!readableEnded || rawBody !== undefined || typeof body !== 'object' || body === null) return undefined
+  const fields = Object.entries(body).flatMap(([name, value]) =>
+    [value].flat().map((one): [string, string] => [name, String(one)]),
+  )
+  return new URLSearchParams(fields).toString()
+}

@@ -1,0 +1,87 @@
+/** Finds the record of a key that a client sent. */
+import { namespaceSlug } from '@retryproof/core/internal'
+import { neutralize } from '@retryproof/http/internal'
+import type { PageContext } from './page-context.ts'
+import { Notice, typedText } from './parts.tsx'
+
+export interface FindFormProps {
+  readonly page: PageContext
+  readonly namespaces: readonly string[]
+  /** What was looked for before, and not found. */
+  readonly missed?: {
+    readonly operation: string
+    readonly scope: string
+    readonly key: string
+    readonly problem: string
+  }
+}
+
+export const FindForm = ({ page, namespaces, missed }: FindFormProps) => (
+  <section class="card" aria-labelledby="find">
+    <h2 id="find">Find the key of a customer</h2>
+    <p class="quiet">
+      Records carry digests of keys. With operation, scope and key as the client sent them, one is found.
+    </p>
+    {missed && <Notice kind="bad">{missed.problem}</Notice>}
+    <form class="fields" action={page.link('/find')}>
+      <NamespaceField namespaces={namespaces} />
+      <label>
+        Operation
+        <input
+          name="operation"
+          required
+          maxlength={255}
+          value={typedText(missed?.operation ?? '')}
+          placeholder="POST /charges"
+          autocomplete="off"
+        />
+      </label>
+      <ScopeField value={missed?.scope} />
+      <label>
+        Key
+        <input
+          name="key"
+          required
+          maxlength={255}
+          value={typedText(missed?.key ?? '')}
+          placeholder="order-1017"
+          autocomplete="off"
+        />
+      </label>
+      <button type="submit">Find the record</button>
+    </form>
+  </section>
+)
+
+/** Asks for the namespace where there are several. */
+export const NamespaceField = ({
+  namespaces,
+  chosen,
+  any,
+}: {
+  namespaces: readonly string[]
+  chosen?: string | undefined
+  any?: string
+}) =>
+  namespaces.length > 1 && (
+    <label>
+      Namespace
+      <select name="namespace">
+        {any !== undefined && <option value="">{any}</option>}
+        {namespaces.map((name) => (
+          <option value={namespaceSlug(name)} selected={name === chosen || namespaceSlug(name) === chosen}>
+            {neutralize(name)}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+
+export const ScopeField = ({ value, isRequired = true }: { value?: string | undefined; isRequired?: boolean }) => (
+  <label>
+    Scope <span class="quiet">one part a line</span>
+    <textarea name="scope" rows={2} required={isRequired} autocomplete="off" spellcheck={false}>
+      {typedText(value ?? '')}
+    </textarea>
+  </label>
+)

@@ -1,0 +1,155 @@
+/** The first page: whether somebody is needed, what there is, and what this process does. */
+import type { RecordCount, RecordState } from '@retryproof/core'
+import { duration } from '@retryproof/http/internal'
+import type { Activity } from '../records/activity.ts'
+import type { NamespaceCounts } from '../records/namespaces.ts'
+import { toQuery } from '../records/record-filter.ts'
+import { FindForm } from './find-form.tsx'
+import { Layout } from './layout.tsx'
+import { OperationsTable } from './operations-table.tsx'
+import type { PageContext } from './page-context.ts'
+import { Notice } from './parts.tsx'
+import { ProcessPanel } from './process-panel.tsx'
+
+export interface OverviewProps {
+  readonly page: PageContext
+  readonly counted: readonly NamespaceCounts[]
+  readonly activity: Activity
+  readonly notice: string | undefined
+}
+
+export function Overview({ page, counted, activity, notice }: OverviewProps) {
+  const counts = counted.flatMap(({ counts }) => counts)
+  const inState = (state: RecordState) => sum(counts, (count) => (count.state === state ? count.records : 0))
+  const parked = inState('parked')
+  const stuck = sum(counts, ({ leaseExpired }) => leaseExpired)
+  const oldestMs = Math.max(0, ...counts.map(({ longestExpiredMs }) => longestExpiredMs))
+  const title = parked > 0 ? `${parked} parked` : 'Overview'
+  return (
+    <Layout page={page} title={title} current="overview" live={5}>
+      <h1>Overview</h1>
+      {notice !== undefined && <Notice kind="good">{notice}</Notice>}
+      <div data-live-region="overview">
+        <Verdict page={page} parked={parked} stuck={stuck} oldestMs={oldestMs} />
+        <ul class="tiles" aria-label="Records by state">
+          <Tile
+            page={page}
+            name="Parked"
+            count={parked}
+            query={{ state: 'parked' }}
+            hint="wait for a person"
+            kind="parked"
+          />
+          <Tile
+            page={page}
+            name="Lease expired"
+            count={stuck}
+            query={{ state: 'in-progress', stuck: '1s' }}
+            hint={oldestMs > 0 ? `oldest ${duration(oldestMs)} ago` : 'nobody works on them'}
+            kind="overdue"
+          />
+          <Tile
+            page={page}
+            name="In progress"
+            count={inState('in_progress')}
+            query={{ state: 'in-progress' }}
+            hint="an attempt holds the key"
+          />
+          <Tile
+            page={page}
+            name="Released"
+            count={inState('released')}
+            query={{ state: 'released' }}
+            hint="free for a retry"
+          />
+          <Tile
+            page={page}
+            name="Completed"
+            count={inState('completed')}
+            query={{ state: 'completed' }}
+            hint="retries are replayed"
+          />
+          <Tile
+            page={page}
+            name="Failed"
+            count={inState('failed')}
+            query={{ state: 'failed' }}
+            hint="retries get the failure"
+          />
+        </ul>
+        <div class="columns">
+          <ProcessPanel activity={activity} now={page.now.getTime()} />
+          <OperationsTable page={page} counted={counted} />
+        </div>
+      </div>
+      <FindForm page={page} namespaces={counted.map(({ namespace }) => namespace)} />
+    </Layout>
+  )
+}
+
+const sum = (counts: readonly RecordCount[], pick: (count: RecordCount) => number) =>
+  counts.reduce((all, count) => all + pick(count), 0)
+
+interface VerdictProps {
+  readonly page: PageContext
+  readonly parked: number
+  readonly stuck: number
+  readonly oldestMs: number
+}
+
+function Verdict({ page, parked, stuck, oldestMs }: VerdictProps) {
+  if (parked > 0) {
+    return (
+      <section class="verdict bad">
+        <h2>{parked === 1 ? '1 key is parked' : `${parked} keys are parked`}</h2>
+        <p>
+          An attempt was interrupted, and its outcome is unknown. Its client gets 409 until you find out what happened,
+          and say so here.
+        </p>
+        <a class="button primary" href={page.link('/records?state=parked')}>
+          Show parked keys
+        </a>
+      </section>
+    )
+  }
+  if (stuck > 0) {
+    return (
+      <section class="verdict warning">
+        <h2>{stuck === 1 ? '1 lease has expired' : `${stuck} leases have expired`}</h2>
+        <p>
+          The process behind an attempt died or hung, {duration(oldestMs)} ago at most. The next retry of its client
+          takes over. Nothing is lost if you wait.
+        </p>
+        <a class="button" href={page.link(`/records${toQuery({ state: 'in-progress', stuck: '1s' })}`)}>
+          Show expired leases
+        </a>
+      </section>
+    )
+  }
+  return (
+    <section class="verdict good">
+      <h2>Nothing waits for you</h2>
+      <p>No key is parked, and no lease has expired.</p>
+    </section>
+  )
+}
+
+interface TileProps {
+  readonly page: PageContext
+  readonly name: string
+  readonly count: number
+  readonly query: Readonly<Record<string, string>>
+  readonly hint: string
+  /** Colors the number unless it is 0. */
+  readonly kind?: 'parked' | 'overdue'
+}
+
+const Tile = ({ page, name, count, query, hint, kind }: TileProps) => (
+  <li>
+    <a class={`tile ${count > 0 && kind ? kind : ''}`} href={page.link(`/records${toQuery(query)}`)}>
+      <span class="name">{name}</span>
+      <span class="count">{count.toLocaleString('en')}</span>
+      <span class="quiet">{hint}</span>
+    </a>
+  </li>
+)

@@ -1,0 +1,89 @@
+/** The changes that a person can make to a record, and what each needs to be told. */
+import { isIdempotencyError } from '@retryproof/core'
+import { type GivenResponse, resolveResponse } from '@retryproof/http'
+import type { ConsoleActionName, ConsoleInstance } from '../options.ts'
+
+export type RecordAction = Exclude<ConsoleActionName, 'erase'>
+
+export const RECORD_ACTIONS: readonly RecordAction[] = ['complete', 'respond', 'fail', 'rerun', 'forget']
+
+/** The fields of a form. */
+export type Fields = Pick<URLSearchParams, 'get'>
+
+/** A field that a person filled in wrongly. Nothing was changed. */
+export class FieldError extends Error {
+  readonly field: string
+
+  constructor(field: string, message: string) {
+    super(message)
+    this.name = 'FieldError'
+    this.field = field
+  }
+}
+
+/**
+ * Changes a record.
+ *
+ * @throws {@link FieldError} when a field cannot be used
+ * @throws {@link IdempotencyNotParkedError} when the record is in another state
+ */
+export async function changeRecord(
+  instance: ConsoleInstance,
+  key: string,
+  action: RecordAction,
+  fields: Fields,
+): Promise<void> {
+  try {
+    await CHANGES[action](instance, key, fields)
+  } catch (error) {
+    if (!isIdempotencyError(error, 'IDEMPOTENCY_INVALID_CALL')) throw error
+    throw new FieldError('value', error.message)
+  }
+}
+
+const CHANGES: Readonly<
+  Record<RecordAction, (instance: ConsoleInstance, key: string, fields: Fields) => Promise<unknown>>
+> = {
+  complete: (instance, key, fields) => instance.resolve({ key }, { completed: readJson(fields.get('value') ?? '') }),
+  respond: (instance, key, fields) => resolveResponse(instance, { key }, readResponse(fields)),
+  fail: (instance, key, fields) => instance.resolve({ key }, { failed: new Error(readMessage(fields)) }),
+  rerun(instance, key, fields) {
+    requireCertainty(fields)
+    return instance.resolve({ key }, 'rerun')
+  },
+  forget(instance, key, fields) {
+    requireCertainty(fields)
+    return instance.forget({ key })
+  },
+}
+
+/** @throws {@link FieldError} unless the person ticked the box */
+export function requireCertainty(fields: Fields): void {
+  if (fields.get('certain') !== 'yes') throw new FieldError('certain', 'Tick the box first: this cannot be undone.')
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new FieldError('value', `This is no JSON: ${(error as Error).message}`)
+  }
+}
+
+function readMessage(fields: Fields): string {
+  const message = fields.get('message')?.trim() ?? ''
+  if (message === '') throw new FieldError('message', 'Write the message that every retry gets.')
+  return message
+}
+
+function readResponse(fields: Fields): GivenResponse {
+  const status = Number(fields.get('status'))
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    throw new FieldError('status', 'The status is a number from 200 to 599.')
+  const type = fields.get('type')?.trim() ?? ''
+  const text = fields.get('value') ?? ''
+  if (text === '') return { status }
+  // the bytes are sent as they were typed; JSON is only checked
+  if (/\bjson\b/i.test(type)) readJson(text)
+  return { status, headers: { 'content-type': type || 'application/json' }, body: new TextEncoder().encode(text) }
+}

@@ -1,0 +1,75 @@
+/** Records of all instances that the console shows. */
+import type { ListedRecord, RecordCount } from '@retryproof/core'
+import { namespaceSlug, partsOf } from '@retryproof/core/internal'
+import type { ConsoleInstance } from '../options.ts'
+import { type FilterTexts, toRecordFilter } from './record-filter.ts'
+
+export const PAGE_SIZE = 50
+
+/** A page of the list, and the key after which the next one begins. */
+export interface RecordPage {
+  readonly records: readonly ListedRecord[]
+  readonly next: string | undefined
+}
+
+/** The counts of one namespace. */
+export interface NamespaceCounts {
+  readonly namespace: string
+  readonly counts: readonly RecordCount[]
+}
+
+export interface Namespaces {
+  readonly names: readonly string[]
+  /** The instance to which a storage key belongs. */
+  ofKey(key: string): ConsoleInstance | undefined
+  /** The instance of a name, or the only one. */
+  named(name: string | undefined): ConsoleInstance | undefined
+  list(filter: FilterTexts): Promise<RecordPage>
+  /** Counts at most once in two seconds, however many pages ask. */
+  count(): Promise<readonly NamespaceCounts[]>
+}
+
+/** Tabs that poll share one answer of the database for so long. */
+const COUNT_AGE_MS = 2000
+const STORAGE_KEY = /^[a-z0-9-]{1,24}\.[a-z0-9-]{1,40}\.[0-9a-f]{64}$/
+
+export function openNamespaces(
+  instances: ReadonlyMap<string, ConsoleInstance>,
+  now: () => number = Date.now,
+): Namespaces {
+  const all = [...instances.values()]
+  let counted: { readonly atMs: number; readonly counts: Promise<readonly NamespaceCounts[]> } | undefined
+  const countNow = () =>
+    Promise.all(all.map(async (instance) => ({ namespace: instance.namespace, counts: await instance.count() })))
+  return {
+    names: all.map(({ namespace }) => namespace),
+    ofKey: (key) => (STORAGE_KEY.test(key) ? instances.get(partsOf(key).namespace) : undefined),
+    named: (name) => (name === undefined && all.length === 1 ? all[0] : instances.get(namespaceSlug(name ?? ''))),
+    list: (filter) => listPage(instances, filter),
+    count() {
+      if (counted && now() - counted.atMs < COUNT_AGE_MS) return counted.counts
+      const counts = countNow()
+      const fresh = { atMs: now(), counts }
+      counted = fresh
+      counts.catch(() => {
+        if (counted === fresh) counted = undefined
+      })
+      return counts
+    },
+  }
+}
+
+async function listPage(instances: ReadonlyMap<string, ConsoleInstance>, texts: FilterTexts): Promise<RecordPage> {
+  const filter = toRecordFilter(texts)
+  const wanted = texts.namespace === undefined ? undefined : namespaceSlug(texts.namespace)
+  const begun = partsOf(texts.after ?? '').namespace
+  const found: ListedRecord[] = []
+  for (const [slug, instance] of instances) {
+    if ((wanted !== undefined && slug !== wanted) || slug < begun) continue
+    // one more tells whether there is another page
+    for await (const record of instance.list({ ...filter, limit: PAGE_SIZE + 1 - found.length })) found.push(record)
+    if (found.length > PAGE_SIZE) break
+  }
+  const records = found.slice(0, PAGE_SIZE)
+  return { records, next: found.length > PAGE_SIZE ? records.at(-1)?.key : undefined }
+}

@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest'
+import { expectSafe } from './expect-safe.ts'
+import { openConsole, owner } from './open-console.ts'
+
+describe('actions', () => {
+  test('a parked key is completed after a page that names it, and its callers get the result', async () => {
+    const { get, submit, keys, shop, actions } = await openConsole()
+    const key = keys.get('refund')
+    const form = await get(`/records/${key}/complete`)
+    expectSafe(form)
+    expect(form.text.replace(/<[^>]+>/g, '')).toContain(key)
+    const typo = await submit(form, { value: '{ "id": ' })
+    expectSafe(typo)
+    expect([typo.status, typo.text]).toEqual([422, expect.stringContaining('This is no JSON')])
+    expect(typo.text).toContain('{ &quot;id&quot;: ')
+    const done = await submit(typo, { value: '{ "id": "re_1" }' })
+    expect([done.status, done.headers.get('location')]).toEqual([303, `/idempotency/records/${key}?done=complete`])
+    expect((await get(`/records/${key}?done=complete`)).text).toContain('The result is recorded.')
+    expect(await shop.run({ ...owner, operation: 'refund' }, () => 'again')).toMatchObject({
+      value: { id: 're_1' },
+      replayed: true,
+    })
+    expect(actions).toEqual([
+      { action: 'complete', user: { name: 'ada' }, namespace: 'shop', key, at: expect.any(Date), outcome: 'done' },
+    ])
+  })
+
+  test('a guarded route takes a response', async () => {
+    const { get, submit, keys } = await openConsole()
+    const key = keys.get('post-orders')
+    const refused = await submit(await get(`/records/${key}/respond`), { status: '99', value: '' })
+    expect([refused.status, refused.text]).toEqual([422, expect.stringContaining('200 to 599')])
+    const value = '{"id":"ord_1"}'
+    const done = await submit(refused, { status: '201', type: 'application/json', value })
+    expect(done.status).toBe(303)
+    expect((await get(`/records/${key}`)).text).toContain('ord_1')
+  })
+
+  test('a failure is recorded', async () => {
+    const { get, submit, keys, shop } = await openConsole()
+    const form = await get(`/records/${keys.get('refund')}/fail`)
+    expect((await submit(form, { message: ' ' })).status).toBe(422)
+    await submit(form, { message: 'The card was declined.' })
+    await expect(shop.run({ ...owner, operation: 'refund' }, () => 1)).rejects.toThrow('The card was declined.')
+  })
+
+  test('running again and forgetting ask for certainty first', async () => {
+    const { get, submit, keys, shop } = await openConsole()
+    for (const [operation, action] of [
+      ['refund', 'rerun'],
+      ['charge', 'forget'],
+    ] as const) {
+      const form = await get(`/records/${keys.get(operation)}/${action}`)
+      const unsure = await submit(form, {})
+      expect([unsure.status, unsure.text]).toEqual([422, expect.stringContaining('Tick the box first')])
+      expect((await submit(unsure, { certain: 'yes' })).status).toBe(303)
+      expect(await shop.run({ ...owner, operation }, () => 'again')).toMatchObject({ value: 'again', replayed: false })
+    }
+  })
+
+  test('a scope is erased after a page that names it and counts', async () => {
+    const { get, submit, shop, actions } = await openConsole()
+    expectSafe(await get('/erase'))
+    expect((await get('/erase?scope=nobody')).status).toBe(404)
+    const form = await get('/erase?scope=tenant_7%0D%0Auser_42')
+    expectSafe(form)
+    expect(form.text.replace(/\s+/g, ' ')).toContain('Erase 5 records?')
+    expect((await submit(form, {})).status).toBe(422)
+    const done = await submit(form, { certain: 'yes' })
+    expect(done.headers.get('location')).toBe('/idempotency/?erased=5')
+    expect(await shop.count()).toEqual([])
+    expect(actions).toMatchObject([{ action: 'erase', scope: owner.scope, records: 5, outcome: 'done' }])
+  })
+
+  test('a record that changed meanwhile is left alone', async () => {
+    const { get, submit, keys, shop, actions } = await openConsole()
+    const key = keys.get('refund') ?? ''
+    const form = await get(`/records/${key}/complete`)
+    await shop.resolve({ key }, 'rerun')
+    const late = await submit(form, { value: '1' })
+    expect([late.status, late.text]).toEqual([409, expect.stringContaining('The record has changed')])
+    expectSafe(late)
+    // a completed record takes nothing but to be forgotten
+    const settled = await submit(await get(`/records/${keys.get('charge')}/rerun`), { certain: 'yes' })
+    expect(settled.status).toBe(409)
+    expect(actions.map(({ outcome }) => outcome)).toEqual(['refused', 'refused'])
+  })
+
+  test('an audit log that fails is told', async () => {
+    const onAction = () => Promise.reject(new Error('disk full'))
+    const { get, submit, keys, shop } = await openConsole({ onAction })
+    const key = keys.get('refund') ?? ''
+    const page = await submit(await get(`/records/${key}/complete`), { value: '1' })
+    expect([page.status, page.text]).toEqual([500, expect.stringContaining('The change was made.')])
+    expect((await shop.inspect({ key }))?.state).toBe('completed')
+  })
+})
