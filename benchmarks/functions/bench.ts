@@ -5,6 +5,8 @@ import { measure, scenarios } from './measure.ts'
 import { table } from './report.ts'
 import type { Driver } from './subject.ts'
 import { memory } from './subjects/memory.ts'
+import { mongodb } from './subjects/mongodb.ts'
+import { mariadb } from './subjects/mysql.ts'
 import { postgres } from './subjects/postgres.ts'
 import { redis } from './subjects/redis.ts'
 import { sqlite } from './subjects/sqlite.ts'
@@ -14,6 +16,8 @@ const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
   memory: async () => memory,
   redis: async () => redis(await urlOf('redis')),
   postgres: async () => postgres(await urlOf('postgres')),
+  mariadb: async () => mariadb(await urlOf('mariadb')),
+  mongodb: async () => mongodb(await urlOf('mongodb')),
   sqlite: async () => sqlite,
 }
 
@@ -24,7 +28,7 @@ const { values, positionals } = parseArgs({
 const services = new URL('scripts/services.mjs', process.env.BENCH_ROOT).href
 const plan = {
   rounds: Number(values.rounds ?? (values.quick ? 5 : 15)),
-  cellMs: Number(values.ms ?? (values.quick ? 150 : 500)),
+  cellMs: Number(values.ms ?? (values.quick ? 100 : 500)),
   callers: [1, 64],
 }
 const print = (line: string) => process.stdout.write(`${line}\n`)

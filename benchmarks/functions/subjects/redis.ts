@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { RedisStorageAdapter } from '@node-idempotency/storage-adapter-redis'
 import type { IdempotencyStore } from '@retryproof/core'
 import { redisStore } from '@retryproof/redis'
 import { lruCache, tieredStore } from '@retryproof/tiered'
@@ -6,6 +7,7 @@ import { Redis } from 'ioredis'
 import { type Driver, Held, type Json, LEASE_MS, type Opened, RETENTION_MS, Reused } from '../subject.ts'
 import { fingerprintOf } from './floor.ts'
 import { over } from './ours.ts'
+import { nodeIdempotency, powertools } from './peers.ts'
 
 const FENCED = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end return 0`
 
@@ -47,6 +49,16 @@ export function redis(url: string): Driver {
     isLocal: false,
     subjects: [
       { kind: 'floor', name: 'SET NX GET and a script', open: async () => byHand(new Redis(url)) },
+      {
+        kind: 'peer',
+        name: '@node-idempotency/core',
+        open: async () => {
+          const storage = new RedisStorageAdapter({ url })
+          await storage.connect()
+          return nodeIdempotency(storage, () => storage.disconnect())
+        },
+      },
+      { kind: 'peer', name: '@aws-lambda-powertools/idempotency', open: () => powertools(url) },
       { kind: 'ours', name: 'Retryproof', open: async () => ours(new Redis(url), (store) => store) },
       {
         kind: 'ours',
