@@ -1,6 +1,7 @@
 /** Runs the drivers that are named, and prints their tables. */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { coreTable } from './core.ts'
 import { measure, scenarios } from './measure.ts'
 import { table } from './report.ts'
 import type { Driver } from './subject.ts'
@@ -32,6 +33,11 @@ const plan = {
   callers: [1, 64],
 }
 const print = (line: string) => process.stdout.write(`${line}\n`)
+if (positionals[0] === 'core') {
+  print(`Node ${process.version}, medians of the same calls in turn\n`)
+  print(await coreTable())
+  process.exit()
+}
 print(`Node ${process.version}, ${availableParallelism()} cores, ${plan.rounds} rounds of ${plan.cellMs} ms\n`)
 print(`| driver | | ${scenarios.join(' | ')} |`)
 print(`|---|---|${scenarios.map(() => '---').join('|')}|`)

@@ -31,8 +31,8 @@ const WARM_UP = 6
 /** Keys that are settled before the replays are measured. */
 const SETTLED = 64
 const items = Array.from({ length: 20 }, (_, index) => ({ sku: `sku-${index}`, quantity: index, price: index * 100 }))
-const payload: Json = { amount: 100, currency: 'EUR', items }
-const answer: Json = { id: 'charge_1', amount: 100, note: 'x'.repeat(950) }
+export const payload: Json = { amount: 100, currency: 'EUR', items }
+export const answer: Json = { id: 'charge_1', amount: 100, note: 'x'.repeat(950) }
 const work = async (): Promise<Json> => ({ ...answer })
 
 export async function measure(driver: Driver, { rounds, cellMs, callers }: Plan): Promise<Cell[]> {
@@ -66,7 +66,7 @@ async function callOf(opened: Opened, scenario: Scenario, prefix: string): Promi
     case 'fresh':
       return () => opened.run(`${prefix}-f${calls++}`, payload, work)
     case 'replay':
-      for (let key = 0; key < SETTLED; key++) await opened.run(`${prefix}-s${key}`, payload, work)
+      await Promise.all(Array.from({ length: SETTLED }, (_, key) => opened.run(`${prefix}-s${key}`, payload, work)))
       return () => opened.run(`${prefix}-s${calls++ % SETTLED}`, payload, work)
     case 'conflict': {
       await new Promise<void>((started) => {

@@ -383,7 +383,6 @@ describe('the caller’s signal', () => {
 
 test('the wait is bounded as a whole, however often the key is taken and given back meanwhile', async () => {
   const [holder, other] = twoProcesses()
-  const waiting = other.idempotency.run(charge, () => 'mine', wait('5s'))
   // whenever the waiter begins, another attempt was there first
   const begin = other.store.begin
   vi.spyOn(other.store, 'begin').mockImplementation(async (key, claim) => {
@@ -392,6 +391,7 @@ test('the wait is bounded as a whole, however often the key is taken and given b
     setTimeout(() => held.fail(new Error('again')), 500)
     return reply
   })
+  const waiting = other.idempotency.run(charge, () => 'mine', wait('5s'))
   const rejected = expect(waiting).rejects.toThrow(IdempotencyInProgressError)
   await advance(5600)
   await rejected

@@ -12,16 +12,19 @@ export function frame(
 ): Uint8Array<ArrayBuffer> {
   // UTF-8 takes at most three bytes for a unit of UTF-16: one array of that size instead of one for each part
   let size = 0
-  for (const part of parts) size += 4 + part.length * (typeof part === 'string' ? 3 : 1)
+  // by index: an iterator makes an object for each part
+  for (let index = 0; index < parts.length; index++) size += 4 + maxSizeOf(parts[index] ?? '')
   const framed = scratch && size <= scratch.length ? scratch : new Uint8Array(size)
   let offset = 0
-  for (const part of parts) {
-    const end = put(part, framed, offset + 4)
+  for (let index = 0; index < parts.length; index++) {
+    const end = put(parts[index] ?? '', framed, offset + 4)
     putLength(end - offset - 4, framed, offset)
     offset = end
   }
   return framed.subarray(0, offset)
 }
+
+const maxSizeOf = (part: string | Uint8Array): number => part.length * (typeof part === 'string' ? 3 : 1)
 
 /** Longer texts are encoded by the runtime, which takes a view for each. */
 const SHORT = 96

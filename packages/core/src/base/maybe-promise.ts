@@ -8,6 +8,11 @@ export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
   return typeof Object(value).then === 'function'
 }
 
+/** Applies `next` to a value: at once where the value is there, else when it comes. */
+export function after<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return isPromise(value) ? value.then(next) : next(value)
+}
+
 /** Waits inside of a flow: `const bytes = yield* settled(encode(value))`. */
 export function* settled<T>(value: MaybePromise<T>): Flow<T> {
   return (yield value) as T

@@ -30,7 +30,7 @@ export interface Pipeline {
   /** Encodes anything but a value of a handler, which is always JSON. */
   encodeJson(kind: Exclude<Kind, 'value'>, value: unknown, where: Where): MaybePromise<Uint8Array>
   /** @throws {@link IdempotencyUndecodableError} when the bytes cannot be read here */
-  decode(envelope: Uint8Array, where: Where): Promise<Decoded>
+  decode(envelope: Uint8Array, where: Where): MaybePromise<Decoded>
 }
 
 export interface Decoded {
@@ -107,7 +107,7 @@ export function createPipeline(
     warned: new Set(),
     encodeValue: (plain, where) => encode('value', serializer, plain, where),
     encodeJson: (kind, value, where) => encode(kind, jsonSerializer, toJson(value), where),
-    async decode(bytes, where) {
+    decode(bytes, where) {
       const envelope = open(bytes)
       const { header, ids } = envelope
       requireEncrypted(header, ids)
@@ -178,7 +178,18 @@ function open(envelope: Uint8Array): Envelope {
     )
   }
   const end = envelope.indexOf(LINE_FEED, 1)
-  const text = end < 0 ? '' : String.fromCharCode(...envelope.subarray(1, Math.min(end, 300)))
-  const { header, kind, ids } = readHeader(text)
+  if (!last || end !== last.end || !startsWith(envelope, last.prefix)) {
+    const text = end < 0 ? '' : String.fromCharCode(...envelope.subarray(1, Math.min(end, 300)))
+    last = { end, prefix: envelope.slice(0, end), ...readHeader(text) }
+  }
+  const { header, kind, ids } = last
   return { header, kind, ids, bytes: envelope.subarray(end + 1) }
+}
+
+/** The header that was read last, with its bytes: nearly all records have the same, and need no text of it. */
+let last: (Header & { readonly end: number; readonly prefix: Uint8Array }) | undefined
+
+function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  for (let index = 0; index < prefix.length; index++) if (bytes[index] !== prefix[index]) return false
+  return true
 }

@@ -4,11 +4,11 @@ import { isUnreplayable, type Unreplayable } from '../api/handler-results.ts'
 import type { Policies, ReplayByReference } from '../api/policies.ts'
 import type { ErrorType } from '../api/serialization.ts'
 import { equal } from '../base/bytes.ts'
-import { type Flow, runFlow, settled } from '../base/maybe-promise.ts'
+import { after, isPromise, type MaybePromise } from '../base/maybe-promise.ts'
 import { warn } from '../base/warn.ts'
 import { IdempotencyNotReplayableError, IdempotencyUndecodableError, type StoredFailure } from '../errors.ts'
 import type { RecordView } from '../store/store.ts'
-import { createPipeline, type Pipeline, type Where } from './envelope.ts'
+import { createPipeline, type Decoded, type Pipeline, type Where } from './envelope.ts'
 import { fromStoredFailure, toStoredFailure } from './failure.ts'
 import { json, jsonText, throughJson, writesJson } from './json.ts'
 
@@ -33,15 +33,15 @@ export interface Encoded<T> {
 }
 
 /** Encodes what a handler returned. */
-export function* encodeReturned<T>(context: ResultContext, returned: T | Unreplayable<T>): Flow<Encoded<T>> {
+export function encodeReturned<T>(context: ResultContext, returned: T | Unreplayable<T>): MaybePromise<Encoded<T>> {
   if (isUnreplayable(returned)) {
-    return yield* encodeOmission(context, returned.value, { reason: 'unreplayable', summary: returned.summary })
+    return encodeOmission(context, returned.value, { reason: 'unreplayable', summary: returned.summary })
   }
   const { replay } = context.policies
-  if (replay === 'strict') return yield* encodeStrictly(context, returned)
-  if (replay !== 'semantic') return yield* encodeReference(context, returned, replay)
-  const result = yield* settled(context.pipeline.encodeJson('done', null, context))
-  return { value: returned, result, replayable: true }
+  if (replay === 'strict') return encodeStrictly(context, returned)
+  if (replay !== 'semantic') return encodeReference(context, returned, replay)
+  const done = context.pipeline.encodeJson('done', null, context)
+  return after(done, (result) => ({ value: returned, result, replayable: true }))
 }
 
 /** The envelopes that are left where a codec fails: always the same bytes, so that nothing can be hidden in them. */
@@ -56,30 +56,38 @@ const UNTOLD = leftover('failure', {
 })
 
 /** Encodes what a handler returned whose effect cannot be undone: if a codec fails, records at least that it is done. */
-export async function encodeDone<T>(context: ResultContext, returned: T | Unreplayable<T>): Promise<Encoded<T>> {
-  try {
-    return await runFlow(encodeReturned(context, returned))
-  } catch (error) {
+export function encodeDone<T>(context: ResultContext, returned: T | Unreplayable<T>): MaybePromise<Encoded<T>> {
+  const failed = (error: unknown): Encoded<T> => {
     warnOnce(context, 'not-encodable', error)
     const value = isUnreplayable(returned) ? returned.value : returned
     return { value, result: NOT_ENCODABLE, replayable: false }
   }
+  try {
+    const encoded = encodeReturned(context, returned)
+    return isPromise(encoded) ? encoded.catch(failed) : encoded
+  } catch (error) {
+    return failed(error)
+  }
 }
 
 /** A reference that cannot be kept is no reason to run again: the effect is done. */
-function* encodeReference<T>(context: ResultContext, value: T, { reference }: ReplayByReference): Flow<Encoded<T>> {
+function encodeReference<T>(
+  context: ResultContext,
+  value: T,
+  { reference }: ReplayByReference,
+): MaybePromise<Encoded<T>> {
   let kept: unknown
   try {
     kept = reference(value)
     jsonText(kept)
   } catch (error) {
-    return yield* encodeUnserializable(context, value, error)
+    return encodeUnserializable(context, value, error)
   }
-  return yield* encodeWithinLimit(context, value, () => context.pipeline.encodeJson('reference', kept, context))
+  return encodeWithinLimit(context, value, () => context.pipeline.encodeJson('reference', kept, context))
 }
 
 /** Gives the first caller its value through the serializer too, so that it is as a replay gives it. */
-function* encodeStrictly<T>(context: ResultContext, value: T): Flow<Encoded<T>> {
+function encodeStrictly<T>(context: ResultContext, value: T): MaybePromise<Encoded<T>> {
   const { pipeline } = context
   let plain: Uint8Array | string
   let seen: T
@@ -94,29 +102,34 @@ function* encodeStrictly<T>(context: ResultContext, value: T): Flow<Encoded<T>> 
       seen = serializer.exact ? value : (serializer.deserialize(plain) as T)
     }
   } catch (error) {
-    return yield* encodeUnserializable(context, value, error)
+    return encodeUnserializable(context, value, error)
   }
-  return yield* encodeWithinLimit(context, seen, () => pipeline.encodeValue(plain, context))
+  return encodeWithinLimit(context, seen, () => pipeline.encodeValue(plain, context))
 }
 
-function* encodeUnserializable<T>(context: ResultContext, value: T, error: unknown): Flow<Encoded<T>> {
+function encodeUnserializable<T>(context: ResultContext, value: T, error: unknown): MaybePromise<Encoded<T>> {
   warnOnce(context, 'not-serializable', error)
-  return yield* encodeOmission(context, value, { reason: 'not-serializable' })
+  return encodeOmission(context, value, { reason: 'not-serializable' })
 }
 
-function* encodeWithinLimit<T>(
+function encodeWithinLimit<T>(
   context: ResultContext,
   value: T,
-  encode: () => Uint8Array | Promise<Uint8Array>,
-): Flow<Encoded<T>> {
-  let result: Uint8Array | undefined
-  try {
-    result = yield* settled(encode())
-  } catch (error) {
-    if (!isTooLarge(error)) throw error
+  encode: () => MaybePromise<Uint8Array>,
+): MaybePromise<Encoded<T>> {
+  const omitted = () => encodeOmission(context, value, { reason: 'too-large', summary: summaryOf(context, value) })
+  const kept = (result: Uint8Array) => (fits(context, result) ? { value, result, replayable: true } : omitted())
+  const failed = (error: unknown) => {
+    if (isTooLarge(error)) return omitted()
+    throw error
   }
-  if (result && fits(context, result)) return { value, result, replayable: true }
-  return yield* encodeOmission(context, value, { reason: 'too-large', summary: summaryOf(context, value) })
+  let encoded: MaybePromise<Uint8Array>
+  try {
+    encoded = encode()
+  } catch (error) {
+    return failed(error)
+  }
+  return isPromise(encoded) ? encoded.then(kept, failed) : kept(encoded)
 }
 
 /** A codec says with a RangeError that a value is too large for it. */
@@ -138,10 +151,11 @@ function fits({ pipeline }: ResultContext, bytes: Uint8Array): boolean {
 }
 
 /** Encodes that the operation completed without its value, and without a summary that cannot be kept. */
-function* encodeOmission<T>(context: ResultContext, value: T, { reason, summary }: Omission): Flow<Encoded<T>> {
-  const encode = (omission: Omission) => settled(context.pipeline.encodeJson('unreplayable', omission, context))
-  const whole = yield* encode(isJson(summary) ? { reason, summary } : { reason })
-  return { value, result: fits(context, whole) ? whole : yield* encode({ reason }), replayable: false }
+function encodeOmission<T>(context: ResultContext, value: T, { reason, summary }: Omission): MaybePromise<Encoded<T>> {
+  const encode = (omission: Omission) => context.pipeline.encodeJson('unreplayable', omission, context)
+  const whole = encode(isJson(summary) ? { reason, summary } : { reason })
+  const kept = after(whole, (bytes) => (fits(context, bytes) ? bytes : encode({ reason })))
+  return after(kept, (result) => ({ value, result, replayable: false }))
 }
 
 function isJson(value: unknown): boolean {
@@ -179,22 +193,35 @@ export async function encodeFailure(
   return UNTOLD
 }
 
+/** The value of a record, or the error that it is thrown as. */
+export type Recorded = { readonly value: unknown } | { readonly error: unknown }
+
 /**
  * Decodes a completed or failed record: its value, or the error that it is thrown as.
  *
  * @throws {@link IdempotencyUndecodableError} when the bytes cannot be read
  */
-export async function decodeResult(
+export function decodeResult(
   errorTypes: readonly ErrorType[],
   { pipeline, key, policies }: Pick<ResultContext, 'pipeline' | 'key' | 'policies'>,
   record: RecordView,
-): Promise<{ readonly value: unknown } | { readonly error: unknown }> {
-  const { result: bytes } = record
-  if (!bytes) throw new IdempotencyUndecodableError(`A ${record.state} record has no result.`)
+): MaybePromise<Recorded> {
+  const { result: bytes, state, fingerprint } = record
+  if (!bytes) throw new IdempotencyUndecodableError(`A ${state} record has no result.`)
   const reader = equal(NOT_ENCODABLE, bytes) || equal(UNTOLD, bytes) ? withoutCodecs : pipeline
-  const { kind, value } = await reader.decode(bytes, { key, fingerprint: record.fingerprint })
-  if ((kind === 'failure') !== (record.state === 'failed')) {
-    throw new IdempotencyUndecodableError(`A ${record.state} record holds a ${kind}.`)
+  return after(reader.decode(bytes, { key, fingerprint }), (decoded) =>
+    recordedIn(decoded, state, policies.replay, errorTypes),
+  )
+}
+
+function recordedIn(
+  { kind, value }: Decoded,
+  state: RecordView['state'],
+  replay: ResultContext['policies']['replay'],
+  errorTypes: readonly ErrorType[],
+): MaybePromise<Recorded> {
+  if ((kind === 'failure') !== (state === 'failed')) {
+    throw new IdempotencyUndecodableError(`A ${state} record holds a ${kind}.`)
   }
   switch (kind) {
     case 'value':
@@ -202,7 +229,7 @@ export async function decodeResult(
     case 'done':
       return { value: undefined }
     case 'reference':
-      return { value: await rebuild(policies.replay, value) }
+      return rebuild(replay, value)
     case 'failure':
       return { error: fromStoredFailure(requireShape<StoredFailure>(value, 'message'), errorTypes) }
     case 'unreplayable': {
@@ -210,12 +237,12 @@ export async function decodeResult(
       return { error: new IdempotencyNotReplayableError(reason, summary) }
     }
     default:
-      throw new IdempotencyUndecodableError(`A ${record.state} record holds a ${kind}.`)
+      throw new IdempotencyUndecodableError(`A ${state} record holds a ${kind}.`)
   }
 }
 
-function rebuild(replay: ResultContext['policies']['replay'], reference: unknown): unknown {
-  if (typeof replay === 'object') return replay.rebuild(reference)
+async function rebuild(replay: ResultContext['policies']['replay'], reference: unknown): Promise<Recorded> {
+  if (typeof replay === 'object') return { value: await replay.rebuild(reference) }
   throw new IdempotencyUndecodableError('A result was recorded as a reference: give `replay: { reference, rebuild }`.')
 }
 

@@ -6,7 +6,7 @@ import type { Idempotency, IdempotencyOptions } from '../api/idempotency.ts'
 import type { RecoverOptions, StoredKey } from '../api/operators.ts'
 import type { Policies, Resolution, TransactionPolicies } from '../api/policies.ts'
 import { toMs } from '../base/durations.ts'
-import type { MaybePromise } from '../base/maybe-promise.ts'
+import { isPromise, type MaybePromise } from '../base/maybe-promise.ts'
 import { encodeRequest, type KeptRequest, keepRequest } from '../encoding/request.ts'
 import { IdempotencyDrainingError, IdempotencyInvalidOptionError, IdempotencyInvalidTokenError } from '../errors.ts'
 import { fingerprintOf } from '../keys/fingerprint.ts'
@@ -82,7 +82,8 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     refusal = refuseDraining,
   ): Promise<Outcome<Value>> {
     requireFunction('handler', handler)
-    const prepared = await prepare(call, policies)
+    const preparing = prepare(call, policies)
+    const prepared = isPromise(preparing) ? await preparing : preparing
     const served = running.begin()
     try {
       const outcome: Outcome<unknown> = await run<T>(
@@ -124,7 +125,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
   /** Makes the methods of an instance or of an operation: alike but for the source of the operation's name. */
   function methods<Named extends Omit<Reference, 'operation'>>(
     own: ResolvedPolicies,
-    named: <R extends Named>(reference: R) => R & Reference,
+    named: (reference: Named & Partial<Call>) => Call,
   ) {
     const located = (reference: Named | StoredKey) => (isStoredKey(reference) ? reference : named(reference as Named))
     return {
@@ -156,13 +157,16 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
   return {
     namespace: instance.namespace,
     capabilities: instance.store.capabilities,
-    ...methods<Reference>(instancePolicies, (reference) => reference),
+    ...methods<Reference>(instancePolicies, (call) => call),
     operation(name, policies) {
       requireText('operation', name)
       const own = nearest(instancePolicies, policies)
       if (own.serializer !== instancePolicies.serializer) noteForm(instance, name, own.serializer)
       return {
-        ...methods(own, (reference) => ({ ...reference, operation: name })),
+        // by name: to spread a call costs as much as to digest its key
+        ...methods(own, ({ scope, key, payload, request, signal }: Omit<Call, 'operation'>) => {
+          return { operation: name, scope, key, payload, request, ...(signal && { signal }) }
+        }),
         recover: (recovery) => recover(instance, name, own, recovery as RecoverOptions, running, refuseDraining),
         issueToken: async ({ scope, expiresIn }) => {
           requireSecret(options.secret)

@@ -29,7 +29,30 @@ export function storageKey(digest: Digest, namespace: string, { operation, scope
 
 /** Returns the first characters of the digest in every storage key of a scope. */
 export function scopeDigest(digest: Digest, namespace: string, scope: Reference['scope']): string {
-  return digest('retryproof/scope', [namespace, ...scopeParts(scope)]).slice(0, SCOPE_CHARACTERS)
+  const parts = scopeParts(scope)
+  const [name] = parts
+  if (name !== undefined && parts.length === 1) return singleScopes(digest, namespace).digestOf(name)
+  return digestOfScope(digest, namespace, parts)
+}
+
+function digestOfScope(digest: Digest, namespace: string, parts: readonly string[]): string {
+  return digest('retryproof/scope', [namespace, ...parts]).slice(0, SCOPE_CHARACTERS)
+}
+
+interface SingleScopes {
+  readonly namespace: string
+  digestOf(name: string): string
+}
+
+/** The scopes of one name, whose callers come again and again. A digest belongs to one instance, with one namespace. */
+const known = new WeakMap<Digest, SingleScopes>()
+
+function singleScopes(digest: Digest, namespace: string): SingleScopes {
+  const scopes = known.get(digest)
+  if (scopes?.namespace === namespace) return scopes
+  const made = { namespace, digestOf: remembered((name) => digestOfScope(digest, namespace, [name])) }
+  known.set(digest, made)
+  return made
 }
 
 /** Returns the parts of a scope. @throws {@link IdempotencyInvalidCallError} unless it is one name, several, or `unscoped` */

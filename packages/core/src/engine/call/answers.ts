@@ -1,6 +1,7 @@
 /** Answers that run nothing: replays, refusals, and waiting for another attempt. */
 
 import type { Outcome } from '../../api/call.ts'
+import { after, type MaybePromise } from '../../base/maybe-promise.ts'
 import { type Instant, msUntil } from '../../base/timers.ts'
 import { decodeResult } from '../../encoding/result.ts'
 import {
@@ -20,13 +21,14 @@ import { attemptEventOf, eventOf, type PreparedCall } from '../context/prepared-
  * @throws {@link IdempotencyOutcomeUnknownError} when the record is parked
  * @throws {@link IdempotencyUndecodableError} when the record cannot be read
  */
-export async function replay<T>(instance: Instance, prepared: PreparedCall, record: RecordView): Promise<Outcome<T>> {
+export function replay<T>(instance: Instance, prepared: PreparedCall, record: RecordView): MaybePromise<Outcome<T>> {
   if (record.state === 'parked') throw new IdempotencyOutcomeUnknownError()
-  const recorded = await decodeResult(instance.errorTypes, prepared, record)
-  instance.events.emit('replayed', () => attemptEventOf(instance, prepared, record))
-  if ('error' in recorded) throw recorded.error
-  const { attempt, retentionRemainingMs } = record
-  return { value: recorded.value as T, replayed: true, recorded: true, attempt, retentionRemainingMs }
+  return after(decodeResult(instance.errorTypes, prepared, record), (recorded) => {
+    instance.events.emit('replayed', () => attemptEventOf(instance, prepared, record))
+    if ('error' in recorded) throw recorded.error
+    const { attempt, retentionRemainingMs } = record
+    return { value: recorded.value as T, replayed: true, recorded: true, attempt, retentionRemainingMs }
+  })
 }
 
 /** Replays a settled record, and waits for an attempt that runs. Begins nothing: throws `refusal` instead. */
@@ -43,14 +45,18 @@ export async function replayOnly<T>(
   throw refusal
 }
 
-export function replayIfSame<T>(instance: Instance, prepared: PreparedCall, record: RecordView): Promise<Outcome<T>> {
+export function replayIfSame<T>(
+  instance: Instance,
+  prepared: PreparedCall,
+  record: RecordView,
+): MaybePromise<Outcome<T>> {
   return record.fingerprint === prepared.fingerprint
     ? replay(instance, prepared, record)
     : refuseMismatch(instance, prepared)
 }
 
 /** @throws {@link IdempotencyKeyReusedError} always */
-export async function refuseMismatch(instance: Instance, prepared: PreparedCall): Promise<never> {
+export function refuseMismatch(instance: Instance, prepared: PreparedCall): never {
   instance.events.emit('keyReused', () => eventOf(instance, prepared))
   throw new IdempotencyKeyReusedError()
 }

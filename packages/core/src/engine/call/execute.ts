@@ -3,6 +3,7 @@
 import type { Handler } from '../../api/attempt.ts'
 import type { Outcome } from '../../api/call.ts'
 import { isRelease } from '../../api/handler-results.ts'
+import { isPromise } from '../../base/maybe-promise.ts'
 import type { Instance } from '../context/instance.ts'
 import { OpenAttempt } from '../context/open-attempt.ts'
 import type { PreparedCall } from '../context/prepared-call.ts'
@@ -27,8 +28,10 @@ export async function execute<T>(
   call.lease = lease
   try {
     if (interrupted) instance.events.emit('takeover', () => opened.event)
-    const attempt = await openSteps(opened, lease)
-    const decided = await decideTakeover(prepared, acquired.reply, attempt, settlement)
+    const opening = openSteps(opened, lease)
+    const attempt = isPromise(opening) ? await opening : opening
+    const decision = decideTakeover(prepared, acquired.reply, attempt, settlement)
+    const decided = isPromise(decision) ? await decision : decision
     if (decided) return decided
     // the resolver may have taken longer than the lease lasted
     if (lease.abortReason) return await settlement.fail(lease.abortReason)

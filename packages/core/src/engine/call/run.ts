@@ -44,7 +44,7 @@ export async function run<T>(
       if (unprotected && isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) return unprotected()
       throw error
     }
-    const { reply, sentAt } = begun
+    const { reply } = begun
     switch (reply.outcome) {
       case 'settled':
         return replay(instance, prepared, reply)
@@ -56,7 +56,7 @@ export async function run<T>(
         continue
       }
       case 'acquired': {
-        const held = await withEnoughLease(instance, prepared, { reply, sentAt })
+        const held = hasEnoughLease(prepared, begun) ? begun : await withEnoughLease(instance, prepared, begun)
         const refusedLate = held && refusal()
         if (refusedLate) {
           await instance.calls.giveBack(prepared.key, reply, prepared.policies)
@@ -80,6 +80,10 @@ function isSameOrLater(record: RecordView, seen: RecordView): boolean {
 /** The most renewals before an attempt: a store that takes longer is too slow for the lease. */
 const MAX_RENEWALS = 3
 
+function hasEnoughLease({ policies }: PreparedCall, { reply, sentAt }: Acquired): boolean {
+  return msUntil(later(sentAt, reply.leaseRemainingMs)) >= policies.leaseMs / 2
+}
+
 /** Renews a lease of which less than half is left (a repeated or a slow begin): the attempt runs only on `ok`. */
 async function withEnoughLease(
   instance: Instance,
@@ -88,26 +92,24 @@ async function withEnoughLease(
 ): Promise<Acquired | null> {
   const { leaseMs, retentionMs } = prepared.policies
   const { reply } = acquired
-  let { leaseRemainingMs, retentionRemainingMs } = reply
-  let { sentAt } = acquired
-  for (let renewals = 0; msUntil(later(sentAt, leaseRemainingMs)) < leaseMs / 2; renewals++) {
+  let held = acquired
+  for (let renewals = 0; !hasEnoughLease(prepared, held); renewals++) {
     try {
       if (renewals === MAX_RENEWALS) throw tooSlow(leaseMs)
-      sentAt = instant()
+      const sentAt = instant()
       const renewed = await instance.calls.transition(prepared.key, reply.token, { to: 'renew', leaseMs, retentionMs })
       if (renewed.outcome === 'lost') {
         instance.events.emit('leaseLost', () => attemptEventOf(instance, prepared, reply))
         return null
       }
+      held = { reply: { ...reply, leaseRemainingMs: leaseMs, retentionRemainingMs: leaseMs + retentionMs }, sentAt }
     } catch (error) {
       // nothing ran: releases the key in the background, since the caller has waited long enough
       void instance.calls.giveBack(prepared.key, reply, prepared.policies)
       throw error
     }
-    leaseRemainingMs = leaseMs
-    retentionRemainingMs = leaseMs + retentionMs
   }
-  return { reply: { ...reply, leaseRemainingMs, retentionRemainingMs }, sentAt }
+  return held
 }
 
 function tooSlow(leaseMs: number): StoreUnavailableError {

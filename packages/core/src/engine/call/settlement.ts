@@ -4,6 +4,7 @@ import type { Outcome } from '../../api/call.ts'
 import { errorOf, isNotStarted, isTerminal, type Release, type Unreplayable } from '../../api/handler-results.ts'
 import type { FailureDecision } from '../../api/policies.ts'
 import { toMs } from '../../base/durations.ts'
+import { isPromise } from '../../base/maybe-promise.ts'
 import { instant, later } from '../../base/timers.ts'
 import { warn } from '../../base/warn.ts'
 import { type Encoded, encodeDone, encodeFailure } from '../../encoding/result.ts'
@@ -38,7 +39,8 @@ export class Settlement<T> {
 
   async complete(returned: T | Unreplayable<T>): Promise<Outcome<T>> {
     const { instance, prepared, head } = this.#opened
-    const encoded = await encodeDone(prepared, returned)
+    const encoding = encodeDone(prepared, returned)
+    const encoded = isPromise(encoding) ? await encoding : encoding
     const change = completed(prepared, encoded)
     const reply = await this.#send(change, instance.settleTimeoutMs, () => this.#emitCompleted(encoded))
     if (reply.outcome === 'ok') return recordedOutcome(prepared, encoded.value, head.attempt)

@@ -3,6 +3,7 @@
 import type { InterruptedAttempt } from '../../api/attempt.ts'
 import type { Outcome } from '../../api/call.ts'
 import type { Resolution } from '../../api/policies.ts'
+import type { MaybePromise } from '../../base/maybe-promise.ts'
 import { IdempotencyInvalidOptionError, IdempotencyMaxAttemptsError } from '../../errors.ts'
 import type { BeginReply } from '../../store/store.ts'
 import type { PreparedCall } from '../context/prepared-call.ts'
@@ -15,20 +16,28 @@ import type { Settlement } from './settlement.ts'
  * @throws {@link IdempotencyOutcomeUnknownError} when the key is parked
  * @throws {@link IdempotencyMaxAttemptsError} when there were more than `maxAttempts`
  */
-export async function decideTakeover<T>(
+export function decideTakeover<T>(
   { policies }: PreparedCall,
   { attempt: number, interrupted }: BeginReply,
   attempt: InterruptedAttempt,
   settlement: Settlement<T>,
-): Promise<Outcome<T> | null> {
+): MaybePromise<Outcome<T> | null> {
   const { onTakeover, maxAttempts } = policies
   if (number > maxAttempts && interrupted) return settlement.park()
   if (number > maxAttempts) return settlement.fail(new IdempotencyMaxAttemptsError(maxAttempts), 'store')
   if (!interrupted || onTakeover === 'rerun') return null
   if (onTakeover === 'park') return settlement.park()
+  return askResolver(onTakeover, attempt, settlement)
+}
+
+async function askResolver<T>(
+  resolver: (attempt: InterruptedAttempt) => Resolution | Promise<Resolution>,
+  attempt: InterruptedAttempt,
+  settlement: Settlement<T>,
+): Promise<Outcome<T> | null> {
   let resolution: Resolution
   try {
-    resolution = readResolution(await onTakeover(attempt))
+    resolution = readResolution(await resolver(attempt))
   } catch (error) {
     // the outcome is as unknown as before: the next attempt asks again
     return settlement.fail(error, 'retry')

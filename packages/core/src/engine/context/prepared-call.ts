@@ -30,9 +30,19 @@ export function prepareCall(
   return { operation, key, fingerprint, policies, pipeline, signal, request: undefined }
 }
 
+let processId: string | undefined
+let claims = 0
+
+/** A random part for the process and a number for the claim: a random text for each costs more than the claim. */
+function newOwner(): string {
+  processId ??= crypto.randomUUID()
+  claims++
+  return `${processId}-${claims.toString(36)}`
+}
+
 export function newClaim({ fingerprint, policies, request }: PreparedCall): Claim {
   const { leaseMs, retentionMs } = policies
-  const claim = { owner: crypto.randomUUID(), fingerprint, leaseMs, retentionMs }
+  const claim = { owner: newOwner(), fingerprint, leaseMs, retentionMs }
   return request ? { ...claim, request } : claim
 }
 

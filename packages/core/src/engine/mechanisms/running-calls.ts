@@ -31,7 +31,7 @@ export function createRunningCalls(): RunningCalls {
 
   function over(call: ServedCall): void {
     calls.delete(call)
-    for (const watch of watchers) watch(call)
+    if (watchers.size > 0) for (const watch of watchers) watch(call)
   }
 
   return {

@@ -61,18 +61,19 @@ export function createStoreCalls(
   const transition: StoreCalls['transition'] = (key, token, change, withinMs = timeoutMs) =>
     bounded('transition', key, () => store.transition(key, token, change), Math.min(withinMs, timeoutMs))
 
-  const transitionUntil: StoreCalls['transitionUntil'] = async (until, key, token, change, isOver) => {
-    for (let tries = 0; ; tries++) {
-      try {
-        return await transition(key, token, change)
-      } catch (error) {
-        const pause = backOff(tries, SETTLE_PAUSES)
-        if (!canRepeat(error) || msUntil(until) < pause || isOver?.()) throw error
-        await sleep(pause, undefined, { background: isOver !== undefined })
-        if (isOver?.()) throw error
-      }
-    }
-  }
+  const transitionUntil: StoreCalls['transitionUntil'] = (until, key, token, change, isOver) =>
+    transition(key, token, change).catch((error) =>
+      repeated(
+        () => transition(key, token, change),
+        error,
+        async (last, tries) => {
+          const pause = backOff(tries, SETTLE_PAUSES)
+          if (!canRepeat(last) || msUntil(until) < pause || isOver?.()) throw last
+          await sleep(pause, undefined, { background: isOver !== undefined })
+          if (isOver?.()) throw last
+        },
+      ),
+    )
 
   const giveBack: StoreCalls['giveBack'] = async (key, { token, interrupted }, { leaseMs, retentionMs }) => {
     const change = { to: 'released', delayMs: 0, retentionMs, unresolved: interrupted } as const
@@ -110,29 +111,28 @@ export function createStoreCalls(
     transitionUntil,
     giveBack,
 
-    async begin(key, claim) {
+    begin(key, claim) {
       const until = later(instant(), timeoutMs)
-      let isUnknown = false
-      for (let tries = 0; ; tries++) {
-        const sentAt = instant()
-        let pending: Promise<BeginReply> | undefined
-        try {
-          const start = () => {
-            pending = store.begin(key, claim)
-            return pending
-          }
-          return { reply: await bounded('begin', key, start, msUntil(until)), sentAt }
-        } catch (error) {
-          const pause = backOff(tries, BEGIN_PAUSES)
-          isUnknown ||= isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && error.applied === 'unknown'
-          if (tries + 1 < MAX_BEGINS && canRepeat(error) && msUntil(until) > pause) {
-            await sleep(pause)
-            continue
-          }
-          if (isUnknown) void abandon(key, claim, pending)
-          throw error
-        }
+      let pending: Promise<BeginReply> | undefined
+      const start = () => {
+        pending = store.begin(key, claim)
+        return pending
       }
+      const once = () => {
+        const sentAt = instant()
+        pending = undefined
+        return bounded('begin', key, start, msUntil(until)).then((reply) => ({ reply, sentAt }))
+      }
+      let isUnknown = false
+      return once().catch((error) =>
+        repeated(once, error, async (last, tries) => {
+          const pause = backOff(tries, BEGIN_PAUSES)
+          isUnknown ||= isIdempotencyError(last, 'IDEMPOTENCY_STORE_UNAVAILABLE') && last.applied === 'unknown'
+          if (tries + 1 < MAX_BEGINS && canRepeat(last) && msUntil(until) > pause) return sleep(pause)
+          if (isUnknown) void abandon(key, claim, pending)
+          throw last
+        }),
+      )
     },
 
     get: (key) => bounded('get', key, () => store.get(key), timeoutMs),
@@ -145,6 +145,23 @@ export function createStoreCalls(
         () => false,
       )
     },
+  }
+}
+
+/** Repeats what has failed once. `wait` throws where it is not to be tried again. */
+async function repeated<T>(
+  call: () => Promise<T>,
+  error: unknown,
+  wait: (error: unknown, tries: number) => Promise<void>,
+): Promise<T> {
+  let last = error
+  for (let tries = 0; ; tries++) {
+    await wait(last, tries)
+    try {
+      return await call()
+    } catch (next) {
+      last = next
+    }
   }
 }
 

@@ -30,9 +30,10 @@ export async function inspect(
   // a reference is shown as it is recorded: an inspection calls no `rebuild`
   const shown = { ...policies, replay: { reference: () => undefined, rebuild: (reference: unknown) => reference } }
   const prepared = { key, policies: shown, pipeline: instance.pipelineFor(policies.serializer) }
-  return {
-    ...view,
-    ...(await decodeResult(instance.errorTypes, prepared, record).catch((unreadable: Error) => ({ unreadable }))),
+  try {
+    return { ...view, ...(await decodeResult(instance.errorTypes, prepared, record)) }
+  } catch (error) {
+    return { ...view, unreadable: error as Error }
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { Attempt, CompletedStep, Steps } from '../../api/attempt.ts'
+import { after, type MaybePromise } from '../../base/maybe-promise.ts'
 import { instant, later } from '../../base/timers.ts'
 import { IdempotencyInvalidStepError, IdempotencyNotReplayableError } from '../../errors.ts'
 import { requireStep } from '../../keys/derived-keys.ts'
@@ -16,10 +17,13 @@ import { lostBefore, type Progress, transactStep } from './transactional-step.ts
 type Taker = Pick<Steps<unknown>, 'step' | 'transaction'>
 
 /** The attempt as its handler sees it, with the steps that earlier attempts completed. */
-export async function openSteps(opened: OpenAttempt, lease: Lease): Promise<Attempt & Steps<unknown>> {
+export function openSteps(opened: OpenAttempt, lease: Lease): MaybePromise<Attempt & Steps<unknown>> {
   const { checkpoint } = opened.head
-  const earlier = checkpoint ? await readCheckpoint(opened.prepared, checkpoint.data) : []
-  return new SteppingAttempt(opened, lease, earlier ?? [], () => takeSteps(opened, lease, earlier))
+  const earlier = checkpoint ? readCheckpoint(opened.prepared, checkpoint.data) : []
+  return after(
+    earlier,
+    (steps) => new SteppingAttempt(opened, lease, steps ?? [], () => takeSteps(opened, lease, steps)),
+  )
 }
 
 /** @param earlier the steps that earlier attempts completed; null where nobody knows them */

@@ -2,7 +2,6 @@
 
 import type { Outcome } from '../../api/call.ts'
 import { isFailAndAnswer, isRelease, isRollBack } from '../../api/handler-results.ts'
-import { runFlow } from '../../base/maybe-promise.ts'
 import { encodeReturned } from '../../encoding/result.ts'
 import { IdempotencyInProgressError, IdempotencyInvalidOptionError, IdempotencyLeaseLostError } from '../../errors.ts'
 import { refuseMismatch, replay } from '../call/answers.ts'
@@ -46,7 +45,7 @@ export async function runInCallerTransaction<Tx, T>(
         'cannot undo what it wrote in a transaction of the caller: throw instead',
       )
     }
-    const encoded = await runFlow(encodeReturned<T>(prepared, returned))
+    const encoded = await encodeReturned<T>(prepared, returned)
     const settled = await bound.transition(prepared.key, reply.token, completed(prepared, encoded))
     if (settled.outcome === 'ok' && settled.applied) return recordedOutcome(prepared, encoded.value, reply.attempt)
     throw new IdempotencyLeaseLostError('Another attempt took the key over: roll the transaction back.')

@@ -143,7 +143,7 @@ export function* workAndSettle<Tx, T>(
   }
   if (isRollBack(returned)) throw new Abandoned<T>({ kind: 'rolledBack', returned: returned.returned })
   if (isRelease(returned)) throw new Abandoned<T>({ kind: 'rolledBack', returned })
-  const ready = runFlow(encodeReturned<T>(prepared, returned))
+  const ready = encodeReturned<T>(prepared, returned)
   if (store.capabilities.transactional === 'sync' && isPromise(ready)) {
     throw new IdempotencyInvalidOptionError(
       'codecs',
