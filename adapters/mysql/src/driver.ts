@@ -111,13 +111,21 @@ export async function connect<Connection extends MysqlPoolConnection>(
   }
 }
 
-/** A session in which each statement commits by itself. A conflict is tried again; after any other failure the connection is closed. */
-export function ownSession(connection: MysqlPoolConnection, timeoutMs: number): Session {
+/**
+ * A session in which each statement commits by itself. A conflict is tried again; after any other failure the connection is
+ * closed. What `isRefused` names is thrown as it is, and closes nothing.
+ */
+export function ownSession(
+  connection: MysqlPoolConnection,
+  timeoutMs: number,
+  isRefused: (error: unknown) => boolean = () => false,
+): Session {
   async function ask(statement: Sql, applied: 'no' | 'unknown'): Promise<unknown> {
     for (let tries = 1; ; tries++) {
       try {
         return await send(connection, statement, timeoutMs)
       } catch (error) {
+        if (isRefused(error)) throw error
         if (isConflict(error) && tries < MAX_TRIES) await pause(tries)
         else throw close(toStoreError(error, applied))
       }
@@ -186,12 +194,15 @@ async function send(connection: MysqlConnection, { text }: Sql, timeoutMs?: numb
  * @throws IdempotencyInvalidOptionError when no transaction is open on the connection
  */
 export async function requireTransaction({ write }: Session): Promise<void> {
-  if (!isAlone(await write(sql`DO 0`))) return
+  if (!isAlone(await write(NOTHING))) return
   throw new IdempotencyInvalidOptionError(
     'tx',
     'no transaction is open on it: none was begun, or a deadlock has ended it',
   )
 }
+
+/** Changes nothing; its answer tells the state of the session. */
+export const NOTHING = sql`DO 0`
 
 const IN_TRANSACTION = 1
 const AUTOCOMMIT = 2

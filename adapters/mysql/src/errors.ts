@@ -24,7 +24,7 @@ const BY_NUMBER: readonly (readonly [readonly number[], ErrorMeaning])[] = [
   ],
   [NOT_SERVING, refused('The server starts up, shuts down, or has left its cluster.')],
   [[1040, 1203, 1226], refused('All connections are taken: lower the sizes of the pools, or raise max_connections.')],
-  [[LOCK_TIMEOUT, 3572, ...CONFLICTS], refused()],
+  [[LOCK_TIMEOUT, 3572, 1062, ...CONFLICTS], refused()],
   [[1021, 1114], refused('Make room on the disk of the server.')],
   [[1146], misconfigured('Run migrate(), or the statements of schema().')],
   [[1049], misconfigured('Create the database, then run migrate().')],
@@ -67,6 +67,13 @@ function meaningOf(error: unknown, said: string): ErrorMeaning | undefined {
   const known = BY_NUMBER.find(([numbers]) => numbers.includes(number))
   if (known) return known[1]
   return Object(error).syscall === 'connect' || Object(error).syscall === 'getaddrinfo' ? refused() : undefined
+}
+
+/** Tells whether the server refused a batch of calls: none took effect, and the reason may be one of them. */
+export function isRefused(error: unknown): boolean {
+  if (isIdempotencyError(error)) return false
+  const meaning = meaningOf(error, messageOf(error))
+  return meaning?.kind === 'misconfigured' || (meaning?.kind === 'unavailable' && meaning.applied === 'no')
 }
 
 /** Tells whether the same statement may succeed when it is sent again. */

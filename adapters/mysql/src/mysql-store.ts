@@ -1,7 +1,5 @@
 import { turnsOf, withoutRelease } from '@retryproof/core/internal'
 import {
-  assertValueFits,
-  type BeginReply,
   type Duration,
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
@@ -11,11 +9,10 @@ import {
   listRecords,
   PURGE_GRACE_MS,
   readPages,
-  reduce,
-  type StoredRecord,
   toMs,
   toUs,
 } from '@retryproof/core/store'
+import { batched } from './batches.ts'
 import {
   boundSession,
   connect,
@@ -28,12 +25,13 @@ import {
   requireTransaction,
   type Session,
   settingsOf,
-  untilAnswered,
   type WithPromise,
 } from './driver.ts'
-import { requireShort, toCount, toRecord } from './record.ts'
+import { isRefused } from './errors.ts'
+import { type Operations, operations } from './operations.ts'
+import { toCount, toRecord } from './record.ts'
 import { parseTable, qualify, quoted, verify } from './schema.ts'
-import { APPLIED, type Sql, type Statements, statements } from './statements.ts'
+import { type Statements, statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
 
 export interface MysqlStoreOptions<Connection extends MysqlPoolConnection> {
@@ -50,11 +48,15 @@ export interface MysqlStoreOptions<Connection extends MysqlPoolConnection> {
   readonly lockTimeout?: Duration
   /** The largest value, in bytes. The server's max_allowed_packet must be twice that, and 8 KiB. @default 4 MiB */
   readonly maxValueBytes?: number
+  /**
+   * Lets calls that arrive while others are in flight share statements and a commit. Off where `maxValueBytes` is below 512 KiB:
+   * the server may take no packets of that size.
+   * @default true
+   */
+  readonly batch?: boolean
   /** Replaces the server's clock (ms). For tests only. */
   readonly now?: (() => number) | undefined
 }
-
-type Operations = Pick<IdempotencyStore, 'begin' | 'transition' | 'get'>
 
 /** @see mysqlStore */
 export interface MysqlStore<Connection> extends Required<Omit<IdempotencyStore<Connection>, 'watch' | 'bind'>> {
@@ -64,6 +66,8 @@ export interface MysqlStore<Connection> extends Required<Omit<IdempotencyStore<C
 }
 
 const BATCH = 500
+/** A batch has 256 KiB at most, and twice that as text. */
+const MIN_BATCHED_VALUE_BYTES = 512 * 1024
 
 /**
  * Keeps records in a table of MySQL or MariaDB, by the server's clock. It opens no connection and makes no table.
@@ -82,7 +86,7 @@ const BATCH = 500
 export function mysqlStore<Connection extends MysqlPoolConnection>(
   options: MysqlStoreOptions<Connection>,
 ): MysqlStore<Connection> {
-  const { now, maxValueBytes = 4 * 2 ** 20 } = options
+  const { now, batch = true, maxValueBytes = 4 * 2 ** 20 } = options
   const table = parseTable(options.table)
   const timeoutMs = toMs('timeout', options.timeout ?? '10s', { min: 1 })
   const lockTimeoutMs = toMs('lockTimeout', options.lockTimeout ?? '5s', { min: 1 })
@@ -92,6 +96,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
   const { core, connections, database } = settingsOf(pool)
   const inTurn = turnsOf(core, connections)
   const clockMs = now ?? (() => performance.now())
+  const terms = { maxValueBytes, clockMs }
   let prepared: Promise<Statements> | undefined
 
   /** Looks at the server and the table once, through the session that comes first, and fixes which table that is. */
@@ -108,67 +113,13 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     return prepared
   }
 
-  function operations({ read, write, lock }: Session, statement: Statements): Operations {
-    /** The record under the key, and since when it stood so. Undefined: it expired while it was read, and only a later look can say when. */
-    async function find(key: string, values?: { work: Sql; result: Sql }): Promise<Found | undefined> {
-      const [row] = await read(statement.read(key, lock, values))
-      if (!row) return { record: null, at: 0 }
-      const found = { record: toRecord(row), at: Number(row.held) }
-      const { expiresAt } = found.record
-      return expiresAt > Number(row.started) && expiresAt <= found.at ? undefined : found
-    }
-
-    return {
-      async begin(key, claim) {
-        requireShort(key, claim.owner, claim.fingerprint)
-        assertValueFits(maxValueBytes, claim)
-        return untilAnswered(async () => {
-          let sentMs = clockMs()
-          const acquired = (reply: BeginReply, token: number): BeginReply => ({
-            ...reply,
-            token,
-            // the lease counts from somewhere between sending and answer
-            leaseRemainingMs: Math.max(0, Math.ceil(claim.leaseMs - (clockMs() - sentMs))),
-          })
-          const token = Number((await write(statement.insert(key, claim))).insertId)
-          if (token > 0) return acquired(reduce(null, { op: 'begin', claim }, token).reply, token)
-          const found = await find(key, statement.valuesForBegin(claim))
-          if (!found?.record) return undefined
-          const { record, reply } = reduce(found.record, { op: 'begin', claim }, found.at)
-          if (record === null || record === found.record) return reply
-          sentMs = clockMs()
-          const next = Number((await write(statement.take(key, found.record, record, claim))).insertId)
-          return next > 0 ? acquired(reply, next) : undefined
-        })
-      },
-
-      async transition(key, token, change) {
-        requireShort(key)
-        assertValueFits(maxValueBytes, change)
-        return untilAnswered(async () => {
-          const met = Number((await write(statement.transition(key, token, change))).insertId)
-          if (met > 0) return { outcome: 'ok', applied: met === APPLIED }
-          const found = await find(key)
-          if (!found) return undefined
-          const { record, reply } = reduce(found.record, { op: 'transition', token, change }, found.at)
-          return record === found.record ? reply : undefined
-        })
-      },
-
-      get: (key) =>
-        untilAnswered(async () => {
-          const found = await find(key)
-          return found && reduce(found.record, { op: 'get' }, found.at).reply
-        }),
-    }
-  }
-
   async function onConnection<T>(
     use: (session: Session, statement: Statements, connection: Connection) => Promise<T>,
+    isRefused?: (error: unknown) => boolean,
   ): Promise<T> {
     const connection = await connect(pool, timeoutMs)
     try {
-      const session = ownSession(connection, timeoutMs)
+      const session = ownSession(connection, timeoutMs, isRefused)
       return await use(session, await prepare(session), connection)
     } catch (error) {
       // a server that only reads is not the one that the next call should find
@@ -180,7 +131,15 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
   }
 
   const operate = <T>(use: (operations: Operations) => Promise<T>): Promise<T> =>
-    onConnection(async (session, statement) => use(operations(session, statement)))
+    onConnection(async (session, statement) => use(operations(session, statement, terms)))
+
+  const single: Operations = {
+    begin: (key, claim) => operate(({ begin }) => begin(key, claim)),
+    transition: (key, token, change) => operate(({ transition }) => transition(key, token, change)),
+    get: (key) => operate(({ get }) => get(key)),
+  }
+  const together = batch && maxValueBytes >= MIN_BATCHED_VALUE_BYTES
+  const own = together ? batched(single, (work) => onConnection(work, isRefused), timeoutMs, clockMs) : single
 
   const recordsOf = (query: ListQuery) =>
     readPages(async (range, limit) => {
@@ -196,9 +155,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
       transactional: 'async',
       maxValueBytes,
     },
-    begin: (key, claim) => operate(({ begin }) => begin(key, claim)),
-    transition: (key, token, change) => operate(({ transition }) => transition(key, token, change)),
-    get: (key) => operate(({ get }) => get(key)),
+    ...own,
 
     purge: ({ limit, graceMs = PURGE_GRACE_MS }) =>
       onConnection(async ({ read, write }, statement) => {
@@ -220,7 +177,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
 
     bind(tx) {
       const session = boundSession(promised(tx))
-      const bound = async () => operations(session, await prepare(session))
+      const bound = async () => operations(session, await prepare(session), terms)
       const writing = async () => {
         const operations = await bound()
         await requireTransaction(session)
@@ -242,12 +199,6 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
         ),
       ),
   }
-}
-
-/** A record, and when it stood so, in µs of the store's clock. */
-interface Found {
-  readonly record: StoredRecord | null
-  readonly at: number
 }
 
 function requirePositive(option: string, value: number): void {

@@ -2,6 +2,7 @@
  * The contract as SQL that MySQL 8 and MariaDB 10.5 both take. Values stand in the text as whole numbers and hex, so that
  * neither a driver's formatting nor a session's charset, time zone or sql_mode has a say. Times are µs since 1970.
  */
+
 import { type Change, type Claim, type KeyRange, type ListQuery, type StoredRecord, toUs } from '@retryproof/core/store'
 
 /** A piece of SQL. */
@@ -27,6 +28,15 @@ function literal(value: Sql | string | Uint8Array | number | null): string {
   return String(value)
 }
 
+const joined = (parts: readonly Sql[], separator: string): Sql => ({
+  text: parts.map(({ text }) => text).join(separator),
+})
+
+const listed = (keys: readonly string[]): Sql => ({ text: keys.map(literal).join() })
+
+/** Batches leave out larger values. */
+const MAX_BATCHED_BYTES = 64 * 1024
+
 /** The `insertId` of a transition that took effect. */
 export const APPLIED = 2
 
@@ -43,6 +53,19 @@ const STARTED = sql`TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`
 export const HELD = sql`(${STARTED} + MOD(TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) + 86460000000, 900000000) - 60000000)`
 
 const LIST_COLUMNS = sql`k, state, token, owner, fingerprint, attempt, interrupted, lease_until, expires_at`
+
+/** One `begin`. */
+export interface Begin {
+  readonly key: string
+  readonly claim: Claim
+}
+
+/** One settlement. */
+export interface Settle {
+  readonly key: string
+  readonly token: number
+  readonly change: Extract<Change, { to: 'completed' | 'failed' }>
+}
 
 export type Statements = ReturnType<typeof statements>
 
@@ -73,6 +96,41 @@ ON DUPLICATE KEY UPDATE attempt = IF(LAST_INSERT_ID(0), attempt, attempt)`
 SELECT ${started()} AS started, ${held()} AS held, @@autocommit AS autocommit, ${LIST_COLUMNS}, checkpoint_seq,
   IF(${work}, request, NULL) AS request, IF(${work}, checkpoint, NULL) AS checkpoint, IF(${result}, result, NULL) AS result
 FROM ${table} WHERE k = ${key}${lock}`,
+
+    /** Many records, with results where they are small: the reply to one has room for many. */
+    readMany: (keys: readonly string[]) => sql`
+SELECT ${started()} AS started, ${held()} AS held, @@autocommit AS autocommit, ${LIST_COLUMNS}, checkpoint_seq,
+  IF(state IN ('completed', 'failed') AND LENGTH(result) <= ${MAX_BATCHED_BYTES}, result, NULL) AS result
+FROM ${table} FORCE INDEX (PRIMARY) WHERE k IN (${listed(keys)})`,
+
+    /** Many records without their values. Refused where a transaction holds one of them, or is inserting it. */
+    probe: (keys: readonly string[]) => sql`
+SELECT ${started()} AS started, ${held()} AS held, @@autocommit AS autocommit, ${LIST_COLUMNS}, checkpoint_seq
+FROM ${table} FORCE INDEX (PRIMARY) WHERE k IN (${listed(keys)}) FOR UPDATE NOWAIT`,
+
+    /** The first attempts of many keys: all of them, or a refusal. `insertId`: the token that they share. */
+    insertMany(calls: readonly Begin[]): Sql {
+      const now = started()
+      const rows = calls.map(({ key, claim: { owner, fingerprint, leaseMs, retentionMs, request } }) => {
+        const lease = toUs(leaseMs)
+        return sql`
+(${key}, LAST_INSERT_ID(GREATEST(${now}, 1)), ${owner}, ${fingerprint}, 'in_progress', 1, 0, ${now} + ${lease},
+  ${now} + ${lease + toUs(retentionMs)}, ${request ?? null})`
+      })
+      return sql`
+INSERT INTO ${table} (k, token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request) VALUES ${joined(rows, ',')}`
+    },
+
+    /** The results of many attempts. `affectedRows`: how many of them held their keys. */
+    settleMany(calls: readonly Settle[]): Sql {
+      const rows = calls.map(({ key, token, change: { to, result, retentionMs } }) => {
+        return sql`SELECT ${key} AS k, ${token} AS token, ${to} AS state, ${result} AS result, ${toUs(retentionMs)} AS retention`
+      })
+      return sql`
+UPDATE ${table} r JOIN (${joined(rows, ' UNION ALL ')}) c ON r.k = c.k AND r.token = c.token
+SET r.state = c.state, r.result = c.result, r.checkpoint = NULL, r.checkpoint_seq = NULL, r.expires_at = ${held()} + c.retention
+WHERE r.k IN (${listed(calls.map(({ key }) => key))}) AND r.expires_at > ${held()} AND r.state IN ('in_progress', 'parked')`
+    },
 
     /** Selects the values that `begin` may have to answer with: a second is ample for the rest of the statement. */
     valuesForBegin: ({ fingerprint, owner }: Claim) => ({
@@ -144,7 +202,7 @@ WHERE k = ${key} AND token = ${from.token} AND state = ${from.state} AND lease_u
     purgeableKeys: (purgeable: Sql, limit: number) =>
       sql`SELECT k FROM ${table} WHERE ${purgeable} ORDER BY expires_at LIMIT ${limit}`,
     remove: (keys: readonly string[], purgeable: Sql) => sql`
-DELETE FROM ${table} WHERE k IN (${{ text: keys.map(literal).join() }}) AND ${purgeable}`,
+DELETE FROM ${table} WHERE k IN (${listed(keys)}) AND ${purgeable}`,
 
     /** The next records after a key, in the order of keys. */
     page: ({ after, end }: KeyRange, { operation, scope, state, stuckForMs, expired }: ListQuery, limit: number) => sql`

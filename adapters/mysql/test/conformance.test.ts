@@ -4,6 +4,7 @@ import { harnessOf, onEachServer } from './fixtures.ts'
 await onEachServer(({ title, url, version }) => {
   const only = version.includes('MariaDB') ? ',SIMULTANEOUS_ASSIGNMENT,EMPTY_STRING_IS_NULL' : ''
   describeStore(title, harnessOf(url))
+  describeStore(`${title}, one call a statement`, harnessOf(url, {}, { batch: false }))
   describeStore(
     `${title}, a pool with every setting that changes replies`,
     harnessOf(url, {

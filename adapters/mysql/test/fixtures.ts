@@ -34,7 +34,7 @@ export function connect(url: string, { pool: options = {}, session = [] }: Setti
 }
 
 /** A harness for the suite: each store has a pool of its own, through which the suite may put a proxy. */
-export function harnessOf(url: string, settings: Settings = {}) {
+export function harnessOf(url: string, settings: Settings = {}, options: StoreOptions = {}) {
   const table = freshTable()
   const pools = new Map<unknown, mysql.Pool>()
   let migrated: Promise<void> | undefined
@@ -43,7 +43,7 @@ export function harnessOf(url: string, settings: Settings = {}) {
     migrated ??= create()
     await migrated
     const pool = connect(at, settings)
-    const store = mysqlStore({ pool, table, ...(now && { now }) })
+    const store = mysqlStore({ pool, table, ...options, ...(now && { now }) })
     pools.set(store, pool)
     return store
   }

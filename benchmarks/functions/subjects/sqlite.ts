@@ -45,18 +45,24 @@ function byHand(database: Database.Database): Opened {
   }
 }
 
-async function newDatabase(): Promise<Database.Database> {
+/** FULL is what an acknowledged result needs to survive a loss of power. */
+async function newDatabase(synchronous = 'FULL'): Promise<Database.Database> {
   const database = new Database(join(await mkdtemp(join(tmpdir(), 'retryproof-bench-sqlite-')), 'bench.db'))
   database.pragma('journal_mode = WAL')
-  database.pragma('synchronous = NORMAL')
+  database.pragma(`synchronous = ${synchronous}`)
   return database
 }
 
 export const sqlite: Driver = {
-  name: 'sqlite (WAL, synchronous NORMAL)',
+  name: 'sqlite (WAL, synchronous FULL)',
   isLocal: true,
   subjects: [
     { kind: 'floor', name: 'three prepared statements', open: async () => byHand(await newDatabase()) },
+    {
+      kind: 'peer',
+      name: 'by hand, synchronous NORMAL: may lose what was acknowledged',
+      open: async () => byHand(await newDatabase('NORMAL')),
+    },
     {
       kind: 'ours',
       name: 'Retryproof',

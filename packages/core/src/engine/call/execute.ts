@@ -31,7 +31,7 @@ export async function execute<T>(
     const opening = openSteps(opened, lease)
     const attempt = isPromise(opening) ? await opening : opening
     const decision = decideTakeover(prepared, acquired.reply, attempt, settlement)
-    const decided = isPromise(decision) ? await decision : decision
+    const decided: Outcome<T> | null = isPromise(decision) ? await decision : decision
     if (decided) return decided
     // the resolver may have taken longer than the lease lasted
     if (lease.abortReason) return await settlement.fail(lease.abortReason)

@@ -40,7 +40,7 @@ export class Settlement<T> {
   async complete(returned: T | Unreplayable<T>): Promise<Outcome<T>> {
     const { instance, prepared, head } = this.#opened
     const encoding = encodeDone(prepared, returned)
-    const encoded = isPromise(encoding) ? await encoding : encoding
+    const encoded: Encoded<T> = isPromise(encoding) ? await encoding : encoding
     const change = completed(prepared, encoded)
     const reply = await this.#send(change, instance.settleTimeoutMs, () => this.#emitCompleted(encoded))
     if (reply.outcome === 'ok') return recordedOutcome(prepared, encoded.value, head.attempt)
