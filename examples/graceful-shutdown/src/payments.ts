@@ -1,0 +1,29 @@
+/** The parts that the three applications share. */
+import { setImmediate } from 'node:timers/promises'
+import { createIdempotency } from '@retryproof/core'
+import { migrate, postgresStore } from '@retryproof/postgres'
+import pg from 'pg'
+
+export const pool = new pg.Pool({ connectionString: process.env.POSTGRES_URL })
+await migrate({ pool })
+export const idempotency = createIdempotency({ store: postgresStore({ pool }), namespace: 'payments' })
+
+/** Refuses new work, and waits for running attempts: less than `terminationGracePeriodSeconds`, longer than any handler. */
+export async function drain(): Promise<void> {
+  console.log('draining')
+  await idempotency.drain({ timeout: '20s' })
+  // the answers of these attempts are written in this turn of the event loop: a server that closes now would cut them off
+  await setImmediate()
+}
+
+/** Charges a card at the provider, which may take its time. */
+export async function charge(): Promise<{ id: string }> {
+  const answer = await fetch(process.env.PROVIDER_URL ?? '', { method: 'POST' })
+  return (await answer.json()) as { id: string }
+}
+
+/** The last line of an orderly end. */
+export async function endPool(): Promise<void> {
+  await pool.end()
+  console.log('pool ended')
+}
