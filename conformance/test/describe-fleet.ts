@@ -35,13 +35,13 @@ export async function describeFleet(name: string, app: URL): Promise<void> {
 
     for (const check of bindingChecks.filter(({ needs = [] }) => needs.includes('memory'))) {
       test(`${check.id}: ${check.title}, in a process of its own`, { timeout: TIMEOUT_MS }, () =>
-        check.run(clientOf(ports[0] ?? 0)),
+        check.run(clientOf({ port: ports[0] ?? 0 })),
       )
     }
 
     /** A client of each process, who send the same key and are counted as one. */
     function fleet(path: string) {
-      const clients = ports.map(clientOf)
+      const clients = ports.map((port) => clientOf({ port }))
       const key = clients[0]?.key ?? ''
       const sent = { key, headers: { 'X-Case': key }, json: { amount: 1 } }
       const each = <T>(act: (client: BindingClient) => T) => clients.map(act)

@@ -1,4 +1,5 @@
 import type { BindingClient } from './client.ts'
+import type { Server } from './transport.ts'
 
 /** Names features that not every framework or runtime has, and that a check needs. */
 export type BindingNeed =
@@ -18,10 +19,14 @@ export type BindingNeed =
   | 'middleware'
   /** A handler may write to the server's own response, past the framework. */
   | 'raw responses'
+  /** An answer that fails midway looks cut. */
+  | 'cut answers'
   | 'compression outside'
   | 'compression inside'
   /** The store of this run has transactions that handlers may await in. */
   | 'transactions'
+  /** The server speaks HTTP/1.1, in which a request can be written by hand. */
+  | 'the wire of HTTP/1.1'
   /** The server's process tells how much memory it holds. */
   | 'memory'
 
@@ -35,8 +40,7 @@ export interface BindingHarness {
   readonly authenticates?: boolean
 }
 
-export interface BindingServer {
-  readonly port: number
+export interface BindingServer extends Server {
   close(): Promise<void>
 }
 

@@ -1,9 +1,10 @@
 /** The client of one check, on connections of its own. It hides nothing of what came over the wire. */
 import { randomUUID } from 'node:crypto'
-import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
+import type { OutgoingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { within } from '../store/tools/within.ts'
+import { begin as beginRequest, type Message, type Server } from './transport.ts'
 
 /** Ample for any answer, on any machine. */
 const PATIENCE_MS = 40_000
@@ -61,7 +62,7 @@ export interface BindingClient {
   isWritten(): Promise<boolean>
   /**
    * Sends these bytes on a connection of its own, as they are, and gives what comes until the server closes it: to be asked
-   * for by `Connection: close`.
+   * for by `Connection: close`. Of HTTP/1.1 alone.
    */
   raw(pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<Buffer>
   /** True where the user who has the name of this check is let in. */
@@ -74,22 +75,15 @@ export interface BindingClient {
   residentBytes(): Promise<number | null>
 }
 
-export function clientOf(port: number): BindingClient {
+export function clientOf(server: Server): BindingClient {
   const id = randomUUID()
 
   function prepare(path: string, { method = 'POST', key = id, headers = {}, json, body }: Sent) {
-    const sent = request({
-      host: '127.0.0.1',
-      port,
-      method,
-      path,
-      agent: false,
-      headers: {
-        'X-Case': id,
-        ...(key === null ? {} : { 'Idempotency-Key': key as string | string[] }),
-        ...(json === undefined && typeof body !== 'string' ? {} : { 'Content-Type': 'application/json' }),
-        ...headers,
-      },
+    const sent = beginRequest(server, method, path, {
+      'X-Case': id,
+      ...(key === null ? {} : { 'Idempotency-Key': key as string | string[] }),
+      ...(json === undefined && typeof body !== 'string' ? {} : { 'Content-Type': 'application/json' }),
+      ...headers,
     })
     return { sent, payload: json === undefined ? body : JSON.stringify(json) }
   }
@@ -97,9 +91,8 @@ export function clientOf(port: number): BindingClient {
   function begin(path: string, options: Sent = {}): Pending {
     const { sent, payload } = prepare(path, options)
     const what = `${options.method ?? 'POST'} ${path}`
-    const message = new Promise<IncomingMessage>((resolve, reject) => sent.on('response', resolve).on('error', reject))
     sent.end(payload)
-    const opened = within(`the head of the answer to ${what}`, message, PATIENCE_MS).then(openedOf)
+    const opened = within(`the head of the answer to ${what}`, sent.message, PATIENCE_MS).then(openedOf)
     // a client that leaves does not look at it
     opened.catch(() => undefined)
     let received: Promise<Received> | undefined
@@ -131,8 +124,7 @@ export function clientOf(port: number): BindingClient {
     send,
     async leaveHalfway(path) {
       const { sent } = prepare(path, { headers: { 'Content-Length': '1000', 'Content-Type': 'text/plain' } })
-      sent.on('error', () => {})
-      await new Promise<void>((resolve) => sent.write('the first part', () => resolve()))
+      await new Promise<void>((resolve) => sent.write('the first part', resolve))
       sent.destroy()
     },
     async reached({ runs = 0, departures = 0 }) {
@@ -144,7 +136,7 @@ export function clientOf(port: number): BindingClient {
     async isWritten() {
       return (await what()).isWritten
     },
-    raw: (pieces) => within('the answer to what was sent by hand', exchange(port, pieces), PATIENCE_MS),
+    raw: (pieces) => within('the answer to what was sent by hand', exchange(server.port, pieces), PATIENCE_MS),
     async access(isRevoked) {
       await control('access', { 'X-Revoked': String(isRevoked) })
     },
@@ -175,15 +167,15 @@ function exchange(port: number, pieces: Iterable<Uint8Array> | AsyncIterable<Uin
   })
 }
 
-function openedOf(message: IncomingMessage): Opened {
+function openedOf(message: Message): Opened {
   const headers: [string, string][] = []
   for (let at = 0; at + 1 < message.rawHeaders.length; at += 2) {
     headers.push([message.rawHeaders[at] ?? '', message.rawHeaders[at + 1] ?? ''])
   }
   const values = (name: string) => headers.flatMap(([each, value]) => (each.toLowerCase() === name ? [value] : []))
-  const pieces = message[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>
+  const pieces = message[Symbol.asyncIterator]()
   return {
-    status: message.statusCode ?? 0,
+    status: message.status,
     headers,
     values,
     header: (name) => values(name)[0],

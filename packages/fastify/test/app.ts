@@ -1,6 +1,6 @@
 /** The application of the suite on Fastify. */
 
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import compress from '@fastify/compress'
@@ -8,17 +8,44 @@ import type { BindingServer } from '@retryproof/conformance/http'
 import { type Answer, bindingApp, type Route } from '@retryproof/conformance/http/app'
 import type { IdempotencyStore } from '@retryproof/core'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify'
+import { certificate } from '../../../conformance/test/certificate.ts'
 import { attemptOf, idempotent, serveStatus } from '../src/index.ts'
 
-export async function serve(store: IdempotencyStore<unknown>): Promise<BindingServer> {
-  const app = await fastifyApp(store)
+export async function serve(
+  store: IdempotencyStore<unknown>,
+  protocol: BindingServer['protocol'] = 'http',
+): Promise<BindingServer> {
+  const app = await fastifyApp(store, protocol)
+  const sockets = new Set<Socket>()
+  app.server.on('connection', (socket) => sockets.add(socket))
   await app.listen({ port: 0, host: '127.0.0.1' })
-  return { port: (app.server.address() as AddressInfo).port, close: () => app.close() }
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    protocol,
+    async close() {
+      // Fastify waits for the sessions of HTTP/2
+      for (const socket of sockets) socket.destroy()
+      await app.close()
+    },
+  }
 }
 
-async function fastifyApp(store: IdempotencyStore<unknown>): Promise<FastifyInstance> {
+/** Over HTTP/2 the instance has another type, and the same members. */
+function instanceFor(protocol: BindingServer['protocol']): FastifyInstance {
+  const options = { forceCloseConnections: true }
+  if (protocol === 'http') return Fastify(options)
+  const secure = { https: { ...certificate, allowHTTP1: true } }
+  const over =
+    protocol === 'h2c' ? Fastify({ ...options, http2: true }) : Fastify({ ...options, http2: true, ...secure })
+  return over as unknown as FastifyInstance
+}
+
+async function fastifyApp(
+  store: IdempotencyStore<unknown>,
+  protocol: BindingServer['protocol'],
+): Promise<FastifyInstance> {
   const app = bindingApp<FastifyRequest>({ store, header: headerOf })
-  const server = Fastify({ forceCloseConnections: true })
+  const server = instanceFor(protocol)
   await server.register(compress, { global: false, threshold: 0 })
   server.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),

@@ -2,6 +2,14 @@ export { headerFields } from './protocol/exchange.ts'
 export { answerEarly } from './server/node/answer-early.ts'
 export { captureResponse } from './server/node/capture/capture-response.ts'
 export type { CapturedResponse, CaptureLimits } from './server/node/capture/captured-response.ts'
+export {
+  idempotent,
+  type NodeHandler,
+  type NodeOptions,
+  type NodeRequest,
+  type NodeResponse,
+  type NodeTransactionHandler,
+} from './server/node/handler.ts'
 export { closeSignal, sendResponse } from './server/node/headers.ts'
 export type { NodeBinding } from './server/node/node-binding.ts'
 export { givenBody, type LeftBody } from './server/node/request/given-body.ts'

@@ -1,6 +1,4 @@
 /** The application of the suite on Koa. */
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { bodyParser } from '@koa/bodyparser'
 import { Router, type RouterMiddleware } from '@koa/router'
@@ -10,6 +8,7 @@ import type { IdempotencyStore } from '@retryproof/core'
 import Koa, { type Context, type Middleware } from 'koa'
 import compress from 'koa-compress'
 import Koa2 from 'koa2'
+import { listening } from '../../http/test/node/app.ts'
 import { attemptOf, idempotent, serveStatus } from '../src/index.ts'
 
 export const versions: [string, typeof Koa][] = [
@@ -17,16 +16,12 @@ export const versions: [string, typeof Koa][] = [
   ['Koa 2', Koa2],
 ]
 
-export async function serve(store: IdempotencyStore<unknown>, Framework: typeof Koa = Koa): Promise<BindingServer> {
-  const server = createServer(koaApp(Framework, store).callback())
-  await new Promise<Server>((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
-  return {
-    port: (server.address() as AddressInfo).port,
-    async close() {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
+export function serve(
+  store: IdempotencyStore<unknown>,
+  Framework: typeof Koa = Koa,
+  protocol?: BindingServer['protocol'],
+): Promise<BindingServer> {
+  return listening(koaApp(Framework, store).callback(), protocol)
 }
 
 function koaApp(Framework: typeof Koa, store: IdempotencyStore<unknown>): Koa {
@@ -85,7 +80,8 @@ async function run({ handle }: Route<Context>, ctx: Context, tx?: unknown): Prom
 
 async function bodyOf(ctx: Context): Promise<unknown> {
   const { body } = ctx.request as { body?: unknown }
-  if (ctx.is('json')) return body
+  // `ctx.is` finds no body over HTTP/2 without a length
+  if (ctx.get('content-type') === 'application/json') return body
   return Uint8Array.from(Buffer.concat(await ctx.req.toArray()))
 }
 

@@ -81,6 +81,7 @@ export const fuzzChecks: readonly BindingCheck[] = [
   {
     id: 'fuzz-requests',
     title: 'whatever bytes are sent, they are answered, with no error of the server, and none is run twice',
+    needs: ['the wire of HTTP/1.1'],
     run: (client) =>
       forAll(fuzzed, RUNS, async (request) => {
         const id = randomUUID()

@@ -17,6 +17,7 @@ function flood(id: string, title: string, lines: (client: BindingClient) => stri
   return {
     id: `security-${id}`,
     title,
+    needs: ['the wire of HTTP/1.1'],
     run: async (client) => {
       const answer = (await client.raw([headOf(client, ...lines(client))])).toString('latin1')
       // some servers cut the connection instead of answering
@@ -106,6 +107,7 @@ export const securityChecks: readonly BindingCheck[] = [
   {
     id: 'security-injection',
     title: 'nothing that a client sends becomes a header or a line of a log',
+    needs: ['the wire of HTTP/1.1'],
     run: async (client) => {
       const secret = randomUUID()
       const lines = [`Idempotency-Key: "k\\r\\nX-Injected: ${secret}"`, 'Content-Length: 0']
@@ -123,6 +125,7 @@ export const securityChecks: readonly BindingCheck[] = [
   {
     id: 'security-pollution',
     title: 'no name in a body, a query or a header reaches a prototype',
+    needs: ['the wire of HTTP/1.1'],
     run: async (client) => {
       const names = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":1}'
       const sent = { body: names, headers: { constructor: 'polluted' } }
@@ -147,6 +150,7 @@ export const securityChecks: readonly BindingCheck[] = [
   {
     id: 'security-slow-body',
     title: 'a body that is slow to come holds no key, and is answered when it has come',
+    needs: ['the wire of HTTP/1.1'],
     run: async (client) => {
       const sent = { json: { amount: 1 } }
       const body = Buffer.from(JSON.stringify(sent.json))

@@ -29,6 +29,7 @@ export const streamChecks: readonly BindingCheck[] = [
   {
     id: 'stream-breaks',
     title: 'a stream that fails midway looks cut to its caller, and is not lost',
+    needs: ['cut answers'],
     run: async (client) => {
       const stream = await client.begin('/breaks').opened
       assert.equal(String(await stream.next()), '{"line":1}\n')

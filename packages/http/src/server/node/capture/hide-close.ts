@@ -10,12 +10,14 @@ type Listener = (error: Error | undefined, res: ServerResponse) => void
 
 /** Hides it from those who wait already, and from those who ask later. Gives the function that tells them. */
 export function hideClose(res: ServerResponse): () => void {
-  const { socket } = res
+  const socket = Object.getOwnPropertyDescriptor(res, 'socket')
   const waiting = takeQueue(res)
   // without a socket, a response passes for one whose turn has not come
-  Object.assign(res, { socket: null })
+  Object.defineProperty(res, 'socket', { configurable: true, enumerable: true, writable: true, value: null })
   return () => {
-    Object.assign(res, { socket })
+    // HTTP/2 has no socket of its own
+    if (socket) Object.defineProperty(res, 'socket', socket)
+    else Reflect.deleteProperty(res, 'socket')
     for (const listener of [...waiting, ...takeQueue(res)]) listener(undefined, res)
   }
 }

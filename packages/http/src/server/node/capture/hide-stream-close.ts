@@ -1,6 +1,7 @@
 /** Hides from a handler of HTTP/2 that its client went away, as `hideDisconnect` does for HTTP/1. */
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
+import { hideClose } from './hide-close.ts'
 import type { Disconnect, HiddenDisconnect } from './hide-disconnect.ts'
 
 export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDisconnect {
@@ -9,6 +10,7 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
   let isGone = false
   /** The events that Node emitted when the client went away, to be shown later. */
   let swallowed: string[] = []
+  let showClose = () => {}
 
   const restore = watchDestruction(stream, (error) => {
     if (told.isWriting()) told.onDestroyed(error)
@@ -29,6 +31,7 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
   function onClose(): void {
     if (!told.isWriting() || isGone) return
     isGone = true
+    showClose = hideClose(res)
     told.onGone()
     // a writer that waits for the stream to take more goes on
     emit.call(res, 'drain')
@@ -47,6 +50,7 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
       const events = swallowed
       swallowed = []
       res.emit = emit
+      showClose()
       for (const event of events) res.emit(event)
     },
   }

@@ -97,9 +97,15 @@ function streamOf(req: IncomingMessage): Http2ServerRequest['stream'] | undefine
   return (req as unknown as Partial<Http2ServerRequest>).stream
 }
 
-/** True once the last byte is there, whether or not anybody has read it. */
+/** True once the last byte is there, whether or not anybody has read it. HTTP/2 calls `complete` what was cut, too. */
 function isComplete(req: IncomingMessage): boolean {
-  return req.complete || streamOf(req)?.readableEnded === true
+  const stream = streamOf(req)
+  return stream ? stream.readableEnded && !stream.aborted : req.complete
+}
+
+/** True once no more of a body can come. */
+function isCut(req: IncomingMessage): boolean {
+  return req.destroyed || streamOf(req)?.aborted === true
 }
 
 /** True for a body that has come to its end without a byte. To read it would take its end from the next reader. */
@@ -118,7 +124,7 @@ async function readAndPutBack(req: IncomingMessage, maxBytes: number): Promise<U
   // until the parser of HTTP is through with what has arrived, an end that came together with the head
   await new Promise<void>((resolve) => process.nextTick(resolve))
   if (isEmpty(req)) return none
-  if (req.destroyed) throw new Error(GONE)
+  if (isCut(req)) throw new Error(GONE)
   const encoding = req.readableEncoding
   const chunks: (Uint8Array | string)[] = []
   let size = 0
