@@ -65,13 +65,12 @@ a {
 header,
 main,
 footer {
-  margin: 0 auto;
-  max-width: 76rem;
-  padding: 0 1.5rem;
+  padding: 0 max(1.5rem, calc(50% - 36.5rem));
 }
 
 header {
   align-items: center;
+  background: var(--card);
   border-bottom: 1px solid var(--line);
   display: flex;
   flex-wrap: wrap;
@@ -271,6 +270,7 @@ label .quiet {
 }
 
 .tile {
+  align-content: start;
   background: var(--card);
   border: 1px solid var(--line);
   border-radius: 0.625rem;
@@ -351,7 +351,7 @@ td a.parked {
 .figures {
   display: grid;
   gap: 0.25rem 1.5rem;
-  grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr));
+  grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr));
   margin: 0;
 }
 
@@ -484,15 +484,15 @@ h1 .key {
 }
 
 section.value {
+  background: var(--paper);
+  border: 1px solid var(--line);
+  border-radius: 0.375rem;
   margin: 0 0 0.5rem;
   max-height: 28rem;
   overflow: auto;
 }
 
 pre {
-  background: var(--paper);
-  border: 1px solid var(--line);
-  border-radius: 0.375rem;
   margin: 0;
   overflow-wrap: anywhere;
   padding: 0.75rem 1rem;
@@ -586,7 +586,7 @@ label {
 }
 
 .fields label {
-  flex: 1 1 11rem;
+  flex: 1 1 8rem;
   max-width: 100%;
 }
 

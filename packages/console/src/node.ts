@@ -3,11 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 
 /** A request of Node. Express adds the address before mounting, and what a parser has read. */
-export interface MountedRequest extends IncomingMessage {
-  originalUrl?: string
-  body?: unknown
-  rawBody?: unknown
-}
+export type MountedRequest = IncomingMessage & { readonly originalUrl?: string; readonly body?: unknown }
 
 /**
  * Makes a listener for Node's server, Express, Connect, Koa, Fastify and NestJS of a Fetch handler.
@@ -31,14 +27,15 @@ export function nodeListener(
     // a mount takes its own path away from `url`
     if (req.originalUrl !== undefined) req.url = req.originalUrl
     const form = parsedForm(req)
-    if (form !== undefined) req.rawBody = Buffer.from(form)
+    if (form !== undefined) Object.assign(req, { rawBody: Buffer.from(form) })
     return listen(req, res)
   }
 }
 
 /** Returns the form that a parser has read, as it came. */
-function parsedForm({ body, rawBody, readableEnded }: MountedRequest): string | undefined {
-  if (!readableEnded || rawBody !== undefined || typeof body !== 'object' || body === null) return undefined
+function parsedForm(req: MountedRequest): string | undefined {
+  const { body, readableEnded } = req
+  if (!readableEnded || 'rawBody' in req || typeof body !== 'object' || body === null) return undefined
   const fields = Object.entries(body).flatMap(([name, value]) =>
     [value].flat().map((one): [string, string] => [name, String(one)]),
   )

@@ -21,7 +21,7 @@ export const ACTION_TEXTS: Readonly<Record<RecordAction, ActionTexts>> = {
     done: 'The result is recorded. Every retry gets it.',
   },
   respond: {
-    link: 'It is decided: record the response…',
+    link: 'I know what happened: record the response…',
     title: 'Record the response that the client gets',
     effect: 'Every retry of this request gets the response below. The handler does not run again.',
     button: 'Record this response',

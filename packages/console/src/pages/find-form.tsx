@@ -79,8 +79,15 @@ export const NamespaceField = ({
 
 export const ScopeField = ({ value, isRequired = true }: { value?: string | undefined; isRequired?: boolean }) => (
   <label>
-    Scope <span class="quiet">one part a line</span>
-    <textarea name="scope" rows={2} required={isRequired} autocomplete="off" spellcheck={false}>
+    Scope, one part a line
+    <textarea
+      name="scope"
+      rows={2}
+      placeholder={'tenant_7\nuser_42'}
+      required={isRequired}
+      autocomplete="off"
+      spellcheck={false}
+    >
       {typedText(value ?? '')}
     </textarea>
   </label>

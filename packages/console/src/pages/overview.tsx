@@ -45,7 +45,7 @@ export function Overview({ page, counted, activity, notice }: OverviewProps) {
             name="Lease expired"
             count={stuck}
             query={{ state: 'in-progress', stuck: '1s' }}
-            hint={oldestMs > 0 ? `oldest ${duration(oldestMs)} ago` : 'nobody works on them'}
+            hint={oldestMs > 0 ? `oldest ${duration(oldestMs)} ago` : 'nobody at work'}
             kind="overdue"
           />
           <Tile
@@ -53,7 +53,7 @@ export function Overview({ page, counted, activity, notice }: OverviewProps) {
             name="In progress"
             count={inState('in_progress')}
             query={{ state: 'in-progress' }}
-            hint="an attempt holds the key"
+            hint="held by an attempt"
           />
           <Tile
             page={page}

@@ -10,7 +10,7 @@ export const Foreign = ({ text }: { text: string }) => <bdi>{neutralize(text)}</
 /** Text from elsewhere, of several lines. */
 export const ForeignBlock = ({ text, label }: { text: string; label: string }) => (
   // a region that scrolls must be reachable by keyboard
-  <section class="value" tabindex={0} aria-label={label}>
+  <section class="value" tabindex={0} aria-label={`${label}, as text`}>
     <pre dir="ltr">{neutralizeLines(text)}</pre>
   </section>
 )

@@ -2,13 +2,19 @@
 import { duration } from '@retryproof/http/internal'
 import { type Activity, type EventCounts, MINUTES } from '../records/activity.ts'
 
+/** Rates are those of the last five minutes. */
+const RATED_MINUTES = 5
+
 export function ProcessPanel({ activity, now }: { activity: Activity; now: number }) {
   const totals = activity.totals()
   const minutes = activity.minutes()
   const of = (...types: (keyof EventCounts)[]) => types.reduce((sum, type) => sum + (totals[type] ?? 0), 0)
   const sinceMs = now - activity.sinceMs
-  const rate = (type: keyof EventCounts) =>
-    `${(minutes.slice(-6, -1).reduce((sum, each) => sum + (each[type] ?? 0), 0) / 5).toFixed(1)} a minute`
+  const ratedMinutes = Math.min(RATED_MINUTES, Math.max(1, Math.ceil(sinceMs / 60_000)))
+  const rate = (type: keyof EventCounts) => {
+    const recent = minutes.slice(-ratedMinutes).reduce((sum, each) => sum + (each[type] ?? 0), 0)
+    return `${(recent / ratedMinutes).toFixed(1)}/min`
+  }
   return (
     <section class="card" aria-labelledby="process">
       <h2 id="process">This process</h2>
@@ -19,7 +25,7 @@ export function ProcessPanel({ activity, now }: { activity: Activity; now: numbe
       <dl class="figures">
         <Figure name="Replays saved" value={of('replayed')} note={rate('replayed')} />
         <Figure name="Handlers run" value={of('started')} note={rate('started')} />
-        <Figure name="Told to wait (409)" value={of('conflict')} note={rate('conflict')} />
+        <Figure name="Told to wait" value={of('conflict')} note={rate('conflict')} />
         <Figure name="Takeovers" value={of('takeover')} />
         <Figure name="Leases lost" value={of('leaseLost')} />
         <Figure name="Results unrecorded" value={of('unrecorded')} />

@@ -64,7 +64,7 @@ export function RecordPage({ page, record, shown, activity, notice }: RecordPage
   )
 }
 
-const NO_REQUEST = 'The request was not kept, or cannot be read here. Operations keep it with `storeRequest`.'
+const NO_REQUEST = 'The request was not kept, or cannot be read here. Operations keep it with the policy storeRequest.'
 
 /** The actions that a record of this state takes, the usual one first. */
 function actionsOf({ state, key }: Inspection): readonly RecordAction[] {

@@ -5,7 +5,7 @@ import type { KeyActivity } from '../records/activity.ts'
 
 const SEEN: Readonly<Partial<Record<EventType, string>>> = {
   started: 'started',
-  takeover: 'took over from one whose lease had expired',
+  takeover: 'took over after an interrupted one',
   leaseLost: 'lost its lease',
   completed: 'completed',
   failed: 'failed for good',
@@ -58,18 +58,20 @@ export function Timeline({ record, activity, now }: TimelineProps) {
 /** What the record itself tells. A token is the time of its attempt by the store's clock, unless the clock was set back. */
 function told({ attempt, interrupted, token, state }: Inspection, now: number): readonly Entry[] {
   const earlier = attempt - 1
-  const before =
-    earlier > 0
-      ? `${earlier === 1 ? '1 earlier attempt' : `${earlier} earlier attempts`}${interrupted ? ', of which one was interrupted: its outcome is unknown' : ''}`
-      : undefined
   const tokenMs = Math.floor(token / 1000)
   const isTime = tokenMs > Date.UTC(2020) && tokenMs < now + 86_400_000
   const acquired = `Attempt ${attempt} acquired the key${isTime ? ' (store’s clock)' : ''}`
   return [
-    ...(before === undefined ? [] : [{ atMs: undefined, text: before }]),
+    ...(earlier > 0 ? [{ atMs: undefined, text: describeEarlier(earlier, interrupted) }] : []),
     { atMs: isTime ? tokenMs : undefined, text: acquired },
     ...(attempt === 1 && interrupted && state === 'parked'
       ? [{ atMs: undefined, text: 'Its lease expired before it settled' }]
       : []),
   ]
+}
+
+function describeEarlier(count: number, interrupted: boolean): string {
+  if (count === 1)
+    return interrupted ? '1 earlier attempt was interrupted: its outcome is unknown' : '1 earlier attempt'
+  return `${count} earlier attempts${interrupted ? ', one of them interrupted: its outcome is unknown' : ''}`
 }

@@ -23,7 +23,7 @@ async function readText({ body }: Request): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
   let size = 0
-  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+  for await (const chunk of (body ?? []) as unknown as AsyncIterable<Uint8Array>) {
     size += chunk.length
     if (size > MAX_FORM_BYTES)
       throw new PageError(413, { title: 'Too much text', text: 'A form takes 4 MiB. Nothing was done.' })
