@@ -4,10 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, test } from 'vitest'
-import { service, services } from '../../../scripts/services.mjs'
+import { type ServiceOptions, service, services } from '../../../scripts/services.mjs'
 
 export interface StoreAddress {
   readonly kind: string
+  readonly title: string
   readonly url: string
   /** A table that nobody else has. */
   readonly table: string
@@ -16,20 +17,26 @@ export interface StoreAddress {
 export const fresh = (): string => `t_${randomBytes(6).toString('hex')}`
 
 /** Declares tests for each store; for one that cannot be had, a test that is skipped says so. */
-export async function onEachStore(declare: (store: StoreAddress) => void): Promise<void> {
+export async function onEachStore(declare: (store: StoreAddress) => void, options: ServiceOptions = {}): Promise<void> {
   const servers = [
-    { kind: 'postgres', server: await service('postgres') },
-    ...(await services('mysql')).map((server) => ({ kind: 'mysql', server })),
-    { kind: 'mongodb', server: await service('mongodb') },
-    { kind: 'redis', server: await service('redis') },
+    { kind: 'postgres', server: await service('postgres', options) },
+    ...(await services('mysql', options)).map((server) => ({ kind: 'mysql', server })),
+    { kind: 'mongodb', server: await service('mongodb', options) },
+    { kind: 'redis', server: await service('redis', options) },
   ]
   for (const { kind, server } of servers) {
     if (server.missing) test.skip(`${server.title}: ${server.missing}`)
-    else declare({ kind, url: withDatabase(kind, server.url), table: kind === 'redis' ? `${fresh()}:` : fresh() })
+    else
+      declare({
+        kind,
+        title: server.title,
+        url: withDatabase(kind, server.url),
+        table: kind === 'redis' ? `${fresh()}:` : fresh(),
+      })
   }
   const folder = mkdtempSync(join(tmpdir(), 'retryproof-cli-'))
   afterAll(() => rmSync(folder, { recursive: true }))
-  declare({ kind: 'sqlite', url: `sqlite:${join(folder, 'records.db')}`, table: fresh() })
+  declare({ kind: 'sqlite', title: 'SQLite', url: `sqlite:${join(folder, 'records.db')}`, table: fresh() })
 }
 
 /** Names a database where the address has none. */

@@ -58,7 +58,10 @@ function describe(shown: ShownRecord): string {
     ...present('error', error),
     ...present('unreadable', unreadable),
   ]
-  const text = lines.map(([name, line]) => `${name.padEnd(10)}  ${line}\n`).join('')
+  const text = lines
+    .filter(([, line]) => line !== '')
+    .map(([name, line]) => `${name.padEnd(10)}  ${line}\n`)
+    .join('')
   return `${text}${advice(state, key)}`
 }
 
@@ -71,14 +74,19 @@ function present(name: string, value: unknown): [string, string][] {
   return [[name, cut.replaceAll('\n', `\n${' '.repeat(12)}`)]]
 }
 
+/** The ways to settle a parked record. */
+const ways = [
+  ['--completed FILE', 'It happened, and callers get the value in FILE:'],
+  ['--response FILE', 'It happened in a guarded route, and callers get the response in FILE:'],
+  ['--rerun', 'It did not happen, and the next call runs:'],
+] as const
+
 /** Says what a person can do about a record in this state. */
 function advice(state: string, key: string): string {
   if (state !== 'parked') return ''
   return (
     '\nThe outcome is unknown. Find out what happened, then run one of:\n' +
-    `  retryproof resolve ${neutralize(key)} --completed FILE   it happened: callers get the value in FILE\n` +
-    `  retryproof resolve ${neutralize(key)} --response FILE    it happened, in a guarded route\n` +
-    `  retryproof resolve ${neutralize(key)} --rerun            it did not happen: the next call runs\n`
+    ways.map(([flag, meaning]) => `  ${meaning}\n    retryproof resolve ${neutralize(key)} ${flag}\n`).join('')
   )
 }
 

@@ -1,5 +1,4 @@
 /** `retryproof purge`: removes expired records, batch by batch. */
-
 import { duration } from '@retryproof/http/internal'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
@@ -12,7 +11,7 @@ export interface PurgeOptions extends CommonOptions {
 
 /** Each batch is a statement of its own, so that an interrupted purge has removed what it says, and another goes on. */
 export async function purge(io: CliIo, options: PurgeOptions): Promise<number> {
-  return withTarget(io, options, async ({ store }) => {
+  return withTarget(io, options, async ({ store, expired }) => {
     if (!store?.purge)
       throw new CliError(
         store
@@ -20,14 +19,14 @@ export async function purge(io: CliIo, options: PurgeOptions): Promise<number> {
           : 'The configuration exports no store: export const store = …',
         exitCodes.refused,
       )
+    const all = await expired?.()
     const started = io.now()
     let removed = 0
     let last = options.batch
     while (last >= options.batch && !io.interrupted.aborted) {
       last = await store.purge({ limit: options.batch })
       removed += last
-      const elapsed = Math.max(1, io.now() - started)
-      if (io.isTerminal) io.writeError(`\r${removed} removed, ${Math.round((removed / elapsed) * 1000)} a second  `)
+      if (io.isTerminal) io.writeError(`\r\u001b[K${progress(removed, all, io.now() - started)}`)
     }
     if (io.isTerminal) io.writeError('\n')
     const interrupted = io.interrupted.aborted && last >= options.batch
@@ -40,4 +39,13 @@ export async function purge(io: CliIo, options: PurgeOptions): Promise<number> {
       )
     return interrupted ? exitCodes.interrupted : exitCodes.done
   })
+}
+
+/** Says how many are removed, how fast, and how long the others take; records that expire meanwhile come on top. */
+export function progress(removed: number, all: number | undefined, elapsedMs: number): string {
+  const perMs = removed / Math.max(1, elapsedMs)
+  const rate = `${Math.round(perMs * 1000)} a second`
+  if (all === undefined || all < removed) return `${removed} removed, ${rate}`
+  const left = perMs === 0 ? '' : `, ${duration(Math.round((all - removed) / perMs))} left`
+  return `${removed} of ${all} removed (${Math.floor((removed / Math.max(1, all)) * 100)} %), ${rate}${left}`
 }

@@ -1,5 +1,6 @@
 /** A store in MySQL or MariaDB, by `mysql2`. */
 import type { IdempotencyStore } from '@retryproof/core'
+import { PURGE_GRACE_MS } from '@retryproof/core/store'
 import { checkClock, type Finding, problem, warning } from '../checks/finding.ts'
 import { loadModule } from '../target/load-module.ts'
 import { named, type OpenedStore, quoted, type StoreAddress, statements } from './opened-store.ts'
@@ -27,6 +28,13 @@ export async function openMysql({ url, table, cwd, now }: StoreAddress): Promise
     schema: () => statements(adapter.schema(named(table))),
     migrate: () => adapter.migrate({ pool, ...named(table) }),
     findings: () => findings(pool, quoted('`', table), now),
+    async expired() {
+      const [rows] = await pool.query(
+        `SELECT COUNT(*) AS expired FROM ${quoted('`', table)}
+         WHERE expires_at <= TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) - ${PURGE_GRACE_MS * 1000}`,
+      )
+      return Number(rows[0]?.expired)
+    },
     close: () => pool.end(),
   }
 }

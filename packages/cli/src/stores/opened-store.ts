@@ -16,6 +16,8 @@ export interface OpenedStore {
   schema(): string
   migrate(): Promise<void>
   findings(): Promise<readonly Finding[]>
+  /** Counts the records that a purge would remove now, where the database does so by an index. */
+  expired?(): Promise<number>
   close(): Promise<void>
 }
 

@@ -1,5 +1,6 @@
 /** A store in PostgreSQL, by `pg`. */
 import type { IdempotencyStore } from '@retryproof/core'
+import { PURGE_GRACE_MS } from '@retryproof/core/store'
 import { checkClock, type Finding, problem, warning } from '../checks/finding.ts'
 import { loadModule } from '../target/load-module.ts'
 import { named, type OpenedStore, quoted, type StoreAddress, statements } from './opened-store.ts'
@@ -35,6 +36,13 @@ export async function openPostgres({ url, table, cwd, now }: StoreAddress): Prom
     schema: () => statements(adapter.schema(named(table))),
     migrate: () => adapter.migrate({ pool, ...named(table) }),
     findings: () => findings(pool, quoted('"', table), adapter.schema(named(table)), now),
+    async expired() {
+      const { rows } = await pool.query(
+        `SELECT count(*) AS expired FROM ${quoted('"', table)} WHERE expires_at <= extract(epoch FROM clock_timestamp()) * 1000000 - $1`,
+        [PURGE_GRACE_MS * 1000],
+      )
+      return Number(rows[0]?.expired)
+    },
     close: () => pool.end(),
   }
 }

@@ -73,6 +73,7 @@ async function openByAddress(io: CliIo, url: string, { namespace, table }: Targe
     schema: () => opened.schema(),
     migrate: () => opened.migrate(),
     findings: () => opened.findings(),
+    expired: opened.expired && (() => opened.expired?.() ?? Promise.resolve(0)),
     close: () => opened.close(),
   }
 }

@@ -15,5 +15,7 @@ export interface Target {
   migrate?(): Promise<void>
   /** Findings that the store's own check does not have. */
   findings?(): Promise<readonly Finding[]>
+  /** Counts the records that a purge would remove now, where the database does so by an index. */
+  readonly expired?: (() => Promise<number>) | undefined
   close(): Promise<void>
 }
