@@ -1,8 +1,10 @@
 /** Runs the drivers that are named, and prints their tables. */
-import { availableParallelism } from 'node:os'
+import { writeFile } from 'node:fs/promises'
+import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { chart } from './chart.ts'
 import { coreTable } from './core.ts'
-import { measure, scenarios } from './measure.ts'
+import { type Cell, measure, scenarios } from './measure.ts'
 import { table } from './report.ts'
 import type { Driver } from './subject.ts'
 import { memory } from './subjects/memory.ts'
@@ -24,7 +26,13 @@ const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, ms: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    ms: { type: 'string' },
+    /** A file for the chart. */
+    svg: { type: 'string' },
+  },
 })
 const services = new URL('scripts/services.mjs', process.env.BENCH_ROOT).href
 const plan = {
@@ -38,13 +46,20 @@ if (positionals[0] === 'core') {
   print(await coreTable())
   process.exit()
 }
-print(`Node ${process.version}, ${availableParallelism()} cores, ${plan.rounds} rounds of ${plan.cellMs} ms\n`)
+print(
+  `Node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model}), ${plan.rounds} rounds of ${plan.cellMs} ms, load ${loadavg()[0]?.toFixed(1)}\n`,
+)
 print(`| driver | | ${scenarios.join(' | ')} |`)
 print(`|---|---|${scenarios.map(() => '---').join('|')}|`)
+const tables: Cell[][] = []
 for (const [name, open] of Object.entries(drivers)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue
-  print(table(await measure(await open(), plan)))
+  const cells = await measure(await open(), plan)
+  tables.push(cells)
+  print(table(cells))
 }
+if (values.svg !== undefined) await writeFile(values.svg, chart(tables))
+print(`\nLoad at the end: ${loadavg()[0]?.toFixed(1)}`)
 process.exit()
 
 /** The server that `scripts/services.mjs run` starts; a durable one, as in production. */

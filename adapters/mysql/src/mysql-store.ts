@@ -34,6 +34,7 @@ import { parseTable, qualify, quoted, verify } from './schema.ts'
 import { type Statements, statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
 
+/** The options of `mysqlStore`. */
 export interface MysqlStoreOptions<Connection extends MysqlPoolConnection> {
   /** A pool of mysql2, of its promise or its callback API. It stays yours: end it after the last call. */
   readonly pool: MysqlPool<Connection> | WithPromise<MysqlPool<Connection>>
