@@ -39,14 +39,14 @@ export function chart(tables: readonly (readonly Cell[])[]): string {
       parts.push(
         `<rect x="${Math.min(from, to).toFixed(1)}" y="${y - 10}" width="${Math.max(1, Math.abs(to - from)).toFixed(1)}" height="11" fill="${COLORS[subject.kind]}"/>`,
       )
-      text(Math.max(from, to) + 4, ratio.toFixed(2))
+      text(Math.round(Math.max(from, to)) + 4, ratio.toFixed(2))
     }
   }
   const height = y + ROW
   const lines = [0.1, 0.25, 0.5, 1, 2, 5, 10, 20].map(
     (ratio) =>
-      `<line x1="${xOf(ratio)}" x2="${xOf(ratio)}" y1="${HEAD - 8}" y2="${height}" stroke="${ratio === 1 ? '#111827' : '#e5e7eb'}"/>` +
-      `<text x="${xOf(ratio)}" y="${HEAD - 14}" text-anchor="middle">${ratio}</text>`,
+      `<line x1="${xOf(ratio).toFixed(1)}" x2="${xOf(ratio).toFixed(1)}" y1="${HEAD - 8}" y2="${height}" stroke="${ratio === 1 ? '#111827' : '#e5e7eb'}"/>` +
+      `<text x="${xOf(ratio).toFixed(1)}" y="${HEAD - 14}" text-anchor="middle">${ratio}</text>`,
   )
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="11" fill="#111827">
 <rect width="${WIDTH}" height="${height}" fill="#ffffff"/>

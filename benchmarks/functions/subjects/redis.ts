@@ -62,6 +62,11 @@ export function redis(url: string): Driver {
       { kind: 'ours', name: 'Retryproof', open: async () => ours(new Redis(url), (store) => store) },
       {
         kind: 'ours',
+        name: 'Retryproof, enableAutoPipelining',
+        open: async () => ours(new Redis(url, { enableAutoPipelining: true }), (store) => store),
+      },
+      {
+        kind: 'ours',
         name: 'Retryproof behind lruCache',
         open: async () => ours(new Redis(url), (durable) => tieredStore({ cache: lruCache(), durable })),
       },
