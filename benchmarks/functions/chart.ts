@@ -2,6 +2,7 @@
 import type { Cell } from './measure.ts'
 import { ratioToFloor } from './report.ts'
 
+const TITLE = 'How many times as fast as by hand (1 and 64 callers); blue: Retryproof, gray: peers'
 const SCENARIOS = ['fresh', 'replay'] as const
 const LABELS = 250
 const WIDTH = 900
@@ -49,8 +50,9 @@ export function chart(tables: readonly (readonly Cell[])[]): string {
       `<text x="${xOf(ratio).toFixed(1)}" y="${HEAD - 14}" text-anchor="middle">${ratio}</text>`,
   )
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="11" fill="#111827">
+<title>${TITLE}</title>
 <rect width="${WIDTH}" height="${height}" fill="#ffffff"/>
-<text x="8" y="16" font-weight="bold">How many times as fast as by hand (1 and 64 callers); blue: Retryproof, gray: peers</text>
+<text x="8" y="16" font-weight="bold">${TITLE}</text>
 ${[...lines, ...parts].join('\n')}
 </svg>
 `
