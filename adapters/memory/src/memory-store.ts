@@ -1,4 +1,5 @@
 import {
+  assertKnownOptions,
   assertValueFits,
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
@@ -39,6 +40,7 @@ const SMALL = 1024
  * @throws {@link IdempotencyInvalidOptionError} when `maxRecords` is no whole number of at least 1
  */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
+  assertKnownOptions(options, { maxRecords: true, now: true })
   const { maxRecords = 100_000, now = monotonicMs } = options
   if (!Number.isSafeInteger(maxRecords) || maxRecords < 1) {
     throw new IdempotencyInvalidOptionError(

@@ -1,4 +1,5 @@
 import {
+  assertKnownOptions,
   assertValueFits,
   type Change,
   type Claim,
@@ -56,11 +57,11 @@ const IN_TRANSACTION = {
  *
  * @throws {@link IdempotencyInvalidOptionError} when an option is out of range
  */
-export function mongodbStore<Session extends MongodbSession>({
-  collection,
-  now,
-  lockTimeout = '5s',
-}: MongodbStoreOptions<Session>): MongodbStore<Session> {
+export function mongodbStore<Session extends MongodbSession>(
+  options: MongodbStoreOptions<Session>,
+): MongodbStore<Session> {
+  assertKnownOptions(options, { collection: true, now: true, lockTimeout: true })
+  const { collection, now, lockTimeout = '5s' } = options
   const lockTimeoutMs = toMs('lockTimeout', lockTimeout)
   const clock = () => now?.() ?? '$$NOW'
   const inTurn = beginTurns(collection.db.client)

@@ -1,5 +1,5 @@
 /** The collection: its index, its creation, and the check that it can hold records. */
-import { StoreMisconfiguredError } from '@retryproof/core/store'
+import { assertKnownOptions, StoreMisconfiguredError } from '@retryproof/core/store'
 import type { IndexSpecification, MongodbCollection } from './driver.ts'
 import { codeOf, toStoreError } from './errors.ts'
 
@@ -38,7 +38,9 @@ export function schema(): IndexSpecification[] {
  *
  * @throws {@link StoreMisconfiguredError} when the collection cannot hold records
  */
-export async function migrate({ collection }: { readonly collection: MongodbCollection }): Promise<void> {
+export async function migrate(options: { readonly collection: MongodbCollection }): Promise<void> {
+  assertKnownOptions(options, { collection: true })
+  const { collection } = options
   try {
     await collection.db.createCollection(collection.collectionName).catch((error) => {
       if (codeOf(error) !== NAMESPACE_EXISTS) throw error

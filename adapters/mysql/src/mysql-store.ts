@@ -1,5 +1,6 @@
 import { turnsOf, withoutRelease } from '@retryproof/core/internal'
 import {
+  assertKnownOptions,
   type Duration,
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
@@ -70,6 +71,16 @@ const BATCH = 500
 /** A batch has 256 KiB at most, and twice that as text. */
 const MIN_BATCHED_VALUE_BYTES = 512 * 1024
 
+const knownOptions = {
+  pool: true,
+  table: true,
+  timeout: true,
+  lockTimeout: true,
+  batch: true,
+  maxValueBytes: true,
+  now: true,
+} as const
+
 /**
  * Keeps records in a table of MySQL or MariaDB, by the server's clock. It opens no connection and makes no table.
  *
@@ -87,6 +98,7 @@ const MIN_BATCHED_VALUE_BYTES = 512 * 1024
 export function mysqlStore<Connection extends MysqlPoolConnection>(
   options: MysqlStoreOptions<Connection>,
 ): MysqlStore<Connection> {
+  assertKnownOptions(options, knownOptions)
   const { now, batch = true, maxValueBytes = 4 * 2 ** 20 } = options
   const table = parseTable(options.table)
   const timeoutMs = toMs('timeout', options.timeout ?? '10s', { min: 1 })

@@ -1,5 +1,10 @@
 /** The table: its definition, its creation, and the check that server and table are what the statements expect. */
-import { IdempotencyInvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
+import {
+  assertKnownOptions,
+  IdempotencyInvalidOptionError,
+  StoreMisconfiguredError,
+  StoreUnavailableError,
+} from '@retryproof/core/store'
 import { connect, type MysqlPool, ownSession, promised, type Row, type Session, type WithPromise } from './driver.ts'
 import { type Sql, sql } from './statements.ts'
 
@@ -40,7 +45,9 @@ const COLUMNS: Readonly<Record<string, string>> = {
  *
  * const migration = schema({ table: 'idempotency' }).join(';\n')
  */
-export function schema({ table }: SchemaOptions = {}): string[] {
+export function schema(options: SchemaOptions = {}): string[] {
+  assertKnownOptions(options, { table: true })
+  const { table } = options
   const columns = Object.entries(COLUMNS).map(([name, type]) => `  ${name} ${type},\n`)
   return [
     `CREATE TABLE IF NOT EXISTS ${quoted(parseTable(table)).text} (\n${columns.join('')}  KEY expires (expires_at)\n` +
@@ -60,7 +67,9 @@ export function schema({ table }: SchemaOptions = {}): string[] {
  *
  * @throws StoreMisconfiguredError when a table of that name is another one, or the server cannot carry a store
  */
-export async function migrate({ pool, table }: MigrateOptions): Promise<void> {
+export async function migrate(options: MigrateOptions): Promise<void> {
+  assertKnownOptions(options, { pool: true, table: true })
+  const { pool, table } = options
   const connection = await connect(promised(pool), MIGRATION_TIMEOUT_MS)
   try {
     const session = ownSession(connection, MIGRATION_TIMEOUT_MS)

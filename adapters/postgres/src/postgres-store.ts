@@ -1,5 +1,6 @@
 import { backOff, sleep } from '@retryproof/core/internal'
 import {
+  assertKnownOptions,
   assertValueFits,
   type BeginReply,
   type Change,
@@ -78,6 +79,9 @@ const CONFLICT_PAUSES = { firstMs: 1, maxMs: 50 }
 const MAX_VALUE_BYTES = 16 * 1024 * 1024
 const LIST_BATCH = 500
 
+const own = { pool: true, table: true, prepare: true, watch: true, batch: true } as const
+const knownOptions = { ...own, timeout: true, lockTimeout: true, now: true } as const
+
 /**
  * Keeps records in a table of PostgreSQL: each operation is one statement, one round trip, by the server's clock.
  * Opens no connection of its own, and makes no table.
@@ -98,6 +102,7 @@ export function postgresStore<Tx extends PostgresQueryable>(
 ): PostgresStore<Tx>
 export function postgresStore(options: PostgresStoreOptions<PostgresQueryable>): PostgresRecordStore
 export function postgresStore<Tx extends PostgresQueryable>(options: PostgresStoreOptions<Tx>): PostgresRecordStore {
+  assertKnownOptions(options, knownOptions)
   const { pool, prepare = true, batch = true, watch, now } = options
   requireDriver(pool)
   const names = tableNames(options.table)

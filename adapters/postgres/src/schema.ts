@@ -1,5 +1,5 @@
 /** The table: its names, its creation, and the check that the one that is there is ours. */
-import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
+import { assertKnownOptions, IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
 import { ask, isEmbedded, type PostgresDatabase, type PostgresQueryable } from './driver.ts'
 import { toStoreError } from './errors.ts'
 
@@ -83,7 +83,9 @@ export function tableNames(table = 'retryproof'): TableNames {
  *
  * const migration = schema({ table: 'idempotency' }).join(';\n')
  */
-export function schema({ table, partitions = 0 }: SchemaOptions = {}): string[] {
+export function schema(options: SchemaOptions = {}): string[] {
+  assertKnownOptions(options, { table: true, partitions: true })
+  const { table, partitions = 0 } = options
   if (partitions !== 0 && !(Number.isInteger(partitions) && partitions >= 2 && partitions <= 1024)) {
     throw new IdempotencyInvalidOptionError('partitions', `must be a whole number from 2 to 1024, got ${partitions}`)
   }

@@ -1,4 +1,5 @@
 import {
+  assertKnownOptions,
   assertValueFits,
   type BeginReply,
   type Duration,
@@ -18,6 +19,7 @@ import { type Argument, callArguments, changeArguments, claimArguments, type Fie
 import { createWatch } from './watch.ts'
 
 export interface RedisStoreOptions {
+  /** A client of ioredis: `new Redis(…)`, or `new Cluster(…)`. It stays the caller's, who closes it. */
   readonly client: RedisClient
   /** The beginning of each key. @default 'retryproof:' */
   readonly prefix?: string
@@ -75,6 +77,7 @@ const PAGE = 200
  * @throws {@link IdempotencyInvalidOptionError} when the client cannot carry the store, or an option is out of range
  */
 export function redisStore(options: RedisStoreOptions): RedisStore {
+  assertKnownOptions(options, { client: true, prefix: true, durability: true, allowEviction: true, now: true })
   const { prefix = 'retryproof:', durability, allowEviction = false, now } = options
   const client = requireUsable(options.client)
   if (!prefix) throw new IdempotencyInvalidOptionError('prefix', 'must not be empty: a listing finds its records by it')

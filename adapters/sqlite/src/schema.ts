@@ -1,5 +1,11 @@
 /** The table: its definition, its creation, and the check that it is the one that the statements expect. */
-import { type Duration, IdempotencyInvalidOptionError, StoreMisconfiguredError, toMs } from '@retryproof/core/store'
+import {
+  assertKnownOptions,
+  type Duration,
+  IdempotencyInvalidOptionError,
+  StoreMisconfiguredError,
+  toMs,
+} from '@retryproof/core/store'
 import { pragma, type SqliteDatabase, statement } from './driver.ts'
 import { exclusively, impatiently, whenFree } from './transaction.ts'
 
@@ -9,6 +15,7 @@ export interface SchemaOptions {
 }
 
 export interface MigrateOptions extends SchemaOptions {
+  /** A database of better-sqlite3, of `node:sqlite` or of `bun:sqlite`, open for writing. */
   readonly database: SqliteDatabase
   /** Bounds the wait of `migrate` for other connections. @default '5s' */
   readonly lockTimeout?: Duration
@@ -44,7 +51,9 @@ const definitions = Object.entries(columns).map(([name, type]) => `${name} ${typ
  *
  * const migration = schema({ table: 'idempotency' }).join(';\n')
  */
-export function schema({ table = 'retryproof' }: SchemaOptions = {}): [createTable: string, createIndex: string] {
+export function schema(options: SchemaOptions = {}): [createTable: string, createIndex: string] {
+  assertKnownOptions(options, { table: true })
+  const { table = 'retryproof' } = options
   const name = quoted(table)
   return [
     `CREATE TABLE IF NOT EXISTS ${name} ( -- retryproof layout ${LAYOUT}\n  ${definitions.join(',\n  ')}\n) STRICT`,
@@ -64,7 +73,9 @@ export function schema({ table = 'retryproof' }: SchemaOptions = {}): [createTab
  *
  * @throws StoreMisconfiguredError when the table has another layout, or that of a later version
  */
-export async function migrate({ database, table = 'retryproof', lockTimeout = '5s' }: MigrateOptions): Promise<void> {
+export async function migrate(options: MigrateOptions): Promise<void> {
+  assertKnownOptions(options, { database: true, table: true, lockTimeout: true })
+  const { database, table = 'retryproof', lockTimeout = '5s' } = options
   const [createTable, createIndex] = schema({ table })
   await whenFree(database, toMs('lockTimeout', lockTimeout), () => {
     exclusively(database, () => {

@@ -1,5 +1,6 @@
 import { createLanes } from '@retryproof/core/internal'
 import {
+  assertKnownOptions,
   assertValueFits,
   type BeginReply,
   type BoundStore,
@@ -29,7 +30,7 @@ import { exclusively, impatiently, inTransaction, whenFree } from './transaction
 export interface SqliteStoreOptions<Database extends SqliteDatabase> {
   /** An open connection of better-sqlite3, node:sqlite or bun:sqlite. It stays yours: close it after the last call. */
   readonly database: Database
-  /** @default 'retryproof' */
+  /** The table of the records: letters, digits and `_`. @default 'retryproof' */
   readonly table?: string
   /** Bounds the wait of a call for other processes. @default '5s' */
   readonly lockTimeout?: Duration
@@ -86,6 +87,7 @@ const MAX_VALUE_BYTES = 16 * 1024 * 1024
 export function sqliteStore<Database extends SqliteDatabase>(
   options: SqliteStoreOptions<Database>,
 ): SqliteStore<Database> {
+  assertKnownOptions(options, { database: true, table: true, lockTimeout: true, batch: true, now: true })
   const { database, table = 'retryproof', batch = true, now = Date.now } = options
   requireDriver(database)
   quoted(table)

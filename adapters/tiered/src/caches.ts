@@ -1,4 +1,5 @@
 /** Caches in the memory of this process, in Redis and in Memcached. */
+import { assertKnownOptions } from '@retryproof/core/store'
 import { LRUCache } from 'lru-cache'
 import type { SettledCache } from './tiered-store.ts'
 
@@ -15,7 +16,9 @@ export interface LruCacheOptions {
  *
  * const cache = lruCache({ maxBytes: 64 * 2 ** 20 })
  */
-export function lruCache({ maxBytes = 32 * 2 ** 20 }: LruCacheOptions = {}): SettledCache {
+export function lruCache(options: LruCacheOptions = {}): SettledCache {
+  assertKnownOptions(options, { maxBytes: true })
+  const { maxBytes = 32 * 2 ** 20 } = options
   const entries = new LRUCache<string, Uint8Array>({
     maxSize: maxBytes,
     sizeCalculation: (value, key) => value.length + key.length,

@@ -1,5 +1,6 @@
 import { warn, within } from '@retryproof/core/internal'
 import {
+  assertKnownOptions,
   type BeginReply,
   type Claim,
   type Duration,
@@ -41,6 +42,15 @@ export interface TieredStoreOptions<Tx> {
 /** Random names of durable stores without a name of their own: two tiered stores over one of them share entries. */
 const randomIds = new WeakMap<object, string>()
 
+const knownOptions = {
+  cache: true,
+  durable: true,
+  durableId: true,
+  cacheFor: true,
+  cacheTimeout: true,
+  now: true,
+} as const
+
 /**
  * Replays settled records from a cache; everything else is the durable store's. Never caches that a key is absent, in
  * progress, released or parked, and writes nothing before the durable store has settled it.
@@ -54,6 +64,7 @@ const randomIds = new WeakMap<object, string>()
  * @throws {@link IdempotencyInvalidOptionError} when an option is out of range
  */
 export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): IdempotencyStore<Tx> {
+  assertKnownOptions(options, knownOptions)
   const { durable, now = Date.now } = options
   const caches = [options.cache].flat()
   const cacheForMs = toMs('cacheFor', options.cacheFor ?? '30s', { min: 1, max: 3_600_000 })

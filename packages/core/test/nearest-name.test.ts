@@ -7,6 +7,7 @@ const known = ['lease', 'retention', 'maxRun', 'onFailure', 'onTakeover', 'store
 describe('the nearest name', () => {
   it.each([
     ['leese', 'lease'],
+    ['laese', 'lease'],
     ['max_run', 'maxRun'],
     ['retentionMs', 'retention'],
     ['OnFailiure', 'onFailure'],
@@ -23,6 +24,8 @@ describe('the nearest name', () => {
         const where = at % name.length
         expect(nearestName(name, known)).toBe(name)
         expect(nearestName(name.slice(0, where) + put + name.slice(where + 1), known)).toBe(name)
+        const swapped = `${name.slice(0, where)}${name.charAt(where + 1)}${name.charAt(where)}${name.slice(where + 2)}`
+        expect(nearestName(swapped, known)).toBe(name)
       }),
     )
   })

@@ -9,6 +9,7 @@ export type RouteIdempotency = Omit<HttpOptions<FastifyRequest>, 'transaction' |
 
 /** Options of `idempotencyPlugin`: what all routes have in common, and the instance that remembers their answers. */
 export interface IdempotencyPluginOptions extends RouteIdempotency {
+  /** The result of `createIdempotency`, which guards every route that asks for it. */
   readonly idempotency: Guarding<unknown>
 }
 

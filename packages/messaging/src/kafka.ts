@@ -40,7 +40,9 @@ export interface KafkaCommonOptions<Body, InTransaction extends boolean>
 
 /** Takes kafkajs: a consumer that is connected and subscribed and does not run yet, and a producer that is connected. */
 export interface KafkaJsOptions<Body, InTransaction extends boolean> extends KafkaCommonOptions<Body, InTransaction> {
+  /** A consumer of kafkajs, connected and subscribed. */
   readonly consumer: KafkaJsConsumer
+  /** A producer of kafkajs, connected: it sends dead letters. */
   readonly producer: KafkaJsProducer
 }
 
@@ -51,7 +53,9 @@ export interface KafkaJsOptions<Body, InTransaction extends boolean> extends Kaf
  */
 export interface KafkaStreamOptions<Body, InTransaction extends boolean>
   extends KafkaCommonOptions<Body, InTransaction> {
+  /** A stream of `@platformatic/kafka`, which commits nothing by itself. */
   readonly stream: KafkaStream
+  /** A producer of `@platformatic/kafka`: it sends dead letters. */
   readonly producer: KafkaStreamProducer
 }
 

@@ -14,6 +14,7 @@ export type { NatsConsumer, NatsJetStream, NatsMessage } from './brokers/nats/cl
 
 export interface NatsOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<NatsMessage, Body, InTransaction> {
+  /** A pull consumer of JetStream with explicit acknowledgement. */
   readonly consumer: NatsConsumer
   /** The client, `jetstream(connection)`. It publishes the dead letters. */
   readonly jetstream: NatsJetStream

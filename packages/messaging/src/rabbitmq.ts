@@ -15,6 +15,7 @@ export interface RabbitOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<RabbitMessage, Body, InTransaction> {
   /** Serves this consumer alone. When it closes, so does the consumer. */
   readonly channel: RabbitChannel
+  /** The queue that is consumed. It must exist. */
   readonly queue: string
   /** Leads to a queue that keeps the dead letters. */
   readonly deadLetters: RabbitAddress

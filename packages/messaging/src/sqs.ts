@@ -16,6 +16,7 @@ export interface SqsOptions<Body, InTransaction extends boolean>
   extends ConsumerOptions<SqsMessage, Body, InTransaction> {
   /** The client: `new SQS(…)` of `@aws-sdk/client-sqs`. */
   readonly client: SqsClient
+  /** The address of the queue that is consumed. */
   readonly queueUrl: string
   /** The URL of the queue of the dead letters. */
   readonly deadLetters: string

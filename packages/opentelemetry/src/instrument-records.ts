@@ -6,7 +6,7 @@ import { attributes, metrics, SCOPE } from './names.ts'
 import { operationLabels } from './operation-labels.ts'
 
 export interface RecordsInstrumentOptions {
-  /** @default the global one */
+  /** Provides the meter of all measurements. @default the global one */
   readonly meterProvider?: MeterProvider
   /** The time between two counts. Each reads the index or the table of the store. @default '1m' */
   readonly every?: Duration

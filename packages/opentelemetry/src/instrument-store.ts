@@ -15,9 +15,9 @@ import { errorTypeOf } from './error-type.ts'
 import { attributes, metrics, SCOPE, spanAttributes } from './names.ts'
 
 export interface StoreInstrumentOptions {
-  /** @default the global one */
+  /** Provides the meter of all measurements. @default the global one */
   readonly meterProvider?: MeterProvider
-  /** @default the global one */
+  /** Provides the tracer of all spans. @default the global one */
   readonly tracerProvider?: TracerProvider
 }
 

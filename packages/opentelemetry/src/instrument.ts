@@ -7,9 +7,9 @@ import { recordMetrics } from './record-metrics.ts'
 import { attemptSpans } from './record-spans.ts'
 
 export interface InstrumentOptions {
-  /** @default the global one */
+  /** Provides the meter of all measurements. @default the global one */
   readonly meterProvider?: MeterProvider
-  /** @default the global one */
+  /** Provides the tracer of all spans. @default the global one */
   readonly tracerProvider?: TracerProvider
   /** The number of operations with a label of their own; the others are `_other`. @default 200 */
   readonly maxOperations?: number

@@ -21,6 +21,7 @@ export interface RetryOptions {
 export interface FetchOptions {
   /** Keeps the keys. @default `localStorage`; in memory if there is no page */
   readonly storage?: IntentStorage
+  /** Bounds and spaces the tries of an intent. */
   readonly retry?: RetryOptions
   /**
    * The longest use of a key. It must be shorter than the server's retention, so that a key that the server has

@@ -10,6 +10,7 @@ export type Scope = string | readonly string[] | typeof unscoped
 export interface Reference {
   /** The kind of write, up to 255 characters: `charge`, `POST /orders/:id/refunds`. */
   readonly operation: string
+  /** The owner of the key: a tenant, a user, or both; `unscoped` where there is none. */
   readonly scope: Scope
   /** The caller's idempotency key: 1 to 255 characters. */
   readonly key: string

@@ -2,7 +2,9 @@
 
 /** Members of every event. */
 export interface EventBase {
+  /** The namespace of the instance that emits. */
   readonly namespace: string
+  /** The operation of the call, as its caller named it. */
   readonly operation: string
   /** The storage key: a digest of scope and key. */
   readonly key: string

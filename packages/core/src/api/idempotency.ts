@@ -20,6 +20,7 @@ import type { Replayed } from './replayed.ts'
 import type { Codec, ErrorType } from './serialization.ts'
 
 export interface IdempotencyOptions<Tx = unknown> extends Policies {
+  /** Keeps the records: the store of an adapter, or one of your own. */
   readonly store: IdempotencyStore<Tx>
   /** Names the owner of the records in a shared store, up to 255 characters. */
   readonly namespace: string
@@ -139,6 +140,7 @@ export interface Operation<Tx = unknown> extends Writes<Tx, Omit<Call, 'operatio
 
 /** Makes writes safe to retry. See `createIdempotency`. */
 export interface Idempotency<Tx = unknown> extends Writes<Tx, Call, Reference> {
+  /** The namespace that `createIdempotency` was given. */
   readonly namespace: string
   /** The capabilities of its store. */
   readonly capabilities: StoreCapabilities

@@ -13,15 +13,24 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/[-_ ]/g, '')
 }
 
-/** The Levenshtein distance: insertions, deletions and replacements of one character. */
+/** The number of edits: insertions, deletions and replacements of one character, and swaps of two neighbors. */
 function editsBetween(from: string, to: string): number {
+  let above: number[] = []
   let row = Array.from({ length: to.length + 1 }, (_, at) => at)
   for (const [index, character] of [...from].entries()) {
     const next = [index + 1]
     for (let at = 1; at <= to.length; at++) {
-      const replaced = (row[at - 1] ?? 0) + (to[at - 1] === character ? 0 : 1)
-      next.push(Math.min(replaced, (row[at] ?? 0) + 1, (next[at - 1] ?? 0) + 1))
+      const isSwap = character === to[at - 2] && from[index - 1] === to[at - 1]
+      next.push(
+        Math.min(
+          (row[at - 1] ?? 0) + (to[at - 1] === character ? 0 : 1),
+          (row[at] ?? 0) + 1,
+          (next[at - 1] ?? 0) + 1,
+          isSwap ? (above[at - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY,
+        ),
+      )
     }
+    above = row
     row = next
   }
   return row[to.length] ?? 0

@@ -2,6 +2,7 @@
 
 import type { Codec } from '../api/serialization.ts'
 import { concat } from '../base/bytes.ts'
+import { assertKnownOptions } from '../base/known-options.ts'
 import { IdempotencyInvalidOptionError } from '../errors.ts'
 
 /** Options of `compressed`, in bytes. */
@@ -30,7 +31,9 @@ const GZIP = 1
  *
  * @throws {@link IdempotencyInvalidOptionError} when an option is no number of bytes
  */
-export function compressed({ minBytes = 1024, maxBytes = 64 * 2 ** 20 }: CompressionOptions = {}): Codec {
+export function compressed(options: CompressionOptions = {}): Codec {
+  assertKnownOptions(options, { minBytes: true, maxBytes: true })
+  const { minBytes = 1024, maxBytes = 64 * 2 ** 20 } = options
   if (!(minBytes >= 0))
     throw new IdempotencyInvalidOptionError('minBytes', `must be a number of bytes, got ${minBytes}`)
   if (!(maxBytes >= 1))

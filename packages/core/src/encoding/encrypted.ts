@@ -3,6 +3,7 @@
 import type { Codec, CodecContext } from '../api/serialization.ts'
 import { concat, frame } from '../base/bytes.ts'
 import { type NodeCrypto, nodeCrypto } from '../base/crypto/node-crypto.ts'
+import { assertKnownOptions } from '../base/known-options.ts'
 import { IdempotencyInvalidOptionError } from '../errors.ts'
 
 /** Options of `encrypted`. */
@@ -48,11 +49,9 @@ const text = new TextDecoder()
  *
  * @throws {@link IdempotencyInvalidOptionError} when a key has not 32 bytes, or the current one is missing
  */
-export function encrypted({
-  keys,
-  current = Object.keys(keys).at(-1),
-  acceptPlaintext = false,
-}: EncryptionOptions): Codec {
+export function encrypted(options: EncryptionOptions): Codec {
+  assertKnownOptions(options, { keys: true, current: true, acceptPlaintext: true })
+  const { keys, current = Object.keys(keys).at(-1), acceptPlaintext = false } = options
   const known = new Map(Object.entries(keys).map(([id, key]) => [id, requireKey(id, key)]))
   const currentKey = current === undefined ? undefined : known.get(current)
   if (current === undefined || !currentKey) throw new IdempotencyInvalidOptionError('keys', 'must have the current key')

@@ -1,6 +1,7 @@
 /** Keys for clients that send none: what is asked is the key. */
 
 import { type Duration, toMs } from '../base/durations.ts'
+import { assertKnownOptions } from '../base/known-options.ts'
 import { canonicalize } from './canonical/canonical-json.ts'
 import { createDigest } from './digest.ts'
 
@@ -29,7 +30,8 @@ const digest = createDigest(undefined)
  * @throws {@link IdempotencyInvalidOptionError} when the window is under a second
  * @throws {@link IdempotencyInvalidCallError} when JSON cannot hold the fields
  */
-export async function contentKey(fields: unknown, { window }: { readonly window: Duration }): Promise<ContentKey> {
-  const retention = toMs('window', window, { min: MIN_WINDOW_MS })
+export async function contentKey(fields: unknown, options: { readonly window: Duration }): Promise<ContentKey> {
+  assertKnownOptions(options, { window: true })
+  const retention = toMs('window', options.window, { min: MIN_WINDOW_MS })
   return { key: await digest('retryproof/content', [canonicalize(fields)]), retention }
 }

@@ -4,6 +4,7 @@ import type { IdempotencyOptions } from '../../api/idempotency.ts'
 import type { Policies } from '../../api/policies.ts'
 import type { Codec, ErrorType } from '../../api/serialization.ts'
 import { toMs } from '../../base/durations.ts'
+import { assertKnownNames } from '../../base/known-options.ts'
 import { ownErrorTypes } from '../../encoding/failure.ts'
 import { IdempotencyInvalidOptionError } from '../../errors.ts'
 import { createDigest } from '../../keys/digest.ts'
@@ -13,25 +14,14 @@ import { createStoreCalls } from '../mechanisms/store-calls.ts'
 import { TimerQueue } from '../mechanisms/timer-queue.ts'
 import { createWaiters } from '../mechanisms/wait-for-release.ts'
 import { type Instance, pipelines } from './instance.ts'
-import {
-  defaultPolicies,
-  policyNames,
-  type ResolvedPolicies,
-  readCoder,
-  resolvePolicies,
-  unknownOption,
-} from './read-policies.ts'
+import { defaultPolicies, policyNames, type ResolvedPolicies, readCoder, resolvePolicies } from './read-policies.ts'
 
 const instanceOptions = ['store', 'namespace', 'secret', 'codecs', 'errors', 'storeTimeout', 'settleTimeout', 'purge']
 
 /** @throws {@link IdempotencyInvalidOptionError} when an option cannot be used, with its name and what it must be */
 export function readOptions(options: IdempotencyOptions<unknown>): { instance: Instance; policies: ResolvedPolicies } {
   if (typeof options !== 'object') throw new IdempotencyInvalidOptionError('options', 'must be { store, namespace, … }')
-  for (const name of Object.keys(options)) {
-    if (!instanceOptions.includes(name) && !policyNames.includes(name)) {
-      throw unknownOption(name, [...instanceOptions, ...policyNames])
-    }
-  }
+  assertKnownNames(options, [...instanceOptions, ...policyNames])
   const policies = Object.fromEntries(Object.entries(options).filter(([name]) => policyNames.includes(name)))
   const instance = createInstance(options)
   return { instance, policies: requireEncryption(instance, resolvePolicies(defaultPolicies, policies as Policies)) }

@@ -3,8 +3,8 @@
 import type { FailureDecision, Policies } from '../../api/policies.ts'
 import type { Serializer } from '../../api/serialization.ts'
 import { type Duration, toMs } from '../../base/durations.ts'
+import { unknownOption } from '../../base/known-options.ts'
 import { isPromise } from '../../base/maybe-promise.ts'
-import { nearestName } from '../../base/nearest-name.ts'
 import { json } from '../../encoding/json.ts'
 import { IdempotencyInvalidOptionError } from '../../errors.ts'
 
@@ -74,13 +74,6 @@ export function resolvePolicies(base: ResolvedPolicies, policies: Policies | und
     resolved = { ...resolved, ...read(value) }
   }
   return resolved
-}
-
-/** Makes the error for a name that is no option: it names the option that was probably meant, and all that there are. */
-export function unknownOption(name: string, known: readonly string[]): IdempotencyInvalidOptionError {
-  const nearest = nearestName(name, known)
-  const hint = nearest === undefined ? '' : ` (did you mean ${nearest}?)`
-  return new IdempotencyInvalidOptionError(name, `is not an option here${hint}; there are ${known.join(', ')}`)
 }
 
 /** @throws {@link IdempotencyInvalidOptionError} when `coder` has no proper id, or lacks a method */

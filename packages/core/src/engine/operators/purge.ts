@@ -4,11 +4,11 @@ import { unscoped } from '../../api/call.ts'
 import type { PurgeOptions, PurgeRunner } from '../../api/operators.ts'
 import { within } from '../../base/bounded.ts'
 import { toMs } from '../../base/durations.ts'
+import { assertKnownOptions } from '../../base/known-options.ts'
 import { startTimer } from '../../base/timers.ts'
 import { IdempotencyInvalidOptionError, isIdempotencyError } from '../../errors.ts'
 import { operationSlug, storageKey } from '../../keys/storage-key.ts'
 import type { Instance } from '../context/instance.ts'
-import { unknownOption } from '../context/read-policies.ts'
 
 const MIN_EVERY_MS = 1000
 
@@ -129,9 +129,8 @@ export function purgeByDefault(instance: Instance, purge: PurgeOptions | false |
 }
 
 function readPurgeOptions({ store }: Instance, options: PurgeOptions) {
-  const { every = '1m', batch = 1000, onPurged, ...rest } = options
-  const [unknown] = Object.keys(rest)
-  if (unknown !== undefined) throw unknownOption(unknown, ['every', 'batch', 'onPurged'])
+  assertKnownOptions(options, { every: true, batch: true, onPurged: true })
+  const { every = '1m', batch = 1000, onPurged } = options
   const everyMs = toMs('every', every, { min: MIN_EVERY_MS })
   if (!store.purge)
     throw new IdempotencyInvalidOptionError('store', 'has nothing to purge, or its database does that by itself')

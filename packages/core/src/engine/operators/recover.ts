@@ -2,6 +2,7 @@
 
 import type { Outcome } from '../../api/call.ts'
 import type { KeptCall, RecoverOptions, Recovery, RecoveryError } from '../../api/operators.ts'
+import { assertKnownNames } from '../../base/known-options.ts'
 import { decodeRequest } from '../../encoding/request.ts'
 import { IdempotencyInvalidOptionError, isIdempotencyError } from '../../errors.ts'
 import { storageKey } from '../../keys/storage-key.ts'
@@ -44,10 +45,12 @@ export async function recover<Tx>(
   instance: Instance,
   operation: string,
   policies: ResolvedPolicies,
-  { handler, work, authorize, limit = 1000 }: RecoverOptions<Tx>,
+  options: RecoverOptions<Tx>,
   running: RunningCalls,
   refusal: Refusal,
 ): Promise<Recovery> {
+  assertKnownNames(options, ['handler', 'work', 'authorize', 'limit'])
+  const { handler, work, authorize, limit = 1000 } = options
   if (policies.storeRequest === 'no') throw new IdempotencyInvalidOptionError('storeRequest', NOT_KEPT)
   const take = work ? inTransactions(work) : underHandler(handler)
   const counts = { finished: 0, failed: 0, parked: 0, skipped: 0 }

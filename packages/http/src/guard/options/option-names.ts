@@ -1,6 +1,6 @@
 /** The names of all options: a mistyped one is refused with the name that was meant. */
 import type { Policies } from '@retryproof/core'
-import { policyNames, unknownOption } from '@retryproof/core/internal'
+import { assertKnownNames, policyNames } from '@retryproof/core/internal'
 import type { HttpOptions } from './options.ts'
 
 /** A record, so that the compiler finds a name that is missing here. */
@@ -36,6 +36,5 @@ const known = [...Object.keys(own), ...policyNames.filter((name) => name !== 'se
 
 /** @throws IdempotencyInvalidOptionError for a name that is no option, with the nearest one and the list of all */
 export function requireKnownOptions(options: object): void {
-  const unknown = Object.keys(options).find((name) => !known.includes(name))
-  if (unknown !== undefined) throw unknownOption(unknown, known)
+  assertKnownNames(options, known)
 }

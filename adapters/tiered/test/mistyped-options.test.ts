@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { lruCache, tieredStore } from '../src/index.ts'
+
+test.each([
+  ['tieredStore', tieredStore, 'cachefor', 'cacheFor'],
+  ['lruCache', lruCache, 'maxByte', 'maxBytes'],
+] as const)(
+  '%s: a mistyped option is refused with the name that was meant, and the list of all',
+  (_name, call, mistyped, meant) => {
+    // an object that the compiler knows nothing of, as in JavaScript
+    const options = { [mistyped]: 'x' } as unknown as never
+    expect(() => call(options)).toThrow(
+      new RegExp(`^${mistyped}: is not an option here \\(did you mean ${meant}\\?\\); there are .*${meant}`),
+    )
+  },
+)

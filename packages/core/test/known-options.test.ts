@@ -1,0 +1,43 @@
+import { memoryStore } from '@retryproof/memory'
+import { describe, expect, it } from 'vitest'
+import { compressed, contentKey, createIdempotency, encrypted } from '../src/index.ts'
+import { assertKnownOptions } from '../src/store.ts'
+
+/** An object that the compiler knows nothing of, as in JavaScript. */
+const mistyped = (name: string) => ({ [name]: '1m' }) as unknown as never
+
+describe('a mistyped option', () => {
+  it.each([
+    ['createIdempotency', 'namspace', 'namespace', createIdempotency],
+    ['compressed', 'minByte', 'minBytes', compressed],
+    ['encrypted', 'key', 'keys', encrypted],
+    ['contentKey', 'windows', 'window', (options: never) => contentKey({}, options)],
+    ['recover', 'authorise', 'authorize', (options: never) => idempotency().operation('charge').recover(options)],
+  ] as const)('of %s, %s, is refused with %s and the list of all', async (_function, name, meant, call) => {
+    await expect(async () => call(mistyped(name))).rejects.toThrow(
+      expect.objectContaining({
+        code: 'IDEMPOTENCY_INVALID_OPTION',
+        message: expect.stringMatching(
+          new RegExp(`^${name}: is not an option here \\(did you mean ${meant}\\?\\); there are .*${meant}`),
+        ),
+      }),
+    )
+  })
+
+  it('that resembles none is refused with the list alone', () => {
+    const check = () =>
+      assertKnownOptions<{ url: string; table?: string }>(mistyped('colour'), { url: true, table: true })
+    expect(check).toThrow(/^colour: is not an option here; there are url, table$/)
+  })
+
+  it('is found by the compiler too, and so is a name that is left out of the list', () => {
+    const options: { url: string; table?: string } = { url: 'db://' }
+    // @ts-expect-error the list lacks `table`
+    assertKnownOptions(options, { url: true })
+    assertKnownOptions(options, { url: true, table: true })
+  })
+})
+
+function idempotency() {
+  return createIdempotency({ store: memoryStore(), namespace: 'test', storeRequest: 'plaintext', purge: false })
+}
