@@ -4,9 +4,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Room } from './room.ts'
 
 export interface Visitors {
-  /** The cookie for a page that brought none. */
+  /** The cookie of a visitor, new for a stranger, whose room is opened by the way. */
   greet(request: IncomingMessage): { readonly 'Set-Cookie'?: string }
-  /** The room of whoever sent a request; undefined for a stranger. */
+  /** The room of the sender of a request; undefined for a stranger. */
   roomOf(request: IncomingMessage): Promise<Room | undefined>
   close(): Promise<void>
 }
@@ -33,7 +33,8 @@ export function openVisitors(open: (visitor: string) => Promise<Room>): Visitors
   async function closeEmpty(): Promise<void> {
     const pages = new Map<string, number>()
     for (const [visitor, opening] of rooms) {
-      const room = await opening
+      const room = await opening.catch(() => undefined)
+      if (!room) continue
       pages.set(visitor, room.pages())
       if (room.pages() > 0 || seen.get(visitor) !== 0) continue
       rooms.delete(visitor)
@@ -57,7 +58,7 @@ export function openVisitors(open: (visitor: string) => Promise<Room>): Visitors
 
     async close() {
       clearInterval(watch)
-      await Promise.all([...rooms.values()].map(async (room) => (await room).close()))
+      await Promise.allSettled([...rooms.values()].map(async (room) => (await room).close()))
     },
   }
 }
