@@ -25,7 +25,9 @@ const members = all.filter(isForUsers).flatMap(membersOf)
 const silent = members.filter(({ member }) => member.getDocumentationComment(checker).length === 0)
 for (const { symbol, member } of silent) {
   const [declaration] = member.declarations
-  console.error(`${relative(root, declaration.getSourceFile().fileName)}: ${symbol.name}.${member.name} has no sentence.`)
+  console.error(
+    `${relative(root, declaration.getSourceFile().fileName)}: ${symbol.name}.${member.name} has no sentence.`,
+  )
 }
 console.log(`Sentences: ${members.length} options and members, ${silent.length} without one.`)
 process.exitCode = bare.length + silent.length > 0 ? 1 : 0

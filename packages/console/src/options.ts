@@ -1,6 +1,6 @@
 /** The options of the console, checked. */
 import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
-import { namespaceSlug, unknownOption } from '@retryproof/core/internal'
+import { assertKnownNames, namespaceSlug } from '@retryproof/core/internal'
 
 /** The methods of an instance that the console calls. */
 export type ConsoleInstance = Pick<
@@ -65,8 +65,7 @@ const NAMES: readonly (keyof ConsoleOptions)[] = ['idempotency', 'authorize', 'r
 
 /** @throws {@link IdempotencyInvalidOptionError} when an option is missing, unknown or of another type */
 export function readOptions<User extends ConsoleUser>(options: ConsoleOptions<User>): ReadOptions<User> {
-  const unknown = Object.keys(options).find((name) => !(NAMES as readonly string[]).includes(name))
-  if (unknown !== undefined) throw unknownOption(unknown, NAMES)
+  assertKnownNames(options, NAMES)
   const { idempotency, authorize, readOnly = false, onAction = () => undefined, basePath = '/idempotency' } = options
   requireFunction('authorize', authorize, 'the page shows requests and results, and must not be open to everybody')
   requireFunction('onAction', onAction, 'it receives each action')
