@@ -224,11 +224,16 @@ purged AS (DELETE FROM ${table} r USING old WHERE r.k = old.k RETURNING 1)
 SELECT count(*)::text AS reply FROM purged`,
     },
 
-    /** $1 the last key that was seen, $3 one past the last, $4 operation, $5 state, $6 stuck for, $7 expired too, $8 scope, $9 limit. */
+    /**
+     * $1 the last key that was seen, $3 one past the last, $4 operation, $5 state, $6 stuck for, $7 expired too, $8 scope,
+     * $9 limit. The clock is joined: in a sub-select of the table it would hide the order of the primary key, and each page
+     * would read and sort the whole table.
+     */
     list: {
       text: `
 SELECT row_to_json(r)::text AS reply FROM (
-  SELECT k AS key, state, token, attempt, interrupted, ${TIMES}, ${EXPIRED_MS} AS "leaseExpiredMs" FROM (SELECT *, (SELECT ${NOW}) AS now FROM ${table}) r
+  SELECT k AS key, state, token, attempt, interrupted, ${TIMES}, ${EXPIRED_MS} AS "leaseExpiredMs"
+  FROM ${table} CROSS JOIN (SELECT ${NOW} AS now OFFSET 0) clock
   WHERE k > $1 AND k < $3 AND state <> 'tombstone' AND (expires_at > now OR $7::boolean)
     AND ($4::text IS NULL OR split_part(k, '.', 2) = $4) AND ($5::text IS NULL OR state = $5)
     AND ($6::bigint IS NULL OR state IN ('in_progress', 'released') AND lease_until + $6 <= now)
