@@ -30,9 +30,9 @@ function settled(text: string, table: string): string {
   return text
     .replaceAll(table, 'retryproof')
     .replace(/\b\d{16}\b/g, '1795770000000000')
-    .replace(/\bin \d+[dhms]( \d+[hms])?\b/g, 'in 23h 59m')
+    .replace(/(?<!records )\bin \d+[dhms]( \d+[hms])?\b/g, 'in 23h 59m')
     .replace(/\b86[34]\d{5}\b/g, '86399900')
-    .replace(/records in \d+(ms|s)\b/g, 'records in 12ms')
+    .replace(/records in \d+(ms|s|m)( \d+s)?\b/g, 'records in 12ms')
 }
 
 await onEachStore(
