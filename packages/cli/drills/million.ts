@@ -75,7 +75,7 @@ const copies: Readonly<Record<string, (url: string) => Promise<void>>> = {
 const asked: readonly (readonly string[])[] = [
   ['list'],
   ['list', '--state', 'parked'],
-  ['list', '--operation', 'charge-7'],
+  ['list', '--namespace', 'shop', '--operation', 'charge-7'],
   ['list', '--stuck', '1m'],
   ['stats'],
 ]
