@@ -39,19 +39,32 @@ interface Application {
  */
 export function routePattern(req: Request, middleware: object): string | undefined {
   const route = req.route as Route | undefined
-  if (!route?.stack.some((layer) => layer.handle === middleware)) return undefined
+  if (!route || !standsIn(route, middleware)) return undefined
   if (!hasLiteralMounts(req.app as unknown as Application, route)) return undefined
   const host = hostOf(req as { readonly vhost?: VirtualHost })
-  return host === undefined ? undefined : host + req.baseUrl + [route.path].flat().map(String).join('|')
+  return host === undefined ? undefined : host + req.baseUrl + pathOf(route)
 }
 
 /** Gives the method of the request where `middleware` stands in a route for that method alone. */
 export function ownMethod(req: Request, middleware: object): string | undefined {
-  const methods = (req.route as Route | undefined)?.stack.flatMap(({ handle, method }) =>
-    handle === middleware ? [method] : [],
-  )
-  const isForAll = methods?.includes(undefined) || methods?.includes('options')
-  return !isForAll && methods?.includes(req.method.toLowerCase()) ? req.method : undefined
+  const lower = req.method.toLowerCase()
+  let isOwn = false
+  for (const { handle, method } of (req.route as Route | undefined)?.stack ?? []) {
+    if (handle !== middleware) continue
+    // in a route of all methods
+    if (method === undefined || method === 'options') return undefined
+    isOwn ||= method === lower
+  }
+  return isOwn ? req.method : undefined
+}
+
+function standsIn({ stack }: Route, middleware: object): boolean {
+  for (const { handle } of stack) if (handle === middleware) return true
+  return false
+}
+
+function pathOf({ path }: Route): string {
+  return typeof path === 'string' ? path : [path].flat().map(String).join('|')
 }
 
 /** Gives the host for which the application serves; `undefined` where its name has a `*`, of which only the value is left. */

@@ -2,14 +2,16 @@
 import type { BodyLimits, Guard, HttpResponse } from '@retryproof/http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { noteJson } from './json-bytes.ts'
-import { headersOf, type Payload, type ReadPayload, readPayload, replacePayload } from './payloads.ts'
+import type { Notes } from './notes.ts'
+import { headersOf, type Payload, type ReadPayload, readPayload, replacePayload, type Timed } from './payloads.ts'
 import { stateOf } from './reply-state.ts'
 import type { IdempotentRoute } from './route.ts'
 import { ownMethod } from './to-exchange.ts'
 
 /** An attempt that is under way, and its answer before it was compressed. */
 export interface Note {
-  readonly signal: AbortSignal
+  /** Its signal is made when it is asked for. */
+  readonly attempt: Timed
   readonly limits: BodyLimits
   /** Called when an error handler answers. */
   onError: (error: unknown) => void
@@ -20,8 +22,8 @@ export interface Note {
 export function hooksOf(
   guard: Pick<Guard<FastifyRequest>, 'covers' | 'refusalOf'>,
   json: ReturnType<typeof noteJson>,
-  replacements: WeakMap<FastifyRequest, HttpResponse>,
-  notes: WeakMap<FastifyRequest, Note>,
+  replacements: Notes<HttpResponse>,
+  notes: Notes<Note>,
 ): Omit<IdempotentRoute, 'preHandler'> {
   return {
     preParsing(request, _reply, payload, done) {
@@ -42,7 +44,7 @@ export function hooksOf(
         return undefined
       }
       if (isAnsweredByErrorHandler(reply)) note.onError(undefined)
-      const read = readPayload(payload, reply, note.limits, note.signal)
+      const read = readPayload(payload, reply, note.limits, note.attempt)
       // a promise, since Fastify catches nothing behind a callback that is called late
       if ('then' in read) return read.then(keep)
       // at once: as long as a hook takes, Fastify takes the reply for unsent, and may be given another

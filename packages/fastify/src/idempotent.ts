@@ -12,6 +12,7 @@ import { type NodeBinding, passOnNode, serveNode } from '@retryproof/http/node'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { hooksOf, type Note } from './hooks.ts'
 import { noteJson } from './json-bytes.ts'
+import { notesOn } from './notes.ts'
 import { headersOf, replacePayload, resetReply } from './payloads.ts'
 import { setState } from './reply-state.ts'
 import type { IdempotentHandler, IdempotentRoute, IdempotentRouteWithHandler, TransactionHandler } from './route.ts'
@@ -66,8 +67,8 @@ export function idempotent<Tx>(
 ): IdempotentRoute | IdempotentRouteWithHandler {
   const guard = createGuard<FastifyRequest, Tx>(idempotency, options, { hasHandler: handler !== undefined })
   const json = noteJson(options.maxRequestBytes ?? MIB)
-  const replacements = new WeakMap<FastifyRequest, HttpResponse>()
-  const notes = new WeakMap<FastifyRequest, Note>()
+  const replacements = notesOn<HttpResponse>('replacement')
+  const notes = notesOn<Note>('attempt')
   const hooks = hooksOf(guard, json, replacements, notes)
 
   function serve(request: FastifyRequest, reply: FastifyReply, { run, fail }: Running<Tx>): void {
@@ -80,8 +81,8 @@ export function idempotent<Tx>(
         replacements.set(request, response)
         reply.send(replacePayload(reply, response))
       },
-      begin({ signal, limits }) {
-        note = { signal, limits, onError: () => {}, serialized: undefined }
+      begin({ limits }, attempt) {
+        note = { attempt, limits, onError: () => {}, serialized: undefined }
         notes.set(request, note)
       },
       watchErrors(onError) {

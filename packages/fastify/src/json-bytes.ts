@@ -1,10 +1,11 @@
 /** Keeps JSON bodies as they were sent: once parsed, large integers and members that occur twice look like others. */
 import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
+import { notesOn } from './notes.ts'
 
 /** Notes the bytes of JSON bodies of at most `maxBytes`, while their parser reads. */
 export function noteJson(maxBytes: number) {
-  const bodies = new WeakMap<FastifyRequest, { chunks: Uint8Array[]; size: number }>()
+  const bodies = notesOn<{ chunks: Uint8Array[]; size: number }>('body')
 
   return {
     note(request: FastifyRequest, payload: Readable): void {
@@ -33,7 +34,9 @@ export function noteJson(maxBytes: number) {
     /** Gives the bytes, if a parser has read all of them. */
     bytesOf(request: FastifyRequest): Uint8Array | undefined {
       const body = bodies.get(request)
-      return body && body.size > 0 && body.size <= maxBytes ? Buffer.concat(body.chunks) : undefined
+      if (!body || body.size === 0 || body.size > maxBytes) return undefined
+      const [only] = body.chunks
+      return body.chunks.length === 1 ? only : Buffer.concat(body.chunks)
     },
   }
 }

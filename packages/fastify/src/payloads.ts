@@ -6,6 +6,11 @@ import { setState } from './reply-state.ts'
 
 export type Payload = string | Buffer | Readable | ReadableStream<Uint8Array> | Response | null | undefined
 
+/** An attempt whose time is limited. */
+export interface Timed {
+  readonly signal: AbortSignal
+}
+
 export interface ReadPayload {
   readonly payload: Payload
   /** Its bytes, where it is short enough to be kept. */
@@ -19,7 +24,7 @@ export function readPayload(
   payload: Payload,
   reply: FastifyReply,
   limits: BodyLimits,
-  signal: AbortSignal,
+  attempt: Timed,
 ): ReadPayload | Promise<ReadPayload> {
   if (payload === undefined || payload === null) return { payload, bytes: none }
   if (typeof payload === 'string' || Buffer.isBuffer(payload)) return { payload, bytes: Buffer.from(payload) }
@@ -29,19 +34,19 @@ export function readPayload(
     if (payload.bodyUsed) return { payload }
     reply.code(payload.status)
     for (const [name, value] of payload.headers) reply.header(name, value)
-    return readPayload(payload.body ?? null, reply, limits, signal)
+    return readPayload(payload.body ?? null, reply, limits, attempt)
   }
   const pieces = piecesOf(payload)
-  return pieces ? readPieces(pieces, reply, limits, signal) : { payload }
+  return pieces ? readPieces(pieces, reply, limits, attempt) : { payload }
 }
 
 async function readPieces(
   pieces: AsyncGenerator<Uint8Array, undefined>,
   reply: FastifyReply,
   limits: BodyLimits,
-  signal: AbortSignal,
+  attempt: Timed,
 ): Promise<ReadPayload> {
-  const { passing, ...held } = await holdBody(pieces, headersOf(reply), limits, signal)
+  const { passing, ...held } = await holdBody(pieces, headersOf(reply), limits, attempt.signal)
   if ('bytes' in held) {
     // Fastify gives bytes a length, which must not stand beside it
     reply.removeHeader('transfer-encoding')

@@ -12,7 +12,7 @@ export function toExchange(
     method: request.method,
     target: request.originalUrl,
     headers: headerFields(request.raw.rawHeaders),
-    ...givenBody(request.raw, { raw: json, ...partsOf(request.body) }),
+    ...(json ? { body: json } : givenBody(request.raw, partsOf(request.body))),
     route: routeOf(request),
     get signal() {
       return closeSignal(reply.raw)
@@ -30,7 +30,9 @@ interface Part {
 
 /** Fields and files of a form that @fastify/multipart took apart; any other body as it is. */
 function partsOf(body: unknown): Pick<LeftBody, 'parsed' | 'files'> {
-  const parts: Part[] = typeof body === 'object' && body !== null ? Object.values(body).flat() : []
+  const values: unknown[] = typeof body === 'object' && body !== null ? Object.values(body) : []
+  if (!isPart([values[0]].flat()[0], body)) return { parsed: body }
+  const parts = values.flat() as Part[]
   if (parts.length === 0 || !parts.every((part) => isPart(part, body))) return { parsed: body }
   const fields = Object.entries(body as Readonly<Record<string, Part | readonly Part[]>>)
     .map(([name, each]) => [name, [each].flat().filter(({ type }) => type === 'field')] as const)

@@ -15,8 +15,9 @@ const none = new Uint8Array()
 
 /** A handler that is running. */
 export interface Running {
-  readonly signal: AbortSignal
   readonly limits: BodyLimits
+  /** Its signal is made when it is asked for. */
+  readonly attempt: { readonly signal: AbortSignal }
 }
 
 /**
@@ -26,10 +27,10 @@ export interface Running {
 export async function answerLeft(
   ctx: Context,
   before: readonly HeaderField[],
-  { limits, signal }: Running,
+  { limits, attempt }: Running,
 ): Promise<HandlerAnswer | undefined> {
   if (ctx.respond === false || ctx.headerSent) return undefined
-  const left = await bytesLeft(ctx, limits, signal)
+  const left = await bytesLeft(ctx, limits, attempt)
   if (!left) return undefined
   const isMissing = left === missing
   const body = isMissing ? Buffer.from(textOf(ctx)) : left
@@ -44,11 +45,15 @@ export async function answerLeft(
   }
 }
 
-async function bytesLeft(ctx: Context, limits: BodyLimits, signal: AbortSignal): Promise<Uint8Array | undefined> {
+async function bytesLeft(
+  ctx: Context,
+  limits: BodyLimits,
+  attempt: Running['attempt'],
+): Promise<Uint8Array | undefined> {
   const source = sourceOf(ctx.body)
   if (!source) return bytesOf(ctx)
   try {
-    const { passing, ...held } = await holdBody(source, headersOf(ctx), limits, signal)
+    const { passing, ...held } = await holdBody(source, headersOf(ctx), limits, attempt.signal)
     if ('bytes' in held) ctx.body = Buffer.from(held.bytes)
     if (!passing) return ctx.body as Buffer
     // its end is held back where it leaves

@@ -2,7 +2,7 @@
 import { attemptFor, createGuard, type Guarding, type HandlerAttempt, type HttpOptions } from '@retryproof/http'
 import { type NodeBinding, passOnNode, sendResponse, serveNode } from '@retryproof/http/node'
 import type { Context, Middleware } from 'koa'
-import { answerLeft } from './answer-left.ts'
+import { answerLeft, type Running } from './answer-left.ts'
 import { answerBefore, keepAnswering, putResponse } from './context-response.ts'
 import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
 import { ownMethod, toExchange } from './to-exchange.ts'
@@ -62,7 +62,7 @@ export function idempotent<Tx>(
       const before = answerBefore(ctx)
       let hasFailed = false
       let hasGoneOn = false
-      let running: Parameters<NonNullable<NodeBinding<Tx>['begin']>>[0] | undefined
+      let running: Running | undefined
       function goOn() {
         hasGoneOn = true
         resolve()
@@ -89,8 +89,8 @@ export function idempotent<Tx>(
           putResponse(ctx, response)
           goOn()
         },
-        begin(run) {
-          running = run
+        begin({ limits }, attempt) {
+          running = { limits, attempt }
         },
         watchErrors: (onError) => keepAnswering(ctx, onError, () => hasFailed),
         reset: before.restore,

@@ -23,7 +23,7 @@ export interface Call extends Reference {
   /** The request that `storeRequest` keeps for `recover`, if that is more than the payload. @default payload */
   readonly request?: unknown
   /** Ends a wait (`onInProgress: { wait }`) when the caller goes away. It does not cancel the handler. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The result of `run`. */

@@ -63,7 +63,9 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     purge.begin()
     const key = storageKey(instance.digest, instance.namespace, call)
     const fingerprint = fingerprintOf(instance.digest, call.payload)
-    const prepared = prepareCall(instance, { operation: call.operation, key, fingerprint }, policies, call.signal)
+    const digested = { operation: call.operation, key, fingerprint }
+    // asked for only where the call may wait, since it may be made when it is asked for
+    const prepared = prepareCall(instance, digested, policies, policies.waitMs > 0 ? call.signal : undefined)
     return policies.storeRequest === 'no' ? prepared : withRequest(prepared, keepRequest(call))
   }
 
@@ -163,8 +165,11 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
       const own = nearest(instancePolicies, policies)
       if (own.serializer !== instancePolicies.serializer) noteForm(instance, name, own.serializer)
       return {
-        // by name: to spread a call costs as much as to digest its key
-        ...methods(own, ({ scope, key, payload, request, signal }: Omit<Call, 'operation'>) => {
+        ...methods(own, (call: Omit<Call, 'operation'> & Partial<Call>) => {
+          // one that names its operation is not asked for its signal, which it may make when it is asked
+          if (call.operation === name) return call as Call
+          // by name: to spread a call costs as much as to digest its key
+          const { scope, key, payload, request, signal } = call
           return { operation: name, scope, key, payload, request, ...(signal && { signal }) }
         }),
         recover: (recovery) => recover(instance, name, own, recovery as RecoverOptions, running, refuseDraining),

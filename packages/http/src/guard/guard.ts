@@ -135,7 +135,7 @@ async function decide<Native extends object, Tx>(
   const locate = () => locationOf(options, name, asked.call.key)
 
   async function execute(attempt: Attempt, tx: Tx | undefined): Promise<HandlerEnd> {
-    Object.assign(native, { [ATTEMPT]: attempt })
+    ;(native as Attempted)[ATTEMPT] = attempt as HandlerAttempt
     if (options.respondsEarly && !calls.wasAnswered()) {
       await calls.answerEarly(pendingResponse(await locate(), options.maxRetryAfterMs))
     }
@@ -215,6 +215,10 @@ function run<Native, Tx>(
 /** On the request itself, since a WeakMap of all requests would cost each garbage collection more. */
 const ATTEMPT = Symbol('retryproof.attempt')
 
+interface Attempted {
+  [ATTEMPT]?: HandlerAttempt
+}
+
 /**
  * The attempt that handles a request; `undefined` where the request passed without protection.
  *
@@ -224,22 +228,23 @@ const ATTEMPT = Symbol('retryproof.attempt')
  * const providerKey = attemptFor(request)?.keyFor('charge')
  */
 export function attemptFor(request: object): HandlerAttempt | undefined {
-  return (request as { [ATTEMPT]?: HandlerAttempt })[ATTEMPT]
+  return (request as Attempted)[ATTEMPT]
 }
 
 const GUARDED = Symbol('retryproof.guarded')
 
 interface Guarded {
-  readonly [GUARDED]?: readonly { readonly instance: object; readonly name: string; readonly key: string }[]
+  [GUARDED]?: readonly { readonly instance: object; readonly name: string; readonly key: string }[]
 }
 
 function isGuarded<Tx>(native: Guarded, instance: object, { name, call }: Asked<Tx>): boolean {
-  const outer = native[GUARDED] ?? []
-  return outer.some((each) => each.instance === instance && each.name === name && each.key === call.key)
+  const outer = native[GUARDED]
+  return outer?.some((each) => each.instance === instance && each.name === name && each.key === call.key) ?? false
 }
 
 function markGuarded<Tx>(native: Guarded, instance: object, { name, call }: Asked<Tx>): void {
-  Object.assign(native, { [GUARDED]: [...(native[GUARDED] ?? []), { instance, name, key: call.key }] })
+  const mark = { instance, name, key: call.key }
+  native[GUARDED] = native[GUARDED] ? [...native[GUARDED], mark] : [mark]
 }
 
 function sendUnlessAnswered<Tx>(calls: WatchedCalls<Tx>, response: HttpResponse): Decision {

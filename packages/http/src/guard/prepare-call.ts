@@ -1,5 +1,6 @@
 /** Turns a request into the call that the core runs. */
 import { type Call, IdempotencyInvalidOptionError, type Operation, type Policies } from '@retryproof/core'
+import { isPromise, type MaybePromise } from '@retryproof/core/internal'
 import type { Exchange } from '../protocol/exchange.ts'
 import { keyFromHeaders, requireKey } from '../protocol/key-header.ts'
 import { namesVersion, preconditionRequired } from '../protocol/precondition.ts'
@@ -14,9 +15,9 @@ import { type ReadBody, readBody } from './request/read-body.ts'
 export interface Asked<Tx> {
   readonly name: string
   readonly operation: Operation<Tx>
-  readonly call: Omit<Call, 'operation'>
+  readonly call: Call
   /** The call by each rule that is accepted besides: a record that was made by one of them is replayed. */
-  readonly accepted: readonly Omit<Call, 'operation'>[]
+  readonly accepted: readonly Call[]
   readonly policies: Policies | undefined
   /** The address to which the answer is delivered. */
   readonly callback: URL | undefined
@@ -46,32 +47,48 @@ export async function ask<Native, Tx>(
   const key = ofContent ? requireKey(ofContent.key) : requireKey(given, keyFormat)
   const name = nameOf(exchange, options)
   const operation = options.operationNamed(name)
-  const scope = await requireOwner(name, native, options.scope)
+  const owner = requireOwner(name, native, options.scope)
+  const scope = isPromise(owner) ? await owner : owner
 
-  let reading: Promise<ReadBody> | undefined
+  let reading: MaybePromise<ReadBody> | undefined
   const readOnce = () => {
     reading ??= readBody(exchange, maxRequestBytes)
     return reading
   }
-  async function payloadBy(rule: Fingerprint<Native> | undefined): Promise<string | Uint8Array> {
-    if (typeof rule === 'function') return describeGiven(exchange, await rule(native))
-    return describeRequest(exchange, await readOnce(), rule)
+  function payloadBy(rule: Fingerprint<Native> | undefined): MaybePromise<string | Uint8Array> {
+    if (typeof rule === 'function') return givenBy(rule)
+    const body = readOnce()
+    return isPromise(body)
+      ? body.then((read) => describeRequest(exchange, read, rule))
+      : describeRequest(exchange, body, rule)
+  }
+  async function givenBy(rule: (native: Native) => unknown): Promise<string> {
+    return describeGiven(exchange, await rule(native))
   }
 
   const { fingerprint, acceptFingerprints } = options
   if (!ofContent && typeof fingerprint !== 'function') requireCountable(headers, fingerprint)
-  const payload = ofContent && !fingerprint ? describeContentKey(key) : await payloadBy(fingerprint)
+  const described = ofContent && !fingerprint ? describeContentKey(key) : payloadBy(fingerprint)
+  const payload = isPromise(described) ? await described : described
   const others: (string | Uint8Array)[] = []
   for (const rule of acceptFingerprints) others.push(await payloadBy(rule))
   const request = storeHeaders && keepRequest(exchange, await readOnce(), storeHeaders, maxRequestBytes)
-  // last: a server may make a request of Fetch for it, which then has to find the body
-  const { signal } = exchange
-  const call: Asked<Tx>['call'] = { scope, key, payload, ...(signal && { signal }), ...(request && { request }) }
+  const callFor = (counted: string | Uint8Array): Call => ({
+    operation: name,
+    scope,
+    key,
+    payload: counted,
+    ...(request && { request }),
+    // asked for by a call that waits: a server may make a request of Fetch for it, which then has to find the body
+    get signal() {
+      return exchange.signal
+    },
+  })
   return {
     name,
     operation,
-    call,
-    accepted: others.map((other) => ({ ...call, payload: other })),
+    call: callFor(payload),
+    accepted: others.map(callFor),
     policies: ofContent && { retention: ofContent.retention },
     callback: options.webhook?.address(native),
   }

@@ -29,8 +29,13 @@ const scratch = new Uint8Array(65_536)
  * @throws {@link IdempotencyInvalidCallError} for what `canonicalize` refuses
  */
 export function canonicalBytes(value: unknown): Uint8Array | string {
+  return plainBytes(value) ?? canonicalize(value)
+}
+
+/** Returns the canonical JSON of a plain value in UTF-8, good until the next call; `undefined` for any other value, and for one that is too large. */
+export function plainBytes(value: unknown): Uint8Array | undefined {
   const end = write(value, scratch, 0, 0)
-  return end === NOT_WRITTEN || end > scratch.length ? canonicalize(value) : scratch.subarray(0, end)
+  return end === NOT_WRITTEN || end > scratch.length ? undefined : scratch.subarray(0, end)
 }
 
 /** Writes `value` at `at`. Returns the end, which may lie behind that of `target`: then it did not fit. */

@@ -1,6 +1,6 @@
 /** Decides which requests are the same: what of a request must not differ when its key is sent again. */
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
-import { canonicalText } from '@retryproof/core/internal'
+import { canonicalText, isPromise, type MaybePromise } from '@retryproof/core/internal'
 import { joinBytes } from '../../protocol/bytes.ts'
 import { type Exchange, type HeaderField, mediaTypeOf } from '../../protocol/exchange.ts'
 import { Refusal } from '../../protocol/refusal.ts'
@@ -19,16 +19,21 @@ const utf8 = new TextEncoder()
  * @throws {@link IdempotencyInvalidOptionError} for a parsed body that nobody can look into
  * @throws {@link IdempotencyInvalidCallError} for a body that is nested too deeply
  */
-export async function describeRequest(
+export function describeRequest(
   { method, target }: Pick<Exchange<unknown>, 'method' | 'target'>,
   body: ReadBody,
   members: FingerprintMembers | undefined,
-): Promise<string | Uint8Array> {
+): MaybePromise<string | Uint8Array> {
   const { mediaType, charset, coding } = body.form
-  const head = (mode: unknown) => `${JSON.stringify([mode, method, target, mediaType, charset, coding])}\n`
-  const text = members && isSelective(members) ? await selectedText(body, members) : await wholeText(body)
-  if (text === undefined) return joinBytes(utf8.encode(head('bytes')), body.bytes)
-  return head(members?.pick ? { pick: sorted(members.pick) } : 'value') + text
+
+  function describe(text: string | undefined): string | Uint8Array {
+    const mode = text === undefined ? 'bytes' : members?.pick ? { pick: sorted(members.pick) } : 'value'
+    const head = `${JSON.stringify([mode, method, target, mediaType, charset, coding])}\n`
+    return text === undefined ? joinBytes(utf8.encode(head), body.bytes) : head + text
+  }
+
+  const text = members && isSelective(members) ? selectedText(body, members) : wholeText(body)
+  return isPromise(text) ? text.then(describe) : describe(text)
 }
 
 /**
@@ -62,7 +67,7 @@ function isSelective({ pick, omit }: FingerprintMembers): boolean {
   return pick !== undefined || omit.length > 0
 }
 
-async function wholeText(body: ReadBody): Promise<string | undefined> {
+function wholeText(body: ReadBody): MaybePromise<string | undefined> {
   if (body.json !== undefined) return orNothing(body.json, canonicalText)
   return 'value' in body ? valueText(body.value) : undefined
 }

@@ -1,6 +1,6 @@
 /** Finds the owner of a key. */
 import type { Scope } from '@retryproof/core'
-import { isAccident } from '@retryproof/core/internal'
+import { isAccident, isPromise, type MaybePromise } from '@retryproof/core/internal'
 import { Refusal } from '../../protocol/refusal.ts'
 import type { HttpOptions } from '../options/options.ts'
 
@@ -10,19 +10,25 @@ import type { HttpOptions } from '../options/options.ts'
  * @param place the operation, for the answer to a caller who is not known
  * @throws {@link Refusal} where the function finds nobody: `undefined`, an empty text or list, or the text `undefined`
  */
-export async function requireOwner<Native>(
+export function requireOwner<Native>(
   place: string,
   native: Native,
   scope: HttpOptions<Native>['scope'],
-): Promise<Scope> {
+): MaybePromise<Scope> {
   if (typeof scope !== 'function') return scope
-  const owner = await scope(native)
+  const found = scope(native)
+  const check = (owner: unknown) => requireKnown(place, scope.name, owner)
+  return isPromise(found) ? found.then(check) : check(found)
+}
+
+function requireKnown(place: string, finder: string, owner: unknown): Scope {
+  if (typeof owner === 'string' && owner !== '' && !isAccident(owner)) return owner
   const parts: unknown[] = [owner].flat()
-  if (owner !== undefined && parts.length > 0 && !parts.some(isNobody)) return owner
+  if (owner !== undefined && parts.length > 0 && !parts.some(isNobody)) return owner as Scope
   const given = JSON.stringify(owner) ?? 'undefined'
   throw new Refusal(
     'unauthenticated',
-    `The request does not say who sends it: the function \`${scope.name || 'scope'}\` of ${place} gave ${given}.`,
+    `The request does not say who sends it: the function \`${finder || 'scope'}\` of ${place} gave ${given}.`,
   )
 }
 

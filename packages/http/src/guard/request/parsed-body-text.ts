@@ -1,6 +1,6 @@
 /** One text for each value that a parser may leave as a body. */
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
-import { canonicalize, decimalText } from '@retryproof/core/internal'
+import { canonicalize, decimalText, type MaybePromise, plainBytes } from '@retryproof/core/internal'
 import { sha256 } from '../../protocol/bytes.ts'
 
 /**
@@ -9,7 +9,15 @@ import { sha256 } from '../../protocol/bytes.ts'
  *
  * @throws {@link IdempotencyInvalidOptionError} for what nobody can look into: class instances, streams, functions
  */
-export async function valueText(value: unknown): Promise<string> {
+export function valueText(value: unknown): MaybePromise<string> {
+  const bytes = plainBytes(value)
+  // digits that a text was read with are marked in a plain value too
+  return bytes ? unmarked(utf8.decode(bytes)) : textWithNames(value)
+}
+
+const utf8 = new TextDecoder()
+
+async function textWithNames(value: unknown): Promise<string> {
   const contents = new Map<object, string>()
   for (;;) {
     const unread = new Set<Contents>()

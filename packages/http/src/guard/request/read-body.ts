@@ -1,6 +1,6 @@
 /** Reads the body of a request: its text where it is JSON, its value where a parser ran, and its bytes. */
 import { IdempotencyInvalidOptionError, isIdempotencyError } from '@retryproof/core'
-import { canonicalize } from '@retryproof/core/internal'
+import { canonicalize, type MaybePromise } from '@retryproof/core/internal'
 import { sha256 } from '../../protocol/bytes.ts'
 import { type Exchange, headerValues, type UploadedFile } from '../../protocol/exchange.ts'
 import { Refusal } from '../../protocol/refusal.ts'
@@ -30,14 +30,19 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * @throws {@link Refusal} for a body that is too large
  * @throws {@link IdempotencyInvalidOptionError} when it was consumed before, and nothing of it was left
  */
-export async function readBody<Native>(exchange: Exchange<Native>, maxBytes: number): Promise<ReadBody> {
+export function readBody<Native>(exchange: Exchange<Native>, maxBytes: number): MaybePromise<ReadBody> {
   const { parsed, headers, files } = exchange
   if (parsed !== undefined) {
     const form = bodyForm(headers, true)
     const bytes = sentBytes(parsed, form, exchange)
     return bytes ? fromBytes(bytes, form, exchange) : fromValue(parsed, form, files)
   }
-  const bytes = exchange.body ?? (await exchange.read?.(maxBytes))
+  return exchange.body ? fromBytes(exchange.body, bodyForm(headers, false), exchange) : readUnread(exchange, maxBytes)
+}
+
+async function readUnread<Native>(exchange: Exchange<Native>, maxBytes: number): Promise<ReadBody> {
+  const { headers } = exchange
+  const bytes = await exchange.read?.(maxBytes)
   if (bytes) return fromBytes(bytes, bodyForm(headers, false), exchange)
   if (bytes === null) throw new Refusal('body-too-large', `The body must have at most ${maxBytes} bytes.`)
   throw new IdempotencyInvalidOptionError(
@@ -87,17 +92,17 @@ function keptBytes(value: unknown, files: readonly UploadedFile[] = []): Uint8Ar
   }
 }
 
-async function fromBytes<Native>(bytes: Uint8Array, form: BodyForm, exchange: Exchange<Native>): Promise<ReadBody> {
-  if (isJson(form.mediaType)) return { form, bytes, ...decode(bytes) }
+function fromBytes<Native>(bytes: Uint8Array, form: BodyForm, exchange: Exchange<Native>): MaybePromise<ReadBody> {
+  if (isJson(form.mediaType)) return fromJson(bytes, form)
   if (form.mediaType !== 'multipart/form-data') return { form, bytes }
-  return { form, bytes, ...(await parseForm(bytes, exchange)) }
+  return parseForm(bytes, exchange).then((parts) => ({ form, bytes, ...parts }))
 }
 
-function decode(bytes: Uint8Array): { readonly json: string } | undefined {
+function fromJson(bytes: Uint8Array, form: BodyForm): ReadBody {
   try {
-    return { json: strictUtf8.decode(bytes) }
+    return { form, json: strictUtf8.decode(bytes), bytes }
   } catch {
-    return undefined
+    return { form, bytes }
   }
 }
 

@@ -17,8 +17,8 @@ export type MadeBody = string | Uint8Array | null
 export interface Holding {
   readonly method: string
   readonly limits: BodyLimits
-  /** Aborts when the handler had all the time that it may take. */
-  readonly signal: AbortSignal
+  /** Its signal aborts when the handler had all the time that it may take. */
+  readonly attempt: { readonly signal: AbortSignal }
   /** Headers that were set before the binding, and are not recorded. */
   readonly before: readonly HeaderField[]
   /** The body, where it is in hand; else it is read from the response. */
@@ -64,13 +64,13 @@ export async function holdResponse(original: Response, holding: Holding): Promis
 async function bodyOf(
   source: AsyncIterator<Uint8Array> | undefined,
   headers: readonly HeaderField[],
-  { method, limits, signal, made }: Holding,
+  { method, limits, attempt, made }: Holding,
 ): Promise<{ readonly bytes?: Uint8Array; readonly passing?: PassingBody }> {
   if (method === 'HEAD') {
     await source?.return?.()
     return {}
   }
-  if (source) return holdBody(source, headers, limits, signal)
+  if (source) return holdBody(source, headers, limits, attempt.signal)
   return { bytes: typeof made === 'string' ? utf8.encode(made) : (made ?? none) }
 }
 

@@ -38,6 +38,14 @@ export function restoreHeaders(res: ServerResponse, before: OutgoingHttpHeaders)
   }
 }
 
+/** Puts the values of a name together; names that occur once stay as they are. */
+function groupFields(headers: readonly HeaderField[]): Iterable<readonly [string, string | string[]]> {
+  if (!headers.some(([name], index) => headers.findIndex(([other]) => other === name) < index)) return headers
+  const fields = new Map<string, string[]>()
+  for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
+  return fields
+}
+
 /**
  * Sends a whole response.
  *
@@ -48,9 +56,7 @@ export function restoreHeaders(res: ServerResponse, before: OutgoingHttpHeaders)
  * createServer((_req, res) => sendResponse(res, { status: 404, headers: [], body: new Uint8Array() }))
  */
 export function sendResponse(res: ServerResponse, { status, headers, body }: HttpResponse, end = res.end): void {
-  const fields = new Map<string, string[]>()
-  for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
-  for (const [name, values] of fields) res.setHeader(name, values.length > 1 ? values : (values[0] ?? ''))
+  for (const [name, value] of groupFields(headers)) res.setHeader(name, value)
   res.statusCode = status
   Reflect.apply(end, res, [body])
 }

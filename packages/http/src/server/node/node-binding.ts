@@ -19,8 +19,8 @@ export interface NodeBinding<Tx> {
   watchErrors?(onError: (error: unknown) => void): void
   /** Undoes what an attempt set on the framework's response, before the next attempt or another answer. */
   reset?(): void
-  /** Begins an attempt. */
-  begin?(run: HandlerRun<Tx> & Pick<HandlerAttempt, 'signal'>): void
+  /** Begins an attempt. Its signal is made when it is asked for. */
+  begin?(run: HandlerRun<Tx>, attempt: Pick<HandlerAttempt, 'signal'>): void
   /** Gives an answer as it is to be recorded, such as before compression. */
   recordable?(answer: HandlerAnswer): HandlerAnswer
 }

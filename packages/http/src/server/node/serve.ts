@@ -8,7 +8,7 @@ import type { HandlerAttempt } from '../../guard/ports.ts'
 import type { Exchange, HandlerAnswer, HeaderField } from '../../protocol/exchange.ts'
 import { answerEarly } from './answer-early.ts'
 import { captureResponse } from './capture/capture-response.ts'
-import type { CapturedResponse } from './capture/captured-response.ts'
+import type { CapturedResponse, CaptureLimits } from './capture/captured-response.ts'
 import type { NodeBinding } from './node-binding.ts'
 import { isBodyLost, lostBody, spentBody, watchBody } from './request/request-body.ts'
 
@@ -152,11 +152,19 @@ function runOnNode<Tx>(
   over: Promise<void>,
 ): HandlerOnNode {
   const { tx, limits } = terms
-  const { signal } = attempt
   const handedOver: { readonly error: unknown }[] = []
-  const capture = () => captureResponse(res, { ...limits, signal, onCut: () => lapse(attempt) })
+  const { maxResponseBytes, stream, whole } = limits
+  const captureLimits: CaptureLimits = {
+    maxResponseBytes,
+    stream,
+    whole,
+    get signal() {
+      return attempt.signal
+    },
+    onCut: () => lapse(attempt),
+  }
   const hasSpentBody = watchBody(res.req)
-  let captured = capture()
+  let captured = captureResponse(res, captureLimits)
   let hasLeft = false
   let isThrown = false
 
@@ -174,7 +182,7 @@ function runOnNode<Tx>(
     if (captured.isEnded) {
       captured.discard()
       binding.reset?.()
-      captured = capture()
+      captured = captureResponse(res, captureLimits)
     }
     onError(error)
     binding.fail(error)
@@ -203,7 +211,7 @@ function runOnNode<Tx>(
     else if (!isThrown) binding.fail(last.error)
   }
 
-  binding.begin?.({ ...terms, signal })
+  binding.begin?.(terms, attempt)
   binding.watchErrors?.(onError)
   const returned: Promise<Returned> = binding.run(tx).then(
     (left) => (left ? { left } : undefined),

@@ -37,15 +37,13 @@ import {
  *   captured.release()
  * })
  */
-export function captureResponse(
-  res: ServerResponse,
-  { maxResponseBytes, stream, whole, signal, onCut = () => {} }: CaptureLimits,
-): CapturedResponse {
+export function captureResponse(res: ServerResponse, limits: CaptureLimits): CapturedResponse {
+  const { maxResponseBytes, stream, whole, onCut } = limits
   const { write, end, writeHead, flushHeaders, destroy } = res
   const seal = sealOf(res)
   const hasMessage = !isHttp2(res)
   const before = copyHeaders(res)
-  const tellFinish = finishEarly(res)
+  const tellFinish = whole ? finishEarly(res) : undefined
   /** `passing`: all but the end leaves. `ended`: complete, and waits for its record. `open`: nothing is held any more. */
   let phase: 'buffering' | 'passing' | 'ended' | 'open' = 'buffering'
   let head: { readonly status: number; readonly message: string } | undefined
@@ -67,12 +65,13 @@ export function captureResponse(
     isWriting,
     onCut() {
       isCut = true
-      onCut()
+      onCut?.()
     },
     onAbandoned: () => finish({ isWhole: false }),
     onGone() {
       // left to its lease: to release the key would say that nothing is unknown
       if (isCut) return
+      const { signal } = limits
       if (signal?.aborted) giveUp()
       else signal?.addEventListener('abort', giveUp)
     },
@@ -119,7 +118,7 @@ export function captureResponse(
   function finish({ isWhole }: { isWhole: boolean }): void {
     phase = 'ended'
     seal.setEnded(true)
-    if (whole) process.nextTick(tellFinish)
+    if (tellFinish) process.nextTick(tellFinish)
     const status = head?.status ?? res.statusCode
     const replayable = isWhole && !hasPassed && size <= maxResponseBytes
     // HTTP/2 drops the body of a 205 as well
