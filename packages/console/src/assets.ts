@@ -408,6 +408,7 @@ tbody tr:last-child > * {
 
 .numbers tbody th {
   font-weight: 500;
+  min-width: 9rem;
   overflow-wrap: anywhere;
 }
 

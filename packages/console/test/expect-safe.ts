@@ -1,4 +1,4 @@
-/** What every page must be: well-formed HTML without script or style of its own, under a strict policy, never cached. */
+/** Checks a page: well-formed HTML without script or style of its own, under a strict policy, never cached. */
 import { parse } from 'parse5'
 import { expect } from 'vitest'
 import type { Page } from './open-console.ts'

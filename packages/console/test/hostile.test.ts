@@ -65,7 +65,7 @@ describe('hostile text', () => {
     )
   })
 
-  test('of a megabyte is cut on the page, and can be downloaded whole', async () => {
+  test('of a megabyte is cut on the page, and can be downloaded whole', { timeout: 30_000 }, async () => {
     const shop = createIdempotency({ store: memoryStore(), namespace: 'shop', purge: false })
     const text = '<b>\u202e'.repeat(1024 * 256)
     await shop.run({ operation: 'large', scope: 'x', key: 'k' }, () => text)

@@ -81,7 +81,7 @@ async function parkedShop(): Promise<{ shop: Idempotency; key: string }> {
 }
 
 describe.each(Object.entries(mounts))('%s', (_, mount) => {
-  test('serves pages, and takes a form', async () => {
+  test('serves pages, and takes a form', { timeout: 30_000 }, async () => {
     const { shop, key } = await parkedShop()
     const { origin, close } = await mount(consoleHandler({ idempotency: shop, authorize: () => ({ name: 'ada' }) }))
     try {

@@ -28,21 +28,25 @@ const open: Record<keyof typeof servers, (url: string) => Promise<Opened>> = {
 describe.each(Object.keys(servers) as (keyof typeof servers)[])('%s', (name) => {
   const { url, missing } = servers[name]
 
-  test.skipIf(missing)(`is shown, resolved and erased (skipped where it is missing: ${missing})`, async () => {
-    const { store, close } = await open[name](url ?? '')
-    try {
-      const { get, submit, keys, shop } = await openConsole({ store })
-      expect((await get('/')).text).toContain('2 keys are parked')
-      expect((await get('/records?state=completed')).text).toContain(`${keys.get('charge')}`)
-      const key = keys.get('refund')
-      expect((await get(`/records/${key}`)).text).toMatch(/<time[^>]*>20\d\d-/)
-      await submit(await get(`/records/${key}/complete`), { value: '{"id":"re_1"}' })
-      expect(await shop.run({ ...owner, operation: 'refund' }, () => 1)).toMatchObject({ value: { id: 're_1' } })
-      const erased = await submit(await get('/erase?scope=tenant_7%0D%0Auser_42'), { certain: 'yes' })
-      expect(erased.headers.get('location')).toBe('/idempotency/?erased=5')
-      expect(await shop.count()).toEqual([])
-    } finally {
-      await close()
-    }
-  })
+  test.skipIf(missing)(
+    `is shown, resolved and erased (skipped where it is missing: ${missing})`,
+    { timeout: 30_000 },
+    async () => {
+      const { store, close } = await open[name](url ?? '')
+      try {
+        const { get, submit, keys, shop } = await openConsole({ store })
+        expect((await get('/')).text).toContain('2 keys are parked')
+        expect((await get('/records?state=completed')).text).toContain(`${keys.get('charge')}`)
+        const key = keys.get('refund')
+        expect((await get(`/records/${key}`)).text).toMatch(/<time[^>]*>20\d\d-/)
+        await submit(await get(`/records/${key}/complete`), { value: '{"id":"re_1"}' })
+        expect(await shop.run({ ...owner, operation: 'refund' }, () => 1)).toMatchObject({ value: { id: 're_1' } })
+        const erased = await submit(await get('/erase?scope=tenant_7%0D%0Auser_42'), { certain: 'yes' })
+        expect(erased.headers.get('location')).toBe('/idempotency/?erased=5')
+        expect(await shop.count()).toEqual([])
+      } finally {
+        await close()
+      }
+    },
+  )
 })

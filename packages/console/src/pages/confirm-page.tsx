@@ -10,7 +10,7 @@ export interface ConfirmPageProps {
   readonly page: PageContext
   readonly action: RecordAction
   readonly record: Inspection
-  /** What was typed before, and what is wrong with it. */
+  /** The fields as they were typed before. */
   readonly fields?: Fields
   readonly problem?: FieldError
 }

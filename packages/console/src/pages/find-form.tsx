@@ -7,7 +7,7 @@ import { Notice, typedText } from './parts.tsx'
 export interface FindFormProps {
   readonly page: PageContext
   readonly namespaces: readonly string[]
-  /** What was looked for before, and not found. */
+  /** The key that was looked for before, and not found. */
   readonly missed?: {
     readonly operation: string
     readonly scope: string

@@ -1,4 +1,4 @@
-/** What every page knows of its request. */
+/** Describes a request to every page. */
 export interface PageContext {
   readonly user: string
   readonly mayChange: boolean

@@ -1,4 +1,4 @@
-/** What this process did in the last hour. */
+/** Shows the events of this process in the last hour. */
 import { duration } from '@retryproof/http/internal'
 import { type Activity, type EventCounts, MINUTES } from '../records/activity.ts'
 

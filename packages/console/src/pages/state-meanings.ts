@@ -1,4 +1,4 @@
-/** What each state means for the client that waits, in one or two sentences. */
+/** Explains each state to an operator whose client waits, in one or two sentences. */
 import type { RecordState } from '@retryproof/core'
 
 export const MEANINGS: Readonly<Record<RecordState, string>> = {

@@ -55,7 +55,7 @@ export function Timeline({ record, activity, now }: TimelineProps) {
   )
 }
 
-/** What the record itself tells. A token is the time of its attempt by the store's clock, unless the clock was set back. */
+/** Lists the events that the record itself proves. A token is the time of its attempt by the store's clock, unless the clock was set back. */
 function told({ attempt, interrupted, token, state }: Inspection, now: number): readonly Entry[] {
   const earlier = attempt - 1
   const tokenMs = Math.floor(token / 1000)

@@ -1,4 +1,4 @@
-/** What a record holds, redacted, as JSON or text; a long one is cut, and can be had whole. */
+/** Shows a value of a record, redacted, as JSON or text; cuts a long one, which can be downloaded whole. */
 import { neutralizeJson, toPlain } from '@retryproof/http/internal'
 import type { PageContext } from './page-context.ts'
 import { ForeignBlock } from './parts.tsx'

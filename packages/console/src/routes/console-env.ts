@@ -1,4 +1,4 @@
-/** What the routes are given with each request. */
+/** The bindings that the routes get with each request. */
 import type { Context } from 'hono'
 import type { ConsoleUser } from '../options.ts'
 import type { PageContext } from '../pages/page-context.ts'
