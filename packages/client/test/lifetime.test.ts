@@ -113,6 +113,22 @@ test('a storage that does not answer: a typed error, and nothing is sent', async
   expect(sent).toHaveLength(0)
 })
 
+test.each<[string, () => unknown]>([
+  [
+    'throws',
+    () => {
+      throw new Error('no room')
+    },
+  ],
+  ['rejects', () => Promise.reject(new Error('no room'))],
+  ['keeps what is no text', async () => 5],
+  ['keeps nothing', async () => undefined],
+])('a storage that %s: a typed error, and nothing is sent', async (_, update) => {
+  const { send, sent } = setUp([ok], { storage: { update } as unknown as IntentStorage, retry: FAST })
+  await expect(send()).rejects.toThrow(IntentStorageError)
+  expect(sent).toHaveLength(0)
+})
+
 test('a verdict that the storage does not note in time does not keep the answer back', async () => {
   const inner = memoryStorage()
   let updates = 0

@@ -201,8 +201,17 @@ test('a Request of mode no-cors is refused, too', async () => {
   )
 })
 
-test('without an intent and a key nothing is sent', async () => {
-  await expect(open().fetch(url, { body: 'a' } as never)).rejects.toThrow(/intent/)
+test.each([
+  {},
+  { intent: '' },
+  { intent: 'undefined' },
+  { intent: 'NaN' },
+  { intent: {} },
+  { intent: 5 },
+  { key: 5 },
+  { key: 'null' },
+])('%o names no intent: two purchases would share it, and nothing is sent', async (init) => {
+  await expect(open().fetch(url, { ...init, body: 'a' } as never)).rejects.toThrow(/`intent` must name/)
   expect(received).toHaveLength(0)
 })
 

@@ -4,6 +4,7 @@ import { memoryStorage } from '../storages/memory-storage.ts'
 import type { IntentStorage } from '../storages/storage.ts'
 import { webStorage } from '../storages/web-storage.ts'
 import { createIntents } from './intents.ts'
+import { isAccident } from './key-header.ts'
 import { type FetchOptions, readOptions } from './options.ts'
 import { type Input, isRequest, type Sendable, sendable } from './request-body.ts'
 import { isStreamed } from './response-verdict.ts'
@@ -103,7 +104,10 @@ export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFet
   const client: IdempotentFetch = {
     async fetch(input, { intent: named, key: given, ...init }) {
       const intent = named ?? given
-      if (!intent) throw new TypeError('`intent` must name what the request is for, or `key` give a key of your own.')
+      if (intent === undefined || isAccident(intent)) {
+        const got = named === undefined && given === undefined ? '' : ` Got '${String(intent)}'.`
+        throw new TypeError(`\`intent\` must name what the request is for, or \`key\` give a key of your own.${got}`)
+      }
       const call = start(intent, [init.signal, isRequest(input) ? input.signal : undefined])
       const { signal } = call
       let isOpen = false

@@ -1,5 +1,5 @@
 /** The key of an intent, from its first request until its time is over. */
-import { IntentChangedError, IntentExpiredError, IntentStorageError } from '../base/errors.ts'
+import { IntentChangedError, IntentExpiredError, IntentStorageError, isIntentError } from '../base/errors.ts'
 import { inTime, isTimeOut } from '../base/limit.ts'
 import type { IntentStorage } from '../storages/storage.ts'
 import type { ReadOptions } from './options.ts'
@@ -62,8 +62,9 @@ export function createIntents({ storage, prefix, keepForMs, timeoutMs, header }:
     try {
       return await inTime(storage.update(...change), timeoutMs)
     } catch (cause) {
-      if (!isTimeOut(cause)) throw cause
-      throw new IntentStorageError(`The storage did not answer in ${timeoutMs} ms.`, { cause })
+      if (isIntentError(cause)) throw cause
+      const said = isTimeOut(cause) ? `did not answer in ${timeoutMs} ms` : 'failed'
+      throw new IntentStorageError(`The storage ${said}.`, { cause })
     }
   }
 
@@ -136,7 +137,7 @@ function write({ key, digest, mintedAt, state }: Entry): string {
 
 /** @throws {@link IntentStorageError} when the text is foreign: it may hold a key that was sent */
 function read(intent: string, text: string): Entry {
-  const [, digest, mintedAt, state, key] = text.match(FORM) ?? []
+  const [, digest, mintedAt, state, key] = FORM.exec(text) ?? []
   if (!key || !digest) {
     throw new IntentStorageError(`The storage holds a foreign value for '${intent}'. Look it up, then cancel it.`)
   }

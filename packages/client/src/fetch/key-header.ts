@@ -16,7 +16,12 @@ export interface KeyHeader {
 const VISIBLE = /^[\x20-\x7e]+$/
 
 /** Texts that a bug of the caller makes, and that all who have it would share. */
-const ACCIDENTS = ['undefined', 'null', 'NaN', '[object Object]']
+const ACCIDENTS = ['', 'undefined', 'null', 'NaN', '[object Object]']
+
+/** Tells whether a value names nothing: it is no text, or one that a bug makes. */
+export function isAccident(name: unknown): boolean {
+  return typeof name !== 'string' || ACCIDENTS.includes(name)
+}
 
 export function keyHeader(name: string, quoted: boolean): KeyHeader {
   const write = (key: string) => (quoted ? `"${key.replace(/["\\]/g, '\\$&')}"` : key)
@@ -27,7 +32,7 @@ export function keyHeader(name: string, quoted: boolean): KeyHeader {
       const given = headers.get(name)
       const own = key ?? given
       if (own === null) return undefined
-      if (!VISIBLE.test(own) || own.length > (key === undefined ? 257 : 255) || ACCIDENTS.includes(own)) {
+      if (!VISIBLE.test(own) || own.length > (key === undefined ? 257 : 255) || isAccident(own)) {
         throw new IntentUnsendableError(`A key has 1 to 255 visible ASCII characters, got '${own}'.`)
       }
       if (key !== undefined && given !== null) {
