@@ -52,6 +52,7 @@ const BY_NUMBER: readonly (readonly [readonly number[], ErrorMeaning])[] = [
 ]
 
 const CLOSED = /^Pool is closed/
+const WITHOUT_TLS = /^Server does not support secure connection/
 
 /** The error of the store that `error` is; `applied` where the error itself does not say. Errors of this library stay what they are. */
 export function toStoreError(error: unknown, applied: 'no' | 'unknown'): IdempotencyError {
@@ -63,6 +64,7 @@ export function toStoreError(error: unknown, applied: 'no' | 'unknown'): Idempot
 
 function meaningOf(error: unknown, said: string): ErrorMeaning | undefined {
   if (CLOSED.test(said)) return { kind: 'closed' }
+  if (WITHOUT_TLS.test(said)) return misconfigured('Let the server use TLS, or leave `ssl` out of the pool.')
   const number = errorNumber(error)
   const known = BY_NUMBER.find(([numbers]) => numbers.includes(number))
   if (known) return known[1]
@@ -118,7 +120,11 @@ function isSessionLost(error: unknown): boolean {
 
 const errorNumber = (error: unknown): number => Number(Object(error).errno)
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+function messageOf(error: unknown): string {
+  // a host with several addresses has an error of each, below one that says nothing
+  const [first = error] = (Object(error) as Partial<AggregateError>).errors ?? []
+  return first instanceof Error ? first.message : String(first)
+}
 
 /** The driver keeps the statement with its error, and the statement holds what was asked: it must not reach a log. */
 function withoutStatement(error: unknown): unknown {

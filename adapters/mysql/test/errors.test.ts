@@ -1,10 +1,18 @@
 /** Every kind of store error, provoked on a server of these tests' own. */
+import { createConnection, type LookupFunction } from 'node:net'
 import { misconfigured, unavailable } from '@retryproof/conformance/test-tools/store-errors'
 import type mysql from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OwnNode, type Service, startService } from '../../../scripts/services.mjs'
 import { type MysqlStore, migrate, mysqlStore } from '../src/index.ts'
 import { claim, completed, connect, onEachServer, rowsOf, type Settings, waitingFor } from './fixtures.ts'
+
+/** Resolves every name to two addresses, as a name does that has one of IPv4 and one of IPv6. */
+const twoAddresses: LookupFunction = (_name, _options, done) =>
+  done(null, [
+    { address: '127.0.0.1', family: 4 },
+    { address: '127.0.0.2', family: 4 },
+  ])
 
 await onEachServer(({ title, version }) =>
   describe(`errors of ${title}`, { timeout: 60_000 }, () => {
@@ -124,6 +132,19 @@ await onEachServer(({ title, version }) =>
         // the COMMIT was never sent
         await expect(killed).rejects.toMatchObject(unavailable('no', /session was lost/))
       })
+    })
+
+    test('a host with two addresses at which nobody listens; TLS that the server has not', async () => {
+      const absent = { host: 'two.addresses', port: 1, autoSelectFamily: true, lookup: twoAddresses }
+      await withStore({}, { pool: { stream: () => createConnection(absent) } }, (unreachable) =>
+        expect(unreachable.begin('k', claim())).rejects.toMatchObject(
+          unavailable('no', /connect ECONNREFUSED 127\.0\.0\.1:1/),
+        ),
+      )
+      if (!version.includes('MariaDB')) return
+      await withStore({}, { pool: { ssl: {} } }, (untrusted) =>
+        expect(untrusted.begin('k', claim())).rejects.toMatchObject(misconfigured(/secure connection.*`ssl`/)),
+      )
     })
 
     test('a pool that the application ended, and a server that is gone', async () => {

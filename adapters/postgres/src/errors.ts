@@ -130,6 +130,8 @@ function causes(error: unknown, depth = 5): unknown[] {
 }
 
 function describe(error: unknown): { readonly code: string; readonly syscall: string; readonly message: string } {
-  const { code = '', syscall = '', message = error } = Object(error) as Record<string, unknown>
+  // a host with several addresses has an error of each, below one that says nothing
+  const [first = error] = (Object(error) as Partial<AggregateError>).errors ?? []
+  const { code = '', syscall = '', message = first } = Object(first) as Record<string, unknown>
   return { code: String(code), syscall: String(syscall), message: String(message) }
 }

@@ -1,6 +1,7 @@
 /** Every kind of store error, provoked on a server of these tests' own. */
 import { randomUUID } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type LookupFunction, type NetConnectOpts, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
@@ -10,6 +11,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OwnNode, type Service, startService } from '../../../scripts/services.mjs'
 import { migrate, type PostgresRecordStore, type PostgresStore, postgresStore } from '../src/index.ts'
 import { claim, completed, connect, someoneWaits } from './fixtures.ts'
+
+/** Resolves every name to two addresses, as a name does that has one of IPv4 and one of IPv6. */
+const twoAddresses: LookupFunction = (_name, _options, done) =>
+  done(null, [
+    { address: '127.0.0.1', family: 4 },
+    { address: '127.0.0.2', family: 4 },
+  ])
 
 describe('errors of PostgreSQL', { timeout: 60_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'retryproof-hba-'))
@@ -164,6 +172,21 @@ describe('errors of PostgreSQL', { timeout: 60_000 }, () => {
     ]) {
       await expect(call()).rejects.toMatchObject(closed)
     }
+  })
+
+  test('a host with two addresses at which nobody listens', async () => {
+    const stream = () => {
+      const socket = new Socket()
+      const connect = socket.connect.bind(socket) as (options: NetConnectOpts) => Socket
+      return Object.assign(socket, {
+        connect: (port: number, host: string) => connect({ port, host, autoSelectFamily: true, lookup: twoAddresses }),
+      })
+    }
+    await withStore('postgres://two.addresses:1', { stream }, (absent) =>
+      expect(absent.begin('k', claim())).rejects.toMatchObject(
+        unavailable('no', /connect ECONNREFUSED 127\.0\.0\.1:1/),
+      ),
+    )
   })
 
   test('57P03: a server that shuts down; a refused connection; and back again', async () => {

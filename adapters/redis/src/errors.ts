@@ -25,6 +25,7 @@ const misuses: Readonly<Record<string, string>> = {
   WRONGTYPE: 'Something else than a record has its name: give the store a prefix of its own.',
   NOAUTH: 'Give the client a password.',
   WRONGPASS: 'Give the client the right user and password.',
+  MOVED: 'It is a server of a Cluster: connect by new Cluster(…).',
   NOPERM: 'Its user needs evalsha, eval, time, hget, hmget, hset, hdel and pexpireat on the keys with the prefix.',
 }
 

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { service } from '../../../scripts/services.mjs'
+import { toStoreError } from '../src/errors.ts'
 import { type RedisClient, redisStore } from '../src/index.ts'
 import { addressOf, bytesOf, claim, clusterOf, collect, freshPrefix, ioredis5, ioredis6, storeFor } from './harness.ts'
 
@@ -28,6 +29,14 @@ describe('a client that cannot carry the store is refused at construction', () =
 
   test('an empty prefix, with which a listing would read everything', () => {
     expect(() => redisStore({ client: ioredis6(address, lazy), prefix: '' })).toThrow(/prefix/)
+  })
+
+  test('a server of version 6, by what it says of the script', () => {
+    const said = "ERR Error running script: @user_script:2: attempt to call field 'acl_check_cmd' (a nil value)"
+    expect(toStoreError(new Error(said), false)).toMatchObject({
+      code: 'IDEMPOTENCY_STORE_MISCONFIGURED',
+      message: expect.stringContaining('Redis 7.0 or later'),
+    })
   })
 
   const durability = { replicas: 1, timeout: 100 }
@@ -88,7 +97,9 @@ describe.skipIf(redis.missing)('every way to configure a client answers the same
     controller.abort()
   })
 
-  test('a Cluster client that scales its reads to replicas reads from primaries all the same', async (context) => {
+  test('a Cluster client that scales its reads to replicas reads from primaries all the same', {
+    timeout: 60_000,
+  }, async (context) => {
     const cluster = await service('redis-cluster')
     context.skip(cluster.missing !== undefined, cluster.missing)
     const store = storeFor(clusterOf(cluster.nodes, { scaleReads: 'slave' }))

@@ -73,6 +73,16 @@ describe.skipIf(missing)('a topology with one bad server', { timeout: 60_000 }, 
     await expect.poll(outcome, { timeout: 30_000, interval: 200 }).toMatchObject(evicts)
   })
 
+  test('a Cluster, of which the client was told that it is one server', async () => {
+    const nodes = await start('redis-cluster')
+    const store = storeFor(ioredis6(lastPrimary(nodes)))
+    const keys = Array.from({ length: 32 }, (_, n) => `key ${n}`)
+    const outcomes = await Promise.all(keys.map((key) => store.begin(key, claim).catch((error) => error)))
+    const elsewhere = outcomes.filter((outcome) => outcome instanceof Error)
+    expect(elsewhere.length).toBeGreaterThan(0)
+    for (const error of elsewhere) expect(error).toMatchObject(misconfigured('connect by new Cluster'))
+  })
+
   test('a Cluster of which one primary evicts', async () => {
     const nodes = await start('redis-cluster')
     await adminOf(lastPrimary(nodes)).config('SET', 'maxmemory-policy', 'allkeys-lru')

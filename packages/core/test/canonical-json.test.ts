@@ -181,6 +181,14 @@ describe('what is not plain JSON', () => {
       /what a Secret holds/,
     ],
     [
+      'a private field of a class without a name',
+      new (class {
+        #a = 1
+        show = () => this.#a
+      })(),
+      /what a nameless class holds/,
+    ],
+    [
       'a private field beside a member',
       new (class Money {
         currency = 'CHF'

@@ -143,7 +143,7 @@ function requireVisible(value: unknown, member: string): void {
     return
   }
   if (hidesState(value)) {
-    throw new TypeError(`${place(member)}JSON cannot see what a ${value.constructor?.name ?? 'object'} holds`)
+    throw new TypeError(`${place(member)}JSON cannot see what a ${value.constructor?.name || 'nameless class'} holds`)
   }
   for (const [name, item] of Object.entries(value)) requireVisible(item, name)
 }

@@ -87,7 +87,7 @@ function honourToJson(value: unknown, member: string, inner: (held: unknown) => 
     case 'string':
       throw refusal(member, 'a lone surrogate has no UTF-8 form')
     case 'object': {
-      const kind = value?.constructor?.name ?? 'object'
+      const kind = value?.constructor?.name || 'nameless class'
       if (!value || !hasToJson(value)) throw refusal(member, `JSON cannot see what a ${kind} holds; convert it first`)
       const json = value.toJSON(member)
       if (json === null && kind === 'Date') throw refusal(member, 'the Date is not valid')
