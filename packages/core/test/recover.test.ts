@@ -1,6 +1,14 @@
 import { memoryStore } from '@retryproof/memory'
-import { expect, test, vi } from 'vitest'
-import { createIdempotency, type KeptCall, type Policies, unscoped } from '../src/index.ts'
+import { describe, expect, test, vi } from 'vitest'
+import {
+  createIdempotency,
+  IdempotencyDrainingError,
+  IdempotencyInProgressError,
+  IdempotencyOutcomeUnknownError,
+  type KeptCall,
+  type Policies,
+  unscoped,
+} from '../src/index.ts'
 import { wrapStore } from '../src/store.ts'
 
 const policies = { lease: '1s', storeRequest: 'plaintext' } as const
@@ -182,6 +190,25 @@ test('errors are returned and emitted, and an `authorize` that throws ends no pa
   })
   expect(recovery).toMatchObject({ finished: 1, failed: 1, errors: [{ error }] })
   expect(emitted).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ operation: 'order', error }))
+})
+
+describe('an error of a nested call is one of the handler', () => {
+  const nested = [
+    new IdempotencyOutcomeUnknownError(),
+    new IdempotencyInProgressError(1000),
+    new IdempotencyDrainingError(),
+  ]
+  test.each(nested)('$code', async (error) => {
+    const fail = () => Promise.reject(error)
+    for (const options of [
+      { handler: fail, authorize },
+      { handler: () => 'never', authorize: fail },
+    ]) {
+      const { charge, crash } = setUp()
+      await crash([{ scope: unscoped, key: 'k', payload: 1 }])
+      expect(await charge.recover(options)).toMatchObject({ failed: 1, parked: 0, skipped: 0, errors: [{ error }] })
+    }
+  })
 })
 
 test('a request that was changed in the store is not run', async () => {

@@ -3,6 +3,7 @@
 import type { Outcome } from '../../api/call.ts'
 import type { KeptCall, RecoverOptions, Recovery, RecoveryError } from '../../api/operators.ts'
 import { assertKnownNames } from '../../base/known-options.ts'
+import { isPromise } from '../../base/maybe-promise.ts'
 import { decodeRequest } from '../../encoding/request.ts'
 import { IdempotencyInvalidOptionError, isIdempotencyError } from '../../errors.ts'
 import { storageKey } from '../../keys/storage-key.ts'
@@ -52,7 +53,10 @@ export async function recover<Tx>(
   assertKnownNames(options, ['handler', 'work', 'authorize', 'limit'])
   const { handler, work, authorize, limit = 1000 } = options
   if (policies.storeRequest === 'no') throw new IdempotencyInvalidOptionError('storeRequest', NOT_KEPT)
-  const take = work ? inTransactions(work) : underHandler(handler)
+  /** The errors of the application. One of a nested call says nothing of the record that is recovered. */
+  const thrown = new WeakSet<object>()
+  const allows = noting(thrown, authorize)
+  const take = work ? inTransactions(noting(thrown, work)) : underHandler(handler && noting(thrown, handler))
   const counts = { finished: 0, failed: 0, parked: 0, skipped: 0 }
   const errors: RecoveryError[] = []
   for await (const { key, state } of list(instance, { operation, stuckFor: 0 })) {
@@ -68,13 +72,14 @@ export async function recover<Tx>(
       const kept = await readKept(key)
       if (!kept) return 'skipped'
       const { call, prepared } = kept
-      const allowed = await authorize(call)
+      const allowed = await allows(call)
       const attempt = (acquired: Acquired) => (allowed ? take(kept, acquired, served) : park(prepared, acquired))
       const { replayed } = await run(instance, prepared, attempt, refusal)
       return replayed ? 'skipped' : 'finished'
     } catch (error) {
-      if (isIdempotencyError(error, 'IDEMPOTENCY_IN_PROGRESS', 'IDEMPOTENCY_DRAINING')) return 'skipped'
-      if (isIdempotencyError(error, 'IDEMPOTENCY_OUTCOME_UNKNOWN')) return 'parked'
+      const isOurs = !thrown.has(Object(error))
+      if (isOurs && isIdempotencyError(error, 'IDEMPOTENCY_IN_PROGRESS', 'IDEMPOTENCY_DRAINING')) return 'skipped'
+      if (isOurs && isIdempotencyError(error, 'IDEMPOTENCY_OUTCOME_UNKNOWN')) return 'parked'
       if (errors.length < MAX_ERRORS) errors.push({ key, error })
       instance.events.emit('recoveryFailed', { namespace: instance.namespace, operation, key, error })
       return 'failed'
@@ -124,6 +129,25 @@ export async function recover<Tx>(
       return await new Settlement<unknown>(new OpenAttempt(instance, prepared, reply), lease).park()
     } finally {
       lease.stop()
+    }
+  }
+}
+
+/** Returns `call`, which adds what it throws, or rejects with, to `thrown`. */
+function noting<Given extends unknown[], T>(
+  thrown: WeakSet<object>,
+  call: (...given: Given) => T,
+): (...given: Given) => T {
+  function note(error: unknown): never {
+    if (Object(error) === error) thrown.add(error as object)
+    throw error
+  }
+  return (...given) => {
+    try {
+      const value = call(...given)
+      return (isPromise(value) ? value.then(undefined, note) : value) as T
+    } catch (error) {
+      return note(error)
     }
   }
 }
