@@ -84,6 +84,21 @@ describe('storage keys', () => {
     expect(new Set(keys.map((key) => String(key).split('.')[1])).size).toBe(1)
   })
 
+  test.each([new TypeError('no such day'), 'a text', undefined, Object.create(null)])(
+    'a payload that throws %o when it is read is refused',
+    (thrown) => {
+      const fail = () => {
+        throw thrown
+      }
+      for (const payload of [
+        { order: { toJSON: fail } },
+        Object.defineProperty({}, 'day', { get: fail, enumerable: true }),
+      ]) {
+        expect(() => fingerprintOf(digest, payload)).toThrow(IdempotencyInvalidCallError)
+      }
+    },
+  )
+
   test('a secret keys them, and Web Crypto makes the same ones', async () => {
     expect(storageKey(keyed, 'n', charge)).not.toBe(storageKey(digest, 'n', charge))
     await fc.assert(

@@ -94,6 +94,13 @@ test.each(['parse', 'id', 'scope', 'payload'])(
   },
 )
 
+test('a payload that throws when it is read makes a dead letter, and holds nothing up', async () => {
+  const { consume } = consumerOf(() => {}, { payload: () => ({ toJSON: throws }) })
+  const { delivery, told } = deliveryOf('a')
+  expect(await consume(delivery)).toBeUndefined()
+  expect(told).toEqual(['invalid', 'ack'])
+})
+
 test('while it is drained, a consumer gives back what comes, but not what would not come again', async () => {
   let runs = 0
   const { consume, drain } = consumerOf(() => ++runs)

@@ -224,6 +224,7 @@ test('a handler that ends soon after its signal aborted is waited for', async ()
 
 test.each([
   ['a promise', async () => 'store'],
+  ['a promise that rejects', async () => Promise.reject(new Error('too late'))],
   ['nonsense', () => 'never'],
   ['a delay that is none', () => ({ retry: 'soon' })],
 ])('an `onFailure` that gives %s decides nothing, and says so', async (_, onFailure) => {

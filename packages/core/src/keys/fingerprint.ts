@@ -1,6 +1,7 @@
 /** Fingerprints of payloads. */
 
-import { IdempotencyInvalidCallError } from '../errors.ts'
+import { describeThrown } from '../base/warn.ts'
+import { IdempotencyInvalidCallError, isIdempotencyError } from '../errors.ts'
 import { canonicalBytes } from './canonical/canonical-bytes.ts'
 import type { Digest } from './digest.ts'
 
@@ -15,8 +16,18 @@ function describePayload(payload: unknown): readonly (string | Uint8Array)[] {
     return ['bytes', new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength)]
   }
   if (payload instanceof ArrayBuffer) return ['bytes', new Uint8Array(payload)]
-  if (typeof payload !== 'string') return ['json', canonicalBytes(payload)]
+  if (typeof payload !== 'string') return ['json', jsonOf(payload)]
   if (!payload.isWellFormed())
     throw new IdempotencyInvalidCallError('payload', 'payload: a lone surrogate has no UTF-8 form')
   return ['text', payload]
+}
+
+/** @throws {@link IdempotencyInvalidCallError} also where a getter or a `toJSON` of the payload throws */
+function jsonOf(payload: unknown): string | Uint8Array {
+  try {
+    return canonicalBytes(payload)
+  } catch (error) {
+    if (isIdempotencyError(error)) throw error
+    throw new IdempotencyInvalidCallError('payload', `payload: it throws when it is read: ${describeThrown(error)}`)
+  }
 }

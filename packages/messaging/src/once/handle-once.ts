@@ -145,6 +145,8 @@ function decide(onFailure: ReadOnce['onFailure'], error: unknown): FailureDecisi
   if (typeof onFailure !== 'function') return onFailure
   try {
     const decision: unknown = onFailure(error)
+    // a promise decides too late, and its rejection must not end the process
+    Promise.resolve(decision).catch(() => undefined)
     if (decision === 'store' || decision === 'retry') return decision
     const { retry } = Object(decision) as { readonly retry?: number }
     if (retry !== undefined) return { retry: toMs('onFailure.retry', retry) }

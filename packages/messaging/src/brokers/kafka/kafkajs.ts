@@ -113,7 +113,10 @@ export function sendWithKafkaJs(
 ): Promise<unknown> {
   // a name may be that of a member of every object
   const grouped: Record<string, Buffer[]> = Object.create(null)
-  for (const [name, bytes] of headers) grouped[name] = [...(grouped[name] ?? []), bytes]
+  for (const [name, bytes] of headers) {
+    grouped[name] ??= []
+    grouped[name].push(bytes)
+  }
   return producer.send({
     topic,
     acks: ALL_REPLICAS,
