@@ -4,6 +4,7 @@ import { type Duration, type Idempotency, IdempotencyInvalidOptionError } from '
 import { createTurns, sleep, toMs } from '@retryproof/core/internal'
 import type { RabbitAddress, RabbitChannel, RabbitMessage } from './brokers/rabbitmq/client.ts'
 import { createLetters } from './brokers/rabbitmq/letters.ts'
+import { createRoom } from './brokers/rabbitmq/room.ts'
 import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery } from './consumer/delivery.ts'
@@ -33,7 +34,8 @@ const MARGIN_MS = 5 * 60_000
 
 /**
  * Handles each message of a queue once. Its id is the property `messageId`, unless `id` says otherwise. A delay costs no
- * delivery: the message stays with its consumer. Up to `concurrency` messages that wait for their delay hold up no other.
+ * delivery: the message stays with its consumer. Up to ten times `concurrency` messages that wait for their delay hold up
+ * no other.
  *
  * @example
  * import { createIdempotency, unscoped } from '@retryproof/core'
@@ -110,7 +112,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
       }
       if (delayMs === undefined) return
       const leftMs = holdMs - (performance.now() - receivedAt)
-      await sleep(Math.min(delayMs, leftMs), letGo)
+      await room.wait(sleep(Math.min(delayMs, leftMs), letGo))
       // an unacknowledged message of a closed channel is in its queue again
       if (closing.signal.aborted) return
       if (at.stopping.aborted || delayMs > leftMs) return giveBack(message)
@@ -143,12 +145,8 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     if (at.stopping.aborted) finish.resolve()
     else finish.reject(new Error(`The channel of the consumer of '${queue}' closed.`, { cause: reason }))
   })
-  async function start(): Promise<string> {
-    // as many again may wait for their delay
-    await channel.prefetch(2 * at.concurrency)
-    return (await channel.consume(queue, onMessage)).consumerTag
-  }
-  const consumerTag = await start().catch((error) => {
+  const room = createRoom(channel, queue, { concurrency: at.concurrency, onMessage, ended: letGo, failed: at.failed })
+  await room.open().catch((error) => {
     // the caller gets this error, and no `closed`
     closed.catch(() => {})
     throw error
@@ -156,7 +154,7 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
 
   let cancelled: Promise<unknown> | undefined
   async function cancel(): Promise<void> {
-    if (!closing.signal.aborted) await channel.cancel(consumerTag)
+    if (!closing.signal.aborted) await room.close()
   }
   return {
     closed,
