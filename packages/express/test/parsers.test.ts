@@ -224,6 +224,23 @@ describe.each(versions)('bodies on %s', (_, express) => {
     expect(statuses).toEqual([200, 422])
   })
 
+  it('of which middleware has only begun to gather the text are an error of configuration', async () => {
+    const { app, guard, post } = testApp(express)
+    const gather: express.RequestHandler = (req, _res, next) => {
+      const gathered = Object.assign(req, { rawBody: '' })
+      req.on('data', (part) => {
+        gathered.rawBody += part
+      })
+      next()
+    }
+    app.post('/x', gather, guard(), (_req, res) => res.json(1))
+    app.use(((error, _req, res, _next) => {
+      res.status(500).json({ message: (error as Error).message })
+    }) as express.ErrorRequestHandler)
+    const answer = await post('/x', { body: '{"amount":1}', headers: { 'Content-Type': 'application/json' } })
+    expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining('consumed before idempotent()')])
+  })
+
   it('whose files went to a store that keeps no content are an error of configuration', async () => {
     const { app, guard, post } = testApp(express)
     const bucket = multer({

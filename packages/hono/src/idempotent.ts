@@ -89,10 +89,12 @@ function serverOf<Tx>(
       hasRun = true
       if (attempt) c.set('idempotency', attempt)
       const bodyOf = noteBodies(c)
-      const response = handler ? await handler(c, { attempt, tx } as never) : await responseAfter(c, next)
+      const given = handler ? await handler(c, { attempt, tx } as never) : await responseAfter(c, next)
+      const made = bodyOf(given)
+      const response = handler ? withHeaders(c, given) : given
       return {
         response,
-        made: bodyOf(response),
+        made,
         isSent: response?.headers?.get(ALREADY_SENT) != null,
         ...(!handler && c.error !== undefined && { thrown: { error: c.error } }),
       }
@@ -113,6 +115,13 @@ const ALREADY_SENT = 'x-hono-already-sent'
 async function responseAfter(c: Context, next: Next): Promise<Response | undefined> {
   await next()
   return c.finalized ? c.res : undefined
+}
+
+/** Hono adds the headers of the context, those of CORS for instance, to a response that a handler returns. */
+function withHeaders(c: Context, given: Response | undefined): Response | undefined {
+  if (!given) return given
+  c.res = given
+  return c.res
 }
 
 /** Removes what was there before: an early answer, or that of an attempt that a conflict rolled back. */

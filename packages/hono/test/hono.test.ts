@@ -110,6 +110,22 @@ describe('an answer of Hono', () => {
     expect(await again.json()).toEqual({ id: 1 })
   })
 
+  it('has the CORS headers of each request where a given handler makes its own response', async () => {
+    const { app, guard, post } = testApp()
+    app.use(cors({ origin: (origin) => origin, credentials: true, exposeHeaders: ['Location'] }))
+    const made = () => new Response('made', { status: 201, headers: { Location: '/charges/1' } })
+    app.post('/bare', made)
+    app.post('/charges', guard({}, made))
+    const init = { headers: { Origin: 'https://a.test' } }
+    const answers = [await post('/bare', init), await post('/charges', init), await post('/charges', init)]
+    const seen = answers.map(({ status, headers }) => {
+      const { 'idempotency-replayed': _, ...others } = Object.fromEntries(headers)
+      return { status, ...others }
+    })
+    expect(seen[0]).toMatchObject({ 'access-control-allow-origin': 'https://a.test', location: '/charges/1' })
+    expect(seen.slice(1)).toEqual([seen[0], seen[0]])
+  })
+
   it('is an event stream while it is made', async () => {
     const { app, guard, post } = testApp()
     app.post('/events', guard(), (c) =>

@@ -84,6 +84,20 @@ describe('a first caller that does not wait', () => {
     expect(await poll(headers.location)).toMatchObject({ status: 503, headers: { 'retry-after': '2' } })
   })
 
+  it('learns that the process of the last attempt has died, and may ask again', async () => {
+    let now = Date.now()
+    const store = memoryStore({ now: () => now })
+    const { start, poll } = accepting({ ...early, lease: '1m' }, newIdempotency({ store }))
+    const gate = deferred()
+    const first = start({}, { gate: gate.promise })
+    const { headers } = await first.early
+    expect(await poll(headers.location)).toMatchObject(pending)
+    now += 60_000
+    expect(await poll(headers.location)).toMatchObject({ status: 503, headers: { 'retry-after': '2' } })
+    gate.resolve()
+    await first.finished
+  })
+
   it('learns that an answer was not kept', async () => {
     const { start, poll } = accepting(early)
     const first = start({}, { replayable: false, answer: { headers: [['Location', '/charges/1']] } })

@@ -31,6 +31,8 @@ describe('options', () => {
     ['maxResponseBytes', { scope, maxResponseBytes: '1mb' }],
     ['record', { scope, record: 'everything' }],
     ['record', { scope, record: 'toString' }],
+    ['record', { scope, record: async () => false }],
+    ['problem', { scope, problem: async () => undefined }],
     ['stream', { scope, stream: 1 }],
     ['maxRetryAfter', { scope, maxRetryAfter: '0s' }],
     ['maxRetryAfter', { scope, maxRetryAfter: 'soon' }],

@@ -21,7 +21,7 @@ export interface WebhookOptions<Native> {
   /** Allows http, private addresses and any port. For tests, and networks of your own. @default false */
   readonly insecure?: boolean
   /** Gets each message that was given up. An error that it throws becomes a warning. */
-  readonly onUndelivered?: (url: URL, reason: unknown) => void
+  readonly onUndelivered?: (url: URL, reason: unknown) => void | Promise<void>
 }
 
 const MAX_PAUSE_MS = 60_000
@@ -67,9 +67,9 @@ export function webhook<Native>(options: WebhookOptions<Native>): Notifier<Nativ
     }
   }
 
-  function giveUp(address: URL, reason: unknown): void {
+  async function giveUp(address: URL, reason: unknown): Promise<void> {
     try {
-      onUndelivered(address, reason)
+      await onUndelivered(address, reason)
     } catch (error) {
       warn('onUndelivered threw', error)
     }

@@ -82,14 +82,17 @@ describe('a message', () => {
     for (const each of [old, secret]) new Webhook(each).verify(body, headers as Record<string, string>)
   })
 
-  it('never rejects, whatever onUndelivered throws', async () => {
-    const { url } = await receiver(410)
-    const { notifier } = sender({
-      onUndelivered: () => {
+  it.each<[string, () => void | Promise<void>]>([
+    [
+      'throws',
+      () => {
         throw new Error('no log')
       },
-    })
-    await expect(notifier.deliver(url, notice)).resolves.toBeUndefined()
+    ],
+    ['rejects with', () => Promise.reject(new Error('no log'))],
+  ])('never rejects, whatever onUndelivered %s', async (_how, onUndelivered) => {
+    const { url } = await receiver(410)
+    await expect(sender({ onUndelivered }).notifier.deliver(url, notice)).resolves.toBeUndefined()
   })
 
   it('carries a binary body too', async () => {

@@ -112,8 +112,13 @@ export function createGuard<Native extends object, Tx = unknown>(
         const asked = await ask(exchange, options)
         // an inner guard of the same operation and key: the request has its attempt already
         if (!asked || isGuarded(exchange.native, idempotency, asked)) return { kind: 'pass' }
-        markGuarded(exchange.native, idempotency, asked)
-        return await decide(exchange.native, asked, watched, options)
+        const outer = markGuarded(exchange.native, idempotency, asked)
+        try {
+          return await decide(exchange.native, asked, watched, options)
+        } finally {
+          // the same request object may be given to a handler again
+          Object.assign(exchange.native, { [GUARDED]: outer })
+        }
       } catch (error) {
         const problem = watched.threw(error)
           ? undefined
@@ -242,9 +247,12 @@ function isGuarded<Tx>(native: Guarded, instance: object, { name, call }: Asked<
   return outer?.some((each) => each.instance === instance && each.name === name && each.key === call.key) ?? false
 }
 
-function markGuarded<Tx>(native: Guarded, instance: object, { name, call }: Asked<Tx>): void {
+/** Marks the request for guards inside of this one, and returns the marks of those outside. */
+function markGuarded<Tx>(native: Guarded, instance: object, { name, call }: Asked<Tx>): Guarded[typeof GUARDED] {
+  const outer = native[GUARDED]
   const mark = { instance, name, key: call.key }
-  native[GUARDED] = native[GUARDED] ? [...native[GUARDED], mark] : [mark]
+  native[GUARDED] = outer ? [...outer, mark] : [mark]
+  return outer
 }
 
 function sendUnlessAnswered<Tx>(calls: WatchedCalls<Tx>, response: HttpResponse): Decision {

@@ -73,7 +73,10 @@ export function statusResource<Native>(
     async answer(id, request) {
       try {
         const record = await inspect(id, request)
-        if (record?.state === 'in_progress') return pendingResponse(prefix + id, RETRY_AFTER_MS)
+        // an attempt whose lease has expired has ended with its process, and the next request takes over
+        if (record?.state === 'in_progress' && record.leaseRemainingMs > 0) {
+          return pendingResponse(prefix + id, RETRY_AFTER_MS)
+        }
         return spelling.replay(settledValue(record))
       } catch (error) {
         const problem = spelling.problem(error, request, RETRY_AFTER_MS)
@@ -87,7 +90,7 @@ export function statusResource<Native>(
 /** @throws the reason why there is no answer */
 function settledValue(record: Inspection | null): HttpResponse | undefined {
   if (!record) throw new Refusal('unknown-operation')
-  if (record.state === 'released') throw new Refusal('not-running')
+  if (record.state === 'released' || record.state === 'in_progress') throw new Refusal('not-running')
   if (record.state === 'parked') throw new IdempotencyOutcomeUnknownError()
   if (record.unreadable) throw new IdempotencyUndecodableError('The recorded answer cannot be read.')
   if (record.error !== undefined) throw record.error

@@ -35,6 +35,15 @@ describe('a Fetch handler', () => {
     expect(await read(new Request('http://test/'))).toBe(answer)
   })
 
+  it('replays the answer for the same request object given again', async () => {
+    let runs = 0
+    const charge = idempotent(create(), options, () => Response.json({ run: ++runs }))
+    const sent = post()
+    expect(await (await charge(sent)).json()).toEqual({ run: 1 })
+    const again = await charge(sent.bodyUsed ? post() : sent)
+    expect([again.headers.get('idempotency-replayed'), await again.json()]).toEqual(['true', { run: 1 }])
+  })
+
   it('hands on what its handler throws', async () => {
     const failure = new Error('no such card')
     const charge = idempotent(create(), options, () => Promise.reject(failure))

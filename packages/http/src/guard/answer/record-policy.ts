@@ -1,6 +1,7 @@
 /** Decides which answers are recorded and replayed, and which release the key for another attempt. */
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import type { HeaderField } from '../../protocol/exchange.ts'
+import { requireSync } from '../require-sync.ts'
 
 /** The answer of a handler, as a predicate sees it. */
 export interface GivenAnswer {
@@ -32,7 +33,7 @@ const policies = {
 
 /** @throws IdempotencyInvalidOptionError unless `policy` is a name or a predicate */
 export function readRecordPolicy(policy: RecordPolicy): (answer: GivenAnswer) => boolean {
-  if (typeof policy === 'function') return policy
+  if (typeof policy === 'function') return requireSync('record', policy)
   if (Object.hasOwn(policies, policy)) return policies[policy]
   throw new IdempotencyInvalidOptionError(
     'record',

@@ -3,6 +3,7 @@ import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import type { HttpResponse } from '../../protocol/exchange.ts'
 import { type ProblemAnswer, problemResponse } from '../../protocol/problem-response.ts'
 import { DOCS, type Problem, problemFor } from '../../protocol/problems.ts'
+import { requireSync } from '../require-sync.ts'
 import { type Preset, presets } from './spelling-presets.ts'
 import { replayOf } from './stored-response.ts'
 
@@ -54,6 +55,7 @@ export function readSpelling<Native>(options: SpellingOptions<Native>): Spelling
   if (problem !== undefined && typeof problem !== 'function') {
     throw new IdempotencyInvalidOptionError('problem', 'must be a function, (problem) => ({ status, headers, body })')
   }
+  requireSync('problem', problem)
   if (replayHeader !== undefined && !(typeof replayHeader === 'string' && TOKEN.test(replayHeader))) {
     throw new IdempotencyInvalidOptionError('replayHeader', 'must be the name of a header')
   }

@@ -6,6 +6,7 @@ import { type GivenAnswer, readRecordPolicy } from '../answer/record-policy.ts'
 import { readSpelling, type Spelling, type SpellingOptions } from '../answer/spelling.ts'
 import { responseSerializer } from '../answer/stored-response.ts'
 import { type Fingerprint, readAcceptedFingerprints, readFingerprint } from '../request/fingerprint-option.ts'
+import { requireSync } from '../require-sync.ts'
 import { requireKnownOptions } from './option-names.ts'
 import { GUARDED_METHODS, type Guarding, type HttpOptions } from './options.ts'
 
@@ -137,7 +138,7 @@ export function readHttpOptions<Native, Tx>(
     statusResource,
     webhook,
     transaction: readFlag('transaction', transaction, false),
-    commitWhen: readFunction('commitWhen', commitWhen),
+    commitWhen: requireSync('commitWhen', readFunction('commitWhen', commitWhen)),
     maxRetryAfterMs: toMs('maxRetryAfter', maxRetryAfter ?? '2s', { min: 1000 }),
     operationNamed: operations(idempotency, {
       ...policies,

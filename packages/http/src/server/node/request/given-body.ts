@@ -24,12 +24,18 @@ export interface LeftBody {
  * const bodyOf = (req: Request) => givenBody(req, { parsed: req.body })
  */
 export function givenBody(req: IncomingMessage, { parsed, raw, files = [] }: LeftBody): RequestBody {
-  if (typeof raw === 'string') return { body: Buffer.from(raw) }
-  if (raw instanceof Uint8Array) return { body: raw }
+  const sent = typeof raw === 'string' ? Buffer.from(raw) : raw
+  if (sent instanceof Uint8Array && isWhole(req, sent)) return { body: sent }
   // multer makes bodies without a prototype, and puts every file beside them
   const found = uploadedFiles(...files) ?? (isBare(parsed) ? [] : undefined)
   if (found) return { ...requestBody(req, parsed), files: found }
   return requestBody(req, saysNothing(req, parsed) ? undefined : parsed)
+}
+
+/** False where middleware still gathers the body from `data` events: two requests that have not come yet look alike. */
+function isWhole({ readableEnded, headers }: IncomingMessage, sent: Uint8Array): boolean {
+  if (readableEnded) return true
+  return headers['content-encoding'] === undefined && Number(headers['content-length'] ?? NaN) === sent.length
 }
 
 /**

@@ -27,7 +27,8 @@ export function requestBody(req: IncomingMessage, parsed: unknown): RequestBody 
   if (!hasBody(req)) return { body: none }
   const read = readBefore.get(req)
   if (read) return { body: read }
-  if (req.readableDidRead) return { body: undefined, parsed }
+  // middleware that listens for the parts of a body takes them away from every later reader
+  if (req.readableDidRead || req.listenerCount('data') > 0) return { body: undefined, parsed }
   // a parser may have waited for the end of a body in which nothing came
   if (req.readableEnded || isEmpty(req)) return { body: none }
   return { body: undefined, read: (maxBytes) => readAndPutBack(req, maxBytes) }
