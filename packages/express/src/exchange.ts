@@ -8,7 +8,7 @@ export function toExchange(req: Request, res: Response, middleware: RequestHandl
   return {
     method: req.method,
     target: req.originalUrl,
-    headers: headerFields(req.rawHeaders),
+    headers: headerFields(req),
     ...bodyOf(req),
     route: routePattern(req, middleware),
     get signal() {

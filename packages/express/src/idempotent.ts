@@ -54,6 +54,7 @@ export function idempotent<Tx>(
 
   const middleware: RequestHandler = (req, res, next) => {
     const binding: NodeBinding<Tx> = {
+      req,
       async run(tx) {
         if (handler) await handler(req, res, { attempt: attemptFor(req), tx } as never)
         else next()

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import bodyParser from 'body-parser'
 import bodyParser1 from 'body-parser1'
 import busboy from 'busboy'
-import type { RequestHandler } from 'express'
+import type { ErrorRequestHandler, RequestHandler } from 'express'
 import fc from 'fast-check'
 import jsonBigint from 'json-bigint'
 import { parse as parseLossless } from 'lossless-json'
@@ -226,7 +226,7 @@ describe.each(versions)('bodies on %s', (_, express) => {
 
   it('of which middleware has only begun to gather the text are an error of configuration', async () => {
     const { app, guard, post } = testApp(express)
-    const gather: express.RequestHandler = (req, _res, next) => {
+    const gather: RequestHandler = (req, _res, next) => {
       const gathered = Object.assign(req, { rawBody: '' })
       req.on('data', (part) => {
         gathered.rawBody += part
@@ -236,7 +236,7 @@ describe.each(versions)('bodies on %s', (_, express) => {
     app.post('/x', gather, guard(), (_req, res) => res.json(1))
     app.use(((error, _req, res, _next) => {
       res.status(500).json({ message: (error as Error).message })
-    }) as express.ErrorRequestHandler)
+    }) as ErrorRequestHandler)
     const answer = await post('/x', { body: '{"amount":1}', headers: { 'Content-Type': 'application/json' } })
     expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining('consumed before idempotent()')])
   })

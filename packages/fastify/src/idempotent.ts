@@ -75,6 +75,7 @@ export function idempotent<Tx>(
     const before = headersOf(reply)
     let note: Note | undefined
     const binding: NodeBinding<Tx> = {
+      req: request.raw,
       run,
       fail,
       send(response) {

@@ -11,7 +11,7 @@ export function toExchange(
   return {
     method: request.method,
     target: request.originalUrl,
-    headers: headerFields(request.raw.rawHeaders),
+    headers: headerFields(request.raw),
     ...(json ? { body: json } : givenBody(request.raw, partsOf(request.body))),
     route: routeOf(request),
     get signal() {

@@ -44,7 +44,6 @@ function routesOf({ req }: Context): typeof req.matchedRoutes | undefined {
 
 /** On Node as they were sent, where Fetch joins those that occur several times. */
 function fieldsOf(c: Context): HeaderField[] {
-  const rawHeaders = incomingOf(c)?.rawHeaders
-  if (!rawHeaders) return [...c.req.raw.headers]
-  return headerFields(rawHeaders).filter(([name]) => !name.startsWith(':'))
+  const incoming = incomingOf(c)
+  return incoming ? headerFields(incoming) : [...c.req.raw.headers]
 }

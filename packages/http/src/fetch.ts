@@ -1,4 +1,4 @@
-export { headerFields } from './protocol/exchange.ts'
+export { headerFields, type SentHeaders } from './protocol/exchange.ts'
 export {
   attemptOf,
   type FetchHandler,

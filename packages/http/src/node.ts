@@ -1,4 +1,4 @@
-export { headerFields } from './protocol/exchange.ts'
+export { headerFields, type SentHeaders } from './protocol/exchange.ts'
 export { answerEarly } from './server/node/answer-early.ts'
 export { captureResponse } from './server/node/capture/capture-response.ts'
 export type { CapturedResponse, CaptureLimits } from './server/node/capture/captured-response.ts'

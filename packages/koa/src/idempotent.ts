@@ -68,6 +68,7 @@ export function idempotent<Tx>(
         resolve()
       }
       const binding: NodeBinding<Tx> = {
+        req: ctx.req,
         async run(tx) {
           if (hasGoneOn) throw new Error('A transaction conflicted when Koa had gone on already.')
           if (handler) await handler(ctx, { attempt: attemptFor(ctx), tx } as never)

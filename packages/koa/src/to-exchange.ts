@@ -27,7 +27,7 @@ export function toExchange(ctx: Context, middleware: unknown): Exchange<Context>
   return {
     method: ctx.method,
     target: ctx.originalUrl,
-    headers: headerFields(ctx.req.rawHeaders),
+    headers: headerFields(ctx.req),
     ...bodyOf(ctx),
     route: routePattern(ctx, middleware),
     get signal() {

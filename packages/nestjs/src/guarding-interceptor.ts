@@ -43,7 +43,7 @@ function toExchange<Native>({ native, req, res, target }: Platform, route: strin
   return {
     method: native.method,
     target,
-    headers: headerFields(req.rawHeaders),
+    headers: headerFields(req),
     ...givenBody(req, { parsed: native.body, raw: native.rawBody, files: [native.file, native.files] }),
     route,
     get signal() {

@@ -56,6 +56,7 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
   }
 
   await serveNode(guard, exchange, res, {
+    req: platform.req,
     run,
     fail(error) {
       if (!subscriber.closed) {

@@ -89,16 +89,29 @@ export function mediaTypeOf(headers: readonly HeaderField[]): string {
   return (type.split(';', 1)[0] ?? '').trim().toLowerCase()
 }
 
+/** The header fields of a request of Node. */
+export interface SentHeaders {
+  /** A flat list of names and values. Adapters that put a cloud function's event in place of a request may leave it empty. */
+  readonly rawHeaders: readonly string[]
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+}
+
 /**
- * Gives the header fields of a request, from Node's flat list of names and values, without the pseudo fields of HTTP/2.
+ * Gives the header fields of a request of Node as they were sent, without the pseudo fields of HTTP/2.
  *
  * @example
  * import { headerFields } from '@retryproof/http/fetch'
  *
- * headerFields(['Idempotency-Key', 'k1', 'Host', 'localhost']) // [['Idempotency-Key', 'k1'], ['Host', 'localhost']]
+ * const rawHeaders = ['Idempotency-Key', 'k1', 'Host', 'localhost']
+ * headerFields({ rawHeaders, headers: {} }) // [['Idempotency-Key', 'k1'], ['Host', 'localhost']]
  */
-export function headerFields(rawHeaders: readonly string[]): HeaderField[] {
+export function headerFields({ rawHeaders, headers }: SentHeaders): HeaderField[] {
+  if (rawHeaders.length === 0) return Object.entries(headers).flatMap(fieldsOf)
   const fields: HeaderField[] = []
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) fields.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? ''])
   return rawHeaders[0]?.startsWith(':') ? fields.filter(([name]) => !name.startsWith(':')) : fields
+}
+
+function fieldsOf([name, value = []]: [string, string | readonly string[] | undefined]): HeaderField[] {
+  return [value].flat().map((each) => [name, String(each)])
 }

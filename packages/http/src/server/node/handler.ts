@@ -81,6 +81,7 @@ export function idempotent<Req extends NodeRequest, Res extends NodeResponse, Tx
     // the compatible API of HTTP/2 has all the members that are used here
     const res = given as ServerResponse
     const binding: NodeBinding<Tx> = {
+      req: req as IncomingMessage,
       async run(tx) {
         await handler(req, given, { attempt: attemptFor(req), tx } as never)
       },
@@ -103,7 +104,7 @@ function toExchange<Req extends NodeRequest>(req: Req, res: ServerResponse): Exc
   return {
     method: req.method ?? 'GET',
     target: req.url ?? '/',
-    headers: headerFields(req.rawHeaders),
+    headers: headerFields(req),
     ...givenBody(req as IncomingMessage, { parsed, raw }),
     route: undefined,
     get signal() {

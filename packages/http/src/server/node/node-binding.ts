@@ -1,9 +1,12 @@
+import type { IncomingMessage } from 'node:http'
 import type { HandlerRun } from '../../guard/handler-end.ts'
 import type { HandlerAttempt } from '../../guard/ports.ts'
 import type { HandlerAnswer, HttpResponse } from '../../protocol/exchange.ts'
 
 /** The translation between a framework and the chain. Nothing of it decides how a handler ended. */
 export interface NodeBinding<Tx> {
+  /** The request. The `req` of a response that stands for a cloud function's answer is not always the whole one. */
+  readonly req: IncomingMessage
   /**
    * Starts the handler. Rejects with what it threw, and resolves when it returned, where the framework tells that: with the
    * answer that it left for the framework to write, if any.

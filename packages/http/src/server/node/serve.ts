@@ -33,8 +33,9 @@ import { isBodyLost, lostBody, spentBody, watchBody } from './request/request-bo
  *
  * createServer((req, res) => {
  *   const { method = 'GET', url: target = '/' } = req
- *   const exchange = { ...requestBody(req, undefined), method, target, headers: headerFields(req.rawHeaders) }
+ *   const exchange = { ...requestBody(req, undefined), method, target, headers: headerFields(req) }
  *   void serveNode(guard, { ...exchange, route: undefined, native: req }, res, {
+ *     req,
  *     run: () => charge(req, res),
  *     fail: (error) => res.destroy(error as Error),
  *     send: (response) => sendResponse(res, response),
@@ -47,7 +48,7 @@ export async function serveNode<Native, Tx>(
   res: ServerResponse,
   binding: NodeBinding<Tx>,
 ): Promise<void> {
-  const { req } = res
+  const { req } = binding
   const fail = failing(guard, exchange.native, res, binding)
   let run: HandlerOnNode | undefined
   let isOver = () => {}
@@ -163,7 +164,7 @@ function runOnNode<Tx>(
     },
     onCut: () => lapse(attempt),
   }
-  const hasSpentBody = watchBody(res.req)
+  const hasSpentBody = watchBody(binding.req)
   let captured = captureResponse(res, captureLimits)
   let hasLeft = false
   let isThrown = false
@@ -198,7 +199,7 @@ function runOnNode<Tx>(
     hasLeft = first !== undefined
     const answer = first?.left ?? recordable(await captured.answered)
     // a parser that found no body is answered for by nobody
-    if (answer.response.status >= 400 && isBodyLost(res.req)) throw lostBody()
+    if (answer.response.status >= 400 && isBodyLost(binding.req)) throw lostBody()
     const [passedOn] = handedOver
     return passedOn ? threw(passedOn.error, async () => answer) : answered(answer)
   }

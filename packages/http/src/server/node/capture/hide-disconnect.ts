@@ -35,7 +35,7 @@ export function setClosed(res: ServerResponse, closed: boolean): void {
 
 export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDisconnect {
   const { req } = res
-  const { socket } = req
+  const socket = socketOf(req)
   /** An early answer has left: the connection serves other requests by now. */
   const isDetached = res.socket === null && !res.destroyed
   let isGone = false
@@ -48,10 +48,12 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
     return destroy.call(res, error)
   }
 
-  const giveBackSocket = ownSocket(req, (error) => {
-    if (told.isWriting()) told.onDestroyed(error)
-    if (!isDetached) socket.destroy(error)
-  })
+  const giveBackSocket = socket
+    ? ownSocket(req, socket, (error) => {
+        if (told.isWriting()) told.onDestroyed(error)
+        if (!isDetached) socket.destroy(error)
+      })
+    : () => {}
 
   /** Runs before Node itself looks at the response. One that is destroyed by then was destroyed by the handler. */
   function onSocketClose(): void {
@@ -65,7 +67,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
       showClose = hideClose(res)
     }
     isGone = true
-    if (!isDetached && isCutByServer(socket)) told.onCut()
+    if (!isDetached && socket && isCutByServer(socket)) told.onCut()
     told.onGone()
   }
 
@@ -93,7 +95,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
   }
 
   res.on('pipe', onPipe)
-  const unwatch = whenClosed(socket, onSocketClose)
+  const unwatch = socket ? whenClosed(socket, onSocketClose) : () => {}
   if (res.destroyed) {
     hide()
     showClose = hideClose(res)
@@ -115,6 +117,11 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
       res.emit('close')
     },
   }
+}
+
+/** Gives no socket for a request that an adapter made of a cloud function's event: it has none, or something that never closes. */
+function socketOf({ socket }: { readonly socket?: Partial<Socket> }): Socket | undefined {
+  return typeof socket?.prependListener === 'function' ? (socket as Socket) : undefined
 }
 
 /** Returns true for a connection that ended neither by its client nor by a failure. */

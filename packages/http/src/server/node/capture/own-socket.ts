@@ -6,8 +6,11 @@ import type { Socket } from 'node:net'
  * Gives the request a view of its socket, whose `destroy` calls `onDestroy` instead. Everything else reaches the socket.
  * Gives the function that takes the view away.
  */
-export function ownSocket(req: IncomingMessage, onDestroy: (error: Error | undefined) => void): () => void {
-  const { socket } = req
+export function ownSocket(
+  req: IncomingMessage,
+  socket: Socket,
+  onDestroy: (error: Error | undefined) => void,
+): () => void {
   const view = new Proxy(socket, {
     get(target, name) {
       if (name === 'destroy') {

@@ -109,9 +109,12 @@ function isCut(req: IncomingMessage): boolean {
   return req.destroyed || streamOf(req)?.aborted === true
 }
 
-/** True for a body that has come to its end without a byte. To read it would take its end from the next reader. */
+/**
+ * True for a body that has come to its end without a byte. To read it would take its end from the next reader. An adapter of
+ * a cloud function's event calls a request complete whose bytes come when they are asked for.
+ */
 function isEmpty(req: IncomingMessage): boolean {
-  return isComplete(req) && req.readableLength === 0
+  return isComplete(req) && req.readableLength === 0 && !(Number(req.headers['content-length']) > 0)
 }
 
 /**
@@ -143,6 +146,8 @@ async function readAndPutBack(req: IncomingMessage, maxBytes: number): Promise<U
       const body = bytesOf(chunks, encoding)
       // before the end is announced, so that the next reader finds the stream as if nobody had been there
       if (size > 0) req.unshift(encoding ? chunks.join('') : body, encoding ?? undefined)
+      // an adapter of a cloud function says otherwise of every request that it has handed over
+      req.readable = true
       readBefore.set(req, body)
       done(() => resolve(body))
     }
