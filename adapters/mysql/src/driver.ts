@@ -113,7 +113,7 @@ export async function connect<Connection extends MysqlPoolConnection>(
 
 /**
  * A session in which each statement commits by itself. A conflict is tried again; after any other failure the connection is
- * closed. What `isRefused` names is thrown as it is, and closes nothing.
+ * closed. An error that `isRefused` names is thrown as it is, and closes nothing.
  */
 export function ownSession(
   connection: MysqlPoolConnection,

@@ -208,12 +208,14 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
   }
 
   async function* list(query: ListQuery) {
-    const { operation, scope, state, stuckForMs, expired = false, limit = Infinity } = query
+    const { namespace, operation, scope, state, stuckForMs, expired = false, limit = Infinity } = query
+    const isSparse =
+      state !== undefined || stuckForMs !== undefined || (operation !== undefined && namespace === undefined)
     let { after, end } = keyRange(query)
     const filter = [end, operation, state, stuckForMs === undefined ? null : toUs(stuckForMs), expired, scope]
     for (let left = limit; left > 0; left -= LIST_BATCH) {
       const values = [after, clock(), ...filter, Math.min(left, LIST_BATCH)]
-      const rows = await run<ListedRecord>(ofPool, (sql) => sql.list, values)
+      const rows = await run<ListedRecord>(ofPool, (sql) => (isSparse ? sql.search : sql.list), values)
       yield* rows
       if (rows.length < LIST_BATCH) return
       after = rows.at(-1)?.key ?? end

@@ -112,6 +112,21 @@ SELECT row_to_json(reply)::text AS reply FROM (
   SELECT i, ${DURABLE}, ${ofCall(verdict, 'v')} FROM judged v WHERE verdict <> 'lost') reply`),
     }
   }
+  /**
+   * $1 the last key that was seen, $3 one past the last, $4 operation, $5 state, $6 stuck for, $7 expired too, $8 scope,
+   * $9 limit. The clock is joined: in a sub-select of the table it would hide the order of the primary key.
+   */
+  const list = (order: string): Statement => ({
+    text: `
+SELECT row_to_json(r)::text AS reply FROM (
+  SELECT k AS key, state, token, attempt, interrupted, ${TIMES}, ${EXPIRED_MS} AS "leaseExpiredMs"
+  FROM ${table} CROSS JOIN (SELECT ${NOW} AS now OFFSET 0) clock
+  WHERE k > $1 AND k < $3 AND state <> 'tombstone' AND (expires_at > now OR $7::boolean)
+    AND ($4::text IS NULL OR split_part(k, '.', 2) = $4) AND ($5::text IS NULL OR state = $5)
+    AND ($6::bigint IS NULL OR state IN ('in_progress', 'released') AND lease_until + $6 <= now)
+    AND ($8::text IS NULL OR starts_with(split_part(k, '.', 3), $8))
+  ORDER BY ${order} LIMIT $9) r`,
+  })
   const lease = 'greatest(v.lease_until, v.now + $4::bigint)'
   const renewal = `lease_until = ${lease}, expires_at = greatest(v.expires_at, ${lease} + $5::bigint)`
   const newer = '(v.checkpoint_seq IS NULL OR v.checkpoint_seq < $6::bigint)'
@@ -224,22 +239,10 @@ purged AS (DELETE FROM ${table} r USING old WHERE r.k = old.k RETURNING 1)
 SELECT count(*)::text AS reply FROM purged`,
     },
 
-    /**
-     * $1 the last key that was seen, $3 one past the last, $4 operation, $5 state, $6 stuck for, $7 expired too, $8 scope,
-     * $9 limit. The clock is joined: in a sub-select of the table it would hide the order of the primary key, and each page
-     * would read and sort the whole table.
-     */
-    list: {
-      text: `
-SELECT row_to_json(r)::text AS reply FROM (
-  SELECT k AS key, state, token, attempt, interrupted, ${TIMES}, ${EXPIRED_MS} AS "leaseExpiredMs"
-  FROM ${table} CROSS JOIN (SELECT ${NOW} AS now OFFSET 0) clock
-  WHERE k > $1 AND k < $3 AND state <> 'tombstone' AND (expires_at > now OR $7::boolean)
-    AND ($4::text IS NULL OR split_part(k, '.', 2) = $4) AND ($5::text IS NULL OR state = $5)
-    AND ($6::bigint IS NULL OR state IN ('in_progress', 'released') AND lease_until + $6 <= now)
-    AND ($8::text IS NULL OR starts_with(split_part(k, '.', 3), $8))
-  ORDER BY k LIMIT $9) r`,
-    },
+    /** A page in the order of the primary key: reads no more records than it gives, where most of them match. */
+    list: list('k'),
+    /** A page that reads all records of the range at once, where few of them match: the index does not serve this order. */
+    search: list("k || ''"),
 
     /** $1 and $3 the range of keys. */
     count: {

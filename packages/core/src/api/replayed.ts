@@ -9,7 +9,7 @@ type Kept<Name, Member> = Name extends symbol ? never : Member extends (...args:
 /** JSON has no form for these: a value that has one is not recorded, and reaches its first caller as it is. */
 type NotJson = ((...args: never[]) => unknown) | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | ArrayBuffer
 
-/** Counts the levels, since a type may contain itself. What is deeper than six levels keeps its type. */
+/** Counts the levels, since a type may contain itself. A type that is deeper than six levels stays as it is. */
 type ThroughJson<T, Level extends readonly 0[] = []> = Level['length'] extends 6
   ? T
   : T extends NotJson
