@@ -1,6 +1,8 @@
 /** The ways in which a handler ends, and what becomes of its key. */
 
+import { once } from 'node:events'
 import { Agent, request } from 'node:http'
+import { connect } from 'node:net'
 import { pipeline, Readable } from 'node:stream'
 import { createIdempotency } from '@retryproof/core'
 import { statusResource } from '@retryproof/http/status'
@@ -8,7 +10,7 @@ import { memoryStore } from '@retryproof/memory'
 import type express from 'express'
 import type { ErrorRequestHandler, RequestHandler } from 'express'
 import { describe, expect, it, vi } from 'vitest'
-import { type TestApp, testApp, versions } from './app.ts'
+import { deferred, type TestApp, testApp, versions } from './app.ts'
 
 const answersWith =
   (status: number): ErrorRequestHandler =>
@@ -60,6 +62,24 @@ describe.each(versions)('a handler of %s', (_, framework: typeof express) => {
     const { app, post, counter } = failing((_req, _res, next) => next(new Error('declined')))
     app.use(answersWith(402))
     expect([(await post('/x')).status, (await post('/x')).status, counter.runs]).toEqual([402, 402, 1])
+  })
+
+  it('that fails after a part closes the connection, though an answer before it in the pipeline has not left', async () => {
+    const { app, guard, port } = testApp(framework)
+    const failed = deferred()
+    app.set('env', 'test')
+    app.post('/slow', guard({ operation: 'slow' }), (_req, res) => void failed.promise.then(() => res.json({})))
+    app.post('/cut', guard({ operation: 'cut' }), (_req, res, next) => {
+      res.write('part')
+      next(new Error('broke'))
+      failed.resolve()
+    })
+    const socket = connect(await port(), '127.0.0.1')
+    for (const path of ['/slow', '/cut'])
+      socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k1\r\nContent-Length: 0\r\n\r\n`)
+    // a connection that stays open ends this test by its time-out
+    socket.resume()
+    await once(socket, 'close')
   })
 
   it.each([undefined, null, false, 0, 'text', { status: 402 }])(

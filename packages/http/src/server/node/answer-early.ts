@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { HttpResponse } from '../../protocol/exchange.ts'
-import { setClosed } from './capture/hide-disconnect.ts'
+import { detach } from './capture/hide-disconnect.ts'
 import { isHttp2 } from './capture/response-seal.ts'
 import { copyHeaders, restoreHeaders, sendResponse } from './headers.ts'
 
@@ -27,7 +27,7 @@ export async function answerEarly(res: ServerResponse, response: HttpResponse): 
   if (isHttp2(res)) return answerEarlyOnHttp2(res, response, before)
   sendResponse(res, response)
   if (!res.destroyed) await once(res, 'close')
-  setClosed(res, false)
+  detach(res)
   Object.assign(res, { _header: null, finished: false })
   restoreHeaders(res, before)
   res.statusCode = 200

@@ -33,11 +33,18 @@ export function setClosed(res: ServerResponse, closed: boolean): void {
   Object.assign(res, { destroyed: closed, _closed: closed })
 }
 
+const detached = new WeakSet<ServerResponse>()
+
+/** Notes that an early answer has left: the connection serves other requests by now, and no failure closes it. */
+export function detach(res: ServerResponse): void {
+  detached.add(res)
+  setClosed(res, false)
+}
+
 export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDisconnect {
   const { req } = res
   const socket = socketOf(req)
-  /** An early answer has left: the connection serves other requests by now. */
-  const isDetached = res.socket === null && !res.destroyed
+  const isDetached = detached.has(res)
   let isGone = false
   let isHidden = false
   let showClose = () => {}
