@@ -35,6 +35,14 @@ function settled(text: string, table: string): string {
     .replace(/records in \d+(ms|s|m)( \d+s)?\b/g, 'records in 12ms')
 }
 
+const names: Readonly<Record<string, string>> = {
+  postgres: 'PostgreSQL',
+  mysql: 'MySQL or MariaDB',
+  mongodb: 'MongoDB',
+  redis: 'Redis',
+  sqlite: 'SQLite',
+}
+
 await onEachStore(
   ({ kind, url, table, title }) => {
     test(`the session at ${title}`, { timeout: 30_000 }, async () => {
@@ -67,7 +75,7 @@ await onEachStore(
       await type('erase', '--namespace', 'shop', '--scope', 'tenant_7', '--scope', 'user_42', '--yes')
       await type('list')
       await type('purge')
-      const session = `<!-- written by packages/cli/test/transcripts.test.ts -->\n# A session at ${title.replace(/ [\d.].*/, '')}\n\n`
+      const session = `<!-- written by packages/cli/test/transcripts.test.ts -->\n# A session at ${names[kind]}\n\n`
       const text = settled(`${session}\`\`\`console\n${lines.join('\n')}\`\`\`\n`, table)
       await expect(text).toMatchFileSnapshot(`../../../docs/cli/${kind}.md`)
     })
