@@ -8,7 +8,7 @@ import { caseOf } from './cases.ts'
 import { overhear, overheard } from './event-log.ts'
 import { controlRoutes } from './routes/control.ts'
 import { earlyRoutes, STATUS_PATH } from './routes/early.ts'
-import { failingRoutes } from './routes/failing.ts'
+import { failingRoutes, throwAsAsked } from './routes/failing.ts'
 import { plainRoutes } from './routes/plain.ts'
 import { requestRoutes } from './routes/requests.ts'
 import type { RouteDescription, RouteOptions } from './routes/route.ts'
@@ -59,12 +59,30 @@ export function bindingApp<Native extends object>({
     secret: 'the secret of a suite',
   })
   const writes = writesOf(store)
+  const throwing: Pick<HttpOptions<Native>, 'scope' | 'key' | 'problem'> = {
+    async scope(request) {
+      throwAsAsked('scope', header(request, 'x-throws'))
+      return user(request)
+    },
+    key(request) {
+      throwAsAsked('key', header(request, 'x-throws'))
+      return header(request, 'idempotency-key') ?? undefined
+    },
+    problem(_, request) {
+      throwAsAsked('problem', header(request, 'x-throws'))
+      return undefined
+    },
+  }
 
-  function optionsOf(name: string, { store: _, byUser, respond, ...options }: RouteOptions): HttpOptions<Native> {
+  function optionsOf(
+    name: string,
+    { store: _, byUser, respond, throwsAsAsked, ...options }: RouteOptions,
+  ): HttpOptions<Native> {
     return {
       scope: byUser ? user : unscoped,
       ...(!knowsRoutes && { operation: name }),
       ...(respond && { respond, statusResource: resource }),
+      ...(throwsAsAsked && throwing),
       ...options,
     }
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { strangeErrors, throwingOptions } from '../app/routes/failing.ts'
 import type { BindingCheck } from '../check.ts'
 import type { BindingClient } from '../client.ts'
 import { assertProblem, assertReplay, statuses } from '../expectations.ts'
@@ -102,6 +103,23 @@ export const securityChecks: readonly BindingCheck[] = [
       assert.equal((await client.told(secret)).isTold, false)
       // so that this check cannot pass because nothing is overheard
       assert.equal((await client.told('POST /mine')).isTold, true)
+    },
+  },
+  {
+    id: 'security-options-throw',
+    title: 'a handler never runs behind scope, key or problem that throws, whatever the value',
+    run: async (client) => {
+      for (const option of throwingOptions) {
+        for (const name of Object.keys(strangeErrors)) {
+          const asked = { 'X-Throws': `${option} ${name}` }
+          // without a key there is a problem to tell
+          const key = option === 'problem' ? null : client.key
+          const { status } = await client.send('/options-throw', { key, headers: asked })
+          assert.deepEqual([asked, status], [asked, 500])
+        }
+      }
+      assert.equal(await client.runs(), 0)
+      assert.equal((await client.send('/options-throw')).status, 201)
     },
   },
   {

@@ -12,6 +12,7 @@ import { isRefusal } from '../protocol/refusal.ts'
 import { pendingResponse } from './answer/pending-response.ts'
 import { storable } from './answer/stored-response.ts'
 import { toResult, toResultOfThrow } from './answer/to-result.ts'
+import { errorOf } from './error-of.ts'
 import { type WatchedCalls, watchCalls } from './handler-calls.ts'
 import type { HandlerCalls, HandlerEnd, Threw } from './handler-end.ts'
 import type { Guarding, HttpOptions } from './options/options.ts'
@@ -94,6 +95,15 @@ export function createGuard<Native extends object, Tx = unknown>(
   { hasHandler = false, asksForTransaction = false }: GuardPlace = {},
 ): Guard<Native, Tx> {
   const options = readHttpOptions(idempotency, httpOptions, hasHandler)
+
+  function problemOf(error: unknown, native: Native): HttpResponse | undefined {
+    try {
+      return options.spelling.problem(error, native, options.maxRetryAfterMs)
+    } catch (thrown) {
+      throw errorOf(thrown)
+    }
+  }
+
   return {
     covers(method, ownMethod) {
       // HEAD comes to the route of a GET by itself
@@ -104,8 +114,7 @@ export function createGuard<Native extends object, Tx = unknown>(
         `must name ${method}: with transaction: true no handler runs without its transaction`,
       )
     },
-    refusalOf: (error, native) =>
-      isRefusal(error) ? options.spelling.problem(error, native, options.maxRetryAfterMs) : undefined,
+    refusalOf: (error, native) => (isRefusal(error) ? problemOf(error, native) : undefined),
     async handle(exchange, calls) {
       const watched = watchCalls(calls)
       try {
@@ -120,10 +129,9 @@ export function createGuard<Native extends object, Tx = unknown>(
           Object.assign(exchange.native, { [GUARDED]: outer })
         }
       } catch (error) {
-        const problem = watched.threw(error)
-          ? undefined
-          : options.spelling.problem(error, exchange.native, options.maxRetryAfterMs)
-        if (!problem) throw error
+        if (watched.threw(error)) throw error
+        const problem = problemOf(error, exchange.native)
+        if (!problem) throw errorOf(error)
         return watched.wasAnswered() ? { kind: 'sent' } : { kind: 'send', response: problem }
       }
     },

@@ -10,6 +10,7 @@ import {
 import { pendingResponse } from '../guard/answer/pending-response.ts'
 import { readSpelling, type SpellingOptions } from '../guard/answer/spelling.ts'
 import { responseSerializer } from '../guard/answer/stored-response.ts'
+import { errorOf } from '../guard/error-of.ts'
 import type { HttpOptions } from '../guard/options/options.ts'
 import type { StatusResource } from '../guard/ports.ts'
 import { requireOwner } from '../guard/request/owner.ts'
@@ -80,7 +81,7 @@ export function statusResource<Native>(
         return spelling.replay(settledValue(record))
       } catch (error) {
         const problem = spelling.problem(error, request, RETRY_AFTER_MS)
-        if (!problem) throw error
+        if (!problem) throw errorOf(error)
         return problem
       }
     },

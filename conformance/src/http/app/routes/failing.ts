@@ -10,6 +10,7 @@ export const failingRoutes: readonly RouteDescription[] = [
     },
   },
   answers('/fails', (runs) => ({ fails: runs === 1 ? 503 : 402 })),
+  answers('/options-throw', () => ({ status: 201 }), { guard: { throwsAsAsked: true } }),
   answers('/throws-late', (runs) => ({ status: 201, body: { json: { runs } }, throwsAfterwards: true })),
   {
     path: '/recovers',
@@ -29,3 +30,22 @@ export const failingRoutes: readonly RouteDescription[] = [
     },
   },
 ]
+
+/** Values that frameworks take for no error, or for a word of their own, by the name under which a request asks for them. */
+export const strangeErrors: Readonly<Record<string, unknown>> = {
+  undefined,
+  null: null,
+  empty: '',
+  zero: 0,
+  false: false,
+  route: 'route',
+}
+
+/** Names functions among the options, each of which throws where a request asks for it in `X-Throws`. */
+export const throwingOptions = ['scope', 'key', 'problem'] as const
+
+/** Throws the strange error that a request asks for: the option and the name of the error, such as `scope undefined`. */
+export function throwAsAsked(option: (typeof throwingOptions)[number], asked: string | null | undefined): void {
+  const [asking, name = ''] = (asked ?? '').split(' ')
+  if (asking === option) throw strangeErrors[name]
+}

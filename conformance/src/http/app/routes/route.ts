@@ -23,6 +23,8 @@ export interface RouteOptions
   readonly store?: 'given' | 'unreachable' | 'unrecording' | 'slow'
   /** The scope is the user, whom `X-User` names; else there is none. */
   readonly byUser?: boolean
+  /** Its functions throw what a request asks for in `X-Throws`. */
+  readonly throwsAsAsked?: boolean
 }
 
 export interface RouteDescription extends Partial<Pick<Route<never>, 'method' | 'prefix' | 'compression'>> {
