@@ -72,7 +72,8 @@ export function headerValues(headers: readonly HeaderField[], name: string): str
 }
 
 /**
- * Those that were not there before with the same value.
+ * Gives the fields that were not there before with the same values. A name of which one value has changed keeps all of its
+ * values, since a replay takes the place of what was there before.
  *
  * @example
  * import { changedFields } from '@retryproof/http'
@@ -80,7 +81,11 @@ export function headerValues(headers: readonly HeaderField[], name: string): str
  * changedFields([['Vary', 'Origin'], ['ETag', '"1"']], [['Vary', 'Origin']]) // [['ETag', '"1"']]
  */
 export function changedFields(fields: readonly HeaderField[], before: readonly HeaderField[]): HeaderField[] {
-  return fields.filter(([name, value]) => !before.some((was) => was[0] === name && was[1] === value))
+  const isUnchanged = (name: string) => {
+    const [now, was] = [headerValues(fields, name), headerValues(before, name)]
+    return now.length === was.length && now.every((value, at) => value === was[at])
+  }
+  return fields.filter(([name]) => !isUnchanged(name.toLowerCase()))
 }
 
 /** The media type without its parameters; empty where there is none. */
