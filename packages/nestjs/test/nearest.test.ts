@@ -1,7 +1,7 @@
 /** Several guards on one handler. */
 import 'reflect-metadata'
 import { Controller, Post, Put, type Type, UseInterceptors } from '@nestjs/common'
-import { APP_INTERCEPTOR } from '@nestjs/core'
+import { APP_INTERCEPTOR, ExternalContextCreator } from '@nestjs/core'
 import { createIdempotency, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { describe, expect, it } from 'vitest'
@@ -86,5 +86,60 @@ describe.each(platforms)('on %s', (platform) => {
       }
     }
     expect(await statusesOf(Charges, '/charges')).toEqual([400, 201, null, 'run 1', 201, 'true', 'run 1'])
+  })
+})
+
+describe('a handler that no HTTP request calls', () => {
+  /** Calls `charge` of a provider as GraphQL and microservices of Nest do. */
+  async function called(provider: Type<{ charge(): string }>, type: string, others: object[] = []): Promise<unknown> {
+    let call = async (): Promise<unknown> => undefined
+    await nestApp('Express', [], {
+      providers: [provider, ...others] as never,
+      configure(app) {
+        const instance = app.get(provider)
+        call = app
+          .get(ExternalContextCreator)
+          .create(instance, instance.charge, 'charge', undefined, undefined, undefined, undefined, undefined, type)
+      },
+    })
+    return call()
+  }
+
+  const refused = {
+    code: 'IDEMPOTENCY_INVALID_OPTION',
+    message: expect.stringMatching(/Charges\.charge is called by (graphql|rpc|ws)\. .*idempotency\.run/),
+  }
+
+  it.each(['graphql', 'rpc', 'ws'])('of %s is refused where the guard stands on it, or on its class', async (type) => {
+    let runs = 0
+    class Work {
+      charge() {
+        return `run ${++runs}`
+      }
+    }
+    class OnHandler extends Work {
+      @UseIdempotency()
+      override charge() {
+        return super.charge()
+      }
+    }
+    @UseIdempotency()
+    class OnClass extends Work {}
+    for (const provider of [OnHandler, OnClass]) {
+      Object.defineProperty(provider, 'name', { value: 'Charges' })
+      await expect(called(provider, type)).rejects.toMatchObject(refused)
+    }
+    expect(runs).toBe(0)
+  })
+
+  it('passes a guard of the application', async () => {
+    class Charges {
+      charge() {
+        return 'charged'
+      }
+    }
+    const instance = createIdempotency({ store: memoryStore(), namespace: 'nearest' })
+    const everywhere = { provide: APP_INTERCEPTOR, useClass: idempotent(instance, { scope: unscoped }) }
+    expect(await called(Charges, 'graphql', [everywhere])).toBe('charged')
   })
 })

@@ -30,6 +30,11 @@ export function isNearest(context: ExecutionContext, method: string, self: Type<
   return !nearer.some((each) => isOfOneOperation(each, self) && covers(each))
 }
 
+/** Tells whether an interceptor stands on this very handler or its class, rather than before all of an application. */
+export function standsOn(context: ExecutionContext, self: Type<NestInterceptor>): boolean {
+  return [...interceptorsOf(context.getClass()), ...interceptorsOf(context.getHandler())].includes(self)
+}
+
 function interceptorsOf(target: object): readonly object[] {
   return reflector.get<object[] | undefined>(INTERCEPTORS_METADATA, target as Type) ?? []
 }
