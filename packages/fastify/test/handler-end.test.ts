@@ -1,11 +1,14 @@
 /** The ways in which a handler of Fastify ends and answers: behind the guard as without it. */
-import { connect } from 'node:http2'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { connect, constants, type Http2ServerRequest } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { createIdempotency, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
+import { deferred } from '../../http/test/deferred.ts'
 import { idempotent } from '../src/index.ts'
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
@@ -26,7 +29,7 @@ function appOf(handler: Handler, place: (typeof places)[number] = 'after the gua
     counter.runs++
     return handler(request, reply)
   }
-  const options = { scope: unscoped } as const
+  const options = { scope: unscoped, onInProgress: { wait: '30s' } } as const
   if (place === 'unguarded') app.post('/x', counted as never)
   else if (place === 'after the guard') app.post('/x', idempotent(idempotency, options), counted)
   else app.post('/x', idempotent(idempotency, options, counted))
@@ -118,6 +121,45 @@ describe('a handler that throws', () => {
   })
 })
 
+/** A handler of which each run tells that it has begun, and that returns nothing once its first client has left. */
+function outlivingHandler(leaves: (request: FastifyRequest) => Promise<unknown>) {
+  const begun = deferred<void>()
+  const handler: Handler = async (request, reply) => {
+    begun.resolve()
+    await leaves(request)
+    reply.code(204)
+  }
+  return { begun: begun.promise, handler }
+}
+
+describe('a handler that returns nothing once its client has left', () => {
+  it.each(places.slice(1))('%s has answered', async (place) => {
+    const { begun, handler } = outlivingHandler(({ raw }) => once(raw.socket, 'close'))
+    const { app, post, counter } = appOf(handler, place)
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const { port } = app.server.address() as AddressInfo
+    const headers = { 'Idempotency-Key': 'k' }
+    const sent = request({ host: '127.0.0.1', port, path: '/x', method: 'POST', headers, agent: false })
+    sent.on('error', () => {}).end()
+    await begun
+    sent.destroy()
+    const { statusCode, headers: answered } = await post()
+    expect([statusCode, answered['idempotency-replayed'], counter.runs]).toEqual([204, 'true', 1])
+  })
+})
+
+it('a header of before that a handler adds to is replayed with all of its values', async () => {
+  const { app, post } = appOf(async (_request, reply) =>
+    reply.header('link', [reply.getHeader('link'), '</b>']).send('x'),
+  )
+  app.addHook('onRequest', async (_request, reply) => void reply.header('link', '</a>'))
+  const links = [(await post()).headers.link, (await post()).headers.link]
+  expect(links).toEqual([
+    ['</a>', '</b>'],
+    ['</a>', '</b>'],
+  ])
+})
+
 it('an upstream that is passed on with Transfer-Encoding is sent with one framing', async () => {
   const upstream = () => new Response('pong', { headers: { 'transfer-encoding': 'chunked' } })
   const { app } = appOf(async (_request, reply) => reply.send(upstream()))
@@ -151,13 +193,18 @@ describe('over HTTP/2', () => {
       runs++
       return handler(request, reply)
     }
-    app.post('/x', idempotent(idempotency, { scope: unscoped }) as object, counted as never)
-    const send = async (body: string) => {
+    const guard = idempotent(idempotency, { scope: unscoped, onInProgress: { wait: '30s' } })
+    app.post('/x', guard as object, counted as never)
+    const start = async (body: string) => {
       if (!app.server.listening) await app.listen({ port: 0, host: '127.0.0.1' })
       const session = connect(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}`)
       const headers = { ':method': 'POST', ':path': '/x', 'idempotency-key': 'k', 'content-type': 'application/json' }
       const stream = session.request(headers)
       stream.end(body)
+      return { session, stream }
+    }
+    const send = async (body: string) => {
+      const { session, stream } = await start(body)
       try {
         return await new Promise<{ status: unknown; replayed: unknown; body: string }>((resolve, reject) => {
           let text = ''
@@ -178,8 +225,20 @@ describe('over HTTP/2', () => {
         session.close()
       }
     }
-    return { send, runs: () => runs, close: () => app.close() }
+    return { send, start, runs: () => runs, close: () => app.close() }
   }
+
+  it('has the answer of a handler that returns nothing once its client has left', async () => {
+    const streamOf = ({ raw }: FastifyRequest) => (raw as unknown as Http2ServerRequest).stream
+    const { begun, handler } = outlivingHandler((request) => once(streamOf(request), 'close'))
+    const { send, start, runs, close } = h2(handler)
+    const { session, stream } = await start('{}')
+    await begun
+    stream.close(constants.NGHTTP2_CANCEL)
+    expect([await send('{}'), runs()]).toMatchObject([{ status: 204, replayed: 'true' }, 1])
+    session.close()
+    await close()
+  })
 
   it('runs once, is replayed, and tells bodies apart, which need no Content-Length there', async () => {
     const { send, runs, close } = h2(async ({ body }) => ({ echo: body }))

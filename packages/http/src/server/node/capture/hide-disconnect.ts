@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { hideClose } from './hide-close.ts'
+import { hideGone } from './hide-gone.ts'
 import { ownSocket } from './own-socket.ts'
 
 export interface HiddenDisconnect {
@@ -48,6 +49,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
   let isGone = false
   let isHidden = false
   let showClose = () => {}
+  let showGone = () => {}
 
   const { destroy } = res
   res.destroy = (error?: Error) => {
@@ -73,6 +75,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
       swallowClose()
       showClose = hideClose(res)
     }
+    showGone = hideGone(req)
     isGone = true
     if (!isDetached && socket && isCutByServer(socket)) told.onCut()
     told.onGone()
@@ -106,6 +109,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
   if (res.destroyed) {
     hide()
     showClose = hideClose(res)
+    if (socket) showGone = hideGone(req)
     isGone = true
     queueMicrotask(told.onGone)
   }
@@ -116,6 +120,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
     },
     reveal() {
       unwatch()
+      showGone()
       giveBackSocket()
       if (!isHidden) return
       isHidden = false

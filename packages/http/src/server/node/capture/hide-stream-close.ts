@@ -3,11 +3,13 @@ import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
 import { hideClose } from './hide-close.ts'
 import type { Disconnect, HiddenDisconnect } from './hide-disconnect.ts'
+import { hideGone } from './hide-gone.ts'
 
 export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDisconnect {
   const { stream } = res as unknown as Http2ServerResponse
   const { emit, destroy } = res
   let isGone = false
+  let showGone: (() => void) | undefined
   /** The events that Node emitted when the client went away, to be shown later. */
   let swallowed: string[] = []
   let showClose = () => {}
@@ -28,8 +30,13 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
     return true
   }
 
+  function hideFromRequest(): void {
+    if (told.isWriting()) showGone ??= hideGone(res.req)
+  }
+
   function onClose(): void {
     if (!told.isWriting() || isGone) return
+    hideFromRequest()
     isGone = true
     showClose = hideClose(res)
     told.onGone()
@@ -37,6 +44,8 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
     emit.call(res, 'drain')
   }
 
+  // HTTP/2 tells an abort before it closes the stream
+  stream.prependOnceListener('aborted', hideFromRequest)
   stream.prependOnceListener('close', onClose)
   if (stream.destroyed) queueMicrotask(onClose)
 
@@ -45,7 +54,8 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
       return isGone
     },
     reveal() {
-      stream.off('close', onClose)
+      stream.off('aborted', hideFromRequest).off('close', onClose)
+      showGone?.()
       restore()
       const events = swallowed
       swallowed = []

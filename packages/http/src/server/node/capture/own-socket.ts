@@ -11,23 +11,28 @@ export function ownSocket(
   socket: Socket,
   onDestroy: (error: Error | undefined) => void,
 ): () => void {
-  const view = new Proxy(socket, {
-    get(target, name) {
-      if (name === 'destroy') {
-        return (error?: Error) => {
-          onDestroy(error)
-          return view
-        }
-      }
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
+  const view: Socket = viewOf(socket, {
+    destroy(error?: Error) {
+      onDestroy(error)
+      return view
     },
-    set: (target, name, value) => Reflect.set(target, name, value, target),
   })
   setSocket(req, view)
   return () => {
     if (req.socket === view) setSocket(req, socket)
   }
+}
+
+/** Gives a view of a socket with members of its own. Everything else reaches the socket. */
+export function viewOf(socket: Socket, own: Readonly<Record<PropertyKey, unknown>>): Socket {
+  return new Proxy(socket, {
+    get(target, name) {
+      if (Object.hasOwn(own, name)) return own[name]
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+    set: (target, name, value) => Reflect.set(target, name, value, target),
+  })
 }
 
 function setSocket(req: IncomingMessage, socket: Socket): void {
