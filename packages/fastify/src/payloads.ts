@@ -1,6 +1,7 @@
 /** The payloads that Fastify's `onSend` hooks pass on: serialized, and not yet compressed. */
 import { Readable } from 'node:stream'
 import { type BodyLimits, type HeaderField, type HttpResponse, holdBody } from '@retryproof/http'
+import { iterable } from '@retryproof/http/node'
 import type { FastifyReply } from 'fastify'
 import { setState } from './reply-state.ts'
 
@@ -64,10 +65,7 @@ function isResponse(payload: Exclude<Payload, string | null | undefined>): paylo
 
 /** Gives the pieces of a stream; `undefined` for one that is locked, and for what is none. */
 function piecesOf(payload: object): AsyncGenerator<Uint8Array, undefined> | undefined {
-  if ('pipe' in payload) {
-    const stream = payload as Readable
-    return bytesOf(Symbol.asyncIterator in stream ? stream : new Readable().wrap(stream))
-  }
+  if ('pipe' in payload) return bytesOf(iterable(payload as Readable))
   if (!('getReader' in payload)) return undefined
   const stream = payload as ReadableStream<Uint8Array>
   return stream.locked ? undefined : bytesOf(readAll(stream))

@@ -11,6 +11,7 @@ export {
   type NodeTransactionHandler,
 } from './server/node/handler.ts'
 export { closeSignal, sendResponse } from './server/node/headers.ts'
+export { iterable } from './server/node/iterable.ts'
 export type { NodeBinding } from './server/node/node-binding.ts'
 export { givenBody, type LeftBody } from './server/node/request/given-body.ts'
 export { isBodyLost, lostBody, requestBody } from './server/node/request/request-body.ts'

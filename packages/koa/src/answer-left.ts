@@ -8,6 +8,7 @@ import {
   holdBody,
   type PassingBody,
 } from '@retryproof/http'
+import { iterable } from '@retryproof/http/node'
 import type { Context } from 'koa'
 import { headersOf, isEmpty, textOf, textType } from './context-response.ts'
 
@@ -76,7 +77,7 @@ function streamOf({ pieces, ended }: PassingBody): Readable {
   return stream
 }
 
-/** Bodies that have to be read to be known. */
+/** Gives the pieces of a body that has to be read to be known. */
 function sourceOf(body: unknown): AsyncIterator<Uint8Array> | undefined {
   if (body instanceof Stream) return piecesOf(body as Readable)
   if (body instanceof Blob) return piecesOf(body.stream())
@@ -87,7 +88,7 @@ function sourceOf(body: unknown): AsyncIterator<Uint8Array> | undefined {
 async function* piecesOf(source: Readable | ReadableStream): AsyncGenerator<Uint8Array, undefined> {
   const letGo = source instanceof Stream ? keepOpen(source) : () => {}
   try {
-    for await (const piece of source as AsyncIterable<string | Uint8Array>) {
+    for await (const piece of source instanceof Stream ? iterable(source) : source) {
       yield typeof piece === 'string' ? Buffer.from(piece) : piece
     }
     return undefined
@@ -98,7 +99,9 @@ async function* piecesOf(source: Readable | ReadableStream): AsyncGenerator<Uint
 
 /** Keeps a stream open that Koa closes when its client leaves. It can still fail. Gives the function that ends that. */
 function keepOpen(stream: Readable): () => void {
-  const { destroy } = stream
+  const { destroy } = stream as Partial<Readable>
+  // a stream of Node's first kind may have none
+  if (!destroy) return () => {}
   stream.destroy = (error?: Error) => (error || stream.readableEnded ? destroy.call(stream, error) : stream)
   return () => {
     stream.destroy = destroy
@@ -106,12 +109,14 @@ function keepOpen(stream: Readable): () => void {
   }
 }
 
-/** The bytes as Koa will write them; undefined for a value that is no JSON. */
+/** Gives the bytes as Koa will write them; undefined for a value that is no JSON, or that Koa may take for a stream. */
 function bytesOf(ctx: Context): Uint8Array | undefined {
   const { body, status } = ctx
   if (body === undefined || body === null) return isEmpty(status) || isExplicitlyNull(ctx) ? none : missing
   if (body instanceof Response) return none
   if (typeof body === 'string' || Buffer.isBuffer(body)) return Buffer.from(body)
+  // Koa 3 recognizes streams of readable-stream@4, which are none of Node's
+  if (typeof (body as Partial<Readable>).pipe === 'function') return undefined
   try {
     return Buffer.from(JSON.stringify(body))
   } catch {

@@ -1,7 +1,7 @@
 /** Tests of Koa's own features: bodies of any kind, layers outside, routers and mounts. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Readable } from 'node:stream'
+import { Readable, Stream } from 'node:stream'
 import { bodyParser } from '@koa/bodyparser'
 import { Router, type RouterMiddleware } from '@koa/router'
 import { closedAfterEach } from '@retryproof/conformance/test-tools/closed-after-each'
@@ -12,12 +12,23 @@ import { memoryStore } from '@retryproof/memory'
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import mount from 'koa-mount'
+import { Readable as OtherReadable } from 'readable-stream'
 import { describe, expect, it } from 'vitest'
 import { deferred } from '../../http/test/deferred.ts'
 import { attemptOf, type IdempotentHandler, idempotent } from '../src/index.ts'
 import { versions } from './app.ts'
 
 const servers = closedAfterEach()
+
+/** A stream as before Node 0.10: events, and no other way to read it. */
+function firstStream(...pieces: readonly string[]): Stream {
+  const stream = Object.assign(new Stream(), { readable: true })
+  setImmediate(() => {
+    for (const piece of pieces) stream.emit('data', piece)
+    stream.emit('end')
+  })
+  return stream
+}
 
 async function seen(response: Response) {
   const { 'idempotency-replayed': replayed, date: _, ...headers } = Object.fromEntries(response.headers)
@@ -64,6 +75,10 @@ describe.each(versions)('on %s', (version, Framework: typeof Koa) => {
     ['an empty text', (ctx) => Object.assign(ctx, { body: '' })],
     ['a buffer', (ctx) => Object.assign(ctx, { body: Buffer.from([0, 255]) })],
     ['a stream', (ctx) => Object.assign(ctx, { type: 'text/plain', body: Readable.from(['one ', 'two']) })],
+    [
+      'a stream of the first kind',
+      (ctx) => Object.assign(ctx, { type: 'text/plain', body: firstStream('one ', 'two') }),
+    ],
     ['null', (ctx) => Object.assign(ctx, { body: null })],
     ['a status alone', (ctx) => Object.assign(ctx, { status: 202 })],
     ['no content', (ctx) => Object.assign(ctx, { status: 204 })],
@@ -78,6 +93,10 @@ describe.each(versions)('on %s', (version, Framework: typeof Koa) => {
   const ofKoa3: [string, (ctx: Context) => unknown][] = [
     ['a blob', (ctx) => Object.assign(ctx, { body: new Blob(['one ', 'two'], { type: 'text/plain' }) })],
     ['a web stream', (ctx) => Object.assign(ctx, { type: 'text/plain', body: new Blob(['one']).stream() })],
+    [
+      'a stream that is none of Node',
+      (ctx) => Object.assign(ctx, { type: 'text/plain', body: OtherReadable.from(['a', 'b']) }),
+    ],
     ['a Response', (ctx) => Object.assign(ctx, { body: Response.json({ id: 1 }, { status: 201 }) })],
   ]
 
@@ -96,6 +115,19 @@ describe.each(versions)('on %s', (version, Framework: typeof Koa) => {
       }
     },
   )
+
+  it('a replay has every value of a header, of before the guard and behind it', async () => {
+    const { app, router, guard, post } = testApp()
+    app.use((ctx, next) => {
+      ctx.append('Link', '</a>')
+      return next()
+    })
+    router.post('/charges', guard(), async (ctx) => {
+      ctx.append('Link', '</b>')
+      ctx.body = 'charged'
+    })
+    for (let sent = 0; sent < 2; sent++) expect((await post('/charges')).headers.get('link')).toBe('</a>, </b>')
+  })
 
   it('layers outside do to a replay what they did to the first answer', async () => {
     const { app, router, guard, post } = testApp()

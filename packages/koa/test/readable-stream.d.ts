@@ -1,0 +1,3 @@
+declare module 'readable-stream' {
+  export { Readable } from 'node:stream'
+}
