@@ -28,6 +28,7 @@ import type { NestRequest } from './request/nest-request.ts'
  * }
  *
  * @throws IdempotencyInvalidOptionError when the application starts, naming the option and what it must be
+ * @throws IdempotencyInvalidOptionError at the first call of a handler that no HTTP request calls, such as a resolver of GraphQL
  */
 export function UseIdempotency<Native extends object = NestRequest>(
   options: Partial<HttpOptions<Native>> = {},
@@ -59,6 +60,7 @@ export function UseIdempotency<Native extends object = NestRequest>(
  * }
  *
  * @throws IdempotencyInvalidOptionError when the application starts, naming the option and what it must be
+ * @throws IdempotencyInvalidOptionError at the first call of a handler that no HTTP request calls, such as a resolver of GraphQL
  */
 export function idempotent<Tx, Native extends object = NestRequest>(
   idempotency: Guarding<Tx>,
