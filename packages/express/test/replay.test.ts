@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import compression from 'compression'
 import type { Response as ExpressResponse, Request } from 'express'
 import { describe, expect, it } from 'vitest'
@@ -53,6 +56,35 @@ describe.each(versions)('a replay on %s', (_, express) => {
     const { replayed, ...again } = await seen(await post('/charges', { redirect: 'manual' }))
     expect(again).toEqual(first)
     expect([none, replayed, runs]).toEqual([undefined, 'true', 1])
+  })
+
+  it('is without the headers of middleware that the handler removed', async () => {
+    const { app, guard, post } = testApp(express)
+    app.use((_req, res, next) => {
+      res.set({ 'X-Frame-Options': 'DENY', 'X-Content-Type-Options': 'nosniff' })
+      next()
+    })
+    app.post('/charges', guard(), (_req, res) => {
+      res.removeHeader('X-Frame-Options')
+      res.json({})
+    })
+    const { replayed: _none, ...first } = await seen(await post('/charges'))
+    const { replayed, ...again } = await seen(await post('/charges'))
+    expect([again, replayed]).toEqual([first, 'true'])
+    expect(first.headers).toMatchObject({ 'x-content-type-options': 'nosniff' })
+    expect(first.headers).not.toHaveProperty('x-frame-options')
+  })
+
+  it('follows a first answer that has its trailers', async () => {
+    const { app, guard, port } = testApp(express)
+    app.post('/charges', guard(), (_req, res) => {
+      res.write('charged')
+      res.addTrailers({ 'X-Sum': '1' })
+      res.end()
+    })
+    const sent = request({ port: await port(), path: '/charges', method: 'POST', headers: { 'Idempotency-Key': 'k1' } })
+    const [answer] = (await once(sent.end(), 'response')) as [IncomingMessage]
+    expect([await text(answer), answer.trailers]).toEqual(['charged', { 'x-sum': '1' }])
   })
 
   it('is a file that was sent', async () => {

@@ -44,6 +44,8 @@ export interface RequestBody {
 export interface HttpResponse {
   readonly status: number
   readonly headers: readonly HeaderField[]
+  /** Names of headers that middleware sets before the binding, and that the response is to be without. */
+  readonly removed?: readonly string[]
   readonly body: Uint8Array
 }
 

@@ -30,13 +30,13 @@ export const NEVER_REPLAYED: ReadonlySet<string> = new Set([
 ])
 
 /** The response as it is recorded: without the headers that are never replayed, and those that `Connection` lists. */
-export function storable({ status, headers, body }: HttpResponse): HttpResponse {
+export function storable({ status, headers, removed, body }: HttpResponse): HttpResponse {
   const nominated = headerValues(headers, 'connection').flatMap((value) => value.toLowerCase().split(/[\s,]+/))
   const kept = headers.filter(([name]) => {
     const lower = name.toLowerCase()
     return !NEVER_REPLAYED.has(lower) && !nominated.includes(lower)
   })
-  return { status, headers: kept, body }
+  return { status, headers: kept, ...(removed && { removed }), body }
 }
 
 /**
@@ -45,10 +45,10 @@ export function storable({ status, headers, body }: HttpResponse): HttpResponse 
  * @throws IdempotencyUndecodableError for a value that is no response, since it was recorded by other means
  */
 export function replayOf(recorded: HttpResponse | undefined, marker: string): HttpResponse {
-  const { status, headers, body } = recorded ?? { status: 204, headers: [], body: new Uint8Array() }
+  const { headers, body, ...head }: HttpResponse = recorded ?? { status: 204, headers: [], body: new Uint8Array() }
   if (!(body instanceof Uint8Array)) throw new IdempotencyUndecodableError('The record holds no response.')
   const own = headers.filter(([name]) => name.toLowerCase() !== marker.toLowerCase())
-  return { status, headers: [...own, [marker, 'true']], body }
+  return { ...head, headers: [...own, [marker, 'true']], body }
 }
 
 /** Keeps status and `Location` of an answer that is not recorded. */
@@ -76,17 +76,23 @@ const TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** Checked, so that no record can make a response that the server refuses to send, or one that injects a header. */
-function readHead(head: unknown): { status: number; headers: HeaderField[] } {
-  const { status, headers } = head as { status?: unknown; headers?: unknown }
+function readHead(head: unknown): Omit<HttpResponse, 'body'> {
+  const { status, headers, removed } = head as { status?: unknown; headers?: unknown; removed?: unknown }
   if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
     throw new TypeError('a stored response has a status of 200 to 599')
   }
   if (!Array.isArray(headers) || !headers.every(isField)) throw new TypeError('a stored response has header fields')
-  return { status: status as number, headers }
+  if (removed === undefined) return { status: status as number, headers }
+  if (!Array.isArray(removed) || !removed.every(isToken)) throw new TypeError('removed headers are names')
+  return { status: status as number, headers, removed }
 }
 
 function isField(field: unknown): field is HeaderField {
   if (!Array.isArray(field) || field.length !== 2) return false
   const [name, value] = field as [unknown, unknown]
-  return typeof name === 'string' && TOKEN.test(name) && typeof value === 'string' && FIELD_VALUE.test(value)
+  return isToken(name) && typeof value === 'string' && FIELD_VALUE.test(value)
+}
+
+function isToken(name: unknown): name is string {
+  return typeof name === 'string' && TOKEN.test(name)
 }

@@ -29,6 +29,12 @@ export function changedHeaders(res: ServerResponse, before: OutgoingHttpHeaders)
   })
 }
 
+/** Gives the names of headers that are not there any more, as a part of a response. */
+export function removedHeaders(res: ServerResponse, before: OutgoingHttpHeaders): Pick<HttpResponse, 'removed'> {
+  const removed = Object.keys(before).filter((name) => !res.hasHeader(name))
+  return removed.length > 0 ? { removed } : {}
+}
+
 /** Makes the headers what they were before. */
 export function restoreHeaders(res: ServerResponse, before: OutgoingHttpHeaders): void {
   for (const name of res.getHeaderNames()) if (!Object.hasOwn(before, name)) res.removeHeader(name)
@@ -55,7 +61,12 @@ function groupFields(headers: readonly HeaderField[]): Iterable<readonly [string
  *
  * createServer((_req, res) => sendResponse(res, { status: 404, headers: [], body: new Uint8Array() }))
  */
-export function sendResponse(res: ServerResponse, { status, headers, body }: HttpResponse, end = res.end): void {
+export function sendResponse(
+  res: ServerResponse,
+  { status, headers, removed = [], body }: HttpResponse,
+  end = res.end,
+): void {
+  for (const name of removed) res.removeHeader(name)
   for (const [name, value] of groupFields(headers)) res.setHeader(name, value)
   res.statusCode = status
   Reflect.apply(end, res, [body])

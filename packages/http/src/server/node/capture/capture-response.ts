@@ -5,7 +5,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { isStreamed } from '../../../guard/answer/media.ts'
 import type { HandlerAnswer } from '../../../protocol/exchange.ts'
-import { changedHeaders, copyHeaders, restoreHeaders, sendResponse } from '../headers.ts'
+import { changedHeaders, copyHeaders, removedHeaders, restoreHeaders, sendResponse } from '../headers.ts'
 import type { CapturedResponse, CaptureLimits } from './captured-response.ts'
 import { finishEarly } from './finish-early.ts'
 import { hideDisconnect } from './hide-disconnect.ts'
@@ -39,7 +39,7 @@ import {
  */
 export function captureResponse(res: ServerResponse, limits: CaptureLimits): CapturedResponse {
   const { maxResponseBytes, stream, whole, onCut } = limits
-  const { write, end, writeHead, flushHeaders, destroy } = res
+  const { write, end, writeHead, flushHeaders, addTrailers, destroy } = res
   const seal = sealOf(res)
   const hasMessage = !isHttp2(res)
   const before = copyHeaders(res)
@@ -48,6 +48,9 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   let phase: 'buffering' | 'passing' | 'ended' | 'open' = 'buffering'
   let head: { readonly status: number; readonly message: string } | undefined
   let hasPassed = false
+  let hasTrailers = false
+  /** The handler wrote before the end: then Node sends trailers. */
+  let hasWritten = false
   let isDestroyed = false
   let isCut = false
   /** All of the body; of one that passes only the end, without which no client takes it for complete. */
@@ -124,7 +127,8 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     // HTTP/2 drops the body of a 205 as well
     const hasBody = status !== 204 && status !== 304 && (hasMessage || status !== 205) && res.req.method !== 'HEAD'
     const body = replayable && hasBody ? concatenate(held) : new Uint8Array()
-    settle.resolve({ response: { status, headers: changedHeaders(res, before), body }, replayable })
+    const headers = changedHeaders(res, before)
+    settle.resolve({ response: { status, headers, ...removedHeaders(res, before), body }, replayable })
   }
 
   /** Nobody is there to read on, and the handler had all the time that it may take. */
@@ -182,6 +186,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     if (!isWriting() || !isChunk(chunk)) return Reflect.apply(write, res, [chunk, ...rest])
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()
+    hasWritten = true
     const bytes = toBytes(chunk, encoding)
     if (hasPassed) return forward(bytes, callback)
     // the writer may use its buffer again at once
@@ -200,6 +205,11 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     if (callback) res.once('finish', callback)
     finish({ isWhole: true })
     return res
+  }
+
+  res.addTrailers = (trailers) => {
+    hasTrailers = true
+    addTrailers.call(res, trailers)
   }
 
   res.flushHeaders = () => {
@@ -226,7 +236,10 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
         setStatus(head)
         for (const [name, value] of headers) res.setHeader(name, value)
       }
-      Reflect.apply(end, res, held.length > 0 ? [concatenate(held)] : [])
+      const rest = held.length > 0 ? [concatenate(held)] : []
+      // one `end` alone has a length and no trailers
+      if (hasTrailers && hasWritten) Reflect.apply(write, res, rest.splice(0))
+      Reflect.apply(end, res, rest)
       client.reveal()
     },
     letThrough(headers) {
