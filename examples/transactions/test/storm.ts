@@ -91,7 +91,8 @@ export async function storm<Tx>(
   const queue = keys.flatMap((key) => Array.from({ length: DUPLICATES }, () => key))
 
   function openProcess() {
-    const { store, insert } = backend.open(way)
+    const { url, next } = way
+    const { store, insert } = backend.open({ ...(url !== undefined && { url }), ...(next && { next }) })
     const idempotency = createIdempotency({ store, namespace: 'storm', lease: '2s', retention: '1h' })
 
     function work(key: string, tx: Tx): string | Promise<string> {

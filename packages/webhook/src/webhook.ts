@@ -20,8 +20,8 @@ export interface WebhookOptions<Native> {
   readonly pause?: Duration
   /** Allows http, private addresses and any port. For tests, and networks of your own. @default false */
   readonly insecure?: boolean
-  /** Gets each message that was given up. An error that it throws becomes a warning. */
-  readonly onUndelivered?: (url: URL, reason: unknown) => void | Promise<void>
+  /** Gets each message that was given up; may be async. An error of it becomes a warning. */
+  readonly onUndelivered?: (url: URL, reason: unknown) => void
 }
 
 const MAX_PAUSE_MS = 60_000
