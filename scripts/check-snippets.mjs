@@ -47,7 +47,7 @@ process.exitCode = isInOrder ? 0 : 1
 function snippetsOf(file) {
   const source = readFileSync(join(root, file), 'utf8')
   const text = file.endsWith('.ts') ? source.replace(/^ *\* ?/gm, '') : source
-  const found = [...text.matchAll(/^```(?!(?:sh|json|sql|yaml)?\n)(.*)\n([\s\S]*?)^```$/gm)]
+  const found = [...text.matchAll(/^```(?!(?:sh|console|json|sql|yaml)?\n)(.*)\n([\s\S]*?)^```$/gm)]
   let before = ''
   const snippet = (code, name) => ({
     inText: !file.endsWith('.ts'),

@@ -155,6 +155,24 @@ describe('checkHistory', () => {
     expect(() => checkHistory(fallen)).toThrow('no order')
   })
 
+  test('tells calls apart that begin at one event', () => {
+    const renew = {
+      op: 'transition',
+      token: 1,
+      change: { to: 'renew', leaseMs: HOUR_MS, retentionMs: 2 * HOUR_MS },
+    } as const
+    const [acquired, , before, taken, after] = replies(begin('a'), renew, begin('a'), checkpoint(2), begin('a'))
+    checkHistory(
+      history(
+        [0, 1, begin('a'), acquired ?? null],
+        [2, null, renew, null],
+        [11, 15, begin('a'), before ?? null],
+        [11, 23, begin('a'), after ?? null],
+        [15, 17, checkpoint(2), taken ?? null],
+      ),
+    )
+  })
+
   test('agrees with a search through every order', () => {
     const command = fc.constantFrom<Command[]>(
       begin('a'),

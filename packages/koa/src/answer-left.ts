@@ -88,7 +88,9 @@ function sourceOf(body: unknown): AsyncIterator<Uint8Array> | undefined {
 async function* piecesOf(source: Readable | ReadableStream): AsyncGenerator<Uint8Array, undefined> {
   const letGo = source instanceof Stream ? keepOpen(source) : () => {}
   try {
-    for await (const piece of source instanceof Stream ? iterable(source) : source) {
+    // the types of browsers do not say that a ReadableStream is iterable
+    const pieces = source instanceof Stream ? iterable(source) : (source as ReadableStream & AsyncIterable<Uint8Array>)
+    for await (const piece of pieces) {
       yield typeof piece === 'string' ? Buffer.from(piece) : piece
     }
     return undefined
