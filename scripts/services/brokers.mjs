@@ -154,7 +154,11 @@ function kafkaSettings({ port, controllerPort, options }) {
   }
 }
 
-const clusterId = () => randomBytes(16).toString('base64url')
+/** Leaves out those that begin with a dash, as Kafka itself does: a command line takes them for an option. */
+function clusterId() {
+  const id = randomBytes(16).toString('base64url')
+  return id.startsWith('-') ? clusterId() : id
+}
 
 /** Any server that answers a question of the SQS API unsigned; it does not say which version it is. */
 export async function probeSqs(endpoint) {
