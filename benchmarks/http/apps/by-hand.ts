@@ -1,4 +1,4 @@
-/** What every floor shares: a Map of answers by key, and a digest of the body. */
+/** Shared by every floor: a Map of answers by key, and a digest of the body. */
 import { createHash } from 'node:crypto'
 
 export interface Answer {
