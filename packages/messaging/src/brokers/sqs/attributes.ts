@@ -13,7 +13,9 @@ export function attributesOf(
   { MessageAttributes = {} }: SqsMessage,
   { headers, withHeaders }: LetterParts,
 ): Record<string, SqsAttribute> {
-  const given = withHeaders ? Object.entries(MessageAttributes).filter(([name]) => !OWN.includes(name)) : []
+  // the AWS client has no value for an attribute that is named `__proto__`
+  const readable = Object.entries(MessageAttributes).filter(([, value]: [string, SqsAttribute | undefined]) => value)
+  const given = withHeaders ? readable.filter(([name]) => !OWN.includes(name)) : []
   const room = MAX_ATTRIBUTES - OWN.length
   const moved = Object.fromEntries(given.slice(room).map(([name, value]) => [name, inText(value)]))
   const entries = Object.entries(headers)
