@@ -1,12 +1,9 @@
 // Server CPU per request, bare, by hand, by a peer and by ours, in the same run: `npm run bench -- http [--quick] [framework …]`.
 import { fork } from 'node:child_process'
-import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
-import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { build } from 'esbuild'
+import { bundled, nodeFlags } from '../bundle.mjs'
 
 const all = ['express', 'fastify', 'hono', 'koa', 'nest']
 const { values, positionals } = parseArgs({
@@ -24,30 +21,13 @@ const CONNECTIONS = 16
 /** Until code is compiled. */
 const WARM_UP = 5000
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const order = Array.from({ length: 20 }, (_, index) => ({ sku: `sku-${index}`, quantity: index, price: index * 100 }))
 const body = JSON.stringify({ amount: 100, items: order })
 
-// plain JavaScript is measured, as it is published: a loader that compiles on the fly would cost more than we do
-const manifest = JSON.parse(await readFile(here('../package.json'), 'utf8'))
-const folder = await mkdtemp(join(tmpdir(), 'retryproof-bench-'))
-await symlink(here('../node_modules'), join(folder, 'node_modules'))
-await build({
-  entryPoints: [here('server.ts')],
-  outdir: folder,
-  outExtension: { '.js': '.mjs' },
-  bundle: true,
-  splitting: true,
-  platform: 'node',
-  format: 'esm',
-  // ours is bundled, what others publish is loaded as it is
-  external: Object.keys(manifest.dependencies).filter((name) => !name.startsWith('@retryproof/')),
-  logLevel: 'warning',
-})
+const { file, drop } = await bundled('http/server.ts')
 
 async function start(framework, variant) {
-  const execArgv = (process.env.BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean)
-  const child = fork(join(folder, 'server.mjs'), [framework, variant], { execArgv })
+  const child = fork(file, [framework, variant], { execArgv: nodeFlags })
   const reply = () => new Promise((resolve) => child.once('message', resolve))
   const port = await reply()
   return {
@@ -136,4 +116,4 @@ for (const framework of frameworks) {
   const spent = ['fresh', 'replay'].map((kind) => median(seen.get(`ours ${kind}`)).toFixed(0)).join(' / ')
   print(`| ${[framework, median(bare).toFixed(0), ...['floor', 'peer', 'ours'].map(cell), spent].join(' | ')} |`)
 }
-await rm(folder, { recursive: true })
+await drop()

@@ -19,6 +19,10 @@ export interface Case {
   readonly errorHandler: string
 }
 
+/** The framework ends its process for this handler without a guard, so that there is no answer to compare with. */
+export class BareProcessEnded extends Error {}
+
+/** @throws {@link BareProcessEnded} when the process ends without a guard */
 export async function runCase(process: ApplicationProcess, asked: Case): Promise<void> {
   const bare = await runForm(process, asked, 'bare')
   const { application, ending } = asked
@@ -43,7 +47,9 @@ async function runForm(process: ApplicationProcess, asked: Case, form: Form, bar
       ...(patience && { patience }),
     })
     const recorded = await process.recorded(!isSilent)
-    assert.equal(process.ended(), undefined, `${form}: ${process.ended()}`)
+    const end = process.ended()
+    if (end !== undefined && form === 'bare') throw new BareProcessEnded(end)
+    assert.equal(end, undefined, `${form}: ${end}`)
     return { wire, recorded }
   }
 
