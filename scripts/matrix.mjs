@@ -17,13 +17,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import semver from 'semver'
+import { runtime } from './runtimes.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const LIMIT_MS = 600_000
 
 /**
  * Packages whose versions make cells. `as`: the name under which a package's tests import a major, and the title of their
- * tests. `with`: packages of the same version. `peers`: packages that those need, in the version that the tests have.
+ * tests. `with`: packages of its family, none of them newer. `peers`: packages that those need, in the version that the tests have.
  * `beside`: a package whose majors each make a cell more, as far as the peer range promises them.
  */
 const subjects = [
@@ -76,10 +77,7 @@ function output(command, args, cwd) {
 function cellsOf(subject) {
   const { peerDependencies } = JSON.parse(readFileSync(join(root, subject.folder, 'package.json'), 'utf8'))
   const promised = peerDependencies[subject.peer]
-  const published = [subject.peer, ...(subject.with ?? [])]
-    .map(versionsOf)
-    .reduce((common, versions) => common.filter((version) => versions.includes(version)))
-  const within = published.filter((version) => semver.satisfies(version, promised))
+  const within = versionsWithin(subject.peer, promised)
   const majors = byMajor(within)
   const companions = subject.beside
     ? newestOfEachMajor(versionsWithin(subject.beside, peerDependencies[subject.beside]))
@@ -122,12 +120,17 @@ function cellOf(subject, version, companion) {
   const [alias, title] = as[semver.major(version)] ?? [peer, undefined]
   const installed = [
     [alias, peer, version],
-    ...(subject.with ?? []).map((name) => [name, name, version]),
+    ...(subject.with ?? []).map((name) => [name, name, companionOf(name, version)]),
     ...peers.map((name) => [name, name, versionIn(folder, name)]),
     ...(companion ? [[beside, beside, companion]] : []),
   ]
   const name = `${folder}: ${peer} ${version}${companion ? `, ${beside} ${companion}` : ''}`
   return { name, folder, title, installed }
+}
+
+/** The newest version of a package that is no newer than one of its family. */
+function companionOf(name, version) {
+  return versionsWithin(name, `${semver.major(version)}.0.0 - ${version}`).at(-1)
 }
 
 /** The version that a package of ours has of another. */
@@ -156,7 +159,9 @@ function run({ name, folder, title, installed }) {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
     const vitest = join(place, 'node_modules/vitest/vitest.mjs')
     const args = [vitest, 'run', ...files, '-t', testsOf(folder, title), ...reporters]
-    const tests = spawnSync(process.execPath, args, { cwd: join(place, folder), stdio: 'inherit', timeout: LIMIT_MS })
+    const node = nodeFor(installed[0], versions)
+    if (node.missing) return told(`not tested: ${node.missing}`, process.env.CI === undefined)
+    const tests = spawnSync(node.path, args, { cwd: join(place, folder), stdio: 'inherit', timeout: LIMIT_MS })
     const { numPassedTests = 0, numFailedTests = 0 } = existsSync(report)
       ? JSON.parse(readFileSync(report, 'utf8'))
       : {}
@@ -166,6 +171,13 @@ function run({ name, folder, title, installed }) {
   } finally {
     rmSync(place, { recursive: true, force: true })
   }
+}
+
+/** This Node, or a newer one for a version that asks for it or that is published for trial. */
+function nodeFor([alias, , version], versions) {
+  const { engines } = JSON.parse(readFileSync(join(versions, 'node_modules', alias, 'package.json'), 'utf8'))
+  const isFit = semver.prerelease(version) === null && semver.satisfies(process.versions.node, engines?.node ?? '*')
+  return isFit ? { path: process.execPath } : runtime('node24')
 }
 
 /** Only the suite of bindings runs on several stores. */

@@ -66,7 +66,7 @@ async function onFastify(app: BindingApp<Native>, module: Type): Promise<INestAp
   const adapter = new FastifyAdapter({ forceCloseConnections: true })
   const nest = await NestFactory.create<NestFastifyApplication>(module, adapter, options)
   // its types are those of another version of Fastify
-  await nest.register(fastifyCompress as never, { threshold: 0, encodings: ['gzip'] })
+  await nest.register(fastifyCompress as never, { threshold: 0, encodings: ['gzip'], globalDecompression: false })
   adapter.getInstance().addHook('onRequest', async (_request, reply) => {
     for (const [name, value] of app.before()) reply.header(name, value)
   })
