@@ -64,7 +64,7 @@ export function idempotent<Tx>(
       send: (response) => sendResponse(res, response),
       watchErrors: (onError) => watchErrors(req, onError),
     }
-    if (guard.covers(req.method, ownMethod(req, middleware)))
+    if (guard.covers(req.method, () => ownMethod(req, middleware)))
       void serveNode(guard, toExchange(req, res, middleware), res, binding)
     else void passOnNode(guard, req, res, binding)
   }

@@ -27,7 +27,7 @@ export function hooksOf(
 ): Omit<IdempotentRoute, 'preHandler'> {
   return {
     preParsing(request, _reply, payload, done) {
-      if (guard.covers(request.method, ownMethod(request))) json.note(request, payload)
+      if (guard.covers(request.method, () => ownMethod(request))) json.note(request, payload)
       done(null, payload)
     },
     onError(request, _reply, error, done) {
@@ -51,10 +51,21 @@ export function hooksOf(
       done(null, keep(read))
       return undefined
 
-      function keep({ bytes: body, payload: sent }: ReadPayload): Payload {
-        if (note) note.serialized = body && { status: reply.statusCode, headers: headersOf(reply), body }
+      function keep({ bytes, payload: sent }: ReadPayload): Payload {
+        if (note && bytes) note.serialized = serializedBy(reply, bytes)
         return sent
       }
+    },
+  }
+}
+
+/** Notes an answer as it is now. Its bytes are made only where they are needed: those that leave may be compressed. */
+function serializedBy(reply: FastifyReply, bytes: () => Uint8Array): HttpResponse {
+  return {
+    status: reply.statusCode,
+    headers: headersOf(reply),
+    get body() {
+      return bytes()
     },
   }
 }

@@ -92,7 +92,7 @@ export function idempotent<Tx>(
       reset: () => resetReply(reply, before),
       recordable: (answer) => recordable(answer, note?.serialized, before),
     }
-    if (!guard.covers(request.method, ownMethod(request))) void passOnNode(guard, request, reply.raw, binding)
+    if (!guard.covers(request.method, () => ownMethod(request))) void passOnNode(guard, request, reply.raw, binding)
     else void serveNode(guard, toExchange(request, reply, json.bytesOf(request)), reply.raw, binding)
   }
 

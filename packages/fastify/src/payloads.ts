@@ -1,7 +1,7 @@
 /** The payloads that Fastify's `onSend` hooks pass on: serialized, and not yet compressed. */
 import { Readable } from 'node:stream'
 import { type BodyLimits, type HeaderField, type HttpResponse, holdBody } from '@retryproof/http'
-import { iterable } from '@retryproof/http/node'
+import { groupFields, iterable } from '@retryproof/http/node'
 import type { FastifyReply } from 'fastify'
 import { setState } from './reply-state.ts'
 
@@ -14,8 +14,8 @@ export interface Timed {
 
 export interface ReadPayload {
   readonly payload: Payload
-  /** Its bytes, where it is short enough to be kept. */
-  readonly bytes?: Uint8Array
+  /** Gives its bytes, where it is short enough to be kept. */
+  readonly bytes?: () => Uint8Array
 }
 
 const none = new Uint8Array()
@@ -27,10 +27,11 @@ export function readPayload(
   limits: BodyLimits,
   attempt: Timed,
 ): ReadPayload | Promise<ReadPayload> {
-  if (payload === undefined || payload === null) return { payload, bytes: none }
-  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return { payload, bytes: Buffer.from(payload) }
+  if (payload === undefined || payload === null) return { payload, bytes: () => none }
+  if (typeof payload === 'string') return { payload, bytes: () => Buffer.from(payload) }
+  if (Buffer.isBuffer(payload)) return { payload, bytes: always(Buffer.from(payload)) }
   // for which Fastify drops the payload
-  if (reply.statusCode === 204) return { payload, bytes: none }
+  if (reply.statusCode === 204) return { payload, bytes: () => none }
   if (isResponse(payload)) {
     if (payload.bodyUsed) return { payload }
     reply.code(payload.status)
@@ -51,11 +52,15 @@ async function readPieces(
   if ('bytes' in held) {
     // Fastify gives bytes a length, which must not stand beside it
     reply.removeHeader('transfer-encoding')
-    return { payload: Buffer.from(held.bytes), bytes: held.bytes }
+    return { payload: Buffer.from(held.bytes), bytes: always(held.bytes) }
   }
   // its end is held back where it leaves
   passing?.end()
   return { payload: Readable.from(passing?.pieces ?? []) }
+}
+
+function always<Value>(value: Value): () => Value {
+  return () => value
 }
 
 /** Recognizes responses of other realms and packages too, as Fastify does. */
@@ -88,19 +93,19 @@ async function* bytesOf(pieces: AsyncIterable<string | Uint8Array>): AsyncGenera
 
 /** Makes the reply that response, and gives its payload. */
 export function replacePayload(reply: FastifyReply, { status, headers, body }: HttpResponse): Buffer | null {
-  const fields = new Map<string, string[]>()
-  for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
   // Fastify adds it to a reply that has none
   reply.code(status).removeHeader('content-type')
-  for (const [name, values] of fields) reply.header(name, values.length > 1 ? values : values[0])
+  for (const [name, value] of groupFields(headers)) reply.header(name, value)
   return body.length > 0 ? Buffer.from(body) : null
 }
 
 export function headersOf(reply: FastifyReply): HeaderField[] {
-  return Object.entries(reply.getHeaders()).flatMap(([name, value]): HeaderField[] => {
-    if (value === undefined) return []
-    return Array.isArray(value) ? value.map((each) => [name, each]) : [[name, String(value)]]
-  })
+  const fields: HeaderField[] = []
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (Array.isArray(value)) for (const each of value) fields.push([name, each])
+    else if (value !== undefined) fields.push([name, String(value)])
+  }
+  return fields
 }
 
 /** Takes back what an attempt did to a reply: its headers, and that it took the reply over. */

@@ -14,5 +14,6 @@ export function setState(reply: FastifyReply, state: State, value: unknown): voi
 }
 
 function symbolOf(reply: FastifyReply, state: State): symbol | undefined {
-  return Object.getOwnPropertySymbols(reply).find((each) => String(each) === `Symbol(fastify.reply.${state})`)
+  const description = `fastify.reply.${state}`
+  return Object.getOwnPropertySymbols(reply).find((each) => each.description === description)
 }

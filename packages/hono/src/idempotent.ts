@@ -53,7 +53,7 @@ export function idempotent<Tx>(
   return (c, next) =>
     new Promise<void>((resolve, reject) => {
       const server = serverOf(c, next, handler, resolve)
-      if (!guard.covers(c.req.method, ownMethod(c))) return servePassing(guard, c, server).catch(reject)
+      if (!guard.covers(c.req.method, () => ownMethod(c))) return servePassing(guard, c, server).catch(reject)
       const work = serveFetch(guard, toExchange(c), server)
       work.catch(reject)
       waitUntil(c, work)

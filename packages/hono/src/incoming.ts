@@ -17,8 +17,13 @@ export function incomingOf({ env }: Context): Incoming | undefined {
  */
 export function isUntouched(incoming: Incoming, raw: Request): boolean {
   if (incoming.rawBody || incoming.readableDidRead || incoming.listenerCount('data') > 0) return false
-  const kept = Object.getOwnPropertySymbols(raw).map((symbol) => (raw as unknown as Record<symbol, unknown>)[symbol])
-  return kept.includes(incoming) && !kept.some((each) => each instanceof Request)
+  let isKept = false
+  for (const symbol of Object.getOwnPropertySymbols(raw)) {
+    const value: unknown = Reflect.get(raw, symbol)
+    if (value === incoming) isKept = true
+    else if (typeof value === 'object' && value instanceof Request) return false
+  }
+  return isKept
 }
 
 /**
@@ -39,7 +44,8 @@ export function readIncoming(incoming: Incoming, maxBytes: number): Promise<Uint
       finish(() => resolve(null))
     }
     const onEnd = () => {
-      incoming.rawBody = Buffer.concat(chunks)
+      const [only] = chunks
+      incoming.rawBody = only && chunks.length === 1 ? only : Buffer.concat(chunks)
       finish(() => resolve(incoming.rawBody ?? null))
     }
     const onGone = () =>

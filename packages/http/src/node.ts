@@ -10,7 +10,7 @@ export {
   type NodeResponse,
   type NodeTransactionHandler,
 } from './server/node/handler.ts'
-export { closeSignal, sendResponse } from './server/node/headers.ts'
+export { closeSignal, groupFields, sendResponse } from './server/node/headers.ts'
 export { iterable } from './server/node/iterable.ts'
 export type { NodeBinding } from './server/node/node-binding.ts'
 export { givenBody, type LeftBody } from './server/node/request/given-body.ts'

@@ -56,7 +56,7 @@ describe('options', () => {
     const options = { scope: unscoped, transaction: true } as const
     const guard = createGuard(transactional, options, { hasHandler: true })
     expect(guard.covers('POST')).toBe(true)
-    expect(guard.covers('DELETE', 'DELETE')).toBe(true)
+    expect(guard.covers('DELETE', () => 'DELETE')).toBe(true)
     expect(() => guard.covers('DELETE')).toThrow(/must name DELETE/)
     expect(() => createGuard(transactional, { ...options, required: false }, { hasHandler: true })).toThrow(/required/)
     const asking = createGuard(transactional, options, { hasHandler: true, asksForTransaction: true })
@@ -111,8 +111,8 @@ describe('options', () => {
       false,
       false,
     ])
-    expect(guard.covers('PUT', 'PUT')).toBe(true)
-    expect(guard.covers('HEAD', 'HEAD')).toBe(false)
-    expect(guard.covers('GET', 'PUT')).toBe(false)
+    expect(guard.covers('PUT', () => 'PUT')).toBe(true)
+    expect(guard.covers('HEAD', () => 'HEAD')).toBe(false)
+    expect(guard.covers('GET', () => 'PUT')).toBe(false)
   })
 })

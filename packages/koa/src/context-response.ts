@@ -1,6 +1,6 @@
 /** Contexts that are given a response. */
 import { type HeaderField, type HttpResponse, headerValues } from '@retryproof/http'
-import { sendResponse } from '@retryproof/http/node'
+import { groupFields, sendResponse } from '@retryproof/http/node'
 import type { Context } from 'koa'
 
 /** The type that Koa gives an answer without a body. */
@@ -101,11 +101,9 @@ function restoreBody(headers: readonly HeaderField[], body: Uint8Array): unknown
 }
 
 function setHeaders({ res }: Context, headers: readonly HeaderField[]): void {
-  const fields = new Map<string, string[]>()
-  for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
   if (res.headersSent) return
   // past Koa, which refuses some that a handler may write to Node's response
-  for (const [name, values] of fields) res.setHeader(name, values.length > 1 ? values : (values[0] ?? ''))
+  for (const [name, value] of groupFields(headers)) res.setHeader(name, value)
 }
 
 /** Statuses with which Koa writes no body. */

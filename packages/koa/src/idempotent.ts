@@ -96,7 +96,7 @@ export function idempotent<Tx>(
         watchErrors: (onError) => keepAnswering(ctx, onError, () => hasFailed),
         reset: before.restore,
       }
-      if (guard.covers(ctx.method, ownMethod(ctx, middleware)))
+      if (guard.covers(ctx.method, () => ownMethod(ctx, middleware)))
         void serveNode(guard, toExchange(ctx, middleware), ctx.res, binding)
       else void passOnNode(guard, ctx, ctx.res, binding)
     })

@@ -35,10 +35,11 @@ export interface Guard<Native, Tx = unknown> {
   /**
    * Tells whether requests of this method are guarded at all.
    *
-   * @param ownMethod the one method of the route in which the guard stands; undefined where it stands before several
+   * @param ownMethod gives the one method of the route in which the guard stands, and undefined where it stands before
+   * several. Asked only for a method that the options do not name.
    * @throws {@link IdempotencyInvalidOptionError} for one that is not, with `transaction: true`
    */
-  covers(method: string, ownMethod?: string): boolean
+  covers(method: string, ownMethod?: () => string | undefined): boolean
   /** The response for a refusal that a handler throws, such as a PreconditionError; `undefined` for any other error. */
   refusalOf(error: unknown, native: Native): HttpResponse | undefined
   /**
@@ -107,7 +108,7 @@ export function createGuard<Native extends object, Tx = unknown>(
   return {
     covers(method, ownMethod) {
       // HEAD comes to the route of a GET by itself
-      const isGuarded = options.methods.has(method) || (method === ownMethod && method !== 'HEAD')
+      const isGuarded = options.methods.has(method) || (method !== 'HEAD' && method === ownMethod?.())
       if (isGuarded || !options.transaction || asksForTransaction) return isGuarded
       throw new IdempotencyInvalidOptionError(
         'methods',
@@ -126,7 +127,7 @@ export function createGuard<Native extends object, Tx = unknown>(
           return await decide(exchange.native, asked, watched, options)
         } finally {
           // the same request object may be given to a handler again
-          Object.assign(exchange.native, { [GUARDED]: outer })
+          ;(exchange.native as Guarded)[GUARDED] = outer
         }
       } catch (error) {
         if (watched.threw(error)) throw error
@@ -161,7 +162,9 @@ async function decide<Native extends object, Tx>(
   }
 
   try {
-    const { value, replayed, recorded } = await runAccepted(asked, execute, calls, options)
+    const outcome =
+      asked.accepted.length > 0 ? runAccepted(asked, execute, calls, options) : run(asked, execute, options)
+    const { value, replayed, recorded } = await outcome
     if (replayed) return sendUnlessAnswered(calls, options.spelling.replay(value))
     if (!calls.wasAnswered()) return { kind: 'own', headers: [] }
     if (callback && recorded && value)
@@ -247,7 +250,7 @@ export function attemptFor(request: object): HandlerAttempt | undefined {
 const GUARDED = Symbol('retryproof.guarded')
 
 interface Guarded {
-  [GUARDED]?: readonly { readonly instance: object; readonly name: string; readonly key: string }[]
+  [GUARDED]?: readonly { readonly instance: object; readonly name: string; readonly key: string }[] | undefined
 }
 
 function isGuarded<Tx>(native: Guarded, instance: object, { name, call }: Asked<Tx>): boolean {

@@ -83,6 +83,7 @@ export function headerValues(headers: readonly HeaderField[], name: string): str
  * changedFields([['Vary', 'Origin'], ['ETag', '"1"']], [['Vary', 'Origin']]) // [['ETag', '"1"']]
  */
 export function changedFields(fields: readonly HeaderField[], before: readonly HeaderField[]): HeaderField[] {
+  if (before.length === 0) return [...fields]
   const isUnchanged = (name: string) => {
     const [now, was] = [headerValues(fields, name), headerValues(before, name)]
     return now.length === was.length && now.every((value, at) => value === was[at])

@@ -1,6 +1,7 @@
 /** Requests on the Fastify platform. */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { type HeaderField, type HttpResponse, recordable } from '@retryproof/http'
+import { groupFields } from '@retryproof/http/node'
 import { muteWrites, type NativeRequest, type Platform } from './platform.ts'
 
 export interface FastifyRequest extends NativeRequest {
@@ -51,9 +52,7 @@ export function onFastify(request: FastifyRequest, reply: FastifyReply): Platfor
 
   function restore(headers: readonly HeaderField[]): void {
     for (const [name] of headersOf(reply)) reply.removeHeader(name)
-    const fields = new Map<string, string[]>()
-    for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
-    for (const [name, values] of fields) reply.header(name, values.length > 1 ? values : values[0])
+    for (const [name, value] of groupFields(headers)) reply.header(name, value)
   }
 
   return {

@@ -21,7 +21,7 @@ export function setPlace(interceptor: Type<NestInterceptor>, place: Place): void
 /** Tells whether a guard covers a request, and no nearer one does. Nest runs those of a class before those of a handler. */
 export function isNearest(context: ExecutionContext, method: string, self: Type<NestInterceptor>): boolean {
   const ofHandler = interceptorsOf(context.getHandler())
-  const ownMethod = isForAll(context) ? undefined : method
+  const ownMethod = () => (isForAll(context) ? undefined : method)
   const covers = (interceptor: object) =>
     places.get(interceptor)?.guard.covers(method, ofHandler.includes(interceptor) ? ownMethod : undefined) ?? false
   if (!covers(self)) return false

@@ -31,12 +31,13 @@ export const NEVER_REPLAYED: ReadonlySet<string> = new Set([
 
 /** The response as it is recorded: without the headers that are never replayed, and those that `Connection` lists. */
 export function storable({ status, headers, removed, body }: HttpResponse): HttpResponse {
-  const nominated = headerValues(headers, 'connection').flatMap((value) => value.toLowerCase().split(/[\s,]+/))
+  const connection = headerValues(headers, 'connection')
+  const nominated = connection.flatMap((value) => value.toLowerCase().split(/[\s,]+/))
   const kept = headers.filter(([name]) => {
     const lower = name.toLowerCase()
     return !NEVER_REPLAYED.has(lower) && !nominated.includes(lower)
   })
-  return { status, headers: kept, ...(removed && { removed }), body }
+  return removed ? { status, headers: kept, removed, body } : { status, headers: kept, body }
 }
 
 /**
@@ -45,10 +46,12 @@ export function storable({ status, headers, removed, body }: HttpResponse): Http
  * @throws IdempotencyUndecodableError for a value that is no response, since it was recorded by other means
  */
 export function replayOf(recorded: HttpResponse | undefined, marker: string): HttpResponse {
-  const { headers, body, ...head }: HttpResponse = recorded ?? { status: 204, headers: [], body: new Uint8Array() }
-  if (!(body instanceof Uint8Array)) throw new IdempotencyUndecodableError('The record holds no response.')
-  const own = headers.filter(([name]) => name.toLowerCase() !== marker.toLowerCase())
-  return { ...head, headers: [...own, [marker, 'true']], body }
+  const response: HttpResponse = recorded ?? { status: 204, headers: [], body: new Uint8Array() }
+  if (!(response.body instanceof Uint8Array)) throw new IdempotencyUndecodableError('The record holds no response.')
+  const name = marker.toLowerCase()
+  const headers: HeaderField[] = response.headers.filter((field) => field[0].toLowerCase() !== name)
+  headers.push([marker, 'true'])
+  return { ...response, headers }
 }
 
 /** Keeps status and `Location` of an answer that is not recorded. */
@@ -62,8 +65,7 @@ export const responseSerializer: Serializer = {
   id: 'http',
   exact: true,
   serialize(value) {
-    const { body, ...head } = value as HttpResponse
-    return joinLine(JSON.stringify(readHead(head)), body)
+    return joinLine(JSON.stringify(readHead(value)), (value as HttpResponse).body)
   },
   deserialize(bytes) {
     const [line, body] = splitLine(bytes)

@@ -17,8 +17,9 @@ const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]+)/i
 export function bodyForm(headers: readonly HeaderField[], isParsed: boolean): BodyForm {
   const mediaType = mediaTypeOf(headers)
   const [type = ''] = headerValues(headers, 'content-type')
-  const charset = (CHARSET.exec(type)?.[1] ?? '').toLowerCase()
-  const coding = headerValues(headers, 'content-encoding').join().replaceAll(' ', '').toLowerCase()
+  const charset = type === mediaType ? '' : (CHARSET.exec(type)?.[1] ?? '').toLowerCase()
+  const codings = headerValues(headers, 'content-encoding')
+  const coding = codings.length === 0 ? '' : codings.join().replaceAll(' ', '').toLowerCase()
   return {
     mediaType,
     charset: isJson(mediaType) && /^utf-?8$/.test(charset) ? '' : charset,

@@ -87,8 +87,9 @@ function untouched(original: Response, before: readonly HeaderField[]): HeldResp
 /** Cookies one by one, where some ponyfills join them. */
 function fieldsOf(headers: Headers): HeaderField[] {
   const fields = [...headers]
-  if (typeof headers.getSetCookie !== 'function') return fields
-  const cookies = headers.getSetCookie().map((value): HeaderField => ['set-cookie', value])
+  const values = typeof headers.getSetCookie === 'function' ? headers.getSetCookie() : []
+  if (values.length === 0) return fields
+  const cookies = values.map((value): HeaderField => ['set-cookie', value])
   return [...fields.filter(([name]) => name.toLowerCase() !== 'set-cookie'), ...cookies]
 }
 

@@ -19,11 +19,16 @@ export function forbidsBody(status: number): boolean {
  * toResponse({ status: 201, headers: [['Location', '/charges/1']], body: new Uint8Array() })
  */
 export function toResponse({ status, headers, body }: HttpResponse, before: readonly HeaderField[] = []): Response {
-  const own = new Set(headers.map(([name]) => name.toLowerCase()))
-  const fields = [...before.filter(([name]) => !own.has(name)), ...headers] as [string, string][]
+  const names = headers.map(([name]) => name.toLowerCase())
+  const fields = [...before.filter(([name]) => !names.includes(name)), ...headers] as [string, string][]
+  // a record, which @hono/node-server writes as it is, has each name once, and no default content type
+  const isRecord = fields.length === new Set(names).size && names.includes('content-type')
   // without a body where it is empty, since an empty one is given a content type
   const isEmpty = body.length === 0 || forbidsBody(status)
-  return new Response(isEmpty ? null : new Uint8Array(body), { status, headers: fields })
+  return new Response(isEmpty ? null : (body as Uint8Array<ArrayBuffer>), {
+    status,
+    headers: isRecord ? Object.fromEntries(fields) : fields,
+  })
 }
 
 /**

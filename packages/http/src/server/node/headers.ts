@@ -1,5 +1,5 @@
 /** Headers of Node's messages, and responses made of them. */
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { HeaderField, HttpResponse } from '../../protocol/exchange.ts'
 
 /** Copies a response's headers as they are now. */
@@ -20,19 +20,29 @@ interface RawNames {
 /** Gives the headers that are not what they were before. */
 export function changedHeaders(res: ServerResponse, before: OutgoingHttpHeaders): HeaderField[] {
   const names = (res as ServerResponse & RawNames).getRawHeaderNames?.() ?? res.getHeaderNames()
-  return names.flatMap((name): HeaderField[] => {
+  const changed: HeaderField[] = []
+  for (const name of names) {
     const value = res.getHeader(name)
     const lower = name.toLowerCase()
     const isUnchanged = Object.hasOwn(before, lower) && String(value) === String(before[lower])
-    if (value === undefined || isUnchanged || lower.startsWith(':')) return []
-    return Array.isArray(value) ? value.map((each) => [name, each]) : [[name, String(value)]]
-  })
+    if (value !== undefined && !isUnchanged && !lower.startsWith(':')) addField(changed, name, value)
+  }
+  return changed
+}
+
+/** Adds a header of Node, one field for each of its values. */
+function addField(fields: HeaderField[], name: string, value: OutgoingHttpHeader): void {
+  if (Array.isArray(value)) for (const each of value) fields.push([name, each])
+  else fields.push([name, String(value)])
 }
 
 /** Gives the names of headers that are not there any more, as a part of a response. */
-export function removedHeaders(res: ServerResponse, before: OutgoingHttpHeaders): Pick<HttpResponse, 'removed'> {
+export function removedHeaders(
+  res: ServerResponse,
+  before: OutgoingHttpHeaders,
+): Pick<HttpResponse, 'removed'> | undefined {
   const removed = Object.keys(before).filter((name) => !res.hasHeader(name))
-  return removed.length > 0 ? { removed } : {}
+  return removed.length > 0 ? { removed } : undefined
 }
 
 /** Makes the headers what they were before. */
@@ -44,8 +54,15 @@ export function restoreHeaders(res: ServerResponse, before: OutgoingHttpHeaders)
   }
 }
 
-/** Puts the values of a name together; names that occur once stay as they are. */
-function groupFields(headers: readonly HeaderField[]): Iterable<readonly [string, string | string[]]> {
+/**
+ * Puts the values of a name together; names that occur once stay as they are.
+ *
+ * @example
+ * import { groupFields } from '@retryproof/http/node'
+ *
+ * groupFields([['Vary', 'Origin'], ['Vary', 'Accept']]) // a Map of Vary to ['Origin', 'Accept']
+ */
+export function groupFields(headers: readonly HeaderField[]): Iterable<readonly [string, string | string[]]> {
   if (!headers.some(([name], index) => headers.findIndex(([other]) => other === name) < index)) return headers
   const fields = new Map<string, string[]>()
   for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
