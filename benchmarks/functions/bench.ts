@@ -4,23 +4,24 @@ import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { chart } from './chart.ts'
 import { coreTable } from './core.ts'
+import { fullLoad } from './full-load.ts'
 import { type Cell, measure, scenarios } from './measure.ts'
 import { table } from './report.ts'
 import type { Driver } from './subject.ts'
 import { memory } from './subjects/memory.ts'
 import { mongodb } from './subjects/mongodb.ts'
 import { mariadb } from './subjects/mysql.ts'
-import { postgres } from './subjects/postgres.ts'
+import { postgres, postgresCounters } from './subjects/postgres.ts'
 import { redis } from './subjects/redis.ts'
 import { sqlite } from './subjects/sqlite.ts'
+import { tripRows } from './trips.ts'
 
-/** Each is opened when its turn comes, with a server of its own. */
+/** Drivers that work at a server, each at one of the run's own. */
+const remote: Readonly<Record<string, (url: string) => Driver>> = { redis, postgres, mariadb, mongodb }
+/** Each is opened when its turn comes. */
 const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
   memory: async () => memory,
-  redis: async () => redis(await urlOf('redis')),
-  postgres: async () => postgres(await urlOf('postgres')),
-  mariadb: async () => mariadb(await urlOf('mariadb')),
-  mongodb: async () => mongodb(await urlOf('mongodb')),
+  ...Object.fromEntries(Object.entries(remote).map(([name, open]) => [name, async () => open(await urlOf(name))])),
   sqlite: async () => sqlite,
 }
 
@@ -30,10 +31,13 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     ms: { type: 'string' },
+    /** Minutes at full load, in place of the table. */
+    minutes: { type: 'string' },
     /** A file for the chart. */
     svg: { type: 'string' },
   },
 })
+const urls = new Map<string, string>()
 const services = new URL('scripts/services.mjs', process.env.BENCH_ROOT).href
 const plan = {
   rounds: Number(values.rounds ?? (values.quick ? 5 : 15)),
@@ -46,9 +50,24 @@ if (positionals[0] === 'core') {
   print(await coreTable())
   process.exit()
 }
+if (positionals[0] === 'trips') {
+  print(`Round trips, and bytes sent + received, of one call of one caller\n\n| driver | | ${scenarios.join(' | ')} |`)
+  print(`|---|---|${scenarios.map(() => '---').join('|')}|`)
+  for (const [name, open] of Object.entries(remote)) print(await tripRows(await urlOf(name), open))
+  process.exit()
+}
 print(
   `Node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model}), ${plan.rounds} rounds of ${plan.cellMs} ms, load ${loadavg()[0]?.toFixed(1)}\n`,
 )
+if (values.minutes !== undefined) {
+  for (const name of positionals) {
+    const driver = await drivers[name]?.()
+    if (!driver) throw new Error(`There is no driver ${name}: ${Object.keys(drivers).join(', ')}`)
+    const counters = name === 'postgres' ? postgresCounters(await urlOf(name)) : async () => ''
+    await fullLoad(driver, Number(values.minutes), counters, print)
+  }
+  process.exit()
+}
 print(`| driver | | ${scenarios.join(' | ')} |`)
 print(`|---|---|${scenarios.map(() => '---').join('|')}|`)
 const tables: Cell[][] = []
@@ -62,10 +81,12 @@ if (values.svg !== undefined) await writeFile(values.svg, chart(tables))
 print(`\nLoad at the end: ${loadavg()[0]?.toFixed(1)}`)
 process.exit()
 
-/** The server that `scripts/services.mjs run` starts; a durable one, as in production. */
+/** A server of the run's own, once for each name; a durable one, as in production. */
 async function urlOf(name: string): Promise<string> {
   const { startService } = (await import(services)) as {
     startService(name: string, options: { durable: boolean }): Promise<{ readonly url: string }>
   }
-  return (await startService(name, { durable: true })).url
+  const url = urls.get(name) ?? (await startService(name, { durable: true })).url
+  urls.set(name, url)
+  return url
 }

@@ -26,8 +26,8 @@ export interface Plan {
   readonly callers: readonly number[]
 }
 
-/** The first round, which is not counted, is so many times as long. */
-const WARM_UP = 6
+/** The calls of each cell in the first round, which is not counted: code that ran a few hundred times is not compiled yet. */
+const WARM_UP = 2_000
 /** Keys that are settled before the replays are measured. */
 const SETTLED = 64
 const items = Array.from({ length: 20 }, (_, index) => ({ sku: `sku-${index}`, quantity: index, price: index * 100 }))
@@ -50,7 +50,7 @@ export async function measure(driver: Driver, { rounds, cellMs, callers }: Plan)
       for (const cell of cells) {
         if (cell.subject !== subject) continue
         const call = await callOf(each, cell.scenario, `${prefix}-${cell.callers}`)
-        const sample = await runFor(round === 0 ? WARM_UP * cellMs : cellMs, cell.callers, call)
+        const sample = await runFor(cellMs, cell.callers, call, round === 0 ? WARM_UP : 0)
         if (round > 0) cell.samples.push(sample)
       }
     }
@@ -60,7 +60,7 @@ export async function measure(driver: Driver, { rounds, cellMs, callers }: Plan)
 }
 
 /** Returns one call of a scenario, whose keys are ready. */
-async function callOf(opened: Opened, scenario: Scenario, prefix: string): Promise<() => Promise<unknown>> {
+export async function callOf(opened: Opened, scenario: Scenario, prefix: string): Promise<() => Promise<unknown>> {
   let calls = 0
   switch (scenario) {
     case 'fresh':
@@ -86,13 +86,13 @@ function notHeld(): never {
   throw new Error('A key that is held was not refused.')
 }
 
-async function runFor(ms: number, callers: number, call: () => Promise<unknown>): Promise<Sample> {
+async function runFor(ms: number, callers: number, call: () => Promise<unknown>, least: number): Promise<Sample> {
   const cpu = process.cpuUsage()
   const startedAt = performance.now()
   const endsAt = startedAt + ms
   let calls = 0
   const caller = async () => {
-    for (; performance.now() < endsAt; calls++) await call()
+    for (; performance.now() < endsAt || calls < least; calls++) await call()
   }
   await Promise.all(Array.from({ length: callers }, caller))
   const wallMs = performance.now() - startedAt

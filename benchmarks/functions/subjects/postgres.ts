@@ -1,6 +1,7 @@
 import { migrate, postgresStore } from '@retryproof/postgres'
 import { lruCache, tieredStore } from '@retryproof/tiered'
 import pg from 'pg'
+import type { Counters } from '../full-load.ts'
 import { type Driver, Held, type Json, LEASE_MS, type Opened, RETENTION_MS, Reused } from '../subject.ts'
 import { fingerprintOf } from './floor.ts'
 import { over } from './ours.ts'
@@ -62,5 +63,24 @@ export function postgres(connectionString: string): Driver {
       { kind: 'ours', name: 'Retryproof', open: () => ours(newPool()) },
       { kind: 'ours', name: 'Retryproof behind lruCache', open: () => ours(newPool(), true) },
     ],
+  }
+}
+
+const COUNTED = `SELECT pg_current_wal_lsn() - '0/0'::pg_lsn AS wal, pg_total_relation_size('retryproof') AS bytes, n_live_tup AS records,
+  n_tup_upd AS updates, n_tup_hot_upd AS hot, n_dead_tup AS dead FROM pg_stat_user_tables WHERE relname = 'retryproof'`
+
+/** WAL, updates that touch no index, and the size of the table: what a long run costs beside its time. */
+export function postgresCounters(connectionString: string): Counters {
+  const pool = new pg.Pool({ connectionString, max: 1 })
+  let before: Readonly<Record<string, string>> = {}
+  return async (calls) => {
+    const { rows } = await pool.query<Record<string, string>>(COUNTED)
+    const [now = {}] = rows
+    const since = (name: string) => Number(now[name]) - Number(before[name] ?? 0)
+    const hot = ((100 * since('hot')) / since('updates')).toFixed(0)
+    const size = (Number(now.bytes) / Number(now.records)).toFixed(0)
+    const text = `WAL ${(since('wal') / calls).toFixed(0)} bytes a call, HOT ${hot} %, ${size} bytes a record, ${now.dead} dead rows`
+    before = now
+    return text
   }
 }
