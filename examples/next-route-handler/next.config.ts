@@ -6,7 +6,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 
 const config: NextConfig = {
   // inside this repository the packages are TypeScript, which an application that installs them has no need to know
-  transpilePackages: ['@retryproof/core', '@retryproof/http', '@retryproof/memory'],
+  transpilePackages: ['@retryproof/console', '@retryproof/core', '@retryproof/http', '@retryproof/memory'],
   turbopack: { root: dirname(dirname(here)) },
   typescript: { ignoreBuildErrors: true },
 }

@@ -6,7 +6,7 @@ import {
   StoreUnavailableError,
 } from '@retryproof/core/store'
 import { connect, type MysqlPool, ownSession, promised, type Row, type Session, type WithPromise } from './driver.ts'
-import { type Sql, sql } from './statements.ts'
+import { type Sql, STATES, sql } from './statements.ts'
 
 export interface SchemaOptions {
   /** The table, perhaps with its database: `idempotency.records`. @default 'retryproof' */
@@ -26,7 +26,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
   token: 'bigint NOT NULL',
   owner: 'varbinary(255) NOT NULL',
   fingerprint: 'varbinary(255) NOT NULL',
-  state: "enum('in_progress','released','parked','completed','failed','tombstone') NOT NULL",
+  state: `enum(${STATES}) NOT NULL`,
   attempt: 'int NOT NULL',
   interrupted: 'tinyint NOT NULL',
   lease_until: 'bigint NOT NULL',
@@ -36,6 +36,9 @@ const COLUMNS: Readonly<Record<string, string>> = {
   checkpoint: 'longblob',
   result: 'longblob',
 }
+
+/** Serves a purge, and all that counts records by their state or looks for the few that are not completed. */
+const INDEX = 'KEY expires (state, expires_at)'
 
 /**
  * The statements that create the table, for migrations of your own; run again, they change nothing.
@@ -50,7 +53,7 @@ export function schema(options: SchemaOptions = {}): string[] {
   const { table } = options
   const columns = Object.entries(COLUMNS).map(([name, type]) => `  ${name} ${type},\n`)
   return [
-    `CREATE TABLE IF NOT EXISTS ${quoted(parseTable(table)).text} (\n${columns.join('')}  KEY expires (expires_at)\n` +
+    `CREATE TABLE IF NOT EXISTS ${quoted(parseTable(table)).text} (\n${columns.join('')}  ${INDEX}\n` +
       `) ENGINE = InnoDB DEFAULT CHARACTER SET ascii COMMENT = 'retryproof layout ${LAYOUT}'`,
   ]
 }

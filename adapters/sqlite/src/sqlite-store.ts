@@ -173,9 +173,10 @@ export function sqliteStore<Database extends SqliteDatabase>(
 
   const records = (query: ListQuery) =>
     readPages(async ({ after, end }, limit) => {
-      const { state, expired } = query
+      const { state, stuckForMs, expired } = query
       const now = clock()
-      const filter = [expired ? 0 : now, state ?? null, state ?? null]
+      const due = stuckForMs === undefined ? null : now - stuckForMs * 1000
+      const filter = [expired ? 0 : now, state ?? null, state ?? null, due, due]
       const rows = await use((sql) => sql.page.all(after, end, ...filter, limit) as Row[])
       return rows.map((row) => ({ key: row.k, record: toRecord(row), now }))
     }, keyRange(query))

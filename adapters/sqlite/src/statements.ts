@@ -33,20 +33,21 @@ export function prepareStatements(database: SqliteDatabase, table: string) {
       `DELETE FROM ${name} WHERE k IN (
          SELECT k FROM ${name} WHERE expires_at <= ? AND token < ? ORDER BY expires_at LIMIT ?)`,
     ),
-    /** range of keys, the time (µs) after which records expire, state twice, limit. The values stay where they are. */
+    /** range of keys, the time (µs) after which records expire, state twice, the time (µs) at which leases are over twice, limit. The values stay where they are. */
     page: statement(
       database,
       `SELECT ${all.slice(0, -3)}, NULL AS request, NULL AS checkpoint, NULL AS result FROM ${name}
-       WHERE k > ? AND k < ? AND state <> 'tombstone' AND expires_at > ? AND (? IS NULL OR state = ?) ORDER BY k LIMIT ?`,
+       WHERE k > ? AND k < ? AND state <> 'tombstone' AND expires_at > ? AND (? IS NULL OR state = ?)
+         AND (? IS NULL OR (lease_until <= ? AND state IN ('in_progress', 'released'))) ORDER BY k LIMIT ?`,
     ),
-    /** now (µs) twice, range of keys */
+    /** now (µs) twice, range of keys. Reads the table from end to end: an index would look up each row by itself. */
     count: statement(
       database,
       `SELECT operation, state, count(*) AS records, sum(expired_us >= 0) AS leaseExpired,
          max(0, max(expired_us) / 1000) AS longestExpiredMs
        FROM (SELECT state, substr(rest, 1, instr(rest, '.') - 1) AS operation, expired_us
          FROM (SELECT state, substr(k, instr(k, '.') + 1) AS rest, iif(state = 'in_progress', ? - lease_until, -1) AS expired_us
-           FROM ${name} WHERE expires_at > ? AND k > ? AND k < ? AND state <> 'tombstone'))
+           FROM ${name} NOT INDEXED WHERE expires_at > ? AND k > ? AND k < ? AND state <> 'tombstone'))
        GROUP BY operation, state ORDER BY operation, state`,
     ),
   }

@@ -2,7 +2,8 @@
 import type { AddressInfo } from 'node:net'
 import { idempotent } from '@retryproof/express'
 import express from 'express'
-import { charge, drain, endPool, idempotency } from './payments.ts'
+import { closeOnSigterm } from './close-on-sigterm.ts'
+import { charge, idempotency } from './payments.ts'
 
 const app = express()
 app.use(express.json())
@@ -16,12 +17,4 @@ app.post(
 const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
   console.log(`listening at http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 })
-
-process.once('SIGTERM', async () => {
-  // from now on a connection ends with its answer
-  server.keepAliveTimeout = 1
-  const closed = new Promise((resolve) => server.close(resolve))
-  await drain()
-  await closed
-  await endPool()
-})
+closeOnSigterm(server)

@@ -1,5 +1,4 @@
 /** The parts that the three applications share. */
-import { setImmediate } from 'node:timers/promises'
 import { createIdempotency } from '@retryproof/core'
 import { migrate, postgresStore } from '@retryproof/postgres'
 import pg from 'pg'
@@ -12,8 +11,6 @@ export const idempotency = createIdempotency({ store: postgresStore({ pool }), n
 export async function drain(): Promise<void> {
   console.log('draining')
   await idempotency.drain({ timeout: '20s' })
-  // the answers of these attempts are written in this turn of the event loop: a server that closes now would cut them off
-  await setImmediate()
 }
 
 /** Charges a card at the provider, which may take its time. */

@@ -53,7 +53,7 @@ describe.skipIf(missing)('SIGTERM while a payment is under way', async () => {
       body: '{}',
     })
 
-  test.each(['express', 'fastify', 'nest'])('%s', { timeout: 60_000 }, async (program) => {
+  test.each(['express', 'koa', 'hono', 'fastify', 'nest'])('%s', { timeout: 60_000 }, async (program) => {
     await pool.query('DROP TABLE IF EXISTS retryproof')
     asked.length = 0
     const { child, origin, said } = await start(program)

@@ -65,6 +65,10 @@ function createApp<User extends ConsoleUser>(options: ReadOptions<User>): Hono<C
   const namespaces = openNamespaces(instances)
   const activity = observeActivity(instances.values())
   const app = new Hono<ConsoleEnv<User>>({ strict: false })
+  app.use(async ({ req }, next) => {
+    await next()
+    if (req.method === 'POST') namespaces.countAgain()
+  })
   app.route(basePath || '/', assetRoutes())
   app.route(basePath || '/', showRoutes(namespaces, activity))
   app.route(basePath || '/', changeRoutes(namespaces, options))

@@ -234,6 +234,19 @@ describe('records of one scope', () => {
     expect(await charge.inspect({ scope: 'ann', key: 'k' })).toBeNull()
   })
 
+  test('a record that is resolved by its storage key is kept as long as its operation keeps records', async () => {
+    const idempotency = createIdempotency({ store: memoryStore(), namespace: 'n', retention: '1h' })
+    const charge = idempotency.operation('charge', { maxAttempts: 1, onTakeover: 'park', retention: '30d' })
+    await charge.run({ scope: 'ann', key: 'k' }, () => Promise.reject(new Error('broken'))).catch(() => {})
+    await charge.run({ scope: 'ann', key: 'k' }, () => 1).catch(() => {})
+    const [record] = await collect(idempotency.list({ state: 'parked' }))
+    const days = async () =>
+      Math.ceil(((await charge.inspect({ scope: 'ann', key: 'k' }))?.retentionRemainingMs ?? 0) / 86_400_000)
+    expect(await days()).toBe(30)
+    await idempotency.resolve(record ?? { key: '' }, { completed: 'by hand' })
+    expect(await days()).toBe(30)
+  })
+
   test('a record is found again by its storage key alone, and pages go on after the last one', async () => {
     const idempotency = createIdempotency({ store: memoryStore(), namespace: 'n' })
     for (const key of ['1', '2', '3', '4', '5'])

@@ -70,6 +70,7 @@ test('`drain` waits for a failure that is still being recorded after its caller 
   expect(isOver).toBe(false)
   bed.store.fate = () => 'done'
   await advance(5000)
+  await advance(0)
   expect(await drained).toEqual({ unfinished: 0 })
   expect(bed.events('failed')[0]?.durationMs).toBeGreaterThanOrEqual(500)
   await expect(bed.idempotency.run(charge, vi.fn())).rejects.toThrow('declined')

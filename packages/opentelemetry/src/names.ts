@@ -20,6 +20,8 @@ export const metrics = {
   unrecorded: 'retryproof.unrecorded_results',
   /** Counter: keys that were parked. */
   parked: 'retryproof.parked',
+  /** Counter: records that `recover` could not finish. */
+  recoveryFailures: 'retryproof.recovery.failures',
   /** Histogram, seconds: from acquiring the key to settling or releasing it, with `outcome`. */
   attemptDuration: 'retryproof.attempt.duration',
   /** Counter: calls of the store that failed or timed out, with `store.call` and `error.type`. */

@@ -57,6 +57,7 @@ export function recordMetrics(
     count('renewed', metrics.leaseRenewals, 'Leases that were renewed.'),
     count('unrecorded', metrics.unrecorded, 'Effects that are done and not recorded.'),
     count('parked', metrics.parked, 'Keys that were parked.'),
+    count('recoveryFailed', metrics.recoveryFailures, 'Records that a recovery could not finish.'),
     time('completed'),
     time('failed'),
     time('released'),
@@ -78,4 +79,5 @@ const UNITS: Partial<Record<EventType, string>> = {
   renewed: 'renewal',
   unrecorded: 'result',
   parked: 'key',
+  recoveryFailed: 'record',
 }

@@ -27,6 +27,7 @@ describe('metrics', () => {
       [metrics.leaseLosses]: 2,
       [metrics.unrecorded]: 1,
       [metrics.parked]: 1,
+      [metrics.recoveryFailures]: 1,
     }
     const counted = await Promise.all(Object.keys(totals).map(async (name) => [name, await sdk.total(name)]))
     expect(Object.fromEntries(counted)).toEqual(totals)

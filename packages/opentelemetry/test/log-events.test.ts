@@ -25,6 +25,7 @@ const LEVELS = {
   leaseLost: 'warn',
   parked: 'warn',
   unrecorded: 'error',
+  recoveryFailed: 'error',
   storeUnavailable: 'error',
 }
 

@@ -47,7 +47,8 @@ export async function playEverything({ idempotency, call, pass, setDown }: Retur
   await idempotency.run(call(key), () => 'charged') // started, completed
   await idempotency.run(call(key), () => 'charged') // replayed
   await idempotency.run(call(key, 2), () => 'charged').catch(ignore) // mismatch
-  await idempotency.run(call('fails'), fail).catch(ignore) // released
+  await idempotency.run(call('fails'), fail, { storeRequest: 'plaintext' }).catch(ignore) // released
+  await idempotency.operation(OPERATION, { storeRequest: 'plaintext' }).recover({ handler: fail, authorize: fail }) // recoveryFailed
   await idempotency.run(call('stores'), fail, { onFailure: 'store' }).catch(ignore) // failed
 
   const gate = deferred<string>()

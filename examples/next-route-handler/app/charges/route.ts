@@ -15,6 +15,7 @@ export const POST = idempotent(
   { operation: 'POST /charges', scope: userOf, waitUntil: (work) => after(work) },
   async (request, { attempt }) => {
     const { amount } = (await request.json()) as { amount: number }
+    if (process.env.PROVIDER_URL) await fetch(process.env.PROVIDER_URL, { method: 'POST' })
     const body = { charge: ++charges, amount, providerKey: attempt?.keyFor('charge') }
     return Response.json(body, { status: 201, headers: { Location: `/charges/${charges}` } })
   },

@@ -79,7 +79,7 @@ async function findings(pool: Pool, table: string, now: () => number): Promise<F
       ),
     )
   const indexes = await pool
-    .query(`SHOW INDEX FROM ${table} WHERE Column_name = 'expires_at' AND Seq_in_index = 1`)
+    .query(`SHOW INDEX FROM ${table} WHERE Column_name = 'expires_at' AND Seq_in_index = 2`)
     .then(
       ([index]) => index.length,
       () => undefined,
@@ -87,8 +87,8 @@ async function findings(pool: Pool, table: string, now: () => number): Promise<F
   if (indexes === 0)
     found.push(
       warning(
-        `The table ${table} has no index on its expiry: each purge reads all of it.`,
-        `Run ALTER TABLE ${table} ADD INDEX expires (expires_at).`,
+        `The table ${table} has no index by state and expiry: each count and purge reads all of it.`,
+        `Run ALTER TABLE ${table} ADD INDEX expires (state, expires_at), after DROP INDEX expires on a table of an earlier version.`,
       ),
     )
   return found

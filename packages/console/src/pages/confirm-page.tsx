@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Names the key, says what will happen, and asks. */
 import type { Inspection } from '@retryproof/core'
 import type { FieldError, Fields, RecordAction } from '../records/change-record.ts'

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Erases every record of a scope: asks for it, then names what will be deleted. */
 import { namespaceSlug } from '@retryproof/core/internal'
 import { neutralize, neutralizeJson } from '@retryproof/http/internal'

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Finds the record of a key that a client sent. */
 import { namespaceSlug } from '@retryproof/core/internal'
 import { neutralize } from '@retryproof/http/internal'

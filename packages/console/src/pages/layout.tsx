@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** The frame of every page. */
 import { neutralize } from '@retryproof/http/internal'
 import type { Child } from 'hono/jsx'

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** A page that says what went wrong, and where to go on. */
 import { Layout } from './layout.tsx'
 import type { PageContext } from './page-context.ts'

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Records by operation. */
 import type { RecordCount, RecordState } from '@retryproof/core'
 import { neutralize, stateName } from '@retryproof/http/internal'

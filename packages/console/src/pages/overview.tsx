@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** The first page: whether somebody is needed, what there is, and what this process does. */
 import type { RecordCount, RecordState } from '@retryproof/core'
 import { duration } from '@retryproof/http/internal'

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Small parts that several pages share. Text from a store is shown isolated, without characters that could turn a line around. */
 import type { ListedRecord, RecordState } from '@retryproof/core'
 import { partsOf } from '@retryproof/core/internal'

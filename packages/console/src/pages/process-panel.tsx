@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Shows the events of this process in the last hour. */
 import { duration } from '@retryproof/http/internal'
 import { type Activity, type EventCounts, MINUTES } from '../records/activity.ts'

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** The list of records, with the filters that stand in its address. */
 import type { ListedRecord } from '@retryproof/core'
 import { expiryOf, STATES } from '@retryproof/http/internal'

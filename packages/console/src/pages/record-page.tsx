@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** One record: what it means, what happened, what was asked and answered, and what a person can do. */
 import type { Inspection } from '@retryproof/core'
 import { partsOf } from '@retryproof/core/internal'

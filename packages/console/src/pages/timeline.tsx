@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** The attempts of a record: what the record tells, and what this process saw. */
 import type { EventType, Inspection } from '@retryproof/core'
 import { duration } from '@retryproof/http/internal'

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Shows a value of a record, redacted, as JSON or text; cuts a long one, which can be downloaded whole. */
 import { neutralizeJson, toPlain } from '@retryproof/http/internal'
 import type { PageContext } from './page-context.ts'

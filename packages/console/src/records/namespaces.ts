@@ -25,12 +25,16 @@ export interface Namespaces {
   /** The instance of a name, or the only one. */
   named(name: string | undefined): ConsoleInstance | undefined
   list(filter: FilterTexts): Promise<RecordPage>
-  /** Counts at most once in two seconds, however many pages ask. */
+  /** Counts at most once in two seconds, however many pages ask, and a twentieth of the time at most. */
   count(): Promise<readonly NamespaceCounts[]>
+  /** Makes the next count a new one: an action has changed records. */
+  countAgain(): void
 }
 
 /** Tabs that poll share one answer of the database for so long. */
 const COUNT_AGE_MS = 2000
+/** A count that took long is shared for so many times as long: a table of any size costs its database a twentieth of the time. */
+const COUNT_AGE_TIMES = 20
 const STORAGE_KEY = /^[a-z0-9-]{1,24}\.[a-z0-9-]{1,40}\.[0-9a-f]{64}$/
 
 export function openNamespaces(
@@ -38,7 +42,7 @@ export function openNamespaces(
   now: () => number = Date.now,
 ): Namespaces {
   const all = [...instances.values()]
-  let counted: { readonly atMs: number; readonly counts: Promise<readonly NamespaceCounts[]> } | undefined
+  let counted: { freshUntilMs: number; readonly counts: Promise<readonly NamespaceCounts[]> } | undefined
   const countNow = () =>
     Promise.all(all.map(async (instance) => ({ namespace: instance.namespace, counts: await instance.count() })))
   return {
@@ -47,14 +51,24 @@ export function openNamespaces(
     named: (name) => (name === undefined && all.length === 1 ? all[0] : instances.get(namespaceSlug(name ?? ''))),
     list: (filter) => listPage(instances, filter),
     count() {
-      if (counted && now() - counted.atMs < COUNT_AGE_MS) return counted.counts
+      const startMs = now()
+      if (counted && startMs < counted.freshUntilMs) return counted.counts
       const counts = countNow()
-      const fresh = { atMs: now(), counts }
-      counted = fresh
-      counts.catch(() => {
-        if (counted === fresh) counted = undefined
-      })
+      // under way it is everybody's
+      const current = { freshUntilMs: Number.POSITIVE_INFINITY, counts }
+      counted = current
+      counts.then(
+        () => {
+          current.freshUntilMs = startMs + Math.max(COUNT_AGE_MS, COUNT_AGE_TIMES * (now() - startMs))
+        },
+        () => {
+          if (counted === current) counted = undefined
+        },
+      )
       return counts
+    },
+    countAgain() {
+      counted = undefined
     },
   }
 }

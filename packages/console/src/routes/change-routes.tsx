@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Pages that ask, and the changes that follow. */
 import { isIdempotencyError } from '@retryproof/core'
 import { Hono } from 'hono'

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Erases a scope, after a page that names it. */
 import { isIdempotencyError } from '@retryproof/core'
 import { Hono } from 'hono'

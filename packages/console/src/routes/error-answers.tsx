@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Pages for what goes wrong. */
 import { isIdempotencyError } from '@retryproof/core'
 import { warn } from '@retryproof/core/internal'

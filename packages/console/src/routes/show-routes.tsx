@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Pages that change nothing. */
 import { isIdempotencyError } from '@retryproof/core'
 import { readRecord, redact, type ShownRecord, toShown } from '@retryproof/http/internal'

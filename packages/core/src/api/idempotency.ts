@@ -178,8 +178,8 @@ export interface Idempotency<Tx = unknown> extends Writes<Tx, Call, Reference> {
    */
   startPurge(options?: PurgeOptions): PurgeRunner
   /**
-   * Shuts down: refuses new work, goes on replaying, purges no more, and waits at most `timeout` for running attempts.
-   * Leaves unfinished attempts to their leases.
+   * Shuts down: refuses new work, goes on replaying, purges no more, and waits at most `timeout` for running attempts,
+   * and a turn of the event loop for their answers. Leaves unfinished attempts to their leases.
    */
   drain(options?: { readonly timeout?: Duration }): Promise<Drained>
 }

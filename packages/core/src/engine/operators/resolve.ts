@@ -29,9 +29,11 @@ export async function resolve(
   const record = await instance.calls.get(key)
   if (record?.state !== 'parked') throw new IdempotencyNotParkedError(describeState(record))
   if (resolution === 'park') return
-  const { fingerprint, token } = record
+  const { fingerprint, token, retentionRemainingMs } = record
+  // a storage key names no policies, and those of the operation may keep its records for longer than the instance does
+  const kept = { ...policies, retentionMs: Math.max(policies.retentionMs, retentionRemainingMs) }
   const operation = 'operation' in reference ? reference.operation : partsOf(key).operation
-  const prepared = prepareCall(instance, { operation, key, fingerprint }, policies)
+  const prepared = prepareCall(instance, { operation, key, fingerprint }, kept)
   if (typeof resolution === 'object' && 'completed' in resolution && policies.replay === 'strict')
     requireReadable(policies, resolution.completed, await formOfOperation(instance, reference, key))
   const reply = await instance.calls.transition(key, token, await changeTo(instance, prepared, resolution))

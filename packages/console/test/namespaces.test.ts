@@ -1,0 +1,56 @@
+/** Counts that are shared: what the overview costs a database, however many look at it. */
+import { createIdempotency, type RecordCount } from '@retryproof/core'
+import { memoryStore } from '@retryproof/memory'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { openNamespaces } from '../src/records/namespaces.ts'
+
+/** Namespaces whose counts take `lasts` ms of a clock that the test moves. */
+function open() {
+  const shop = createIdempotency({ store: memoryStore(), namespace: 'shop', purge: false })
+  const clock = { nowMs: 0, busyMs: 0, lasts: 0, counts: 0 }
+  const count = async (): Promise<readonly RecordCount[]> => {
+    const counts = await shop.count()
+    clock.nowMs += clock.lasts
+    clock.busyMs += clock.lasts
+    clock.counts++
+    return counts
+  }
+  const namespaces = openNamespaces(new Map([['shop', { ...shop, count }]]), () => clock.nowMs)
+  return { namespaces, clock }
+}
+
+test('counts take a twentieth of the time at most, whatever they last and whoever polls', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ waits: fc.nat(20_000), lasts: fc.nat(5000), tabs: fc.integer({ min: 1, max: 3 }) }), {
+        minLength: 2,
+        maxLength: 50,
+      }),
+      async (polls) => {
+        const { namespaces, clock } = open()
+        for (const { waits, lasts, tabs } of polls) {
+          clock.lasts = lasts
+          await Promise.all(Array.from({ length: tabs }, () => namespaces.count()))
+          clock.nowMs += waits
+        }
+        // the last count may have just ended, before its pause
+        expect((clock.busyMs - 5000) * 20).toBeLessThanOrEqual(clock.nowMs)
+      },
+    ),
+  )
+})
+
+test('a quick count is shared for two seconds, and an action makes the next one new', async () => {
+  const { namespaces, clock } = open()
+  await namespaces.count()
+  clock.nowMs = 1999
+  await namespaces.count()
+  expect(clock.counts).toBe(1)
+  namespaces.countAgain()
+  await namespaces.count()
+  expect(clock.counts).toBe(2)
+  clock.nowMs += 2000
+  await namespaces.count()
+  expect(clock.counts).toBe(3)
+})
