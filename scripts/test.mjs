@@ -44,6 +44,11 @@ const steps = [
     ],
   ],
   ['Packed packages', process.execPath, ['scripts/packed.mjs']],
+  [
+    'A cell of the version matrix',
+    process.execPath,
+    ['scripts/services.mjs', 'run', '--', process.execPath, 'scripts/matrix.mjs', '--sample', '--quick'],
+  ],
   ['Loading of the packed packages', process.execPath, ['scripts/loading.mjs', '--sample']],
 ]
 
