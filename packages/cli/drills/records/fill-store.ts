@@ -152,7 +152,7 @@ export const fillers: Readonly<Record<string, Filler>> = {
 /** Opens a server or a file of its own for `use`, with the table of the records. */
 export async function onOwnServer<T>(
   kind: string,
-  options: { readonly durable?: boolean },
+  options: { readonly durable?: boolean; readonly args?: readonly string[] },
   use: (url: string) => Promise<T>,
 ) {
   if (kind === 'sqlite') {
