@@ -1,6 +1,7 @@
 /** Texts of strangers in what the commands print: a terminal, a spreadsheet and a parser of JSON get what they expect. */
 import { neutralizeJson } from '@retryproof/http/internal'
 import fc from 'fast-check'
+import stringWidth from 'string-width'
 import { expect, test } from 'vitest'
 import { csv, table } from '../src/output/rows.ts'
 
@@ -34,9 +35,25 @@ const dangerous = (text: string) =>
 test('a table has one line for each row, and no character that acts on the terminal', () => {
   fc.assert(
     fc.property(fc.array(fc.record({ key: hostile, state: hostile }), { maxLength: 5 }), (rows) => {
-      const text = table(['key', 'state'], rows)
+      const text = table(['key', 'state'], rows, { isTerminal: false, columns: 80 })
       expect(dangerous(text)).toEqual([])
       expect(text.split('\n')).toHaveLength(rows.length + 2)
+    }),
+  )
+})
+
+test('columns begin at one place, counted as a terminal shows them, and a narrow terminal gets blocks', () => {
+  const rows = fc.array(fc.record({ key: hostile, state: fc.constant('§') }), { minLength: 1, maxLength: 5 })
+  fc.assert(
+    fc.property(rows, fc.integer({ min: 20, max: 200 }), (rows, columns) => {
+      const text = table(['key', 'state'], rows, { isTerminal: true, columns })
+      expect(dangerous(text)).toEqual([])
+      const lines = text.split('\n')
+      const ends = lines.filter((line) => line.endsWith('§')).map((line) => stringWidth(line))
+      expect(ends).toHaveLength(rows.length)
+      expect(new Set(ends).size).toBe(1)
+      if (!/^KEY +STATE/.test(text)) return
+      for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(columns)
     }),
   )
 })

@@ -1,6 +1,6 @@
 /** `retryproof list`: the records, page by page. */
 import type { ListedRecord } from '@retryproof/core'
-import { expiryOf, leaseOf, STATES, stateName } from '@retryproof/http/internal'
+import { expiryOf, leaseOf, neutralize, STATES, stateName } from '@retryproof/http/internal'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
 import { csv, printJson, table } from '../output/rows.ts'
@@ -30,8 +30,8 @@ export async function list(io: CliIo, options: ListOptions): Promise<number> {
     if (options.json) printJson(io, { records, next })
     else if (options.csv) io.write(csv(CSV_COLUMNS, records.map(toCsvRow)))
     else if (records.length === 0) io.writeError('No records.\n')
-    else io.write(table(COLUMNS, records.map(toRow)))
-    if (next !== null && !options.json) io.writeError(`There are more: add --after ${next}\n`)
+    else io.write(table(COLUMNS, records.map(toRow), io))
+    if (next !== null && !options.json) io.writeError(`There are more: add --after ${neutralize(next)}\n`)
     return exitCodes.done
   })
 }

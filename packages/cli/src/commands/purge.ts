@@ -26,7 +26,9 @@ export async function purge(io: CliIo, options: PurgeOptions): Promise<number> {
     while (last >= options.batch && !io.interrupted.aborted) {
       last = await store.purge({ limit: options.batch })
       removed += last
-      if (io.isTerminal) io.writeError(`\r\u001b[K${progress(removed, all, io.now() - started)}`)
+      // a line that wraps could not be drawn over
+      if (io.isTerminal)
+        io.writeError(`\r\u001b[K${progress(removed, all, io.now() - started).slice(0, io.columns - 1)}`)
     }
     if (io.isTerminal) io.writeError('\n')
     const interrupted = io.interrupted.aborted && last >= options.batch

@@ -16,7 +16,9 @@ export async function stats(io: CliIo, options: CommonOptions): Promise<number> 
     if (options.json) printJson(io, { total: total(counts), counts: counts.map(toJson) })
     else if (options.csv) io.write(csv(COLUMNS, counts.map(toRow)))
     else
-      io.write(counts.length === 0 ? 'No records.\n' : `${table(COLUMNS, counts.map(toRow))}${total(counts)} records\n`)
+      io.write(
+        counts.length === 0 ? 'No records.\n' : `${table(COLUMNS, counts.map(toRow), io)}${total(counts)} records\n`,
+      )
     return exitCodes.done
   })
 }
@@ -37,7 +39,8 @@ export async function watch(io: CliIo, options: WatchOptions): Promise<number> {
       const growth = before === undefined ? '' : `, ${now >= before ? '+' : ''}${now - before} in ${options.every} s`
       before = now
       if (options.json) io.write(`${JSON.stringify({ total: now, counts: counts.map(toJson) })}\n`)
-      else if (io.isTerminal) io.write(`\u001b[H\u001b[2J${table(COLUMNS, counts.map(toRow))}${now} records${growth}\n`)
+      else if (io.isTerminal)
+        io.write(`\u001b[H\u001b[2J${table(COLUMNS, counts.map(toRow), io)}${now} records${growth}\n`)
       else io.write(`${now} records${growth}${summary(counts)}\n`)
       if (reading === options.times) break
       await sleep(options.every * 1000, undefined, { signal: io.interrupted }).catch(() => undefined)

@@ -1,7 +1,7 @@
 /** Prints rows as a table, as CSV or as JSON. */
 
 import { neutralize, neutralizeJson, toPlain } from '@retryproof/http/internal'
-import Table from 'cli-table3'
+import stringWidth from 'string-width'
 import type { CliIo } from '../io.ts'
 
 export interface Format {
@@ -11,25 +11,39 @@ export interface Format {
 
 export type Cell = string | number | boolean | null
 
-export function table(columns: readonly string[], rows: readonly Readonly<Record<string, Cell>>[]): string {
-  const lines = new Table({
-    head: columns.map((name) => name.toUpperCase()),
-    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 2 },
-    chars: Object.fromEntries(
-      ['top', 'bottom', 'left', 'right', 'mid', 'middle'].flatMap((side) =>
-        ['', '-mid', '-left', '-right'].map((corner) => [`${side}${corner}`, '']),
-      ),
-    ),
-  })
-  for (const row of rows) lines.push(columns.map((name) => neutralize(String(row[name] ?? ''))))
-  const text = lines.toString()
-  return `${text
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n')}\n`
+type Row = Readonly<Record<string, Cell>>
+
+/** A line for each row; on a terminal that is narrower than that a block for each, so that a key can be copied whole. */
+export function table(
+  columns: readonly string[],
+  rows: readonly Row[],
+  io: Pick<CliIo, 'isTerminal' | 'columns'>,
+): string {
+  const text = lines(columns, rows)
+  const isWide = io.isTerminal && text.split('\n').some((line) => stringWidth(line) > io.columns)
+  return isWide ? rows.map((row) => `${block(columns, row)}\n`).join('') : text
 }
 
-export function csv(columns: readonly string[], rows: readonly Readonly<Record<string, Cell>>[]): string {
+function block(columns: readonly string[], row: Row): string {
+  const width = Math.max(...columns.map((name) => name.length))
+  return columns
+    .filter((name) => (row[name] ?? '') !== '')
+    .map((name) => `${name.toUpperCase().padEnd(width)}  ${neutralize(String(row[name]))}\n`)
+    .join('')
+}
+
+/** Columns begin two cells after the widest cell of the one before, as a terminal counts cells. */
+function lines(columns: readonly string[], rows: readonly Row[]): string {
+  const cells = [
+    columns.map((name) => name.toUpperCase()),
+    ...rows.map((row) => columns.map((name) => neutralize(String(row[name] ?? '')))),
+  ]
+  const widths = columns.map((_, at) => Math.max(...cells.map((line) => stringWidth(line[at] ?? ''))))
+  const padded = (cell: string, at: number) => cell + ' '.repeat((widths[at] ?? 0) + 2 - stringWidth(cell))
+  return cells.map((line) => `${line.map(padded).join('').trimEnd()}\n`).join('')
+}
+
+export function csv(columns: readonly string[], rows: readonly Row[]): string {
   return [columns.join(','), ...rows.map((row) => columns.map((name) => csvCell(row[name] ?? '')).join(','))]
     .map((line) => `${line}\r\n`)
     .join('')
