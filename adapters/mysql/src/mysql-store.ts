@@ -186,7 +186,10 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     list: (query) => listRecords(query, recordsOf(query)),
 
     count: (query) =>
-      onConnection(async ({ read }, statement) => (await read(statement.count(keyRange(query)))).map(toCount)),
+      onConnection(async ({ read }, statement) => {
+        const [row] = await read(statement.now())
+        return (await read(statement.count(keyRange(query), Number(row?.now)))).map(toCount)
+      }),
 
     bind(tx) {
       const session = boundSession(promised(tx))

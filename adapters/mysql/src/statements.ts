@@ -219,20 +219,23 @@ SELECT ${started()} AS started, ${LIST_COLUMNS} FROM ${table} WHERE k > ${after}
   ${expired ? nothing : sql`AND expires_at > ${started()}`}
 ORDER BY k LIMIT ${limit}`,
 
+    /** The clock by which a count judges: as a number, since the server would compute it for each row anew. */
+    now: () => sql`SELECT ${started()} AS now`,
+
     /**
      * Counts the live records of a range by operation and state. The index by state and expiry holds all that is asked of most
      * records; of those in progress the lease, too, is read. The primary key would read whole rows.
      */
-    count({ after, end }: KeyRange) {
+    count({ after, end }: KeyRange, now: number) {
       const prefix = sql`LEFT(k, LENGTH(k) - ${DIGEST_LENGTH})`
-      const live = sql`FROM ${table} IGNORE INDEX (PRIMARY) WHERE expires_at > ${started()} AND k > ${after} AND k < ${end}`
+      const live = sql`FROM ${table} IGNORE INDEX (PRIMARY) WHERE expires_at > ${now} AND k > ${after} AND k < ${end}`
       return sql`
 SELECT SUBSTRING_INDEX(prefix, '.', -1) AS operation, state, SUM(records) AS records, SUM(expired) AS expired, MAX(longest) AS longest
 FROM (
   SELECT ${prefix} AS prefix, state, COUNT(*) AS records, 0 AS expired, 0 AS longest
   ${live} AND state IN ('released', 'parked', 'completed', 'failed') GROUP BY prefix, state
   UNION ALL
-  SELECT ${prefix}, state, COUNT(*), SUM(lease_until <= ${started()}), MAX(${started()} - lease_until)
+  SELECT ${prefix}, state, COUNT(*), SUM(lease_until <= ${now}), MAX(${now} - lease_until)
   ${live} AND state = 'in_progress' GROUP BY 1, state) counted
 GROUP BY operation, state ORDER BY operation, state`
     },

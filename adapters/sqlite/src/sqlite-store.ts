@@ -177,7 +177,8 @@ export function sqliteStore<Database extends SqliteDatabase>(
       const now = clock()
       const due = stuckForMs === undefined ? null : now - stuckForMs * 1000
       const filter = [expired ? 0 : now, state ?? null, state ?? null, due, due]
-      const rows = await use((sql) => sql.page.all(after, end, ...filter, limit) as Row[])
+      const isSparse = due !== null || (state !== undefined && state !== 'completed')
+      const rows = await use((sql) => (isSparse ? sql.search : sql.page).all(after, end, ...filter, limit) as Row[])
       return rows.map((row) => ({ key: row.k, record: toRecord(row), now }))
     }, keyRange(query))
 

@@ -16,6 +16,17 @@ export function prepareStatements(database: SqliteDatabase, table: string) {
   verifyJournal(database)
   const name = quoted(table)
   const all = Object.keys(columns) as (keyof typeof columns)[]
+  /**
+   * Range of keys, the time (µs) after which records expire, state twice, the time (µs) at which leases are over twice, limit. The
+   * values stay where they are.
+   */
+  const page = (from: string) =>
+    statement(
+      database,
+      `SELECT ${all.slice(0, -3)}, NULL AS request, NULL AS checkpoint, NULL AS result FROM ${from}
+       WHERE k > ? AND k < ? AND state <> 'tombstone' AND expires_at > ? AND (? IS NULL OR state = ?)
+         AND (? IS NULL OR (lease_until <= ? AND state IN ('in_progress', 'released'))) ORDER BY k LIMIT ?`,
+    )
   return {
     /** k */
     read: statement(database, `SELECT * FROM ${name} WHERE k = ?`),
@@ -33,13 +44,10 @@ export function prepareStatements(database: SqliteDatabase, table: string) {
       `DELETE FROM ${name} WHERE k IN (
          SELECT k FROM ${name} WHERE expires_at <= ? AND token < ? ORDER BY expires_at LIMIT ?)`,
     ),
-    /** range of keys, the time (µs) after which records expire, state twice, the time (µs) at which leases are over twice, limit. The values stay where they are. */
-    page: statement(
-      database,
-      `SELECT ${all.slice(0, -3)}, NULL AS request, NULL AS checkpoint, NULL AS result FROM ${name}
-       WHERE k > ? AND k < ? AND state <> 'tombstone' AND expires_at > ? AND (? IS NULL OR state = ?)
-         AND (? IS NULL OR (lease_until <= ? AND state IN ('in_progress', 'released'))) ORDER BY k LIMIT ?`,
-    ),
+    /** A page in the order of the index of keys, where most records match. */
+    page: page(name),
+    /** A page of few records among many: reads the table from end to end, which is faster than to look up each row. */
+    search: page(`${name} NOT INDEXED`),
     /** now (µs) twice, range of keys. Reads the table from end to end: an index would look up each row by itself. */
     count: statement(
       database,
