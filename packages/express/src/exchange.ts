@@ -11,9 +11,7 @@ export function toExchange(req: Request, res: Response, middleware: RequestHandl
     headers: headerFields(req),
     ...bodyOf(req),
     route: routePattern(req, middleware),
-    get signal() {
-      return closeSignal(res)
-    },
+    signal: () => closeSignal(res),
     native: req,
   }
 }

@@ -1,5 +1,5 @@
 /** The hooks of a guarded route: they see a request before it is parsed, and its answer before it is compressed. */
-import type { BodyLimits, Guard, HttpResponse } from '@retryproof/http'
+import type { BodyLimits, Guard, HeaderField, HttpResponse } from '@retryproof/http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { noteJson } from './json-bytes.ts'
 import type { Notes } from './notes.ts'
@@ -52,21 +52,27 @@ export function hooksOf(
       return undefined
 
       function keep({ bytes, payload: sent }: ReadPayload): Payload {
-        if (note && bytes) note.serialized = serializedBy(reply, bytes)
+        if (note && bytes) note.serialized = new SerializedAnswer(reply, bytes)
         return sent
       }
     },
   }
 }
 
-/** Notes an answer as it is now. Its bytes are made only where they are needed: those that leave may be compressed. */
-function serializedBy(reply: FastifyReply, bytes: () => Uint8Array): HttpResponse {
-  return {
-    status: reply.statusCode,
-    headers: headersOf(reply),
-    get body() {
-      return bytes()
-    },
+/** An answer as it was serialized. Its bytes are made only where they are needed, since those that leave were compressed. */
+class SerializedAnswer implements HttpResponse {
+  readonly status: number
+  readonly headers: readonly HeaderField[]
+  readonly #bytes: () => Uint8Array
+
+  constructor(reply: FastifyReply, bytes: () => Uint8Array) {
+    this.status = reply.statusCode
+    this.headers = headersOf(reply)
+    this.#bytes = bytes
+  }
+
+  get body(): Uint8Array {
+    return this.#bytes()
   }
 }
 

@@ -14,9 +14,7 @@ export function toExchange(
     headers: headerFields(request.raw),
     ...(json ? { body: json } : givenBody(request.raw, partsOf(request.body))),
     route: routeOf(request),
-    get signal() {
-      return closeSignal(reply.raw)
-    },
+    signal: () => closeSignal(reply.raw),
     native: request,
   }
 }

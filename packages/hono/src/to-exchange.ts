@@ -13,9 +13,7 @@ export function toExchange(c: Context): Exchange<Context> {
     headers: fieldsOf(c),
     ...bodyOf(c),
     route: routePattern(c),
-    get signal() {
-      return req.raw.signal
-    },
+    signal: () => req.raw.signal,
     native: c,
   }
 }

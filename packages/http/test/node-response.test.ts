@@ -58,7 +58,7 @@ async function serve(
     for (const [name, value] of Object.entries(before)) res.setHeader(name, value)
     response.resolve(res)
     if (capture) {
-      const captured = captureResponse(res, { maxResponseBytes: 1000, stream, whole: false, signal })
+      const captured = captureResponse(res, { maxResponseBytes: 1000, stream, whole: false, attempt: { signal } })
       captured.answered.then((given) => deliver(captured, given)).catch(() => captured.discard())
       captured.answered.then(answer.resolve, answer.reject)
     }

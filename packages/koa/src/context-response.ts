@@ -21,6 +21,14 @@ export function headersOf({ res }: Context): HeaderField[] {
   })
 }
 
+/** One getter for all responses: V8 makes a dictionary of an object that has a getter of its own. */
+const WRITABLE = {
+  configurable: true,
+  get(this: Context['response']): boolean {
+    return !this.res.writableEnded
+  },
+}
+
 /**
  * Lets Koa answer a client that has left, since its answer is recorded, and end an answer that it cannot complete.
  *
@@ -29,7 +37,7 @@ export function headersOf({ res }: Context): HeaderField[] {
  */
 export function keepAnswering(ctx: Context, onError: (error: unknown) => void, hasFailed: () => boolean): void {
   const { response, res, onerror } = ctx
-  Object.defineProperty(response, 'writable', { configurable: true, get: () => !res.writableEnded })
+  Object.defineProperty(response, 'writable', WRITABLE)
   ctx.onerror = (error: Error) => {
     if (error) onError(error)
     onerror.call(ctx, error)

@@ -30,9 +30,7 @@ export function toExchange(ctx: Context, middleware: unknown): Exchange<Context>
     headers: headerFields(ctx.req),
     ...bodyOf(ctx),
     route: routePattern(ctx, middleware),
-    get signal() {
-      return closeSignal(ctx.res)
-    },
+    signal: () => closeSignal(ctx.res),
     native: ctx,
   }
 }

@@ -50,9 +50,7 @@ function toExchange<Native>({ native, req, res, target }: Platform, route: strin
     headers: headerFields(req),
     ...givenBody(req, { parsed: native.body, raw: native.rawBody, files: [native.file, native.files] }),
     route,
-    get signal() {
-      return closeSignal(res)
-    },
+    signal: () => closeSignal(res),
     native: native as Native,
   }
 }

@@ -1,5 +1,5 @@
 /** Turns a request into the call that the core runs. */
-import { type Call, IdempotencyInvalidOptionError, type Operation, type Policies } from '@retryproof/core'
+import { type Call, IdempotencyInvalidOptionError, type Operation, type Policies, type Scope } from '@retryproof/core'
 import { isPromise, type MaybePromise } from '@retryproof/core/internal'
 import type { Exchange } from '../protocol/exchange.ts'
 import { keyFromHeaders, requireKey } from '../protocol/key-header.ts'
@@ -73,17 +73,10 @@ export async function ask<Native, Tx>(
   const others: (string | Uint8Array)[] = []
   for (const rule of acceptFingerprints) others.push(await payloadBy(rule))
   const request = storeHeaders && keepRequest(exchange, await readOnce(), storeHeaders, maxRequestBytes)
-  const callFor = (counted: string | Uint8Array): Call => ({
-    operation: name,
-    scope,
-    key,
-    payload: counted,
-    ...(request && { request }),
-    // asked for by a call that waits: a server may make a request of Fetch for it, which then has to find the body
-    get signal() {
-      return exchange.signal
-    },
-  })
+  const callFor = (counted: string | Uint8Array): Call => {
+    const call = new GuardedCall(exchange, name, scope, key, counted)
+    return request ? Object.assign(call, { request }) : call
+  }
   return {
     name,
     operation,
@@ -91,6 +84,34 @@ export async function ask<Native, Tx>(
     accepted: others.map(callFor),
     policies: ofContent && { retention: ofContent.retention },
     callback: options.webhook?.address(native),
+  }
+}
+
+/** A class, since an object that is written with a getter takes a microsecond to make. */
+class GuardedCall implements Call {
+  readonly operation: string
+  readonly scope: Scope
+  readonly key: string
+  readonly payload: string | Uint8Array
+  readonly #exchange: Pick<Exchange<unknown>, 'signal'>
+
+  constructor(
+    exchange: Pick<Exchange<unknown>, 'signal'>,
+    operation: string,
+    scope: Scope,
+    key: string,
+    payload: string | Uint8Array,
+  ) {
+    this.operation = operation
+    this.scope = scope
+    this.key = key
+    this.payload = payload
+    this.#exchange = exchange
+  }
+
+  /** Asked for by a call that waits: a server may make a request of Fetch for it, which then has to find the body. */
+  get signal(): AbortSignal | undefined {
+    return this.#exchange.signal?.()
   }
 }
 

@@ -22,8 +22,11 @@ export interface Exchange<Native> extends RequestBody {
   readonly headers: readonly HeaderField[]
   /** The full pattern of the route, prefixes included; `undefined` where the framework does not know it. */
   readonly route: string | undefined
-  /** Aborts when the client goes away. Asked for where a call may wait, which then ends. */
-  readonly signal?: AbortSignal
+  /**
+   * Gives a signal that aborts when the client goes away. Called where a call may wait, which then ends. It is no getter:
+   * an object that is written with one takes a microsecond to make.
+   */
+  readonly signal?: () => AbortSignal
   /** The framework's own request, handed to `scope`, `key` and `operation`. */
   readonly native: Native
 }

@@ -35,7 +35,7 @@ export function readBody<Native>(exchange: Exchange<Native>, maxBytes: number): 
   if (parsed !== undefined) {
     const form = bodyForm(headers, true)
     const bytes = sentBytes(parsed, form, exchange)
-    return bytes ? fromBytes(bytes, form, exchange) : fromValue(parsed, form, files)
+    return bytes ? fromBytes(bytes, form, exchange) : new ParsedBody(form, parsed, files)
   }
   return exchange.body ? fromBytes(exchange.body, bodyForm(headers, false), exchange) : readUnread(exchange, maxBytes)
 }
@@ -68,15 +68,20 @@ function sentBytes<Native>(
   return length === `${bytes.length}` ? bytes : undefined
 }
 
-/** The text of a value is made only for those who keep requests. */
-function fromValue(value: unknown, form: BodyForm, files: readonly UploadedFile[] | undefined): ReadBody {
-  return {
-    form,
-    value,
-    ...(files && { files }),
-    get bytes() {
-      return keptBytes(value, files)
-    },
+/** A body that a parser took apart. Its text is made only for those who keep requests. */
+class ParsedBody implements ReadBody {
+  readonly form: BodyForm
+  readonly value: unknown
+  readonly files?: readonly UploadedFile[]
+
+  constructor(form: BodyForm, value: unknown, files: readonly UploadedFile[] | undefined) {
+    this.form = form
+    this.value = value
+    if (files) this.files = files
+  }
+
+  get bytes(): Uint8Array {
+    return keptBytes(this.value, this.files)
   }
 }
 

@@ -128,7 +128,7 @@ function toExchange(request: Request): Exchange<Request> {
     headers: [...headers],
     ...requestBody(request),
     route: undefined,
-    signal,
+    signal: () => signal,
     native: request,
   }
 }

@@ -107,9 +107,7 @@ function toExchange<Req extends NodeRequest>(req: Req, res: ServerResponse): Exc
     headers: headerFields(req),
     ...givenBody(req as IncomingMessage, { parsed, raw }),
     route: undefined,
-    get signal() {
-      return closeSignal(res)
-    },
+    signal: () => closeSignal(res),
     native: req,
   }
 }

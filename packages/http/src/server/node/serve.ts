@@ -56,7 +56,7 @@ export async function serveNode<Native, Tx>(
     isOver = resolve
   })
   function undo() {
-    const left = run?.captured.discard()
+    const left = run?.captured().discard()
     if (left === 'reset') binding.reset?.()
     return left
   }
@@ -72,9 +72,9 @@ export async function serveNode<Native, Tx>(
       answerEarly: (response) => answerEarly(res, response),
     })
     if (decision.kind === 'pass') await binding.run(undefined)
-    else if (decision.kind === 'sent') run?.captured.letGo()
+    else if (decision.kind === 'sent') run?.captured().letGo()
     else if (decision.kind === 'own') run?.release(decision.headers)
-    else if (decision.kind === 'send' && run && !run.hasLeft) run.captured.replace(decision.response)
+    else if (decision.kind === 'send' && run && !run.hasLeft()) run.captured().replace(decision.response)
     else if (decision.kind === 'send') {
       undo()
       binding.send(decision.response)
@@ -132,10 +132,11 @@ function failing<Native, Tx>(
 }
 
 interface HandlerOnNode {
-  readonly captured: CapturedResponse
+  /** Gives the capture of the last answer. */
+  captured(): CapturedResponse
   readonly end: Promise<HandlerEnd>
-  /** True when the handler left its answer for the framework to write. */
-  readonly hasLeft: boolean
+  /** Returns true when the handler left its answer for the framework to write. */
+  hasLeft(): boolean
   /** Returns true when a next run would find no body. */
   hasSpentBody(): boolean
   /** Lets the handler's answer go. */
@@ -154,16 +155,7 @@ function runOnNode<Tx>(
 ): HandlerOnNode {
   const { tx, limits } = terms
   const handedOver: { readonly error: unknown }[] = []
-  const { maxResponseBytes, stream, whole } = limits
-  const captureLimits: CaptureLimits = {
-    maxResponseBytes,
-    stream,
-    whole,
-    get signal() {
-      return attempt.signal
-    },
-    onCut: () => lapse(attempt),
-  }
+  const captureLimits: CaptureLimits = { ...limits, attempt, onCut: () => lapse(attempt) }
   const hasSpentBody = watchBody(binding.req)
   let captured = captureResponse(res, captureLimits)
   let hasLeft = false
@@ -220,13 +212,9 @@ function runOnNode<Tx>(
   )
   void goOn()
   return {
-    get captured() {
-      return captured
-    },
+    captured: () => captured,
     end: endOf(),
-    get hasLeft() {
-      return hasLeft
-    },
+    hasLeft: () => hasLeft,
     hasSpentBody,
     release(headers) {
       if (hasLeft) captured.letThrough(headers)

@@ -28,8 +28,8 @@ export interface CapturedResponse {
 }
 
 export interface CaptureLimits extends BodyLimits {
-  /** Aborts when the handler had all the time that it may take. Asked for once the client is gone. */
-  readonly signal?: AbortSignal | undefined
+  /** Its signal aborts when the handler had all the time that it may take. Asked for once the client is gone. */
+  readonly attempt?: { readonly signal: AbortSignal }
   /** Called when the server closed the connection while the handler said nothing. */
   readonly onCut?: () => void
 }

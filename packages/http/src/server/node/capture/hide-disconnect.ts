@@ -46,7 +46,6 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
   const { req } = res
   const socket = socketOf(req)
   const isDetached = detached.has(res)
-  let isGone = false
   let isHidden = false
   let showClose = () => {}
   let showGone = () => {}
@@ -76,7 +75,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
       showClose = hideClose(res)
     }
     showGone = hideGone(req)
-    isGone = true
+    hidden.isGone = true
     if (!isDetached && socket && isCutByServer(socket)) told.onCut()
     told.onGone()
   }
@@ -100,24 +99,12 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
   /** A sender of files listens to the socket itself, and destroys the file that it reads from. */
   function onPipe(source: Readable): void {
     source.once('close', () => {
-      if (isGone && !source.readableEnded && !source.errored && told.isWriting()) told.onAbandoned()
+      if (hidden.isGone && !source.readableEnded && !source.errored && told.isWriting()) told.onAbandoned()
     })
   }
 
-  res.on('pipe', onPipe)
-  const unwatch = socket ? whenClosed(socket, onSocketClose) : () => {}
-  if (res.destroyed) {
-    hide()
-    showClose = hideClose(res)
-    if (socket) showGone = hideGone(req)
-    isGone = true
-    queueMicrotask(told.onGone)
-  }
-
-  return {
-    get isGone() {
-      return isGone
-    },
+  const hidden = {
+    isGone: false,
     reveal() {
       unwatch()
       showGone()
@@ -129,6 +116,18 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
       res.emit('close')
     },
   }
+
+  res.on('pipe', onPipe)
+  const unwatch = socket ? whenClosed(socket, onSocketClose) : () => {}
+  if (res.destroyed) {
+    hide()
+    showClose = hideClose(res)
+    if (socket) showGone = hideGone(req)
+    hidden.isGone = true
+    queueMicrotask(told.onGone)
+  }
+
+  return hidden
 }
 
 /** Gives no socket for a request that an adapter made of a cloud function's event: it has none, or something that never closes. */

@@ -8,7 +8,6 @@ import { hideGone } from './hide-gone.ts'
 export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDisconnect {
   const { stream } = res as unknown as Http2ServerResponse
   const { emit, destroy } = res
-  let isGone = false
   let showGone: (() => void) | undefined
   /** The events that Node emitted when the client went away, to be shown later. */
   let swallowed: string[] = []
@@ -35,24 +34,17 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
   }
 
   function onClose(): void {
-    if (!told.isWriting() || isGone) return
+    if (!told.isWriting() || hidden.isGone) return
     hideFromRequest()
-    isGone = true
+    hidden.isGone = true
     showClose = hideClose(res)
     told.onGone()
     // a writer that waits for the stream to take more goes on
     emit.call(res, 'drain')
   }
 
-  // HTTP/2 tells an abort before it closes the stream
-  stream.prependOnceListener('aborted', hideFromRequest)
-  stream.prependOnceListener('close', onClose)
-  if (stream.destroyed) queueMicrotask(onClose)
-
-  return {
-    get isGone() {
-      return isGone
-    },
+  const hidden = {
+    isGone: false,
     reveal() {
       stream.off('aborted', hideFromRequest).off('close', onClose)
       showGone?.()
@@ -64,6 +56,13 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
       for (const event of events) res.emit(event)
     },
   }
+
+  // HTTP/2 tells an abort before it closes the stream
+  stream.prependOnceListener('aborted', hideFromRequest)
+  stream.prependOnceListener('close', onClose)
+  if (stream.destroyed) queueMicrotask(onClose)
+
+  return hidden
 }
 
 /**
