@@ -129,7 +129,8 @@ describe('storage keys', () => {
     ['a missing part of the scope', { scope: ['tenant', undefined] }, 'scope: must be a text, got undefined'],
     ['a scope of 17 parts', { scope: Array(17).fill('s') }, 'scope: at most 16 parts'],
     ['another symbol as the scope', { scope: Symbol('unscoped') }, 'scope: say whose key this is'],
-    ['an object as the scope', { scope: { tenant: 't' } }, 'scope: say whose key this is'],
+    ['an object as the scope', { scope: { tenant: 't' } }, 'in particular; got object'],
+    ['the number of a user as the scope', { scope: 42 }, 'in particular; got number'],
   ])('%s is refused', (_, part, message) => {
     const make = () => storageKey(digest, 'n', { ...charge, ...part })
     expect(make).toThrow(IdempotencyInvalidCallError)

@@ -30,6 +30,33 @@ describe('a mistyped option', () => {
     expect(check).toThrow(/^colour: is not an option here; there are url, table$/)
   })
 
+  it.each([
+    ['nothing', undefined, 'undefined'],
+    ['null', null, 'object'],
+    ['a text', 'postgres://localhost', 'string'],
+    [
+      'the pool itself',
+      new (class Pool {
+        readonly max = 10
+      })(),
+      'an object of Pool',
+    ],
+  ])('is not asked for where the options are %s', (_case, options, described) => {
+    const check = () =>
+      assertKnownOptions<{ url: string; table?: string }>(options as never, { url: true, table: true })
+    expect(check).toThrow(`options: must be an object with url, table; got ${described}`)
+  })
+
+  it('of an object with a class is told as one, where the others are known', () => {
+    const options = new (class Settings {
+      readonly url = 'db://'
+      readonly tabel = 'x'
+    })()
+    expect(() => assertKnownOptions<{ url: string; table?: string }>(options, { url: true, table: true })).toThrow(
+      'tabel: is not an option here (did you mean table?)',
+    )
+  })
+
   it('is found by the compiler too, and so is a name that is left out of the list', () => {
     const options: { url: string; table?: string } = { url: 'db://' }
     // @ts-expect-error the list lacks `table`

@@ -44,7 +44,7 @@ describe.each<[string, () => unknown]>([
     const { idempotency } = testbed()
     for (const key of ['k1', 'k2']) await idempotency.run<unknown>({ ...charge, key }, make)
     expect(warnings).toEqual([
-      "A result of 'charge' is not kept (not-serializable): a retry throws IDEMPOTENCY_NOT_REPLAYABLE",
+      "A result of 'charge' is not kept (not-serializable): a retry throws IDEMPOTENCY_NOT_REPLAYABLE. Return what JSON can hold, or set `serializer`",
     ])
     await idempotency.run<unknown>({ ...charge, operation: 'refund' }, make)
     expect(warnings).toHaveLength(2)

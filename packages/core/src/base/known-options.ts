@@ -24,10 +24,30 @@ export function assertKnownOptions<Options extends object>(
   assertKnownNames(options, Object.keys(known))
 }
 
-/** @throws {@link IdempotencyInvalidOptionError} when a name of `options` is none of `known` */
+/** @throws {@link IdempotencyInvalidOptionError} when `options` is no object with options, or has a name that is none of `known` */
 export function assertKnownNames(options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  const names = typeof options === 'object' && options !== null ? Object.keys(options) : null
+  const unknown = names?.find((name) => !known.includes(name))
+  const isSomethingElse = names === null || (unknown !== undefined && isForeign(options, known))
+  if (isSomethingElse)
+    throw new IdempotencyInvalidOptionError(
+      'options',
+      `must be an object with ${known.join(', ')}; got ${describe(options)}`,
+    )
   if (unknown !== undefined) throw unknownOption(unknown, known)
+}
+
+/** Tells an object of a class with none of the options, such as a pool in the place of `{ pool }`. */
+function isForeign(options: object, known: readonly string[]): boolean {
+  return classOf(options) !== 'Object' && !known.some((name) => name in options)
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'object' && value !== null ? `an object of ${classOf(value)}` : typeof value
+}
+
+function classOf(value: object): string {
+  return typeof value.constructor === 'function' ? value.constructor.name : 'Object'
 }
 
 /** Makes the error for a name that is no option: it names the option that was probably meant, and all that there are. */

@@ -173,7 +173,8 @@ const MAX_WARNED = 1000
 function warnOnce({ operation, pipeline: { warned } }: ResultContext, reason: string, error: unknown): void {
   if (warned.has(operation) || warned.size >= MAX_WARNED) return
   warned.add(operation)
-  warn(`A result of '${operation}' is not kept (${reason}): a retry throws IDEMPOTENCY_NOT_REPLAYABLE`, error)
+  const advice = reason === 'not-serializable' ? '. Return what JSON can hold, or set `serializer`' : ''
+  warn(`A result of '${operation}' is not kept (${reason}): a retry throws IDEMPOTENCY_NOT_REPLAYABLE${advice}`, error)
 }
 
 /** Encodes a failure: what its registered class keeps, else its name, message and code, else that there was one. */

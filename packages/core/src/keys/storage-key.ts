@@ -62,13 +62,18 @@ export function scopeParts(scope: Reference['scope']): readonly string[] {
   if (!Array.isArray(parts) || parts.length === 0) {
     throw new IdempotencyInvalidCallError(
       'scope',
-      'scope: say whose key this is (a tenant, a user, or both), or say `unscoped` if it is nobody’s in particular',
+      `scope: say whose key this is (a text, or a list such as [tenant, user]), or say \`unscoped\` if it is nobody’s in particular; got ${describe(scope)}`,
     )
   }
   if (parts.length > MAX_SCOPE_PARTS)
     throw new IdempotencyInvalidCallError('scope', `scope: at most ${MAX_SCOPE_PARTS} parts`)
   for (const part of parts) requireText('scope', part)
   return parts
+}
+
+function describe(scope: unknown): string {
+  if (Array.isArray(scope)) return 'an empty list'
+  return scope === null ? 'null' : typeof scope
 }
 
 /** Returns the form of a namespace in a storage key. */
