@@ -113,7 +113,10 @@ function readOnInProgress(value: NonNullable<Policies['onInProgress']>): number 
   if (value === 'reject') return 0
   const wait: Duration | undefined = typeof value === 'object' ? value?.wait : undefined
   if (wait === undefined)
-    throw new IdempotencyInvalidOptionError('onInProgress', `must be 'reject' or { wait: duration }`)
+    throw new IdempotencyInvalidOptionError(
+      'onInProgress',
+      `must be 'reject', { wait: duration } or, over HTTP, 'accept'`,
+    )
   return toMs('onInProgress.wait', wait, { min: 1 })
 }
 
