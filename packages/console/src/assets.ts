@@ -313,6 +313,12 @@ td a.parked {
   grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr));
 }
 
+@media (min-width: 70rem) {
+  .columns {
+    grid-template-columns: 2fr 3fr;
+  }
+}
+
 .columns > * {
   min-width: 0;
 }

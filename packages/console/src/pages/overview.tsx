@@ -25,7 +25,7 @@ export function Overview({ page, counted, activity, notice }: OverviewProps) {
   const parked = inState('parked')
   const stuck = sum(counts, ({ leaseExpired }) => leaseExpired)
   const oldestMs = Math.max(0, ...counts.map(({ longestExpiredMs }) => longestExpiredMs))
-  const title = parked > 0 ? `${parked} parked` : 'Overview'
+  const title = parked > 0 ? `${parked.toLocaleString('en')} parked` : 'Overview'
   return (
     <Layout page={page} title={title} current="overview" live={5}>
       <h1>Overview</h1>
@@ -102,7 +102,7 @@ function Verdict({ page, parked, stuck, oldestMs }: VerdictProps) {
   if (parked > 0) {
     return (
       <section class="verdict bad">
-        <h2>{parked === 1 ? '1 key is parked' : `${parked} keys are parked`}</h2>
+        <h2>{parked === 1 ? '1 key is parked' : `${parked.toLocaleString('en')} keys are parked`}</h2>
         <p>
           An attempt was interrupted, and its outcome is unknown. Its client gets 409 until you find out what happened,
           and say so here.
@@ -116,7 +116,7 @@ function Verdict({ page, parked, stuck, oldestMs }: VerdictProps) {
   if (stuck > 0) {
     return (
       <section class="verdict warning">
-        <h2>{stuck === 1 ? '1 lease has expired' : `${stuck} leases have expired`}</h2>
+        <h2>{stuck === 1 ? '1 lease has expired' : `${stuck.toLocaleString('en')} leases have expired`}</h2>
         <p>
           The process behind an attempt died or hung, {duration(oldestMs)} ago at most. The next retry of its client
           takes over. Nothing is lost if you wait.
