@@ -8,7 +8,8 @@ export function processIo(): CliIo {
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort())
   // the reader of a pipe may leave first
-  stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  for (const stream of [stdout, stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   return {
     write: (text) => stdout.write(text),
     writeError: (text) => stderr.write(text),

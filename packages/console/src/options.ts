@@ -91,7 +91,8 @@ function readInstances(given: ConsoleOptions['idempotency']): ReadonlyMap<string
     bySlug.set(slug, instance as ConsoleInstance)
   }
   if (bySlug.size === 0) throw new IdempotencyInvalidOptionError('idempotency', 'must hold an instance')
-  return new Map([...bySlug].sort(([one], [other]) => (one < other ? -1 : 1)))
+  // the dot of the keys counts: those of `shop-eu.` stand before those of `shop.`
+  return new Map([...bySlug].sort(([one], [other]) => (`${one}.` < `${other}.` ? -1 : 1)))
 }
 
 function readBasePath(path: string): string {

@@ -79,7 +79,10 @@ describe.skipIf(!executablePath)('in Chromium (skipped where there is none)', { 
       const listening = app.listen(0, '127.0.0.1', () => resolve(listening))
     })
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...flags] })
+    browser = await chromium.launch({
+      executablePath: executablePath ?? '',
+      args: [...flags, '--host-resolver-rules=MAP console.test 127.0.0.1'],
+    })
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
     page.on('pageerror', (error) => complaints.push(String(error)))
     page.on('console', (message) => complaints.push(message.text()))
@@ -180,6 +183,18 @@ describe.skipIf(!executablePath)('in Chromium (skipped where there is none)', { 
     await plain.getByRole('button', { name: 'Forget the record' }).click()
     await plain.getByText('The record is forgotten.').waitFor()
     await context.close()
+  })
+
+  test('forms are ours over plain HTTP on another host, where browsers send no Sec-Fetch-Site', async () => {
+    const distant = await browser.newPage()
+    await distant.goto(`${origin.replace('127.0.0.1', 'console.test')}/idempotency/records?operation=post-payments`)
+    await distant.locator('.records a').click()
+    await distant.getByRole('link', { name: 'Forget the record…' }).click()
+    await distant.getByLabel('I know that a retry').check()
+    await distant.getByRole('button', { name: 'Forget the record' }).click()
+    await distant.getByRole('heading', { level: 1 }).waitFor()
+    expect(await textOf(distant.locator('main'))).toContain('The record is forgotten.')
+    await distant.close()
   })
 
   test('nothing complained, and nothing was asked for elsewhere', () => {

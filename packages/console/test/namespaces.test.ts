@@ -3,6 +3,7 @@ import { createIdempotency, type RecordCount } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { readOptions } from '../src/options.ts'
 import { openNamespaces } from '../src/records/namespaces.ts'
 
 /** Namespaces whose counts take `lasts` ms of a clock that the test moves. */
@@ -39,6 +40,29 @@ test('counts take a twentieth of the time at most, whatever they last and whoeve
       },
     ),
   )
+})
+
+test('pages over namespaces give each record once, also where one name begins with another', async () => {
+  const store = memoryStore()
+  const names = ['shop', 'shop-eu', 'shop2']
+  const idempotency = names.map((namespace) => createIdempotency({ store, namespace, purge: false }))
+  for (const instance of idempotency)
+    for (let at = 0; at < 40; at++) await instance.run({ operation: 'pay', scope: 'a', key: `k${at}` }, () => at)
+  const namespaces = openNamespaces(readOptions({ idempotency, authorize: () => null }).instances)
+  const pages: string[] = []
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const page = await namespaces.list(after === '' ? {} : { after })
+    pages.push(...page.records.map(({ key }) => key))
+    after = page.next
+  }
+  expect(pages).toEqual([...new Set(pages)].sort())
+  expect(pages).toHaveLength(120)
+})
+
+test('a cursor that is no key is refused before the store sees it', async () => {
+  const { namespaces } = open()
+  for (const after of ['x', '\u0000', `shop.pay.${'g'.repeat(64)}`, '😀'])
+    await expect(namespaces.list({ after })).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_CALL' })
 })
 
 test('a quick count is shared for two seconds, and an action makes the next one new', async () => {

@@ -28,3 +28,18 @@ test('a kept request and its response are read as JSON, without what looks like 
   }
   expect.assertions(2)
 })
+
+test.each([
+  ['/pay?access_token=hunter2&page=2#top', '/pay?access_token=[redacted]&page=2#top'],
+  ['user=ada&password=hunter2', 'user=ada&password=[redacted]'],
+  ['user%5Bpassword%5D=hunter2&user%5Bname%5D=ada', 'user%5Bpassword%5D=[redacted]&user%5Bname%5D=ada'],
+  ['theme=dark; session=hunter2', 'theme=dark; session=[redacted]'],
+  ['got {"pwd": "hun\\"ter2", "page": "2"}', 'got {"pwd": "[redacted]", "page": "2"}'],
+  [
+    { nested: [{ accessKey: 'hunter2', securityCode: '123' }] },
+    { nested: [{ accessKey: '[redacted]', securityCode: '[redacted]' }] },
+  ],
+  ['2 + 2 = 4; tokens are counted', '2 + 2 = 4; tokens are counted'],
+])('of %j only the credential is left out', (value, shown) => {
+  expect(redact(value)).toEqual(shown)
+})

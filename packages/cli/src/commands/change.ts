@@ -33,7 +33,15 @@ export async function resolve(io: CliIo, key: string, options: ResolveOptions): 
   return withTarget(io, options, async (target) => {
     const idempotency = target.instance(target.namespace ?? namespace)
     const found = await requireRecord(idempotency, key)
-    if (!(await confirmed(io, options, `Resolve ${key} (${shortly(found)}): ${effectOf(options)}?`)))
+    if (
+      !(await confirmedFor(
+        io,
+        options,
+        idempotency,
+        found,
+        `Resolve ${key} (${shortly(found)}): ${effectOf(options)}?`,
+      ))
+    )
       return exitCodes.refused
     if (response !== undefined)
       await resolveResponse(idempotency, { key }, (await readJson(io, response)) as GivenResponse)
@@ -50,6 +58,23 @@ async function requireRecord(idempotency: Idempotency, key: string): Promise<Ins
   return found
 }
 
+/** Asks about a record, and looks again: while a person thinks, a retry may change it. */
+async function confirmedFor(
+  io: CliIo,
+  options: CommonOptions,
+  idempotency: Idempotency,
+  { key, state, token }: Inspection,
+  question: string,
+): Promise<boolean> {
+  if (!(await confirmed(io, options, question))) return false
+  const now = await requireRecord(idempotency, key)
+  if (now.state === state && now.token === token) return true
+  throw new CliError(
+    `The record of ${key} has changed since the question: ${shortly(now)}. Nothing was done. Inspect it, and try again.`,
+    exitCodes.refused,
+  )
+}
+
 function effectOf({ completed, response, failed }: ResolveOptions): string {
   if (completed !== undefined || response !== undefined) return 'every retry gets the result in the file'
   return failed !== undefined ? 'every retry gets this failure' : 'the next call runs the handler again'
@@ -61,7 +86,7 @@ export async function forget(io: CliIo, key: string, options: CommonOptions): Pr
     const idempotency = target.instance(target.namespace ?? namespace)
     const found = await requireRecord(idempotency, key)
     const question = `Forget ${key} (${shortly(found)})? The next request with this key runs again.`
-    if (!(await confirmed(io, options, question))) return exitCodes.refused
+    if (!(await confirmedFor(io, options, idempotency, found, question))) return exitCodes.refused
     return told(io, options, { key, forgotten: await idempotency.forget({ key }) }, `Forgot ${key}.`)
   })
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createIdempotency, type Idempotency, type IdempotencyStore } from '@retryproof/core'
+import { namespaceSlug } from '@retryproof/core/internal'
 import { createJiti } from 'jiti'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
@@ -79,7 +80,7 @@ async function openByAddress(io: CliIo, url: string, { namespace, table }: Targe
 }
 
 interface Config {
-  readonly idempotency?: Idempotency
+  readonly idempotency?: Idempotency | Promise<Idempotency>
   readonly store?: IdempotencyStore<never> | string
   readonly namespace?: string
   readonly table?: string
@@ -91,12 +92,16 @@ async function openByConfig(io: CliIo, file: string, options: TargetOptions): Pr
   if (!existsSync(file)) throw new CliError(`The configuration ${file} does not exist.`)
   const config = await readConfig(file)
   if (typeof config.store === 'string') return openByAddress(io, config.store, { ...pick(config), ...options })
-  const { idempotency, store } = config
-  if (!idempotency)
+  const { store } = config
+  const idempotency = await config.idempotency
+  if (!isInstance(idempotency))
     throw new CliError(
       `${file} exports no instance: export const idempotency = createIdempotency({ … }).`,
       exitCodes.usage,
     )
+  // an instance has one namespace: to act in it when another was asked for would destroy what nobody named
+  if (options.namespace !== undefined && namespaceSlug(options.namespace) !== namespaceSlug(idempotency.namespace))
+    throw new CliError(`${file} exports the instance of the namespace '${idempotency.namespace}', and no other.`)
   return {
     kind: undefined,
     store,
@@ -112,14 +117,25 @@ const pick = ({ namespace, table }: Config): TargetOptions => ({
   ...(table !== undefined && { table }),
 })
 
+interface Exports extends Config {
+  readonly default?: Config | Idempotency | Promise<Config | Idempotency>
+}
+
 async function readConfig(file: string): Promise<Config> {
-  if (file.endsWith('.json')) return JSON.parse(await readFile(file, 'utf8')) as Config
-  const loaded = await createJiti(file, { moduleCache: false }).import<Config & { default?: Config | Idempotency }>(
-    file,
-  )
-  const { default: exported } = loaded
+  if (file.endsWith('.json')) return parseConfig(file, await readFile(file, 'utf8'))
+  const loaded = await createJiti(file, { moduleCache: false }).import<Exports>(file)
+  const exported = await loaded.default
   if (isInstance(exported)) return { ...loaded, idempotency: exported }
   return { ...exported, ...loaded }
+}
+
+/** The message of `JSON.parse` quotes the text, which may hold a password. */
+function parseConfig(file: string, text: string): Config {
+  try {
+    return Object(JSON.parse(text)) as Config
+  } catch {
+    throw new CliError(`The configuration ${file} holds no JSON.`)
+  }
 }
 
 function isInstance(value: unknown): value is Idempotency {

@@ -1,5 +1,5 @@
 /** Records of all instances that the console shows. */
-import type { ListedRecord, RecordCount } from '@retryproof/core'
+import { IdempotencyInvalidCallError, type ListedRecord, type RecordCount } from '@retryproof/core'
 import { namespaceSlug, partsOf } from '@retryproof/core/internal'
 import type { ConsoleInstance } from '../options.ts'
 import { type FilterTexts, toRecordFilter } from './record-filter.ts'
@@ -76,10 +76,13 @@ export function openNamespaces(
 async function listPage(instances: ReadonlyMap<string, ConsoleInstance>, texts: FilterTexts): Promise<RecordPage> {
   const filter = toRecordFilter(texts)
   const wanted = texts.namespace === undefined ? undefined : namespaceSlug(texts.namespace)
-  const begun = partsOf(texts.after ?? '').namespace
+  const { after } = texts
+  if (after !== undefined && !STORAGE_KEY.test(after))
+    throw new IdempotencyInvalidCallError('key', 'after: this is no key of a record. Begin with the first page.')
+  const begun = after === undefined ? '' : `${partsOf(after).namespace}.`
   const found: ListedRecord[] = []
   for (const [slug, instance] of instances) {
-    if ((wanted !== undefined && slug !== wanted) || slug < begun) continue
+    if ((wanted !== undefined && slug !== wanted) || `${slug}.` < begun) continue
     // one more tells whether there is another page
     for await (const record of instance.list({ ...filter, limit: PAGE_SIZE + 1 - found.length })) found.push(record)
     if (found.length > PAGE_SIZE) break
