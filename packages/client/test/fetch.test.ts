@@ -94,6 +94,16 @@ test('a stream is refused before anything is sent, with what to do', async () =>
   expect(sent).toHaveLength(0)
 })
 
+test.each([[{ amount: 100 }], [[1, 2]], [Object.create(null)]])(
+  'a body that nobody made a text of, %j, is refused before anything is sent, with what to do',
+  async (body) => {
+    const { send, sent } = setUp([ok])
+    await expect(send(body as never)).rejects.toThrow(IntentUnsendableError)
+    await expect(send(body as never)).rejects.toThrow(/JSON\.stringify/)
+    expect(sent).toHaveLength(0)
+  },
+)
+
 test('the time of a key: open, it is not sent any more; done, the intent is new', async () => {
   const storage = memoryStorage()
   const open = setUp([undefined], { storage, retry: { tries: 1 } })

@@ -65,6 +65,29 @@ describe('a mistyped option', () => {
   })
 })
 
+it.each([
+  ['nothing', undefined, 'undefined'],
+  ['null', null, 'null'],
+  ['a text', 'order-1', 'string'],
+])('a call that is %s is refused with what it has to be', async (_case, call, given) => {
+  const instance = idempotency()
+  const [first, second] = [instance, instance.operation('charge')]
+  const wrapped = instance.wrap(
+    () => 1,
+    () => call as never,
+  )
+  const calls = [first, second].flatMap(({ run, inspect, forget }) => [
+    () => run(call as never, () => 1),
+    () => inspect(call as never),
+    () => forget(call as never),
+  ])
+  for (const attempt of [...calls, wrapped])
+    await expect(attempt()).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_INVALID_CALL',
+      message: `call: must be an object with operation, scope and key, got ${given}`,
+    })
+})
+
 function idempotency() {
   return createIdempotency({ store: memoryStore(), namespace: 'test', storeRequest: 'plaintext', purge: false })
 }

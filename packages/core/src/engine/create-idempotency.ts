@@ -10,7 +10,7 @@ import { isPromise, type MaybePromise } from '../base/maybe-promise.ts'
 import { encodeRequest, type KeptRequest, keepRequest } from '../encoding/request.ts'
 import { IdempotencyDrainingError, IdempotencyInvalidOptionError, IdempotencyInvalidTokenError } from '../errors.ts'
 import { fingerprintOf } from '../keys/fingerprint.ts'
-import { requireText } from '../keys/key-text.ts'
+import { requireReference, requireText } from '../keys/key-text.ts'
 import { issueToken, type TokenPurpose, verifyToken } from '../keys/one-time-token.ts'
 import { storageKey } from '../keys/storage-key.ts'
 import { requireTransactional } from '../store/transactional-store.ts'
@@ -129,15 +129,22 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     own: ResolvedPolicies,
     named: (reference: Named & Partial<Call>) => Call,
   ) {
-    const located = (reference: Named | StoredKey) => (isStoredKey(reference) ? reference : named(reference as Named))
+    const asked = (call: Named & Partial<Call>) => {
+      requireReference(call)
+      return named(call)
+    }
+    const located = (reference: Named | StoredKey) => {
+      requireReference(reference)
+      return isStoredKey(reference) ? reference : named(reference as Named)
+    }
     return {
       run: async <T, Value>(call: Named & Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies) =>
-        runCall<T, Value>(named(call), handler, nearest(own, policies)),
+        runCall<T, Value>(asked(call), handler, nearest(own, policies)),
       transaction: async <T, Value>(
         call: Named & Omit<Call, 'operation'>,
         work: Work<T, Tx>,
         policies: TransactionPolicies<Tx> = {},
-      ) => runTransaction<T, Value>(named(call), work, own, policies),
+      ) => runTransaction<T, Value>(asked(call), work, own, policies),
       wrap<Args extends unknown[], T, Value>(
         fn: (...args: Args) => T | Promise<T>,
         describe: (...args: Args) => Named & Omit<Call, 'operation'>,
@@ -147,7 +154,7 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
         requireFunction('describe', describe)
         const resolved = nearest(own, policies)
         return async (...args: Args): Promise<Value> =>
-          (await runCall<T, Value>(named(describe(...args)), () => fn(...args), resolved)).value
+          (await runCall<T, Value>(asked(describe(...args)), () => fn(...args), resolved)).value
       },
       inspect: async (reference: Named | StoredKey) => inspect(instance, located(reference), own),
       resolve: async (reference: Named | StoredKey, resolution: Resolution) =>

@@ -10,6 +10,13 @@ export function requireText(field: IdempotencyInvalidCallError['field'], value: 
   if (problem) throw new IdempotencyInvalidCallError(field, `${field}: ${problem}`)
 }
 
+/** @throws {@link IdempotencyInvalidCallError} when a call is no object that could name one */
+export function requireReference(value: unknown): void {
+  if (typeof value === 'object' && value !== null) return
+  const given = value === null ? 'null' : typeof value
+  throw new IdempotencyInvalidCallError('key', `call: must be an object with operation, scope and key, got ${given}`)
+}
+
 /** The most characters of a key, of each part of a scope, and of an operation. */
 export const MAX_CHARACTERS = 255
 
