@@ -94,7 +94,7 @@ test('a stream is refused before anything is sent, with what to do', async () =>
   expect(sent).toHaveLength(0)
 })
 
-test.each([[{ amount: 100 }], [[1, 2]], [Object.create(null)]])(
+test.each([[{ amount: 100 }], [[1, 2]]])(
   'a body that nobody made a text of, %j, is refused before anything is sent, with what to do',
   async (body) => {
     const { send, sent } = setUp([ok])

@@ -59,13 +59,6 @@ export async function sendable(
   }
 }
 
-/** Tells an object without a class, or a list: the text that they become is the same for every one, or nearly. */
-function isPlain(body: unknown): boolean {
-  if (typeof body !== 'object' || body === null) return false
-  const prototype = Object.getPrototypeOf(body)
-  return Array.isArray(body) || prototype === null || Object.getPrototypeOf(prototype) === null
-}
-
 /** @throws {@link IntentUnsendableError} when it is a stream or a plain object, or a browser would drop its key */
 function refuseUnsendable(body: RequestInit['body'], mode: RequestMode | undefined): void {
   if (typeof body === 'object' && body !== null && (Symbol.asyncIterator in body || 'getReader' in body)) {
@@ -73,10 +66,8 @@ function refuseUnsendable(body: RequestInit['body'], mode: RequestMode | undefin
       'A stream can be sent once only. Read it first: `await new Response(stream).blob()`.',
     )
   }
-  if (isPlain(body)) {
-    throw new IntentUnsendableError(
-      'fetch would send the name of an object, not its members. Give `JSON.stringify(body)`.',
-    )
+  if (body?.constructor === Object || Array.isArray(body)) {
+    throw new IntentUnsendableError('An object is no body. Send `JSON.stringify(body)`.')
   }
   if (mode === 'no-cors') {
     throw new IntentUnsendableError(

@@ -1,11 +1,13 @@
 import { type ConsoleHandler, consoleHandler } from '@retryproof/console'
 import { idempotency } from '../../../lib/idempotency'
 
+const token = process.env.OPS_TOKEN // nobody is let in without one
+
 /** The console for operators. Ask your session who it is. */
 const handle: ConsoleHandler = consoleHandler({
   idempotency,
   authorize: (request) =>
-    request.headers.get('authorization') === `Bearer ${process.env.OPS_TOKEN}` ? { name: 'ops' } : null,
+    token && request.headers.get('authorization') === `Bearer ${token}` ? { name: 'ops' } : null,
 })
 
 export const GET = handle
