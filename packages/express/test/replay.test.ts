@@ -18,7 +18,10 @@ async function seen(response: Response) {
   const {
     date,
     connection,
-    'keep-alive': _,
+    'keep-alive': _keepAlive,
+    // an answer in pieces leaves in chunks, and its replay with its length
+    'content-length': _length,
+    'transfer-encoding': _coding,
     'idempotency-replayed': replayed,
     ...headers
   } = Object.fromEntries(response.headers)

@@ -3,19 +3,18 @@ import type { BodyLimits, Guard, HeaderField, HttpResponse } from '@retryproof/h
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { noteJson } from './json-bytes.ts'
 import type { Notes } from './notes.ts'
-import { headersOf, type Payload, type ReadPayload, readPayload, replacePayload, type Timed } from './payloads.ts'
+import { headersOf, type Payload, replacePayload, tapPayload } from './payloads.ts'
 import { stateOf } from './reply-state.ts'
 import type { IdempotentRoute } from './route.ts'
 import { ownMethod } from './to-exchange.ts'
 
-/** An attempt that is under way, and its answer before it was compressed. */
+/** An attempt that is under way. */
 export interface Note {
-  /** Its signal is made when it is asked for. */
-  readonly attempt: Timed
   readonly limits: BodyLimits
   /** Called when an error handler answers. */
   onError: (error: unknown) => void
-  serialized: HttpResponse | undefined
+  /** Gives the answer before it was compressed, once all of it is known. */
+  serialized: () => HttpResponse | undefined
 }
 
 /** @param replacements the responses that are sent whatever the handler answered */
@@ -41,20 +40,17 @@ export function hooksOf(
       const note = notes.get(request)
       if (!note) {
         done(null, payload)
-        return undefined
+        return
       }
       if (isAnsweredByErrorHandler(reply)) note.onError(undefined)
-      const read = readPayload(payload, reply, note.limits, note.attempt)
-      // a promise, since Fastify catches nothing behind a callback that is called late
-      if ('then' in read) return read.then(keep)
+      let bytes: (() => Uint8Array) | undefined
+      const sent = tapPayload(payload, reply, note.limits.maxResponseBytes, (known) => {
+        bytes = known
+      })
+      const head = { status: reply.statusCode, headers: headersOf(reply) }
+      note.serialized = () => bytes && new SerializedAnswer(head, bytes)
       // at once: as long as a hook takes, Fastify takes the reply for unsent, and may be given another
-      done(null, keep(read))
-      return undefined
-
-      function keep({ bytes, payload: sent }: ReadPayload): Payload {
-        if (note && bytes) note.serialized = new SerializedAnswer(reply, bytes)
-        return sent
-      }
+      done(null, sent)
     },
   }
 }
@@ -65,9 +61,9 @@ class SerializedAnswer implements HttpResponse {
   readonly headers: readonly HeaderField[]
   readonly #bytes: () => Uint8Array
 
-  constructor(reply: FastifyReply, bytes: () => Uint8Array) {
-    this.status = reply.statusCode
-    this.headers = headersOf(reply)
+  constructor({ status, headers }: Omit<HttpResponse, 'body'>, bytes: () => Uint8Array) {
+    this.status = status
+    this.headers = headers
     this.#bytes = bytes
   }
 

@@ -82,15 +82,15 @@ export function idempotent<Tx>(
         replacements.set(request, response)
         reply.send(replacePayload(reply, response))
       },
-      begin({ limits }, attempt) {
-        note = { attempt, limits, onError: () => {}, serialized: undefined }
+      begin({ limits }) {
+        note = { limits, onError: () => {}, serialized: () => undefined }
         notes.set(request, note)
       },
       watchErrors(onError) {
         if (note) note.onError = onError
       },
       reset: () => resetReply(reply, before),
-      recordable: (answer) => recordable(answer, note?.serialized, before),
+      recordable: (answer) => recordable(answer, note?.serialized(), before),
     }
     if (!guard.covers(request.method, () => ownMethod(request))) void passOnNode(guard, request, reply.raw, binding)
     else void serveNode(guard, toExchange(request, reply, json.bytesOf(request)), reply.raw, binding)

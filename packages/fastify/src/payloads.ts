@@ -1,94 +1,106 @@
 /** The payloads that Fastify's `onSend` hooks pass on: serialized, and not yet compressed. */
-import { Readable } from 'node:stream'
-import { type BodyLimits, type HeaderField, type HttpResponse, holdBody } from '@retryproof/http'
-import { groupFields, iterable } from '@retryproof/http/node'
+import { pipeline, type Readable, Transform } from 'node:stream'
+import type { HeaderField, HttpResponse } from '@retryproof/http'
+import { groupFields } from '@retryproof/http/node'
 import type { FastifyReply } from 'fastify'
 import { setState } from './reply-state.ts'
 
 export type Payload = string | Buffer | Readable | ReadableStream<Uint8Array> | Response | null | undefined
 
-/** An attempt whose time is limited. */
-export interface Timed {
-  readonly signal: AbortSignal
-}
-
-export interface ReadPayload {
-  readonly payload: Payload
-  /** Gives its bytes, where it is short enough to be kept. */
-  readonly bytes?: () => Uint8Array
-}
-
 const none = new Uint8Array()
 
-/** Gives the payload to send on. A stream is read to know its bytes; a payload that Fastify refuses is left to Fastify. */
-export function readPayload(
+/**
+ * Gives the payload to send on, and calls `keep` once all its bytes are known, unless they are more than `maxBytes`. A
+ * payload that Fastify refuses is left to Fastify.
+ *
+ * @param keep is given a function that makes the bytes, which are needed only where those that leave are compressed
+ */
+export function tapPayload(
   payload: Payload,
   reply: FastifyReply,
-  limits: BodyLimits,
-  attempt: Timed,
-): ReadPayload | Promise<ReadPayload> {
-  if (payload === undefined || payload === null) return { payload, bytes: () => none }
-  if (typeof payload === 'string') return { payload, bytes: () => Buffer.from(payload) }
-  if (Buffer.isBuffer(payload)) return { payload, bytes: always(Buffer.from(payload)) }
-  // for which Fastify drops the payload
-  if (reply.statusCode === 204) return { payload, bytes: () => none }
+  maxBytes: number,
+  keep: (bytes: () => Uint8Array) => void,
+): Payload {
+  if (typeof payload === 'string' || Buffer.isBuffer(payload)) {
+    const bytes = typeof payload === 'string' ? undefined : Buffer.from(payload)
+    keep(() => bytes ?? Buffer.from(payload))
+    return payload
+  }
+  // for 204 Fastify drops the payload
+  if (payload === undefined || payload === null || reply.statusCode === 204) {
+    keep(() => none)
+    return payload
+  }
   if (isResponse(payload)) {
-    if (payload.bodyUsed) return { payload }
+    if (payload.bodyUsed) return payload
     reply.code(payload.status)
     for (const [name, value] of payload.headers) reply.header(name, value)
-    return readPayload(payload.body ?? null, reply, limits, attempt)
+    return tapPayload(payload.body ?? null, reply, maxBytes, keep)
   }
-  const pieces = piecesOf(payload)
-  return pieces ? readPieces(pieces, reply, limits, attempt) : { payload }
+  const pieces = gather(maxBytes, keep)
+  if ('pipe' in payload) return 'on' in payload ? tapStream(payload, pieces) : payload
+  return 'getReader' in payload && !payload.locked ? tapWebStream(payload, pieces) : payload
 }
 
-async function readPieces(
-  pieces: AsyncGenerator<Uint8Array, undefined>,
-  reply: FastifyReply,
-  limits: BodyLimits,
-  attempt: Timed,
-): Promise<ReadPayload> {
-  const { passing, ...held } = await holdBody(pieces, headersOf(reply), limits, attempt.signal)
-  if ('bytes' in held) {
-    // Fastify gives bytes a length, which must not stand beside it
-    reply.removeHeader('transfer-encoding')
-    return { payload: Buffer.from(held.bytes), bytes: always(held.bytes) }
-  }
-  // its end is held back where it leaves
-  passing?.end()
-  return { payload: Readable.from(passing?.pieces ?? []) }
+/** The pieces of a stream, on their way through. */
+interface Pieces {
+  add(piece: string | Uint8Array): void
+  end(): void
 }
 
-function always<Value>(value: Value): () => Value {
-  return () => value
+function gather(maxBytes: number, keep: (bytes: () => Uint8Array) => void): Pieces {
+  let pieces: Uint8Array[] = []
+  let size = 0
+  return {
+    add(piece) {
+      // a copy, since the writer may use its buffer again
+      const copy = Buffer.from(piece)
+      size += copy.length
+      if (size <= maxBytes) pieces.push(copy)
+      else pieces = []
+    },
+    end() {
+      if (size <= maxBytes) keep(() => Buffer.concat(pieces))
+    },
+  }
+}
+
+/** A stream of its own, since Fastify and others that compress it decide on their own when the given one begins to flow. */
+function tapStream(stream: Readable, pieces: Pieces): Readable {
+  const tap = new Transform({
+    transform(piece: Uint8Array, _encoding, done) {
+      pieces.add(piece)
+      done(null, piece)
+    },
+    flush(done) {
+      pieces.end()
+      done()
+    },
+  })
+  // an error of the given stream is the tap's, which Fastify answers
+  return pipeline(stream, tap, () => {})
+}
+
+function tapWebStream(stream: ReadableStream<Uint8Array>, pieces: Pieces): ReadableStream<Uint8Array> {
+  const reader = stream.getReader()
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read()
+      if (done) {
+        pieces.end()
+        controller.close()
+      } else {
+        pieces.add(value)
+        controller.enqueue(value)
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
 }
 
 /** Recognizes responses of other realms and packages too, as Fastify does. */
 function isResponse(payload: Exclude<Payload, string | null | undefined>): payload is Response {
   return Object.prototype.toString.call(payload) === '[object Response]'
-}
-
-/** Gives the pieces of a stream; `undefined` for one that is locked, and for what is none. */
-function piecesOf(payload: object): AsyncGenerator<Uint8Array, undefined> | undefined {
-  if ('pipe' in payload) return bytesOf(iterable(payload as Readable))
-  if (!('getReader' in payload)) return undefined
-  const stream = payload as ReadableStream<Uint8Array>
-  return stream.locked ? undefined : bytesOf(readAll(stream))
-}
-
-async function* readAll(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
-  const reader = stream.getReader()
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value
-    return undefined
-  } finally {
-    await reader.cancel()
-  }
-}
-
-async function* bytesOf(pieces: AsyncIterable<string | Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
-  for await (const piece of pieces) yield typeof piece === 'string' ? Buffer.from(piece) : piece
-  return undefined
 }
 
 /** Makes the reply that response, and gives its payload. */

@@ -8,12 +8,7 @@ type Done<Value> = (error?: Error | null, value?: Value) => void
 interface Hooks {
   preParsing(request: FastifyRequest, reply: FastifyReply, payload: Readable, done: Done<Readable>): void
   onError(request: FastifyRequest, reply: FastifyReply, error: Error, done: () => void): void
-  onSend(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    payload: unknown,
-    done: Done<unknown>,
-  ): Promise<unknown> | undefined
+  onSend(request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done<unknown>): void
 }
 
 /** Options of a route: `app.post('/charges', idempotent(…), handler)`, or `{ schema, ...idempotent(…) }`. */

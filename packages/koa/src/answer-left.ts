@@ -54,17 +54,31 @@ async function bytesLeft(
   const source = sourceOf(ctx.body)
   if (!source) return bytesOf(ctx)
   try {
-    const { passing, ...held } = await holdBody(source, headersOf(ctx), limits, attempt.signal)
-    if ('bytes' in held) ctx.body = Buffer.from(held.bytes)
-    if (!passing) return ctx.body as Buffer
+    const held = await holdBody(source, headersOf(ctx), limits, attempt.signal)
+    if (!held.passing) {
+      putBack(ctx, held.bytes)
+      return held.bytes
+    }
     // its end is held back where it leaves
-    passing.end()
-    ctx.body = streamOf(passing)
+    held.passing.end()
+    ctx.body = streamOf(held.passing)
   } catch (error) {
     // Koa 2 has answered a stream that failed
     if (!ctx.res.writableEnded) throw error
   }
   return undefined
+}
+
+/** Puts a body in place of one that was read: a stream again, which has no length but that which the handler declared. */
+function putBack(ctx: Context, bytes: Uint8Array): void {
+  const body = Buffer.from(bytes)
+  if (ctx.body instanceof Blob) {
+    ctx.body = body
+    return
+  }
+  const declared = ctx.response.get('Content-Length')
+  ctx.body = Readable.from(body.length > 0 ? [body] : [], { objectMode: false })
+  if (declared) ctx.set('Content-Length', declared)
 }
 
 /** A stream is closed once its source has ended, which goes on for a client that has left. */

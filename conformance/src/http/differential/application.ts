@@ -13,6 +13,13 @@ export type HandlerEnd = 'answered' | 'threw' | 'destroyed' | 'silent'
  */
 export type Form = 'bare' | 'before' | 'given' | 'transaction'
 
+/** The kind of handlers that are made at random for an ending. */
+export interface ProgramKind {
+  readonly canThrow: boolean
+  /** They describe an answer, which the framework writes, and never call the response themselves. */
+  readonly isDescribed: boolean
+}
+
 export interface Ending<Arguments extends readonly unknown[] = never> {
   readonly name: string
   readonly end: HandlerEnd
@@ -24,7 +31,7 @@ export interface Ending<Arguments extends readonly unknown[] = never> {
   /** Forms in which the key is released although the status of the answer would settle it. @default [] */
   readonly released?: readonly Form[]
   /** The request says what the handler does: it stands for many endings. */
-  readonly program?: { readonly canThrow: boolean }
+  readonly program?: ProgramKind
   /** The path before the index. @default '' */
   readonly path?: string
   /** Headers of the request. */

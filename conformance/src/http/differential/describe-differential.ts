@@ -61,7 +61,7 @@ function testPrograms(application: Application, index: number, process: () => Pr
     const title = `${runs} handlers made at random (errors: ${errorHandler}, FC_SEED=${seed})`
     test(title, { timeout: TIMEOUT_MS + runs * PATIENCE_MS, retry: 0 }, async () => {
       if (!ending?.program) throw new Error('there is no program')
-      await forAll(programs(ending.program.canThrow), runs, async (program) => {
+      await forAll(programs(ending.program), runs, async (program) => {
         try {
           await runCase(await process(), { application, index, ending: endingOf(ending, program), errorHandler })
         } catch (error) {

@@ -1,9 +1,10 @@
 /** Handlers that answer with a Response of Fetch. */
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Ending } from './application.ts'
+import { describeAnswer, describedProgram, programOf } from './programs.ts'
 import { thrownValues } from './thrown-values.ts'
 
-export type FetchEnding = Ending<[]>
+export type FetchEnding = Ending<[request: Request]>
 
 const answered = (name: string, handle: () => unknown, more: Partial<FetchEnding> = {}): FetchEnding => ({
   name,
@@ -25,6 +26,15 @@ function streamOf(failsAfter = Number.POSITIVE_INFINITY): ReadableStream<Uint8Ar
       if (at >= failsAfter) controller.error(new Error('declined'))
       else if (at === 3) controller.close()
       else controller.enqueue(utf8.encode(`piece ${at++};`))
+    },
+  })
+}
+
+function piecesOf(texts: readonly string[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      for (const text of texts) controller.enqueue(utf8.encode(text))
+      controller.close()
     },
   })
 }
@@ -93,4 +103,27 @@ const silent: readonly FetchEnding[] = [
   { name: 'never answers', end: 'silent', handle: () => new Promise(() => {}), guarded: ['before', 'given'] },
 ]
 
-export const fetchEndings: readonly FetchEnding[] = [...answers, ...failures, ...silent]
+/** Statuses that a Response with a body may not have. */
+const bodiless = new Set([204, 205, 304])
+
+const program: FetchEnding = {
+  ...describedProgram,
+  async handle(request) {
+    const headers = new Headers()
+    let status = 200
+    const body = await describeAnswer(programOf(Object.fromEntries(request.headers)), {
+      status: (given) => {
+        status = given
+      },
+      setHeader: (name, values) => headers.set(name, values.join(', ')),
+      appendHeader(name, values) {
+        for (const each of values) headers.append(name, each)
+      },
+      removeHeader: (name) => headers.delete(name),
+    })
+    if (bodiless.has(status)) return new Response(null, { status, headers })
+    return new Response(typeof body === 'string' ? body : piecesOf(body), { status, headers })
+  },
+}
+
+export const fetchEndings: readonly FetchEnding[] = [...answers, ...failures, ...silent, program]

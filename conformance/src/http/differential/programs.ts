@@ -1,8 +1,8 @@
-/** Handlers made at random: sequences of calls of Node's response. */
-import type { ServerResponse } from 'node:http'
+/** Handlers made at random: sequences of calls of Node's response, or of steps that describe an answer to a framework. */
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import type { Ending } from './application.ts'
+import type { Ending, ProgramKind } from './application.ts'
 import type { NodeEnding } from './node-endings.ts'
 import { thrownValues } from './thrown-values.ts'
 
@@ -23,7 +23,8 @@ const name = fc.constantFrom('X-One', 'Set-Cookie', 'Vary', 'Content-Type')
 const text = fc.constantFrom('', 'a', 'some text')
 const value = fc.constantFrom('1', 'two', 'text/plain')
 
-const step: fc.Arbitrary<Step> = fc.oneof(
+/** Steps that every framework can take. */
+const described: readonly fc.Arbitrary<Step>[] = [
   fc.record({ does: fc.constant('status' as const), status }),
   fc.record({
     does: fc.constantFrom('setHeader' as const, 'appendHeader' as const),
@@ -31,28 +32,37 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     values: fc.array(value, { minLength: 1, maxLength: 2 }),
   }),
   fc.record({ does: fc.constant('removeHeader' as const), name }),
-  fc.record({ does: fc.constant('writeHead' as const), status, fields: fc.dictionary(name, value, { maxKeys: 2 }) }),
   fc.record({ does: fc.constantFrom('write' as const, 'end' as const), text }),
-  fc.record({ does: fc.constantFrom('flushHeaders' as const, 'await' as const) }),
+  fc.record({ does: fc.constant('await' as const) }),
+]
+const describedStep = fc.oneof(...described)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  ...described,
+  fc.record({ does: fc.constant('writeHead' as const), status, fields: fc.dictionary(name, value, { maxKeys: 2 }) }),
+  fc.record({ does: fc.constant('flushHeaders' as const) }),
 )
 /** Hints are an error in the middle of an answer: they come first, if at all. */
 const hints = fc.array(fc.constant<Step>({ does: 'earlyHints' }), { maxLength: 1 })
 
-const last: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ does: fc.constant('end' as const), text }) },
-  fc.record({ does: fc.constant('destroy' as const) }),
-)
+const end = fc.record({ does: fc.constant('end' as const), text })
+const destroy: fc.Arbitrary<Step> = fc.constant({ does: 'destroy' })
 const thrown: fc.Arbitrary<Step> = fc.record({
   does: fc.constant('throw' as const),
   value: fc.nat({ max: thrownValues.length - 1 }),
 })
 
 /** Programs that end in one way: nothing is destroyed or thrown after their answer is complete. */
-export function programs(canThrow: boolean): fc.Arbitrary<readonly Step[]> {
-  const ends = canThrow ? fc.oneof({ weight: 2, arbitrary: last }, thrown) : last
+export function programs({ canThrow, isDescribed }: ProgramKind): fc.Arbitrary<readonly Step[]> {
+  const steps = isDescribed ? describedStep : step
+  const first = isDescribed ? fc.constant([]) : hints
+  const last = fc.oneof(
+    { weight: 8, arbitrary: end },
+    ...(isDescribed ? [] : [{ weight: 2, arbitrary: destroy }]),
+    ...(canThrow ? [{ weight: 4, arbitrary: thrown }] : []),
+  )
   return fc
-    .tuple(hints, fc.array(step, { maxLength: 6 }), ends, fc.array(step, { maxLength: 2 }))
-    .map(([first, before, end, after]) => [...first, ...before.filter(({ does }) => does !== 'end'), end, ...after])
+    .tuple(first, fc.array(steps, { maxLength: 6 }), last, fc.array(steps, { maxLength: 2 }))
+    .map(([begin, before, ends, after]) => [...begin, ...before.filter(({ does }) => does !== 'end'), ends, ...after])
 }
 
 /** The ending that such a program is. */
@@ -83,21 +93,60 @@ function run(res: ServerResponse, step: Step): void {
   else if (step.does === 'destroy') res.destroy()
 }
 
+/** Reads the program of a request. */
+export function programOf(headers: IncomingHttpHeaders): readonly Step[] {
+  return JSON.parse(String(headers[HEADER])) as Step[]
+}
+
 /** Answers as the request says. Errors of the response itself are caught, as careful handlers do. */
 export function programEnding(canThrow: boolean): NodeEnding {
   return {
     name: 'runs a program',
     end: 'answered',
-    program: { canThrow },
+    program: { canThrow, isDescribed: false },
     async handle(res, req) {
       res.on('error', () => {})
-      for (const step of JSON.parse(String(req.headers[HEADER])) as Step[]) {
-        if (step.does === 'await') await turn()
-        if (step.does === 'throw') throw thrownValues[step.value]?.make()
+      for (const each of programOf(req.headers)) {
+        if (each.does === 'await') await turn()
+        if (each.does === 'throw') throw thrownValues[each.value]?.make()
         try {
-          run(res, step)
+          run(res, each)
         } catch {}
       }
     },
   }
 }
+
+/** The means by which a framework is told the head of an answer. */
+export interface HeadTarget {
+  status(status: number): void
+  setHeader(name: string, values: readonly string[]): void
+  appendHeader(name: string, values: readonly string[]): void
+  removeHeader(name: string): void
+}
+
+/** The body of a program: one text, or several pieces where it wrote before its end. */
+export type DescribedBody = string | readonly string[]
+
+/** Tells a framework the head of an answer, and gives its body. */
+export async function describeAnswer(program: readonly Step[], target: HeadTarget): Promise<DescribedBody> {
+  const pieces: string[] = []
+  for (const each of program) {
+    if (each.does === 'status') target.status(each.status)
+    else if (each.does === 'setHeader') target.setHeader(each.name, each.values)
+    else if (each.does === 'appendHeader') target.appendHeader(each.name, each.values)
+    else if (each.does === 'removeHeader') target.removeHeader(each.name)
+    else if (each.does === 'write') pieces.push(each.text)
+    else if (each.does === 'await') await turn()
+    else if (each.does === 'throw') throw thrownValues[each.value]?.make()
+    else if (each.does === 'end') return pieces.length > 0 ? [...pieces, each.text] : each.text
+  }
+  return pieces
+}
+
+/** What is the same for all endings that describe an answer. */
+export const describedProgram = {
+  name: 'runs a program that describes its answer',
+  end: 'answered',
+  program: { canThrow: true, isDescribed: true },
+} as const

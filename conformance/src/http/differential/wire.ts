@@ -92,7 +92,7 @@ function readTrailers(bytes: Buffer, from: number): Omit<Read, 'body'> {
   return { isWhole: true, trailers, rest: bytes.subarray(end + 4) }
 }
 
-/** Framing of a body: a held answer has a length where the handler's pieces had none. */
+/** Framing of a body: a held Response has a length where the handler's stream had none. */
 const framing = new Set(['content-length', 'transfer-encoding'])
 
 export function comparable({ line, fields }: Head, isFramingHeld: boolean, isFetch: boolean): string[] {
@@ -119,12 +119,12 @@ function isMeasured({ head, body }: Wire): boolean {
 }
 
 /**
- * The lines that both answers have to have in common. If the bare answer came whole, it is all of it, but that pieces
- * may be framed by their length.
+ * The lines that both answers have to have in common. If the bare answer came whole, it is all of it, but that the stream
+ * of a Response may be framed by its length.
  */
 export function linesOf(wire: Wire, other: Wire, isFetch = false): string[] {
   const { interim, head, body, isWhole, trailers, rest } = wire
-  const isFramingHeld = (isChunked(wire) && isMeasured(other)) || (isMeasured(wire) && isChunked(other))
+  const isFramingHeld = isFetch && ((isChunked(wire) && isMeasured(other)) || (isMeasured(wire) && isChunked(other)))
   return [
     ...interim.flatMap((each) => comparable(each, false, isFetch)),
     ...(head ? comparable(head, isFramingHeld, isFetch) : ['no answer']),

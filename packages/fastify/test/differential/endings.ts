@@ -1,4 +1,5 @@
 /** Handlers of Fastify. */
+import { Readable, Stream } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
@@ -8,6 +9,12 @@ import {
   onNode,
   streamOf,
 } from '../../../../conformance/src/http/differential/node-endings.ts'
+import {
+  describeAnswer,
+  describedProgram,
+  programEnding,
+  programOf,
+} from '../../../../conformance/src/http/differential/programs.ts'
 import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
 
 export type FastifyEnding = Ending<[request: FastifyRequest, reply: FastifyReply]>
@@ -90,6 +97,22 @@ const sent: readonly FastifyEnding[] = [
   later('sends in a later turn', (reply) => void turn().then(() => reply.send({ late: true }))),
   later('sends a stream', (reply) => void reply.send(streamOf())),
   later('sends a stream with a length', (reply) => void reply.header('content-length', '24').send(streamOf())),
+  later('sends a stream of the first kind', (reply) => {
+    const stream = new Stream() as Readable
+    reply.send(stream)
+    // all of it in one turn, as JSONStream does
+    for (const event of ['data', 'end', 'close']) stream.emit(event, Buffer.from('piece'))
+  }),
+  later('writes a head, then sends a stream', (reply) => {
+    reply.raw.writeHead(201, { 'X-One': '1' })
+    reply.send(streamOf())
+  }),
+  answered('sends a stream, then ends by itself', (reply) => {
+    reply.send(new Readable({ read() {} }))
+    reply.raw.end('raw')
+  }),
+  later('sends a stream with trailers', (reply) => void reply.trailer('x-sum', async () => '1').send(streamOf())),
+  later('sends a web stream of texts', (reply) => void reply.send(ReadableStream.from(['one', 'two']))),
   later('sends a web stream', (reply) => void reply.send(webStreamOf())),
   answered('sends a serialized text', (reply) => void reply.type('application/json').serializer(String).send({ a: 1 })),
   answered('sends an error as an answer', (reply) => void reply.code(404).send({ error: 'none' })),
@@ -166,6 +189,19 @@ const failures: readonly FastifyEnding[] = [
   }),
 ]
 
+const program: FastifyEnding = {
+  ...describedProgram,
+  async handle(request, reply) {
+    const body = await describeAnswer(programOf(request.headers), {
+      status: (status) => reply.code(status),
+      setHeader: (name, values) => reply.removeHeader(name).header(name, values.join(', ')),
+      appendHeader: (name, values) => reply.header(name, [reply.getHeader(name) ?? [], ...values].flat().map(String)),
+      removeHeader: (name) => reply.removeHeader(name),
+    })
+    return reply.send(typeof body === 'string' ? body : Readable.from(body, { objectMode: false }))
+  },
+}
+
 const own: readonly FastifyEnding[] = [
   ...returned,
   ...sent,
@@ -180,7 +216,11 @@ function hijacked(endings: typeof nodeEndings): FastifyEnding[] {
   })
 }
 
-export const fastifyEndings: readonly FastifyEnding[] = [...own, ...hijacked(nodeEndings)]
+export const fastifyEndings: readonly FastifyEnding[] = [
+  ...own,
+  program,
+  ...hijacked([...nodeEndings, programEnding(false)]),
+]
 /** HTTP/2 ends the process for a header of chunks, refuses no text of a header, and lets a part that was cut look whole. */
 const ofHttp1 = new Set([
   'returns a Response that says that it is chunked',

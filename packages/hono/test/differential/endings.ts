@@ -3,8 +3,10 @@ import type { Context } from 'hono'
 import { setCookie } from 'hono/cookie'
 import { HTTPException } from 'hono/http-exception'
 import { stream, streamSSE, streamText } from 'hono/streaming'
+import type { StatusCode } from 'hono/utils/http-status'
 import type { Application, Ending } from '../../../../conformance/src/http/differential/application.ts'
 import { fetchEndings } from '../../../../conformance/src/http/differential/fetch-endings.ts'
+import { describeAnswer, describedProgram, programOf } from '../../../../conformance/src/http/differential/programs.ts'
 
 export type HonoEnding = Ending<[c: Context]>
 
@@ -83,13 +85,34 @@ const failures: readonly HonoEnding[] = [
   }),
 ]
 
+const program: HonoEnding = {
+  ...describedProgram,
+  name: 'runs a program by its context',
+  async handle(c) {
+    const body = await describeAnswer(programOf(c.req.header()), {
+      status: (status) => c.status(status as StatusCode),
+      setHeader: (name, values) => c.header(name, values.join(', ')),
+      appendHeader(name, values) {
+        for (const each of values) c.header(name, each, { append: true })
+      },
+      removeHeader: (name) => c.header(name, undefined),
+    })
+    if (c.res.status === 205) return c.body(null)
+    if (typeof body === 'string') return c.body(body)
+    return stream(c, async (out) => {
+      for (const piece of body) await out.write(piece)
+    })
+  },
+}
+
 const honoEndings: readonly HonoEnding[] = [
   ...answers,
   ...failures,
   ...fetchEndings
     // the Response of this server loses the type of a Blob, unless somebody looks at it
     .filter(({ name }) => name !== 'a Blob')
-    .map((ending): HonoEnding => ({ ...ending, handle: () => ending.handle() })),
+    .map((ending): HonoEnding => ({ ...ending, handle: (c) => ending.handle(c.req.raw) })),
+  program,
 ]
 
 /** Endings that end the process of @hono/node-server over HTTP/2, or are cut short there, without a guard as well. */

@@ -1,5 +1,6 @@
 /** Handlers of NestJS. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { BadRequestException, HttpException, NotFoundException, StreamableFile } from '@nestjs/common'
 import type { AbstractHttpAdapter } from '@nestjs/core'
@@ -11,6 +12,12 @@ import {
   onNode,
   streamOf,
 } from '../../../../conformance/src/http/differential/node-endings.ts'
+import {
+  describeAnswer,
+  describedProgram,
+  programEnding,
+  programOf,
+} from '../../../../conformance/src/http/differential/programs.ts'
 import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
 import type { Platform } from '../app.ts'
 
@@ -94,8 +101,38 @@ const failures: readonly NestEnding[] = [
   threw('a file that fails midway', () => fileOf(2)),
 ]
 
+/** Both platforms know `header` and `removeHeader` of a response, by names of their own. */
+interface NestResponse {
+  status(status: number): void
+  header(name: string, value: string): void
+  removeHeader(name: string): void
+  getHeader(name: string): unknown
+}
+
+const program: NestEnding = {
+  ...describedProgram,
+  async handle({ response: given, request }) {
+    const response = given as NestResponse
+    const body = await describeAnswer(programOf(request.headers), {
+      status: (status) => response.status(status),
+      setHeader(name, values) {
+        response.removeHeader(name)
+        response.header(name, values.join(', '))
+      },
+      appendHeader(name, values) {
+        const before = response.getHeader(name)
+        response.removeHeader(name)
+        response.header(name, [before ?? [], ...values].flat().join(', '))
+      },
+      removeHeader: (name) => response.removeHeader(name),
+    })
+    return typeof body === 'string' ? body : new StreamableFile(Readable.from(body, { objectMode: false }))
+  },
+}
+
 export function nestEndings(platform: Platform, protocol: Application['protocol']): NestEnding[] {
-  const past = onNode<[Replier]>(protocol === 'HTTP/2' ? http2Endings : nodeEndings, ({ raw, request, response }) => {
+  const endings = protocol === 'HTTP/2' ? http2Endings : [...nodeEndings, programEnding(false)]
+  const past = onNode<[Replier]>(endings, ({ raw, request, response }) => {
     if (platform === 'Fastify') (response as { hijack(): void }).hijack()
     return [raw, request]
   })
@@ -103,6 +140,7 @@ export function nestEndings(platform: Platform, protocol: Application['protocol'
     ...returned,
     // a client of HTTP/2 takes what was cut for complete
     ...failures.filter(({ name }) => protocol === 'HTTP/1.1' || name !== 'a file that fails midway'),
+    ...(protocol === 'HTTP/1.1' ? [program] : []),
     // these take the response to themselves
     ...past.map((ending): NestEnding => ({ ...ending, path: 'call/' })),
   ]

@@ -29,7 +29,7 @@ function serve(form: Form, bench: Bench): Promise<number> {
     form,
     async (request) => {
       bench.ran()
-      return (await fetchEndings[Number(request.url.split('/').at(-1))]?.handle()) as Response
+      return (await fetchEndings[Number(request.url.split('/').at(-1))]?.handle(request)) as Response
     },
     bench,
   )

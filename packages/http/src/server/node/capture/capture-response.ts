@@ -39,7 +39,7 @@ import {
  */
 export function captureResponse(res: ServerResponse, limits: CaptureLimits): CapturedResponse {
   const { maxResponseBytes, stream, whole, onCut } = limits
-  const { write, end, writeHead, flushHeaders, addTrailers, destroy } = res
+  const { write, end, writeHead, flushHeaders, destroy } = res
   const seal = sealOf(res)
   const hasMessage = !isHttp2(res)
   const before = copyHeaders(res)
@@ -48,9 +48,8 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   let phase: 'buffering' | 'passing' | 'ended' | 'open' = 'buffering'
   let head: { readonly status: number; readonly message: string } | undefined
   let hasPassed = false
-  let hasTrailers = false
-  /** The handler wrote before the end: then Node sends trailers. */
-  let hasWritten = false
+  /** The handler wrote its head or a part before the end: then Node sends a body without a length in chunks. */
+  let isInPieces = false
   let isDestroyed = false
   let isCut = false
   /** All of the body; of one that passes only the end, without which no client takes it for complete. */
@@ -66,6 +65,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   answered.catch(() => undefined)
   const client = (hasMessage ? hideDisconnect : hideStreamClose)(res, {
     isWriting,
+    isHeld: () => phase === 'ended',
     onCut() {
       isCut = true
       onCut?.()
@@ -86,7 +86,9 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
 
   /** Through the property, so that those who wrapped `writeHead` later have their say first. */
   function requireHead(): void {
-    if (!head) res.writeHead(res.statusCode)
+    if (head) return
+    res.writeHead(res.statusCode)
+    isInPieces = false
   }
 
   function pass(): boolean {
@@ -180,6 +182,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     applyHeaders(res, given.headers)
     setStatus(written)
     head = written
+    isInPieces = true
     seal.setHeadSent(true)
     if (!whole && (stream || isStreamed([['content-type', String(res.getHeader('content-type'))]]))) pass()
     return res
@@ -189,7 +192,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     if (!isWriting() || !isChunk(chunk)) return Reflect.apply(write, res, [chunk, ...rest])
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()
-    hasWritten = true
+    isInPieces = true
     const bytes = toBytes(chunk, encoding)
     if (hasPassed) return forward(bytes, callback)
     // the writer may use its buffer again at once
@@ -210,14 +213,10 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     return res
   }
 
-  res.addTrailers = (trailers) => {
-    hasTrailers = true
-    addTrailers.call(res, trailers)
-  }
-
   res.flushHeaders = () => {
     if (phase === 'buffering') {
       requireHead()
+      isInPieces = true
       if (!hasPassed && !whole) pass()
     }
     // the head of a complete answer waits for its record
@@ -237,8 +236,9 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
         for (const [name, value] of headers) res.setHeader(name, value)
       }
       const rest = held.length > 0 ? [concatenate(held)] : []
-      // one `end` alone has a length and no trailers
-      if (hasTrailers && hasWritten) Reflect.apply(write, res, rest.splice(0))
+      // `end` alone declares a length, which an answer in pieces has not
+      const isChunked = isInPieces && !hasPassed && !res.hasHeader('content-length')
+      if (isChunked) write.call(res, concatenate(rest.splice(0)), 'utf8', undefined)
       Reflect.apply(end, res, rest)
       client.reveal()
     },

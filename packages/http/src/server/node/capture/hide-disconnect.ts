@@ -19,6 +19,8 @@ export interface HiddenDisconnect {
 export interface Disconnect {
   /** Returns true while the answer has not ended. */
   isWriting(): boolean
+  /** Returns true while a complete answer waits for its record: to destroy the response comes too late. */
+  isHeld(): boolean
   /** The client went away. */
   onGone(): void
   /** The client went away, and with it the source that was piped into the response. */
@@ -52,6 +54,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
 
   const { destroy } = res
   res.destroy = (error?: Error) => {
+    if (told.isHeld()) return res
     if (told.isWriting()) told.onDestroyed(error)
     return destroy.call(res, error)
   }

@@ -18,6 +18,7 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
   })
 
   res.destroy = (error?: Error) => {
+    if (told.isHeld()) return res
     if (told.isWriting()) told.onDestroyed(error)
     return destroy.call(res, error)
   }
