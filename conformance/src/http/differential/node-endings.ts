@@ -90,9 +90,10 @@ const bodies: readonly NodeEnding[] = [
 ]
 
 const heads: readonly NodeEnding[] = [
-  ...statuses.map((status) =>
-    answered(`answers ${status}`, (res) => {
-      res.statusCode = status
+  // Node takes a text and a fraction too
+  ...[...statuses, '201', 201.9].map((status) =>
+    answered(`answers ${JSON.stringify(status)}`, (res) => {
+      res.statusCode = status as number
       res.end('body')
     }),
   ),

@@ -171,11 +171,14 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     destroy.call(res)
   }
 
-  res.writeHead = (status: number, ...rest: unknown[]) => {
+  res.writeHead = (givenStatus: number, ...rest: unknown[]) => {
+    // Node takes a text or a fraction too
+    const status = Math.trunc(Number(givenStatus))
     if (!hasMessage && head && phase !== 'open') refuseChange()
     const given = readHeadArguments(rest)
     const message = given.message ?? (hasMessage ? res.statusMessage || STATUS_CODES[status] || 'unknown' : '')
-    if (!isWriting() || head || !isValidHead(status, message)) return Reflect.apply(writeHead, res, [status, ...rest])
+    if (!isWriting() || head || !isValidHead(status, message))
+      return Reflect.apply(writeHead, res, [givenStatus, ...rest])
     const written = { status, message }
     // before the headers, as Node does: one that is refused leaves the status behind
     if (hasMessage) setStatus(written)
