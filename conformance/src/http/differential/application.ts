@@ -30,6 +30,8 @@ export interface Ending<Arguments extends readonly unknown[] = never> {
   readonly unreplayable?: readonly Form[]
   /** Forms in which the key is released although the status of the answer would settle it. @default [] */
   readonly released?: readonly Form[]
+  /** Error handlers under which a framework may never end the answer of the handler without a guard. @default [] */
+  readonly hangs?: readonly string[]
   /** The request says what the handler does: it stands for many endings. */
   readonly program?: ProgramKind
   /** The path before the index. @default '' */
