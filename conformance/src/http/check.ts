@@ -17,10 +17,14 @@ export type BindingNeed =
   | 'disconnects'
   /** Middleware may stand before the binding, and set headers. */
   | 'middleware'
+  /** A handler sees the headers that were set before the binding, and can remove them. */
+  | 'headers of others'
   /** A handler may write to the server's own response, past the framework. */
   | 'raw responses'
   /** An answer that fails midway looks cut. */
   | 'cut answers'
+  /** Middleware may stand before the binding and answer by itself. */
+  | 'time-outs'
   | 'compression outside'
   | 'compression inside'
   /** The store of this run has transactions that handlers may await in. */

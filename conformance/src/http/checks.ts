@@ -9,6 +9,7 @@ import { requestChecks } from './checks/requests.ts'
 import { routeChecks } from './checks/routes.ts'
 import { securityChecks } from './checks/security.ts'
 import { streamChecks } from './checks/streams.ts'
+import { timeOutChecks } from './checks/time-outs.ts'
 import { transactionChecks } from './checks/transactions.ts'
 
 /** Every check of a binding, in the order in which failures are the easiest to understand. */
@@ -21,6 +22,7 @@ export const bindingChecks: readonly BindingCheck[] = [
   ...securityChecks,
   ...duplicateChecks,
   ...disconnectChecks,
+  ...timeOutChecks,
   ...laterChecks,
   ...transactionChecks,
   ...streamChecks,

@@ -71,6 +71,8 @@ export interface BindingClient {
   told(secret: string): Promise<{ readonly isTold: boolean; readonly isPolluted: boolean }>
   /** Lets the handlers of this check go on that wait. */
   openGate(): Promise<void>
+  /** Lets the time-outs of this check's requests pass. */
+  timeOut(): Promise<void>
   /** Memory that the server's process holds; null where its runtime does not tell. */
   residentBytes(): Promise<number | null>
 }
@@ -145,6 +147,9 @@ export function clientOf(server: Server): BindingClient {
     },
     async openGate() {
       await control('open')
+    },
+    async timeOut() {
+      await control('time-out')
     },
     async residentBytes() {
       return ((await control('memory')).json() as { residentBytes: number | null }).residentBytes

@@ -5,7 +5,7 @@ import type { Request, RequestHandler, Response } from 'express'
 import { toExchange } from './exchange.ts'
 import type { IdempotentHandler, TransactionHandler } from './handlers.ts'
 import { ownMethod } from './route-pattern.ts'
-import { watchErrors } from './watch-errors.ts'
+import { type WatchedLayers, watchErrors } from './watch-layers.ts'
 
 /**
  * Gives the attempt that handles this request; `undefined` where it passed without protection.
@@ -53,6 +53,7 @@ export function idempotent<Tx>(
   const guard = createGuard<Request, Tx>(idempotency, options, { hasHandler: handler !== undefined })
 
   const middleware: RequestHandler = (req, res, next) => {
+    let layers: WatchedLayers | undefined
     const binding: NodeBinding<Tx> = {
       req,
       async run(tx) {
@@ -62,7 +63,11 @@ export function idempotent<Tx>(
       // as Express does for what is thrown without a value: `next(undefined)` would go on as if nothing had happened
       fail: (error) => next(error || new Error('Rejected promise')),
       send: (response) => sendResponse(res, response),
-      watchErrors: (onError) => watchErrors(req, onError),
+      watchErrors(onError) {
+        layers = watchErrors(req, onError)
+      },
+      // the promise of a given handler tells more
+      working: () => (handler ? undefined : layers?.working()),
     }
     if (guard.covers(req.method, () => ownMethod(req, middleware)))
       void serveNode(guard, toExchange(req, res, middleware), res, binding)

@@ -22,7 +22,7 @@ async function run({ handle }: Route<Request>, req: Request, res: Response, tx?:
 
 /** The handlers of a route, in order. A handler that writes in a transaction is given to the binding. */
 function stackOf(framework: typeof express, route: Route<Request>): RequestHandler[] {
-  const { guard, transaction, compression: place } = route
+  const { guard, transaction, compression: place, timeout } = route
   const compressed = compression({ threshold: 0 })
   const parsers: RequestHandler[] = [framework.json(), framework.raw()]
   const handler: RequestHandler = (req, res, next) => void run(route, req, res).catch(next)
@@ -33,16 +33,28 @@ function stackOf(framework: typeof express, route: Route<Request>): RequestHandl
     return [...parsers, whole]
   }
   const binding = idempotent(idempotency, options)
+  if (timeout) return [timeOut(timeout), binding, ...parsers, handler]
   if (place === 'outside') return [compressed, binding, ...parsers, handler]
   return [binding, ...(place === 'inside' ? [compressed] : []), ...parsers, handler]
+}
+
+/** As `connect-timeout` does it. */
+function timeOut(timeout: (id: string) => Promise<void>): RequestHandler {
+  return (req, res, next) => {
+    void timeout(req.get('x-case') ?? '').then(() => {
+      if (!res.headersSent) next(Object.assign(new Error('Response timeout'), { status: 503 }))
+    })
+    next()
+  }
 }
 
 async function give(res: Response, answer: Answer): Promise<void> {
   if ('fails' in answer) throw Object.assign(new Error('as it was told'), { status: answer.fails })
   if ('redirect' in answer) return res.redirect(answer.status, answer.redirect)
-  const { status, headers = [], body, raw, throwsAfterwards } = answer
+  const { status, headers = [], removes = [], body, raw, throwsAfterwards } = answer
   if (raw) return void res.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
   res.status(status)
+  for (const name of removes) res.removeHeader(name)
   for (const [name, value] of headers) res.append(name, value)
   if (!body) res.end()
   else if ('json' in body) res.json(body.json)

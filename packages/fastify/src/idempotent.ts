@@ -10,6 +10,7 @@ import {
 } from '@retryproof/http'
 import { type NodeBinding, passOnNode, serveNode } from '@retryproof/http/node'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { afterReturn, watchHandler, whenAwaited } from './handler-work.ts'
 import { hooksOf, type Note } from './hooks.ts'
 import { noteJson } from './json-bytes.ts'
 import { notesOn } from './notes.ts'
@@ -71,13 +72,18 @@ export function idempotent<Tx>(
   const notes = notesOn<Note>('attempt')
   const hooks = hooksOf(guard, json, replacements, notes)
 
-  function serve(request: FastifyRequest, reply: FastifyReply, { run, fail }: Running<Tx>): void {
+  function serve(request: FastifyRequest, reply: FastifyReply, { run, fail, working, renew }: Running<Tx>): void {
     const before = headersOf(reply)
     let note: Note | undefined
     const binding: NodeBinding<Tx> = {
       req: request.raw,
       run,
       fail,
+      ...(working && { working }),
+      renew() {
+        resetReply(reply, before)
+        renew?.()
+      },
       send(response) {
         replacements.set(request, response)
         reply.send(replacePayload(reply, response))
@@ -90,7 +96,7 @@ export function idempotent<Tx>(
         if (note) note.onError = onError
       },
       reset: () => resetReply(reply, before),
-      recordable: (answer) => recordable(answer, note?.serialized(), before),
+      recordable: (answer) => recordable(answer, note?.serialized(), { before, names: reply.raw.getHeaderNames() }),
     }
     if (!guard.covers(request.method, () => ownMethod(request))) void passOnNode(guard, request, reply.raw, binding)
     else void serveNode(guard, toExchange(request, reply, json.bytesOf(request)), reply.raw, binding)
@@ -101,7 +107,10 @@ export function idempotent<Tx>(
       ...hooks,
       preHandler(request, reply, done) {
         let hasPassed = false
+        const { working, renew } = watchHandler(request, reply)
         serve(request, reply, {
+          working,
+          renew,
           async run() {
             hasPassed = true
             done()
@@ -117,19 +126,29 @@ export function idempotent<Tx>(
       // settles as the handler does, so that Fastify answers by its own rules, whatever was returned or thrown
       return new Promise((resolve, reject) => {
         let isSettled = false
+        let isRenewed = false
+        async function settle(returned: unknown): Promise<void> {
+          const payload = await returned
+          if (isRenewed && payload === undefined) return
+          // Fastify takes only one answer of a handler; a run after a conflict sends its own as Fastify would
+          if (!isSettled) resolve(payload)
+          else if (payload !== undefined || !reply.sent) reply.send(payload)
+          isSettled = true
+          if (isRenewed) await afterReturn(reply, payload)
+        }
         serve(request, reply, {
+          renew() {
+            isRenewed = true
+          },
           async run(tx) {
+            const awaited = whenAwaited(reply)
             const returned = handler.call(request.server, request, reply, {
               attempt: attemptFor(request),
               tx,
             } as never)
             // a handler that gives nothing, not even a promise, answers later
             if (returned === undefined) return
-            const payload = await returned
-            // Fastify takes only one answer of a handler; a run after a conflict sends its own as Fastify would
-            if (!isSettled) resolve(payload)
-            else if (payload !== undefined || !reply.sent) reply.send(payload)
-            isSettled = true
+            await Promise.race([settle(returned), awaited])
           },
           fail(error) {
             if (isSettled) sendError(reply, error)
@@ -142,7 +161,7 @@ export function idempotent<Tx>(
   }
 }
 
-type Running<Tx> = Pick<NodeBinding<Tx>, 'run' | 'fail'>
+type Running<Tx> = Pick<NodeBinding<Tx>, 'run' | 'fail' | 'working' | 'renew'>
 
 /** Answers an error as Fastify answers one that a handler throws, which may be any value. */
 function sendError(reply: FastifyReply, error: unknown): void {

@@ -104,9 +104,16 @@ function isResponse(payload: Exclude<Payload, string | null | undefined>): paylo
 }
 
 /** Makes the reply that response, and gives its payload. */
-export function replacePayload(reply: FastifyReply, { status, headers, body }: HttpResponse): Buffer | null {
+export function replacePayload(
+  reply: FastifyReply,
+  { status, headers, removed = [], body }: HttpResponse,
+): Buffer | null {
   // Fastify adds it to a reply that has none
   reply.code(status).removeHeader('content-type')
+  for (const name of removed) {
+    reply.removeHeader(name)
+    if (!reply.raw.headersSent) reply.raw.removeHeader(name)
+  }
   for (const [name, value] of groupFields(headers)) reply.header(name, value)
   return body.length > 0 ? Buffer.from(body) : null
 }
@@ -120,9 +127,10 @@ export function headersOf(reply: FastifyReply): HeaderField[] {
   return fields
 }
 
-/** Takes back what an attempt did to a reply: its headers, and that it took the reply over. */
+/** Takes back what was done to a reply: its headers, that it was taken over, and that an error handler answered. */
 export function resetReply(reply: FastifyReply, before: readonly HeaderField[]): void {
   for (const [name] of headersOf(reply)) reply.removeHeader(name)
   for (const [name, value] of before) reply.header(name, value)
   setState(reply, 'hijacked', false)
+  setState(reply, 'nextErrorHandler', null)
 }

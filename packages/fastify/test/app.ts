@@ -7,7 +7,13 @@ import compress from '@fastify/compress'
 import type { BindingServer } from '@retryproof/conformance/http'
 import { type Answer, bindingApp, type Route } from '@retryproof/conformance/http/app'
 import type { IdempotencyStore } from '@retryproof/core'
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify'
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type onRequestHookHandler,
+  type RouteOptions,
+} from 'fastify'
 import { certificate } from '../../../conformance/test/certificate.ts'
 import { attemptOf, idempotent, serveStatus } from '../src/index.ts'
 
@@ -73,7 +79,7 @@ function headerOf({ headers }: FastifyRequest, name: string): string | undefined
 }
 
 function optionsOf(route: Route<FastifyRequest>): RouteOptions {
-  const { method, path: url, guard, transaction, compression } = route
+  const { method, path: url, guard, transaction, compression, timeout } = route
   const handler = (request: FastifyRequest, reply: FastifyReply) => run(route, request, reply)
   const plain = { method, url, exposeHeadRoute: false, handler, ...(compression === 'outside' && { compress: {} }) }
   if (!guard) return plain
@@ -86,7 +92,17 @@ function optionsOf(route: Route<FastifyRequest>): RouteOptions {
       ),
     }
   }
-  return { ...plain, ...idempotent(idempotency, options) }
+  return { ...plain, ...(timeout && { onRequest: timeOut(timeout) }), ...idempotent(idempotency, options) }
+}
+
+/** As `handlerTimeout` does it. */
+function timeOut(timeout: (id: string) => Promise<void>): onRequestHookHandler {
+  return (request, reply, done) => {
+    void timeout(headerOf(request, 'x-case') ?? '').then(() => {
+      if (!reply.sent) reply.send(Object.assign(new Error('Response timeout'), { statusCode: 503 }))
+    })
+    done()
+  }
 }
 
 async function run(
@@ -110,9 +126,10 @@ async function run(
 function give(reply: FastifyReply, answer: Answer, isCompressed: boolean): void {
   if ('fails' in answer) throw Object.assign(new Error('as it was told'), { statusCode: answer.fails })
   if ('redirect' in answer) return void reply.redirect(answer.redirect, answer.status)
-  const { status, headers = [], body, raw } = answer
+  const { status, headers = [], removes = [], body, raw } = answer
   if (raw) return void reply.raw.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
   reply.code(status)
+  for (const name of removes) reply.removeHeader(name)
   for (const [name, value] of headers) {
     const before = reply.getHeader(name)
     // a header that is set twice is a list, but for cookies, to which Fastify adds by itself

@@ -4,15 +4,17 @@ import {
   type FetchEnd,
   type FetchServer,
   keepBody,
+  type MadeBody,
   serveFetch,
   servePassing,
   toldResponse,
 } from '@retryproof/http/fetch'
 import type { Context, MiddlewareHandler, Next } from 'hono'
 import type { StatusCode } from 'hono/utils/http-status'
+import { watchAnswers } from './answer-outside.ts'
 import type { IdempotencyEnv, IdempotentHandler, TransactionHandler } from './handlers.ts'
 import { incomingOf } from './incoming.ts'
-import { noteBodies } from './made-bodies.ts'
+import { type MadeResponse, noteBodies } from './made-bodies.ts'
 import { isAlone, ownMethod, toExchange } from './to-exchange.ts'
 import { waitUntil } from './wait-until.ts'
 
@@ -88,16 +90,12 @@ function serverOf<Tx>(
       } else if (tx !== undefined) rewind = keepBody(c.req.raw, () => incomingOf(c)?.rawBody)
       hasRun = true
       if (attempt) c.set('idempotency', attempt)
-      const bodyOf = noteBodies(c)
-      const given = handler ? await handler(c, { attempt, tx } as never) : await responseAfter(c, next)
-      const made = bodyOf(given)
-      const response = handler ? withHeaders(c, given) : given
-      return {
-        response,
-        made,
-        isSent: response?.headers?.get(ALREADY_SENT) != null,
-        ...(!handler && c.error !== undefined && { thrown: { error: c.error } }),
-      }
+      const made = noteBodies(c)
+      if (!handler) return endAfter(c, next, made)
+      const given = await handler(c, { attempt, tx } as never)
+      // somebody outside has answered meanwhile
+      if (given && c.finalized) reset(c)
+      return endOf(withHeaders(c, given), made.bodyOf(given))
     },
     answer,
     answerEarly: (response) => new Promise((resolve) => answer(toldResponse(response, resolve))),
@@ -111,10 +109,19 @@ function serverOf<Tx>(
 /** Marks a response of @hono/node-server whose handler has written its answer to the Node response. */
 const ALREADY_SENT = 'x-hono-already-sent'
 
-/** Asking for `c.res` makes a response, so that a handler without an answer would have one. */
-async function responseAfter(c: Context, next: Next): Promise<Response | undefined> {
+/** Runs the handlers that come after the guard, and gives what they answer themselves. */
+async function endAfter(c: Context, next: Next, made: MadeResponse): Promise<FetchEnd> {
+  const lateAnswer = watchAnswers(c, made)
   await next()
-  return c.finalized ? c.res : undefined
+  const late = lateAnswer()
+  if (late) return endOf(late, made.bodyOf(late))
+  // asking for `c.res` makes a response, so that handlers without an answer would have one
+  const response = c.finalized ? c.res : undefined
+  return { ...endOf(response, made.bodyOf(response)), ...(c.error !== undefined && { thrown: { error: c.error } }) }
+}
+
+function endOf(response: Response | undefined, made?: MadeBody): FetchEnd {
+  return { response, made, isSent: response?.headers?.get(ALREADY_SENT) != null }
 }
 
 /** Hono adds the headers of the context, those of CORS for instance, to a response that a handler returns. */

@@ -5,8 +5,14 @@ import type { Context } from 'hono'
 type Make = (body: unknown, ...rest: unknown[]) => Response
 type MakeHtml = (body: unknown, ...rest: unknown[]) => Response | Promise<Response>
 
-/** Returns a function that gives the body of the last response that the context made; `undefined` for any other response, and for a stream. */
-export function noteBodies(c: Context): (response: unknown) => MadeBody | undefined {
+/** The last response that a context made. */
+export interface MadeResponse {
+  readonly response: Response | undefined
+  /** Gives its body; `undefined` for any other response, and for a stream. */
+  bodyOf(response: unknown): MadeBody | undefined
+}
+
+export function noteBodies(c: Context): MadeResponse {
   const make = c.body as Make
   const newResponse = c.newResponse as Make
   const text = c.text as Make
@@ -36,7 +42,12 @@ export function noteBodies(c: Context): (response: unknown) => MadeBody | undefi
       return note(make(body, init, { 'Content-Type': jsonType, ...headers }), body)
     },
   })
-  return (response) => (response === last ? made : undefined)
+  return {
+    get response() {
+      return last
+    },
+    bodyOf: (response) => (response === last ? made : undefined),
+  }
 }
 
 /** The content type that `c.json` of this version of Hono sets. */

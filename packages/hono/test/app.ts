@@ -43,15 +43,26 @@ export function honoApp(store: IdempotencyStore<unknown>): Hono {
 
 /** The handlers of a route, in order. A handler that writes in a transaction is given to the binding. */
 function stackOf(route: Route<Context>): [MiddlewareHandler | Handler, ...MiddlewareHandler[]] {
-  const { guard, transaction, compression } = route
+  const { guard, transaction, compression, timeout } = route
   const handler: MiddlewareHandler = (c) => run(route, c)
   if (!guard) return [handler]
   const { idempotency, options } = guard
   if (transaction) return [idempotent(idempotency, { ...options, transaction }, (c, { tx }) => run(route, c, tx))]
   const binding = idempotent(idempotency, options)
+  if (timeout) return [timeOut(timeout), binding, handler]
   if (compression === 'outside') return [compress({ threshold: 0 }), binding, handler]
   if (compression === 'inside') return [binding, compress({ threshold: 0 }), handler]
   return [binding, handler]
+}
+
+/** As `hono/timeout` does it. */
+function timeOut(timeout: (id: string) => Promise<void>): MiddlewareHandler {
+  return (c, next) => {
+    const passed = timeout(c.req.header('x-case') ?? '').then(() => {
+      throw new HTTPException(503)
+    })
+    return Promise.race([next(), passed])
+  }
 }
 
 async function run({ handle }: Route<Context>, c: Context, tx?: unknown): Promise<Response> {
@@ -71,8 +82,9 @@ async function run({ handle }: Route<Context>, c: Context, tx?: unknown): Promis
 function responseOf(c: Context, answer: Answer): Response {
   if ('fails' in answer) throw new HTTPException(answer.fails as ContentfulStatusCode, { message: 'as it was told' })
   if ('redirect' in answer) return c.redirect(answer.redirect, answer.status as RedirectStatusCode)
-  const { body } = answer
+  const { body, removes = [] } = answer
   const status = answer.status as ContentfulStatusCode
+  for (const name of removes) c.header(name, undefined)
   for (const [name, value] of answer.headers ?? []) c.header(name, value, { append: true })
   if (!body) return c.body(null, answer.status as StatusCode)
   if ('json' in body) return c.json(body.json as object, status)

@@ -34,7 +34,7 @@ export type {
   RequestBody,
   UploadedFile,
 } from './protocol/exchange.ts'
-export { changedFields, headerValues } from './protocol/exchange.ts'
+export { changedFields, headerValues, removedFields } from './protocol/exchange.ts'
 export type { KeySyntax } from './protocol/key-header.ts'
 export type { ProblemAnswer } from './protocol/problem-response.ts'
 export type { AnswerSummary, Problem, ProblemCode } from './protocol/problems.ts'

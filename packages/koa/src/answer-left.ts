@@ -7,6 +7,7 @@ import {
   type HeaderField,
   holdBody,
   type PassingBody,
+  removedFields,
 } from '@retryproof/http'
 import { iterable } from '@retryproof/http/node'
 import type { Context } from 'koa'
@@ -41,7 +42,12 @@ export async function answerLeft(
   const headers = changedFields(fields, before)
   const isHeld = !limits.stream && body.length <= limits.maxResponseBytes
   return {
-    response: { status: ctx.status, headers, body: isHeld && ctx.method !== 'HEAD' ? body : none },
+    response: {
+      status: ctx.status,
+      headers,
+      ...removedFields(ctx.res.getHeaderNames(), before),
+      body: isHeld && ctx.method !== 'HEAD' ? body : none,
+    },
     replayable: isHeld,
   }
 }
@@ -51,7 +57,7 @@ async function bytesLeft(
   limits: BodyLimits,
   attempt: Running['attempt'],
 ): Promise<Uint8Array | undefined> {
-  const source = sourceOf(ctx.body)
+  const source = sourceOf(ctx)
   if (!source) return bytesOf(ctx)
   try {
     const held = await holdBody(source, headersOf(ctx), limits, attempt.signal)
@@ -92,18 +98,29 @@ function streamOf({ pieces, ended }: PassingBody): Readable {
 }
 
 /** Gives the pieces of a body that has to be read to be known. */
-function sourceOf(body: unknown): AsyncIterator<Uint8Array> | undefined {
-  if (body instanceof Stream) return piecesOf(body as Readable)
+function sourceOf(ctx: Context): AsyncIterator<Uint8Array> | undefined {
+  const body: unknown = ctx.body
+  if (body instanceof Stream || isTakenForStream(ctx)) return piecesOf(body as Readable)
   if (body instanceof Blob) return piecesOf(body.stream())
   if (body instanceof Response) return body.body ? piecesOf(body.body) : undefined
   return body instanceof ReadableStream ? piecesOf(body) : undefined
 }
 
+/** Recognizes streams of readable-stream@4, which are none of Node's: Koa 3 pipes them, and Koa 2 writes them as JSON. */
+function isTakenForStream({ body, response }: Context): boolean {
+  if (typeof (body as Partial<Readable> | null | undefined)?.pipe !== 'function') return false
+  try {
+    return response.length === undefined
+  } catch {
+    return false
+  }
+}
+
 async function* piecesOf(source: Readable | ReadableStream): AsyncGenerator<Uint8Array, undefined> {
-  const letGo = source instanceof Stream ? keepOpen(source) : () => {}
+  const letGo = 'pipe' in source ? keepOpen(source) : () => {}
   try {
     // the types of browsers do not say that a ReadableStream is iterable
-    const pieces = source instanceof Stream ? iterable(source) : (source as ReadableStream & AsyncIterable<Uint8Array>)
+    const pieces = 'pipe' in source ? iterable(source) : (source as ReadableStream & AsyncIterable<Uint8Array>)
     for await (const piece of pieces) {
       yield typeof piece === 'string' ? Buffer.from(piece) : piece
     }

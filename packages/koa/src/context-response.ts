@@ -76,7 +76,7 @@ export function answerBefore(ctx: Context): AnswerBefore {
 
 /** Answers with that response. Middleware outside finds a value where there was one the first time. */
 export function putResponse(ctx: Context, response: HttpResponse): void {
-  const { status, headers, body } = response
+  const { status, headers, removed = [], body } = response
   const [type] = headerValues(headers, 'content-type')
   if (isEmpty(status) && (body.length > 0 || type !== undefined)) {
     // Koa drops a body, or its type, that a handler has written past it
@@ -91,7 +91,7 @@ export function putResponse(ctx: Context, response: HttpResponse): void {
   if (isText) ctx.body = undefined
   else ctx.body = body.length > 0 || type !== undefined ? restoreBody(headers, body) : null
   ctx.status = status
-  ctx.remove('Content-Type')
+  for (const name of ['content-type', ...removed]) ctx.remove(name)
   setHeaders(ctx, isText ? headers.filter(([name]) => name.toLowerCase() !== 'content-type') : headers)
 }
 

@@ -95,6 +95,10 @@ export function idempotent<Tx>(
         },
         watchErrors: (onError) => keepAnswering(ctx, onError, () => hasFailed),
         reset: before.restore,
+        renew() {
+          // past Koa, the handler itself has answered
+          if (ctx.respond !== false) before.restore()
+        },
       }
       if (guard.covers(ctx.method, () => ownMethod(ctx, middleware)))
         void serveNode(guard, toExchange(ctx, middleware), ctx.res, binding)

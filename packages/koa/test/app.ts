@@ -48,7 +48,7 @@ function koaApp(Framework: typeof Koa, store: IdempotencyStore<unknown>): Koa {
 
 /** The handlers of a route, in order. A handler that writes in a transaction is given to the binding. */
 function stackOf(route: Route<Context>): Middleware[] {
-  const { guard, transaction, compression } = route
+  const { guard, transaction, compression, timeout } = route
   const handler: Middleware = (ctx) => run(route, ctx)
   const parser = bodyParser({
     // this error has no status where a coding cannot be undone
@@ -63,8 +63,13 @@ function stackOf(route: Route<Context>): Middleware[] {
   const binding = idempotent(idempotency, options)
   // once the answer has left, nobody can read the request any more
   if (options.respond) return [parser, binding, handler]
+  if (timeout) return [timeOut(timeout), binding, parser, handler]
   if (compression === 'outside') return [compressed, binding, parser, handler]
   return [binding, ...(compression === 'inside' ? [compressed] : []), parser, handler]
+}
+
+function timeOut(timeout: (id: string) => Promise<void>): Middleware {
+  return (ctx, next) => Promise.race([next(), timeout(ctx.get('x-case')).then(() => ctx.throw(503))])
 }
 
 async function run({ handle }: Route<Context>, ctx: Context, tx?: unknown): Promise<void> {
@@ -92,13 +97,14 @@ function give(ctx: Context, answer: Answer): void {
     ctx.status = answer.status
     return
   }
-  const { status, headers = [], body, raw, throwsAfterwards } = answer
+  const { status, headers = [], removes = [], body, raw, throwsAfterwards } = answer
   if (raw) {
     ctx.respond = false
     ctx.res.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
     return
   }
   ctx.status = status
+  for (const name of removes) ctx.remove(name)
   for (const [name, value] of headers) ctx.append(name, value)
   if (body && 'json' in body) ctx.body = body.json
   else if (body && 'text' in body) ctx.body = body.text

@@ -1,11 +1,12 @@
 /** Handlers whose transaction conflicts with another, or fails to commit. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Readable } from 'node:stream'
+import { Readable, Stream } from 'node:stream'
 import { closedAfterEach } from '@retryproof/conformance/test-tools/closed-after-each'
 import { createIdempotency, unscoped } from '@retryproof/core'
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
+import { Readable as OtherReadable } from 'readable-stream'
 import { describe, expect, it } from 'vitest'
 import { conflictError, failingCommits } from '../../../conformance/test/transactional-store.ts'
 import { idempotent } from '../src/index.ts'
@@ -13,7 +14,14 @@ import { versions } from './app.ts'
 
 const servers = closedAfterEach()
 
-describe.each(versions)('a transaction on %s', (_version, Framework: typeof Koa) => {
+/** A stream as before Node 0.10: events, and no other way to read it. */
+function firstStream(piece: string): Stream {
+  const stream = Object.assign(new Stream(), { readable: true })
+  setImmediate(() => stream.emit('data', piece) && stream.emit('end'))
+  return stream
+}
+
+describe.each(versions)('a transaction on %s', (version, Framework: typeof Koa) => {
   /** Serves a handler behind that middleware. `errors` are those of the first commits. */
   async function serving(handler: (ctx: Context, run: number) => unknown, errors: unknown[], outside?: Middleware) {
     const app = new Framework()
@@ -58,10 +66,15 @@ describe.each(versions)('a transaction on %s', (_version, Framework: typeof Koa)
     ['a status with its message', (ctx) => Object.assign(ctx, { status: 202, message: 'First', body: 'first' })],
     ['null', (ctx) => Object.assign(ctx, { body: null })],
     ['a stream', (ctx) => Object.assign(ctx, { body: Readable.from(['first']) })],
+    ['a stream of the first kind', (ctx) => Object.assign(ctx, { body: firstStream('first') })],
     ['headers', (ctx) => [ctx.set({ 'X-First': 'a', 'X-Outside': 'b' }), Object.assign(ctx, { body: 'first' })]],
     ['no content', (ctx) => Object.assign(ctx, { status: 204 })],
     ['past Koa', (ctx) => Object.assign(ctx, { respond: false }).res.writeHead(202, { 'X-First': 'a' }).end('first')],
   ]
+  // Koa 2 takes it for an object, of which it makes no JSON
+  if (version === 'Koa 3') {
+    firsts.push(['a stream of another package', (ctx) => Object.assign(ctx, { body: OtherReadable.from(['first']) })])
+  }
   const lasts: [string, (ctx: Context) => unknown][] = [
     ['an object', (ctx) => Object.assign(ctx, { body: { run: 2 } })],
     ['a text with its status', (ctx) => Object.assign(ctx, { status: 201, body: 'two' })],

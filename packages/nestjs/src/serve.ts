@@ -74,6 +74,7 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
     },
     begin: () => platform.note(),
     reset: () => platform.reset(),
+    renew: () => platform.reset(),
     recordable: (answer) => platform.recordable(answer),
   })
   if (sent) await tellAnswered(subscriber, platform, sent)

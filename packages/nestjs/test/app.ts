@@ -10,10 +10,12 @@ import {
   type INestApplication,
   Inject,
   Module,
+  type NestInterceptor,
   Req,
   RequestMapping,
   RequestMethod,
   Res,
+  ServiceUnavailableException,
   StreamableFile,
   type Type,
   UseInterceptors,
@@ -26,7 +28,8 @@ import { type Answer, type BindingApp, bindingApp, type Route } from '@retryproo
 import type { IdempotencyStore } from '@retryproof/core'
 import type { HandlerAttempt } from '@retryproof/http'
 import compression from 'compression'
-import type { Request } from 'express'
+import type { Request, Response } from 'express'
+import { from, raceWith } from 'rxjs'
 import { Attempt, idempotent, type NestRequest, serveStatus, Transaction } from '../src/index.ts'
 
 export type Platform = 'Express' | 'Fastify'
@@ -96,7 +99,7 @@ interface Served {
 
 /** Does as users who write `@Controller(…) class { @Post(…) @UseInterceptors(…) handle(…) { … } }`. */
 function controllerOf(route: Route<Native>): Type {
-  const { guard, method, prefix = '', path, transaction } = route
+  const { guard, method, prefix = '', path, transaction, timeout } = route
   const isByCall = byCall.has(path)
   class RouteController {
     private readonly host: HttpAdapterHost
@@ -114,9 +117,23 @@ function controllerOf(route: Route<Native>): Type {
   const parameters = [Req(), response, Attempt(), ...(transaction ? [Transaction()] : [])]
   for (const [index, parameter] of parameters.entries()) parameter(RouteController.prototype, 'handle', index)
   const decorators = [RequestMapping({ path, method: RequestMethod[method] })]
-  if (guard) decorators.push(UseInterceptors(idempotent(guard.idempotency, { ...guard.options, transaction })))
+  if (guard) {
+    const guarding = idempotent(guard.idempotency, { ...guard.options, transaction })
+    decorators.push(UseInterceptors(...(timeout ? [timeOut(timeout)] : []), guarding))
+  }
   decorate(RouteController, decorators)
   return RouteController
+}
+
+/** As the `TimeoutInterceptor` of Nest's documentation does it. */
+function timeOut(timeout: (id: string) => Promise<void>): NestInterceptor {
+  return {
+    intercept(context, next) {
+      const id = headerOf(context.switchToHttp().getRequest<Native>(), 'x-case') ?? ''
+      const passed = timeout(id).then(() => Promise.reject(new ServiceUnavailableException()))
+      return next.handle().pipe(raceWith(from(passed)))
+    },
+  }
 }
 
 function statusController(platform: Platform, { status }: BindingApp<Native>): Type {
@@ -159,8 +176,9 @@ async function answerByValue(route: Route<Native>, { httpAdapter }: HttpAdapterH
   const answer = await answerOf(route, served)
   if ('fails' in answer) throw new HttpException('as it was told', answer.fails)
   if ('redirect' in answer) throw new Error('is answered by a call')
-  const { status, headers = [], body } = answer
+  const { status, headers = [], removes = [], body } = answer
   httpAdapter.status(served.response, status)
+  for (const name of removes) (served.response as Response).removeHeader(name)
   const fields = new Map<string, string[]>()
   for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
   for (const [name, values] of fields) {

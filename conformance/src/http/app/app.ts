@@ -26,6 +26,11 @@ export interface Route<Native> {
   readonly transaction: boolean
   /** The place of compression on this route: before the binding, or between it and the handler. */
   readonly compression: 'outside' | 'inside' | undefined
+  /**
+   * Stands around the binding, where middleware may: once this resolves, it answers with 503 by itself, as time-outs do. Takes
+   * the `X-Case` of the request.
+   */
+  readonly timeout: ((id: string) => Promise<void>) | undefined
   /** Runs the handler. A binding throws its error on. */
   handle(request: RouteRequest): Promise<Answer>
 }
@@ -49,6 +54,8 @@ export interface PlainAnswer {
   readonly status: number
   /** A name that occurs several times is to be sent several times. */
   readonly headers?: readonly HeaderField[]
+  /** Headers to be removed that were set before the binding. */
+  readonly removes?: readonly string[]
   readonly body?: Body
   /** To be written to the server's own response, where the framework hands that out. */
   readonly raw?: boolean

@@ -91,11 +91,12 @@ export function bindingApp<Native extends object>({
   return {
     routes: descriptions
       .filter(({ guard }) => !guard?.transaction || store.capabilities.transactional === 'async')
-      .map(({ method = 'POST', prefix, path, guard = {}, compression, handle }) => ({
+      .map(({ method = 'POST', prefix, path, guard = {}, compression, timeout, handle }) => ({
         method,
         prefix,
         path,
         compression,
+        timeout,
         transaction: guard?.transaction ?? false,
         handle: async (request) => handle({ ...request, ...writes(request.tx) }),
         guard: guard

@@ -7,6 +7,8 @@ export interface Case {
   isOpen: boolean
   /** The number of times that a handler saw that its client had left. */
   departures: number
+  /** True where the time is out of routes that have a time-out. */
+  isTimedOut: boolean
   /** True where its user, who has the name of the case, is let in no more. */
   isRevoked: boolean
 }
@@ -25,6 +27,7 @@ function watchedCase(id: string): Watched {
     runs: 0,
     isOpen: false,
     departures: 0,
+    isTimedOut: false,
     isRevoked: false,
     watchers: new Set(),
   }

@@ -51,6 +51,18 @@ export const replayChecks: readonly BindingCheck[] = [
   same('what was written in pieces', '/pieces', 200, { peers: ['IDJ 6', 'NI 7'] }),
   same('a refusal', '/refusal', 402, { peers: ['NI 9'] }),
   {
+    id: 'replay-without',
+    title: 'a header that the handler removed or changed is as absent or as changed in the replay',
+    needs: ['headers of others'],
+    run: async (client) => {
+      for (const answer of await assertReplayed(client, '/without')) {
+        assert.equal(answer.header('x-ratelimit-remaining'), undefined)
+        assert.deepEqual(answer.values('access-control-allow-origin'), ['https://shop.example'])
+        assert.notEqual(answer.header('x-request-id'), undefined)
+      }
+    },
+  },
+  {
     id: 'replay-serialized',
     title: 'what the serialization of an answer hides is hidden in its replay, and not recorded',
     peers: ['IDJ 7'],

@@ -203,15 +203,13 @@ function run<Native, Tx>(
   { records, transaction, commitWhen }: ResolvedOptions<Native, Tx>,
 ): Promise<Outcome<HttpResponse | undefined>> {
   const resultOfThrow = async ({ error, answer }: Threw) => toResultOfThrow(error, await answer(), records)
+  /** No answer frees the key of a handler that is at work: what that answers itself comes in its place. */
+  async function resultOf(end: HandlerEnd): Promise<ReturnType<typeof toResult>> {
+    const result = end.kind === 'threw' ? await resultOfThrow(end) : toResult(end.answer, records)
+    return end.outlast && isRelease(result) ? resultOf(await end.outlast()) : result
+  }
   if (!transaction) {
-    return operation.run(
-      call,
-      async (attempt) => {
-        const end = await execute(attempt, undefined)
-        return end.kind === 'threw' ? resultOfThrow(end) : toResult(end.answer, records)
-      },
-      policies,
-    )
+    return operation.run(call, async (attempt) => resultOf(await execute(attempt, undefined)), policies)
   }
   return operation.transaction(
     call,

@@ -9,14 +9,23 @@ import type { HandlerAttempt } from './ports.ts'
  */
 export type HandlerEnd = Answered | Threw
 
+/** An answer may be complete while its handler is still at work: a time-out may have given it. */
+interface Outlasted {
+  /**
+   * Lets the answer go, and gives the end of the handler itself. The guard asks for it where the answer would free the key,
+   * since a handler that is at work must not have a second one beside it. Undefined where the handler has ended.
+   */
+  readonly outlast?: () => Promise<HandlerEnd>
+}
+
 /** The handler returned, and its answer is complete. */
-export interface Answered {
+export interface Answered extends Outlasted {
   readonly kind: 'answered'
   readonly answer: HandlerAnswer
 }
 
 /** The handler threw `error`, which may be any value, or passed it on to an error handler. */
-export interface Threw {
+export interface Threw extends Outlasted {
   readonly kind: 'threw'
   readonly error: unknown
   /**

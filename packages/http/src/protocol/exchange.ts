@@ -94,6 +94,20 @@ export function changedFields(fields: readonly HeaderField[], before: readonly H
   return fields.filter(([name]) => !isUnchanged(name.toLowerCase()))
 }
 
+/**
+ * Gives the names of fields that were there before and are not any more, as a part of a response.
+ *
+ * @example
+ * import { removedFields } from '@retryproof/http'
+ *
+ * removedFields(['etag'], [['Vary', 'Origin'], ['ETag', '"1"']]) // { removed: ['vary'] }
+ */
+export function removedFields(names: Iterable<string>, before: readonly HeaderField[]): Pick<HttpResponse, 'removed'> {
+  const present = new Set([...names].map((name) => name.toLowerCase()))
+  const removed = new Set(before.map(([name]) => name.toLowerCase()).filter((name) => !present.has(name)))
+  return removed.size > 0 ? { removed: [...removed] } : {}
+}
+
 /** The media type without its parameters; empty where there is none. */
 export function mediaTypeOf(headers: readonly HeaderField[]): string {
   const [type = ''] = headerValues(headers, 'content-type')

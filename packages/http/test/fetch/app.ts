@@ -33,7 +33,7 @@ export function fetchApp(store: IdempotencyStore<unknown>): Handler {
 }
 
 function handlerOf(route: Route<Request>): Handler {
-  const { guard, transaction, compression } = route
+  const { guard, transaction, compression, timeout } = route
   if (!guard) return (request) => run(route, request)
   const options: FetchOptions<[Lifetime?]> = {
     ...guard.options,
@@ -44,6 +44,12 @@ function handlerOf(route: Route<Request>): Handler {
         run(route, request, tx),
       )
     : idempotent<[Lifetime?], unknown>(guard.idempotency, options, (request) => run(route, request))
+  if (timeout) {
+    return (request, lifetime) => {
+      const passed = timeout(request.headers.get('x-case') ?? '').then(() => new Response(null, { status: 503 }))
+      return Promise.race([guarded(request, lifetime), passed])
+    }
+  }
   if (compression !== 'outside') return guarded
   return async (request, lifetime) => compressed(request, await guarded(request, lifetime))
 }

@@ -49,7 +49,10 @@ export const lacks = {
 export function plainApp(store: IdempotencyStore<unknown>): Listener {
   const app = bindingApp<IncomingMessage>({ store, header: headerOf, knowsRoutes: false })
   const handlers = new Map(
-    app.routes.map((route) => [`${route.method} ${route.prefix ?? ''}${route.path}`, listenerOf(route)]),
+    app.routes.map((route) => [
+      `${route.method} ${route.prefix ?? ''}${route.path}`,
+      { listener: listenerOf(route), timeout: route.timeout },
+    ]),
   )
   return (req, res) => {
     for (const [name, value] of app.before()) res.setHeader(name, value)
@@ -57,8 +60,12 @@ export function plainApp(store: IdempotencyStore<unknown>): Listener {
     const [path = ''] = (req.url ?? '').split('?', 1)
     const handler = handlers.get(`${req.method} ${path}`)
     if (refused !== undefined) res.writeHead(refused).end()
-    else if (handler) handler(req, res)
-    else if (path.startsWith(`${app.status.path}/`)) {
+    else if (handler) {
+      void handler.timeout?.(headerOf(req, 'x-case') ?? '').then(() => {
+        if (!res.headersSent) res.writeHead(503).end()
+      })
+      handler.listener(req, res)
+    } else if (path.startsWith(`${app.status.path}/`)) {
       const id = path.slice(app.status.path.length + 1)
       void app.status.resource.answer(id, req).then((response) => sendResponse(res, response))
     } else res.writeHead(404).end()
@@ -119,9 +126,10 @@ async function bodyOf(req: IncomingMessage): Promise<unknown> {
 async function give(res: ServerResponse, answer: Answer): Promise<void> {
   if ('fails' in answer) throw Object.assign(new Error('as it was told'), { status: answer.fails })
   if ('redirect' in answer) return void res.writeHead(answer.status, { Location: answer.redirect }).end()
-  const { status, headers = [], body, raw, throwsAfterwards } = answer
+  const { status, headers = [], removes = [], body, raw, throwsAfterwards } = answer
   if (raw) return void res.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
   res.statusCode = status
+  for (const name of removes) res.removeHeader(name)
   for (const [name, value] of headers) res.appendHeader(name, value)
   // over HTTP/2 `setHeader` gives nothing back
   if (body && 'json' in body) res.setHeader('Content-Type', 'application/json')

@@ -61,8 +61,8 @@ export function onFastify(request: FastifyRequest, reply: FastifyReply): Platfor
     res,
     target: request.originalUrl,
     pattern: request.routeOptions.url ?? '',
-    send({ status, headers, body }) {
-      const names = new Set(headers.map(([name]) => name.toLowerCase()))
+    send({ status, headers, removed = [], body }) {
+      const names = new Set([...removed, ...headers.map(([name]) => name.toLowerCase())])
       const others = before.filter(([name]) => !names.has(name.toLowerCase()))
       function replace(): Buffer | undefined {
         reply.code(status)
@@ -73,7 +73,7 @@ export function onFastify(request: FastifyRequest, reply: FastifyReply): Platfor
       reply.send(replace())
     },
     note: () => notes.set(reply, {}),
-    recordable: (answer) => recordable(answer, notes.get(reply)?.serialized, before),
+    recordable: (answer) => recordable(answer, notes.get(reply)?.serialized, { before, names: res.getHeaderNames() }),
     reset() {
       reply.code(statusCode)
       restore(before)

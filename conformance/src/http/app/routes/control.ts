@@ -29,6 +29,17 @@ export const controlRoutes: readonly RouteDescription[] = [
   },
   {
     method: 'GET',
+    path: '/control/time-out',
+    guard: null,
+    handle: (request) => {
+      change(idOf(request), (each) => {
+        each.isTimedOut = true
+      })
+      return { status: 204 }
+    },
+  },
+  {
+    method: 'GET',
     path: '/control/access',
     guard: null,
     handle: (request) => {

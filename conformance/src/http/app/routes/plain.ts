@@ -46,6 +46,12 @@ export const plainRoutes: readonly RouteDescription[] = [
     ],
     body: { json: { runs } },
   })),
+  answers('/without', (runs) => ({
+    status: 201,
+    removes: ['X-RateLimit-Remaining', 'Access-Control-Allow-Origin'],
+    headers: [['Access-Control-Allow-Origin', 'https://shop.example']],
+    body: { json: { runs } },
+  })),
   answers('/refusal', (runs) => ({ status: 402, body: { json: { error: 'no funds', runs } } })),
   answers('/compressed-outside', compressible, { compression: 'outside' }),
   answers('/compressed-inside', compressible, { compression: 'inside' }),

@@ -27,7 +27,7 @@ export interface RouteOptions
   readonly throwsAsAsked?: boolean
 }
 
-export interface RouteDescription extends Partial<Pick<Route<never>, 'method' | 'prefix' | 'compression'>> {
+export interface RouteDescription extends Partial<Pick<Route<never>, 'method' | 'prefix' | 'compression' | 'timeout'>> {
   readonly path: string
   /** `null`: not guarded. @default {} */
   readonly guard?: RouteOptions | null

@@ -1,5 +1,5 @@
 import type { Answer, RouteRequest } from '../app.ts'
-import { change } from '../cases.ts'
+import { caseOf, change, reached } from '../cases.ts'
 import { created, gate, idOf, type RouteDescription, run, waits } from './route.ts'
 
 /** Handlers that take their time, so that others arrive or clients leave meanwhile. */
@@ -7,6 +7,16 @@ export const waitingRoutes: readonly RouteDescription[] = [
   { path: '/gated', handle: gated },
   { path: '/patient', guard: waits, handle: (request) => created(run(request)) },
   { path: '/awaited', guard: waits, handle: gated },
+  { path: '/timed', timeout: timedOut, handle: gated },
+  {
+    path: '/timed-failure',
+    timeout: timedOut,
+    handle: async (request) => {
+      const answer = await gated(request)
+      if (caseOf(idOf(request)).runs === 1) throw new Error('nobody is there')
+      return answer
+    },
+  },
   {
     path: '/abandoned',
     guard: waits,
@@ -37,4 +47,10 @@ async function gated(request: RouteRequest): Promise<Answer> {
 async function clientLeft(request: RouteRequest): Promise<void> {
   await request.clientGone()
   change(idOf(request), (each) => each.departures++)
+}
+
+/** Runs out once: a request that comes afterwards has all the time that it takes. */
+function timedOut(id: string): Promise<void> {
+  if (caseOf(id).isTimedOut) return new Promise(() => {})
+  return reached(id, ({ isTimedOut }) => isTimedOut)
 }

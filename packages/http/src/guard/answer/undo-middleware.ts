@@ -1,6 +1,19 @@
 /** Undoes what middleware inside of the guard did to an answer, before it is recorded. */
-import { changedFields, type HandlerAnswer, type HeaderField, type HttpResponse } from '../../protocol/exchange.ts'
+import {
+  changedFields,
+  type HandlerAnswer,
+  type HeaderField,
+  type HttpResponse,
+  removedFields,
+} from '../../protocol/exchange.ts'
 import { isCoded } from './media.ts'
+
+export interface SentFields {
+  /** The headers that were there before the binding. */
+  readonly before: readonly HeaderField[]
+  /** The names of those that leave. */
+  readonly names: readonly string[]
+}
 
 /**
  * Gives an answer as it is recorded: without the headers that were there before the binding, and, where it was compressed
@@ -11,14 +24,16 @@ import { isCoded } from './media.ts'
  *
  * const body = new TextEncoder().encode('{"charged":100}')
  * const response = { status: 201, headers: [['Vary', 'Origin'], ['Content-Type', 'application/json']] as const, body }
- * recordable({ response, replayable: true }, undefined, [['Vary', 'Origin']]) // without Vary, which was there before
+ * const before = [['Vary', 'Origin']] as const
+ * recordable({ response, replayable: true }, undefined, { before, names: ['vary', 'content-type'] }) // without Vary
  */
 export function recordable(
   { response, replayable }: HandlerAnswer,
   serialized: HttpResponse | undefined,
-  before: readonly HeaderField[],
+  { before, names }: SentFields,
 ): HandlerAnswer {
   const isKnown = serialized?.status === response.status && isCoded(response) && !isCoded(serialized)
   const { status, headers, body } = isKnown ? serialized : response
-  return { response: { status, headers: changedFields(headers, before), body }, replayable: isKnown || replayable }
+  const fields = { headers: changedFields(headers, before), ...removedFields(names, before) }
+  return { response: { status, ...fields, body }, replayable: isKnown || replayable }
 }

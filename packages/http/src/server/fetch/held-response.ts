@@ -1,6 +1,6 @@
 /** Responses of Fetch, held back until they are recorded. Of a response only public members are read: it may be a ponyfill's. */
 import { type BodyLimits, holdBody, type PassingBody } from '../../guard/answer/held-body.ts'
-import { changedFields, type HandlerAnswer, type HeaderField } from '../../protocol/exchange.ts'
+import { changedFields, type HandlerAnswer, type HeaderField, removedFields } from '../../protocol/exchange.ts'
 import { piecesOf, streamOf } from './streams.ts'
 import { forbidsBody } from './to-response.ts'
 
@@ -46,7 +46,12 @@ export async function holdResponse(original: Response, holding: Holding): Promis
   const { passing } = held
   const bytes = held.bytes ?? none
   const replayable = !passing && !limits.stream && bytes.length <= limits.maxResponseBytes
-  const response = { status, headers: changedFields(headers, before), body: replayable ? bytes : none }
+  const response = {
+    status,
+    headers: changedFields(headers, before),
+    ...removedFields(original.headers.keys(), before),
+    body: replayable ? bytes : none,
+  }
   return {
     answer: { response, replayable },
     passing,

@@ -18,9 +18,13 @@ export function forbidsBody(status: number): boolean {
  *
  * toResponse({ status: 201, headers: [['Location', '/charges/1']], body: new Uint8Array() })
  */
-export function toResponse({ status, headers, body }: HttpResponse, before: readonly HeaderField[] = []): Response {
+export function toResponse(
+  { status, headers, removed = [], body }: HttpResponse,
+  before: readonly HeaderField[] = [],
+): Response {
   const names = headers.map(([name]) => name.toLowerCase())
-  const fields = [...before.filter(([name]) => !names.includes(name)), ...headers] as [string, string][]
+  const isKept = ([name]: HeaderField) => !names.includes(name) && !removed.includes(name)
+  const fields = [...before.filter(isKept), ...headers] as [string, string][]
   // a record, which @hono/node-server writes as it is, has each name once, and no default content type
   const isRecord = fields.length === new Set(names).size && names.includes('content-type')
   // without a body where it is empty, since an empty one is given a content type

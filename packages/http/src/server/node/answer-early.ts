@@ -1,11 +1,11 @@
 /** Answers before the handler runs. */
 import { once } from 'node:events'
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { Http2ServerResponse } from 'node:http2'
+import type { ServerResponse } from 'node:http'
+import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
 import type { HttpResponse } from '../../protocol/exchange.ts'
-import { detach } from './capture/hide-disconnect.ts'
+import { renewResponse } from './capture/renew-response.ts'
 import { isHttp2 } from './capture/response-seal.ts'
-import { copyHeaders, restoreHeaders, sendResponse } from './headers.ts'
+import { copyHeaders, sendResponse } from './headers.ts'
 
 /**
  * Sends an answer, and makes the response look as if nobody had answered yet, so that the handler can write to it. All
@@ -24,56 +24,15 @@ import { copyHeaders, restoreHeaders, sendResponse } from './headers.ts'
  */
 export async function answerEarly(res: ServerResponse, response: HttpResponse): Promise<void> {
   const before = copyHeaders(res)
-  if (isHttp2(res)) return answerEarlyOnHttp2(res, response, before)
+  const left = isHttp2(res) ? whenLeft((res as unknown as Http2ServerResponse).stream) : undefined
   sendResponse(res, response)
-  if (!res.destroyed) await once(res, 'close')
-  detach(res)
-  Object.assign(res, { _header: null, finished: false })
-  restoreHeaders(res, before)
-  res.statusCode = 200
-  res.statusMessage = ''
+  await (left ?? (res.destroyed || once(res, 'close')))
+  renewResponse(res, before)
 }
 
-async function answerEarlyOnHttp2(
-  res: ServerResponse,
-  response: HttpResponse,
-  before: OutgoingHttpHeaders,
-): Promise<void> {
-  const { stream } = res as unknown as Http2ServerResponse
-  const left = new Promise<void>((resolve) => stream.once('finish', resolve).once('close', resolve))
-  sendResponse(res, response)
-  if (!stream.destroyed) await left
-  Object.setPrototypeOf(res, Object.create(Object.getPrototypeOf(res) as object, withoutStream(before)))
-}
-
-/** The members of a response that has no stream any more: nothing is sent, and headers can be set. */
-function withoutStream(before: OutgoingHttpHeaders): PropertyDescriptorMap {
-  const headers = new Map(Object.entries(before).map(([name, value]) => [name.toLowerCase(), value]))
-  const members: Partial<ServerResponse> & ThisType<ServerResponse> = {
-    getHeader: (name) => headers.get(name.toLowerCase()),
-    getHeaders: () => Object.fromEntries(headers),
-    getHeaderNames: () => [...headers.keys()],
-    hasHeader: (name) => headers.has(name.toLowerCase()),
-    removeHeader: (name) => void headers.delete(name.toLowerCase()),
-    setHeader(name: string, value: OutgoingHttpHeader) {
-      headers.set(name.toLowerCase(), value)
-      return this as ServerResponse
-    },
-    appendHeader(name, value) {
-      const lower = name.toLowerCase()
-      headers.set(lower, [headers.get(lower) ?? [], value].flat().map(String))
-      return this as ServerResponse
-    },
-  }
-  const fields = {
-    ...members,
-    statusCode: 200,
-    headersSent: false,
-    _header: false,
-    writableEnded: false,
-    finished: false,
-  }
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [name, { configurable: true, writable: true, value }]),
-  )
+function whenLeft(stream: ServerHttp2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed) resolve()
+    else stream.once('finish', resolve).once('close', resolve)
+  })
 }

@@ -22,6 +22,13 @@ export interface NodeBinding<Tx> {
   watchErrors?(onError: (error: unknown) => void): void
   /** Undoes what an attempt set on the framework's response, before the next attempt or another answer. */
   reset?(): void
+  /**
+   * Gives the work of a handler that comes after the binding, where `run` does not wait for it. Undefined where none is known
+   * to be at work.
+   */
+  working?(): Promise<void> | undefined
+  /** Makes the framework's response look unanswered, once somebody has answered while the handler was at work. */
+  renew?(): void
   /** Begins an attempt. Its signal is made when it is asked for. */
   begin?(run: HandlerRun<Tx>, attempt: Pick<HandlerAttempt, 'signal'>): void
   /** Gives an answer as it is to be recorded, such as before compression. */

@@ -4,12 +4,13 @@
  */
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { isStreamed } from '../../../guard/answer/media.ts'
-import type { HandlerAnswer } from '../../../protocol/exchange.ts'
+import type { HandlerAnswer, HeaderField } from '../../../protocol/exchange.ts'
 import { changedHeaders, copyHeaders, removedHeaders, restoreHeaders, sendResponse } from '../headers.ts'
 import type { CapturedResponse, CaptureLimits } from './captured-response.ts'
 import { finishEarly } from './finish-early.ts'
 import { hideDisconnect } from './hide-disconnect.ts'
 import { hideStreamClose } from './hide-stream-close.ts'
+import { renewResponse } from './renew-response.ts'
 import { isHttp2, refuseChange, sealOf } from './response-seal.ts'
 import {
   applyHeaders,
@@ -226,24 +227,32 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     if (phase === 'passing' || phase === 'open') flushHeaders.call(res)
   }
 
+  function release(headers: readonly HeaderField[] = []): void {
+    open()
+    if (head && !hasPassed) {
+      setStatus(head)
+      for (const [name, value] of headers) res.setHeader(name, value)
+    }
+    const rest = held.length > 0 ? [concatenate(held)] : []
+    // `end` alone declares a length, which an answer in pieces has not
+    const isChunked = isInPieces && !hasPassed && !res.hasHeader('content-length')
+    if (isChunked) write.call(res, concatenate(rest.splice(0)), 'utf8', undefined)
+    Reflect.apply(end, res, rest)
+    client.reveal()
+  }
+
   // without getters: an object that is written with one takes a microsecond to make
   const captured: { -readonly [Name in keyof CapturedResponse]: CapturedResponse[Name] } = {
     answered,
     hasPassed,
     isEnded: false,
     fail,
-    release(headers = []) {
-      open()
-      if (head && !hasPassed) {
-        setStatus(head)
-        for (const [name, value] of headers) res.setHeader(name, value)
-      }
-      const rest = held.length > 0 ? [concatenate(held)] : []
-      // `end` alone declares a length, which an answer in pieces has not
-      const isChunked = isInPieces && !hasPassed && !res.hasHeader('content-length')
-      if (isChunked) write.call(res, concatenate(rest.splice(0)), 'utf8', undefined)
-      Reflect.apply(end, res, rest)
-      client.reveal()
+    // a pipe listens for its end
+    isBegun: () => head !== undefined || phase === 'ended' || res.listenerCount('unpipe') > 0,
+    release,
+    renew() {
+      release()
+      renewResponse(res, before)
     },
     letThrough(headers) {
       open()

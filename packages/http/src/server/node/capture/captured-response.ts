@@ -10,10 +10,14 @@ export interface CapturedResponse {
   readonly hasPassed: boolean
   /** True when the answer is complete. */
   readonly isEnded: boolean
+  /** Returns true when somebody has begun to write, or to pipe. */
+  isBegun(): boolean
   /** Makes `answered` reject, and lets through all that is written from now on. */
   fail(error: unknown): void
   /** Lets the handler's answer go, with these headers more where they can still be added. */
   release(headers?: readonly HeaderField[]): void
+  /** Lets the answer go, and makes the response look as if nobody had answered yet. All that is written from now on has to be captured. */
+  renew(): void
   /** Lets all through that is written from now on, with these headers more, to a response that nobody has written to. */
   letThrough(headers: readonly HeaderField[]): void
   /** Drops it and sends this one; cuts the connection where a part of the handler's has left already. */

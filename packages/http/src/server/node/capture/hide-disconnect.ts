@@ -38,10 +38,13 @@ export function setClosed(res: ServerResponse, closed: boolean): void {
 
 const detached = new WeakSet<ServerResponse>()
 
-/** Notes that an early answer has left: the connection serves other requests by now, and no failure closes it. */
+/** Notes that an answer has left: the connection serves other requests, and no failure closes it. */
 export function detach(res: ServerResponse): void {
   detached.add(res)
-  setClosed(res, false)
+  const open = () => setClosed(res, false)
+  open()
+  // Node closes it once the answer is on its way
+  res.prependOnceListener('close', open)
 }
 
 export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDisconnect {

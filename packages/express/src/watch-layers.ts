@@ -1,0 +1,117 @@
+/** Layers behind a guard: Express hands each the errors of those before it, and drops the promises of handlers. */
+import type { Application, ErrorRequestHandler, Request } from 'express'
+import { type Layer, layersOf } from './route-pattern.ts'
+
+const WATCHED = Symbol('retryproof.watched')
+
+/** The layers behind the guard of one request. */
+export interface WatchedLayers {
+  /** Gives the work that is not over: promises of handlers, or handlers past which somebody outside has answered by an error. */
+  working(): Promise<void> | undefined
+}
+
+interface Watched {
+  onError(error: unknown): void
+  /** Promises of handlers that have not settled. */
+  readonly work: Set<Promise<unknown>>
+  /** A layer behind the guard has passed an error on. */
+  hasFailed: boolean
+  /** Somebody outside has: a time-out, for instance. A handler may be at work, and nobody learns when it ends. */
+  isPassedBy: boolean
+}
+
+interface WatchedRequest {
+  [WATCHED]?: Watched
+}
+
+type Next = (error?: unknown) => void
+type HandleError = (this: Layer, error: unknown, req: WatchedRequest, ...rest: unknown[]) => unknown
+type HandleRequest = (this: Layer, req: WatchedRequest, res: unknown, next: Next) => unknown
+type Handler = (...values: unknown[]) => unknown
+
+/** The methods by which a layer is given an error, and a request: of Express 5, and of Express 4. */
+const methods = [
+  ['handleError', 'handleRequest'],
+  ['handle_error', 'handle_request'],
+] as const
+
+/** Calls `onError` for each error that is passed on for this request, before an error handler sees it. */
+export function watchErrors(req: Request, onError: (error: unknown) => void): WatchedLayers {
+  watchApplication(req.app)
+  const outer = (req as WatchedRequest)[WATCHED]
+  const watched: Watched = {
+    onError(error) {
+      onError(error)
+      outer?.onError(error)
+    },
+    work: outer?.work ?? new Set(),
+    hasFailed: false,
+    isPassedBy: false,
+  }
+  ;(req as WatchedRequest)[WATCHED] = watched
+  return {
+    working() {
+      if (watched.work.size > 0) return Promise.allSettled(watched.work).then(() => {})
+      return watched.isPassedBy ? new Promise(() => {}) : undefined
+    },
+  }
+}
+
+type Prototype = { [name in (typeof methods)[number][0]]?: HandleError } & {
+  [name in (typeof methods)[number][1]]?: HandleRequest
+}
+
+const knownApplications = new WeakSet<object>()
+const known = new WeakSet<Prototype>()
+
+type Mounted = Application & { readonly parent?: Application }
+
+function watchApplication(application: Mounted): void {
+  if (knownApplications.has(application)) return
+  knownApplications.add(application)
+  const [layer] = layersOf(application)
+  if (layer) watchPrototype(Object.getPrototypeOf(layer) as Prototype)
+  if (application.parent) watchApplication(application.parent)
+  else application.use(passOn)
+}
+
+/** Stands last in an application: without an error handler Express would tell nobody of an error but its client. */
+const passOn: ErrorRequestHandler = (error, _req, _res, next) => next(error)
+
+function watchPrototype(prototype: Prototype): void {
+  if (known.has(prototype)) return
+  known.add(prototype)
+  for (const [onError, onRequest] of methods) {
+    const { [onError]: handleError, [onRequest]: handleRequest } = prototype
+    if (!handleError || !handleRequest) continue
+    prototype[onError] = function (error, req, ...rest) {
+      const { [WATCHED]: watched } = req
+      if (watched) {
+        if (!watched.hasFailed) watched.isPassedBy = true
+        watched.onError(error)
+      }
+      return handleError.call(this, error, req, ...rest)
+    }
+    prototype[onRequest] = function (req, res, next) {
+      const { [WATCHED]: watched } = req
+      const handler = this.handle as unknown as Handler
+      // one of four parameters is an error handler, which Express passes by
+      if (!watched || handler.length > 3) return handleRequest.call(this, req, res, next)
+      const noted = (...values: unknown[]) => noteWork(watched, handler(...values))
+      const layer = Object.create(this, { handle: { value: noted } }) as Layer
+      return handleRequest.call(layer, req, res, (error) => {
+        if (error && error !== 'route' && error !== 'router') watched.hasFailed = true
+        next(error)
+      })
+    }
+  }
+}
+
+function noteWork({ work }: Watched, returned: unknown): unknown {
+  if (returned instanceof Promise) {
+    const isOver = () => void work.delete(returned)
+    work.add(returned)
+    returned.then(isOver, isOver)
+  }
+  return returned
+}

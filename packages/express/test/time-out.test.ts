@@ -1,0 +1,104 @@
+/** Answers that leave while the handler is at work, and what becomes of the key. */
+import type express from 'express'
+import type { Response as ExpressResponse, RequestHandler } from 'express'
+import { describe, expect, it } from 'vitest'
+import { deferred, testApp, versions } from './app.ts'
+
+describe.each(versions)('on %s', (_name, framework: typeof express) => {
+  /** Serves a handler that is run once with `first`, and answers from then on. */
+  function serving(
+    first: (res: ExpressResponse, next: (error: unknown) => void) => unknown,
+    isGiven: boolean,
+    options = {},
+  ) {
+    const { app, guard, post } = testApp(framework)
+    let runs = 0
+    /** Resolves once the handler runs, with what calls the middleware around it. */
+    const outside = deferred<(answer: (res: ExpressResponse, next: (error: unknown) => void) => void) => void>()
+    const around: RequestHandler = (_req, res, next) => {
+      res.locals.outside = () => outside.resolve((answer) => answer(res, next))
+      next()
+    }
+    const handler: RequestHandler = (_req, res, next) => {
+      runs++
+      setImmediate(res.locals.outside as () => void)
+      return runs === 1 ? first(res, next) : res.status(201).json({ runs })
+    }
+    const given: RequestHandler[] = isGiven
+      ? [guard(options, (req, res) => handler(req, res, () => {}))]
+      : [guard(options), handler]
+    app.post('/', around, ...given)
+    return { post: () => post('/'), outside: outside.promise }
+  }
+
+  /** Sends again until the handler of before has ended. */
+  async function untilDecided(post: () => Promise<Response>): Promise<Response> {
+    let answer = await post()
+    while (answer.headers.has('retry-after')) answer = await post()
+    return answer
+  }
+
+  describe.each([
+    ['given to the guard', true],
+    ['behind the guard', false],
+  ])('a handler %s', (_form, isGiven) => {
+    it('that answers 503 and works on keeps its key until it has ended', async () => {
+      const work = deferred()
+      const { post } = serving(async (res) => {
+        res.status(503).end()
+        await work.promise
+      }, isGiven)
+      expect((await post()).status).toBe(503)
+      expect((await post()).status).toBe(409)
+      work.resolve()
+      expect(await (await untilDecided(post)).json()).toEqual({ runs: 2 })
+    })
+
+    it('past which a timer writes to the response is recorded with its own answer', async () => {
+      const work = deferred()
+      const { post, outside } = serving(async (res) => {
+        await work.promise
+        res.status(202).set('X-Own', 'yes').json({ late: true })
+      }, isGiven)
+      const first = post()
+      ;(await outside)((res) => res.status(503).set('X-Time-Out', 'yes').send('too late'))
+      expect(await (await first).text()).toBe('too late')
+      work.resolve()
+      const again = await untilDecided(post)
+      expect([again.status, await again.json(), again.headers.get('x-own')]).toEqual([202, { late: true }, 'yes'])
+      expect(again.headers.get('x-time-out')).toBeNull()
+    })
+
+    it('that ends without an answer of its own leaves an unknown outcome, which onTakeover decides', async () => {
+      const work = deferred()
+      const { post, outside } = serving(() => work.promise, isGiven, { onTakeover: 'park' })
+      const first = post()
+      ;(await outside)((res) => res.sendStatus(503))
+      expect((await first).status).toBe(503)
+      work.resolve()
+      expect(await (await untilDecided(post)).text()).toContain('outcome-unknown')
+    })
+  })
+
+  it('a handler of callbacks behind the guard keeps its key past an error from outside', async () => {
+    const { post, outside } = serving((res) => {
+      setImmediate(async () => {
+        await answered.promise
+        res.status(201).json({ own: true })
+      })
+    }, false)
+    const answered = deferred()
+    const first = post()
+    ;(await outside)((_res, next) => next(new Error('Response timeout')))
+    expect((await first).status).toBe(500)
+    expect((await post()).status).toBe(409)
+    answered.resolve()
+    expect(await (await untilDecided(post)).json()).toEqual({ own: true })
+  })
+
+  it('an error of its own releases the key at once', async () => {
+    const { post } = serving((_res, next) => setImmediate(next, new Error('declined')), false)
+    expect((await post()).status).toBe(500)
+    expect(await (await post()).json()).toEqual({ runs: 2 })
+  })
+})

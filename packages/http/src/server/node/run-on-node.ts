@@ -1,0 +1,156 @@
+/** Runs a handler on a Node response, and tells how it ended. */
+import type { ServerResponse } from 'node:http'
+import { setImmediate as turn } from 'node:timers/promises'
+import { lapse } from '@retryproof/core/internal'
+import type { BodyLimits } from '../../guard/answer/held-body.ts'
+import { answered, type HandlerEnd, type HandlerRun, threw } from '../../guard/handler-end.ts'
+import type { HandlerAttempt } from '../../guard/ports.ts'
+import type { HandlerAnswer, HeaderField } from '../../protocol/exchange.ts'
+import { captureResponse } from './capture/capture-response.ts'
+import type { CapturedResponse, CaptureLimits } from './capture/captured-response.ts'
+import type { NodeBinding } from './node-binding.ts'
+import { isBodyLost, lostBody, watchBody } from './request/request-body.ts'
+
+export interface HandlerOnNode {
+  /** Gives the capture of the last answer. */
+  captured(): CapturedResponse
+  readonly end: Promise<HandlerEnd>
+  /** Returns true when the handler left its answer for the framework to write. */
+  hasLeft(): boolean
+  /** Returns true when an answer has left while the handler was at work: nothing more leaves. */
+  isAhead(): boolean
+  /** Returns true when a next run would find no body. */
+  hasSpentBody(): boolean
+  /** Lets the handler's answer go. */
+  release(headers: readonly HeaderField[]): void
+  /** Returns true for an error that the error path of the framework has already. */
+  wasHandedOver(error: unknown): boolean
+}
+
+/** Runs a handler under a capture. `over` resolves when its request is: then errors that come late are passed on. */
+export function runOnNode<Tx>(
+  res: ServerResponse,
+  binding: NodeBinding<Tx>,
+  attempt: HandlerAttempt,
+  terms: HandlerRun<Tx>,
+  over: Promise<void>,
+): HandlerOnNode {
+  const { tx, limits } = terms
+  let handedOver: { readonly error: unknown }[] = []
+  const limitsOf = (given: BodyLimits): CaptureLimits => ({ ...given, attempt, onCut: () => lapse(attempt) })
+  const hasSpentBody = watchBody(binding.req)
+  let captured = captureResponse(res, limitsOf(limits))
+  let hasLeft = false
+  let hasReturned = false
+  let isAhead = false
+  let isThrown = false
+
+  const recordable = (answer: HandlerAnswer) => binding.recordable?.(answer) ?? answer
+
+  /** After a part has left nobody takes the answer for complete any more: the key comes free at once. */
+  function onError(error: unknown): void {
+    if (captured.isEnded) return
+    handedOver.push({ error })
+    if (captured.hasPassed) captured.fail(error)
+  }
+
+  /** Gives what the error path of the framework answers. */
+  async function answerTo(error: unknown): Promise<HandlerAnswer> {
+    if (captured.isEnded) {
+      captured.discard()
+      binding.reset?.()
+      captured = captureResponse(res, limitsOf(limits))
+    }
+    onError(error)
+    binding.fail(error)
+    return recordable(await captured.answered)
+  }
+
+  async function endOf(): Promise<HandlerEnd> {
+    return endBy(tx === undefined ? await firstOf(captured.answered, returned) : await returned)
+  }
+
+  async function endBy(first: Returned): Promise<HandlerEnd> {
+    if (first && 'error' in first) {
+      isThrown = true
+      return threw(first.error, () => answerTo(first.error))
+    }
+    hasLeft = first !== undefined
+    const answer = first?.left ?? recordable(await captured.answered)
+    // a parser that found no body is answered for by nobody
+    if (answer.response.status >= 400 && isBodyLost(binding.req)) throw lostBody()
+    const [passedOn] = handedOver
+    const end = passedOn ? threw(passedOn.error, async () => answer) : answered(answer)
+    return first || tx !== undefined ? end : { ...end, outlast: () => outlast(end, answer) }
+  }
+
+  /** Lets an answer go that says nothing about the handler, since that is still at work, and waits for the end of the handler itself. */
+  async function outlast(end: HandlerEnd, answer: HandlerAnswer): Promise<HandlerEnd> {
+    // a handler that answers last returns right afterwards
+    await turn()
+    const work = hasReturned ? binding.working?.() : returned
+    if (!work) return end
+    isAhead = true
+    handedOver = []
+    captured.renew()
+    binding.renew?.()
+    const whole = { ...limits, stream: false, whole: true }
+    begin(whole)
+    captured = captureResponse(res, limitsOf(whole))
+    const silent = threw(new Error('The handler ended without an answer of its own.'), async () => answer)
+    try {
+      const last = await Promise.race([captured.answered.then(() => undefined), work.then((left) => left || null)])
+      if (last && 'error' in last) return threw(last.error, async () => answer)
+      if (last === null) await turn()
+      return last === null && !captured.isBegun() ? silent : await endBy(last ?? undefined)
+    } catch (error) {
+      return threw(error, async () => answer)
+    }
+  }
+
+  function begin(given: BodyLimits): void {
+    binding.begin?.({ tx, limits: given }, attempt)
+    binding.watchErrors?.(onError)
+  }
+
+  /** An error that comes after the answer is the framework's, as it is without a guard. */
+  async function goOn(): Promise<void> {
+    await over
+    const last = await returned
+    if (!last || 'left' in last) binding.goOn?.()
+    else if (!isThrown) binding.fail(last.error)
+  }
+
+  begin(limits)
+  const returned: Promise<Returned> = binding.run(tx).then(
+    (left) => (left ? { left } : undefined),
+    (error: unknown) => ({ error }),
+  )
+  void returned.then(() => {
+    hasReturned = true
+  })
+  void goOn()
+  return {
+    captured: () => captured,
+    end: endOf(),
+    hasLeft: () => hasLeft,
+    isAhead: () => isAhead,
+    hasSpentBody,
+    release(headers) {
+      if (hasLeft) captured.letThrough(headers)
+      else captured.release(headers)
+    },
+    wasHandedOver: (error) => handedOver.some((each) => each.error === error),
+  }
+}
+
+/** The end of a handler, as its framework tells it: a throw, or an answer that the framework is to write. */
+export type Returned = { readonly error: unknown } | { readonly left: HandlerAnswer } | undefined
+
+/** Waits for a complete answer, one that was left, or a throw, whichever is first. */
+function firstOf(answer: Promise<unknown>, returned: Promise<Returned>): Promise<Returned> {
+  return new Promise((resolve, reject) => {
+    answer.then(() => resolve(undefined), reject)
+    void returned.then((end) => end && resolve(end))
+  })
+}
