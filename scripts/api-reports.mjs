@@ -43,6 +43,7 @@ function isUpToDate({ folder, types, report }) {
     configObjectFullPath: undefined,
     configObject: {
       projectFolder: join(root, folder),
+      newlineKind: 'lf',
       mainEntryPointFilePath: types,
       compiler: { overrideTsconfig: { compilerOptions: compilerOptions(), files: [types] } },
       apiReport: {
