@@ -1,4 +1,4 @@
-import { CliError } from '../exit-codes.ts'
+import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
 import type { Format } from '../output/rows.ts'
 import { openTarget, type TargetOptions } from '../target/open-target.ts'
@@ -9,18 +9,29 @@ export interface CommonOptions extends TargetOptions, Format {
   readonly yes?: boolean
 }
 
-/** Opens the store for a command, and closes it whatever happens. Returns the exit code. */
-export async function withTarget(
-  io: CliIo,
-  options: CommonOptions,
-  work: (target: Target) => Promise<number>,
-): Promise<number> {
+type Work = (target: Target) => Promise<number>
+
+/** Opens the store for a command, and closes it whatever happens. Returns the exit code: at the first Ctrl-C, at once. */
+export function withTarget(io: CliIo, options: CommonOptions, work: Work): Promise<number> {
+  return Promise.race([withTargetToTheEnd(io, options, work), interruption(io)])
+}
+
+/** Does the same for a command that looks at Ctrl-C itself, and may have something to say before it ends. */
+export async function withTargetToTheEnd(io: CliIo, options: CommonOptions, work: Work): Promise<number> {
   const target = await openTarget(io, options)
   try {
     return await work(target)
   } finally {
     await target.close().catch(() => undefined)
   }
+}
+
+function interruption({ interrupted }: CliIo): Promise<number> {
+  return new Promise((resolve) => {
+    const end = () => resolve(exitCodes.interrupted)
+    if (interrupted.aborted) end()
+    else interrupted.addEventListener('abort', end, { once: true })
+  })
 }
 
 /** Asks before something is destroyed. Without a person it takes --yes. */

@@ -3,7 +3,7 @@ import { duration } from '@retryproof/http/internal'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
 import { printJson } from '../output/rows.ts'
-import { type CommonOptions, withTarget } from './context.ts'
+import { type CommonOptions, withTargetToTheEnd } from './context.ts'
 
 export interface PurgeOptions extends CommonOptions {
   readonly batch: number
@@ -11,7 +11,7 @@ export interface PurgeOptions extends CommonOptions {
 
 /** Each batch is a statement of its own, so that an interrupted purge has removed what it says, and another goes on. */
 export async function purge(io: CliIo, options: PurgeOptions): Promise<number> {
-  return withTarget(io, options, async ({ store, expired }) => {
+  return withTargetToTheEnd(io, options, async ({ store, expired }) => {
     if (!store?.purge)
       throw new CliError(
         store

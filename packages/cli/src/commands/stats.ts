@@ -6,7 +6,7 @@ import { exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
 import { csv, printJson, table } from '../output/rows.ts'
 import { countIn } from '../target/records.ts'
-import { type CommonOptions, withTarget } from './context.ts'
+import { type CommonOptions, withTarget, withTargetToTheEnd } from './context.ts'
 
 const COLUMNS = ['operation', 'state', 'records', 'stuck', 'longest']
 
@@ -31,7 +31,7 @@ export interface WatchOptions extends CommonOptions {
 }
 
 export async function watch(io: CliIo, options: WatchOptions): Promise<number> {
-  return withTarget(io, options, async (target) => {
+  return withTargetToTheEnd(io, options, async (target) => {
     let before: number | undefined
     for (let reading = 1; !io.interrupted.aborted; reading++) {
       const counts = await countIn(target)
