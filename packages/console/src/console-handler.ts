@@ -1,4 +1,5 @@
 /** The console as a Fetch handler: asks who it is, then answers with a page. */
+import { IdempotencyInvalidOptionError } from '@retryproof/core'
 import { Hono } from 'hono'
 import { type ConsoleOptions, type ConsoleUser, type ReadOptions, readOptions } from './options.ts'
 import type { PageContext } from './pages/page-context.ts'
@@ -13,6 +14,9 @@ import { refusal } from './routes/refusal.ts'
 import { showRoutes } from './routes/show-routes.tsx'
 import { formToken } from './security/form-token.ts'
 import { pageHeaders, randomText, withHeaders } from './security/page-headers.ts'
+
+const NO_USER =
+  'must return a user with a name, such as { name: "ada" }; null where nobody is signed in, false where this person may not, or a Response'
 
 /** A Fetch handler that answers every request below its path. */
 export type ConsoleHandler = (request: Request) => Promise<Response>
@@ -43,8 +47,10 @@ export function consoleHandler<User extends ConsoleUser>(options: ConsoleOptions
     const nonce = randomText()
     const headers = pageHeaders(nonce)
     const user = await read.authorize(request)
-    if (isResponse(user)) return withHeaders(user, headers)
+    // it may be a page of its own, with scripts and styles
+    if (isResponse(user)) return withHeaders(user, { 'cache-control': 'no-store' })
     if (!user) return withHeaders(refusal(user === false ? 403 : 401), headers)
+    if (typeof user.name !== 'string') throw new IdempotencyInvalidOptionError('authorize', NO_USER)
     if (!['GET', 'HEAD', 'POST'].includes(request.method)) return withHeaders(refusal(405), headers)
     const { token, setCookie } = await formToken(request, user.name, read.basePath)
     const page: PageContext = {

@@ -16,7 +16,7 @@ export interface ConsoleUser {
   readonly readOnly?: boolean
 }
 
-/** The answer of `authorize`. `null`: nobody is signed in (401). `false`: this person may not (403). A response is sent as it is. */
+/** The answer of `authorize`. `null`: nobody is signed in (401). `false`: this person may not (403). A response is sent as it is, and not cached. */
 export type Authorized<User extends ConsoleUser> = User | Response | null | undefined | false
 
 export type ConsoleActionName = 'complete' | 'respond' | 'fail' | 'rerun' | 'forget' | 'erase'

@@ -23,7 +23,7 @@ export function pageHeaders(nonce: string): Readonly<Record<string, string>> {
   }
 }
 
-/** Returns the answer with these headers. Its own stay where they say something else. */
+/** Returns the answer with these headers, in place of its own of the same names. */
 export function withHeaders(response: Response, added: Readonly<Record<string, string>>): Response {
   const headers = new Headers(response.headers)
   for (const [name, value] of Object.entries(added)) headers.set(name, value)
