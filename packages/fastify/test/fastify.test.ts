@@ -1,8 +1,9 @@
 /** Tests of Fastify's own features: schemas, hooks, replies and plugins. */
 import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect, constants } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import compress from '@fastify/compress'
 import cors from '@fastify/cors'
@@ -22,8 +23,9 @@ afterEach(async () => {
   running.clear()
 })
 
-function testApp() {
-  const app = Fastify({ forceCloseConnections: true })
+function testApp(isHttp2 = false) {
+  const options = { forceCloseConnections: true, ...(isHttp2 && { http2: true }) }
+  const app: FastifyInstance = Fastify(options as { forceCloseConnections: true })
   running.add(app)
   const idempotency = createIdempotency({ store: memoryStore(), namespace: 'test' })
   const operations: string[] = []
@@ -415,4 +417,48 @@ it('an absolute target is the one that was sent', async () => {
     }).end()
   })
   expect(status).toBe(422)
+})
+
+describe('a source that is destroyed since its client has left was abandoned, and has not failed: nothing runs twice', () => {
+  const headers = { ':method': 'POST', ':path': '/events', 'idempotency-key': 'k1' }
+
+  /** Reads a first part, and leaves. */
+  const clients = {
+    async 'HTTP/1.1'(port: number) {
+      const leaving = new AbortController()
+      const options = { port, method: 'POST', path: '/events', headers: { 'Idempotency-Key': 'k1' } }
+      const sent = request({ ...options, signal: leaving.signal }).on('error', () => {})
+      const [answer] = (await once(sent.end(), 'response')) as [Readable]
+      await once(
+        answer.on('error', () => {}),
+        'data',
+      )
+      leaving.abort()
+    },
+    async 'HTTP/2'(port: number) {
+      const session = connect(`http://127.0.0.1:${port}`)
+      const stream = session.request(headers).end()
+      await once(stream, 'data')
+      stream.close(constants.NGHTTP2_CANCEL)
+      session.close()
+    },
+  }
+
+  it.each(['HTTP/1.1', 'HTTP/2'] as const)('over %s', async (protocol) => {
+    const { app, idempotency, guard } = testApp(protocol === 'HTTP/2')
+    const ended = new Promise<string>((resolve) => {
+      for (const type of ['completed', 'released'] as const) idempotency.on(type, () => resolve(type))
+    })
+    app.post('/events', guard(), async ({ raw }, reply) => {
+      const source = new Readable({ read() {} })
+      source.push('data: charged\n\n')
+      // as NestJS 12 does
+      const connection = 'stream' in raw ? (raw.stream as Duplex) : raw.socket
+      connection.once('close', () => source.destroy())
+      return reply.code(201).type('text/event-stream').send(source)
+    })
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    await clients[protocol]((app.server.address() as AddressInfo).port)
+    expect(await ended).toBe('completed')
+  })
 })

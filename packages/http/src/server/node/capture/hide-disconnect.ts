@@ -4,32 +4,11 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import type { Disconnect, HiddenDisconnect } from './disconnect.ts'
 import { hideClose } from './hide-close.ts'
 import { hideGone } from './hide-gone.ts'
 import { ownSocket } from './own-socket.ts'
-
-export interface HiddenDisconnect {
-  /** True once the client is not there any more. */
-  readonly isGone: boolean
-  /** Shows the disconnect, and hides nothing more. */
-  reveal(): void
-}
-
-export interface Disconnect {
-  /** Returns true while the answer has not ended. */
-  isWriting(): boolean
-  /** Returns true while a complete answer waits for its record: to destroy the response comes too late. */
-  isHeld(): boolean
-  /** The client went away. */
-  onGone(): void
-  /** The client went away, and with it the source that was piped into the response. */
-  onAbandoned(): void
-  /** The handler destroyed the response. */
-  onDestroyed(error: Error | undefined): void
-  /** The server closed the connection, by a time-out or `closeAllConnections`, and the handler has said nothing. */
-  onCut(): void
-}
+import { watchSources } from './watch-sources.ts'
 
 /** Sets the fields that Node sets when the connection is closed, and that `stream.pipeline` looks at. */
 export function setClosed(res: ServerResponse, closed: boolean): void {
@@ -55,11 +34,11 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
   let showClose = () => {}
   let showGone = () => {}
 
+  const onDestroy = watchSources(res, told, () => hidden.isGone)
   const { destroy } = res
   res.destroy = (error?: Error) => {
-    if (told.isHeld()) return res
-    if (told.isWriting()) told.onDestroyed(error)
-    return destroy.call(res, error)
+    onDestroy(error)
+    return told.isHeld() ? res : destroy.call(res, error)
   }
 
   const giveBackSocket = socket
@@ -102,13 +81,6 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
     setClosed(res, false)
   }
 
-  /** A sender of files listens to the socket itself, and destroys the file that it reads from. */
-  function onPipe(source: Readable): void {
-    source.once('close', () => {
-      if (hidden.isGone && !source.readableEnded && !source.errored && told.isWriting()) told.onAbandoned()
-    })
-  }
-
   const hidden = {
     isGone: false,
     reveal() {
@@ -123,7 +95,6 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
     },
   }
 
-  res.on('pipe', onPipe)
   const unwatch = socket ? whenClosed(socket, onSocketClose) : () => {}
   if (res.destroyed) {
     hide()

@@ -1,9 +1,10 @@
 /** Hides from a handler of HTTP/2 that its client went away, as `hideDisconnect` does for HTTP/1. */
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
+import type { Disconnect, HiddenDisconnect } from './disconnect.ts'
 import { hideClose } from './hide-close.ts'
-import type { Disconnect, HiddenDisconnect } from './hide-disconnect.ts'
 import { hideGone } from './hide-gone.ts'
+import { watchSources } from './watch-sources.ts'
 
 export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDisconnect {
   const { stream } = res as unknown as Http2ServerResponse
@@ -13,14 +14,12 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
   let swallowed: string[] = []
   let showClose = () => {}
 
-  const restore = watchDestruction(stream, (error) => {
-    if (told.isWriting()) told.onDestroyed(error)
-  })
+  const onDestroy = watchSources(res, told, () => hidden.isGone)
+  const restore = watchDestruction(stream, onDestroy)
 
   res.destroy = (error?: Error) => {
-    if (told.isHeld()) return res
-    if (told.isWriting()) told.onDestroyed(error)
-    return destroy.call(res, error)
+    onDestroy(error)
+    return told.isHeld() ? res : destroy.call(res, error)
   }
   res.emit = (event: string | symbol, ...values: unknown[]): boolean => {
     if (!told.isWriting() || !stream.destroyed || (event !== 'close' && event !== 'finish')) {
