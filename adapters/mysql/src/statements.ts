@@ -52,12 +52,18 @@ const STARTED = sql`TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`
  */
 export const HELD = sql`(${STARTED} + MOD(TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) + 86460000000, 900000000) - 60000000)`
 
+const STATE_NAMES: readonly string[] = ['in_progress', 'released', 'parked', 'completed', 'failed', 'tombstone']
 /** All states, as the column declares them. */
-export const STATES = "'in_progress','released','parked','completed','failed','tombstone'"
+export const STATES = STATE_NAMES.map((name) => `'${name}'`).join(',')
 /** The characters after the operation in a storage key: a dot and a digest. */
 const DIGEST_LENGTH = 65
 
 const LIST_COLUMNS = sql`k, state, token, owner, fingerprint, attempt, interrupted, lease_until, expires_at`
+
+/** A state in the type of its column, by which the index finds it. One that is none selects nothing, and is never SQL. */
+function knownState(state: string): Sql {
+  return STATE_NAMES.includes(state) ? { text: `'${state}'` } : sql`NULL`
+}
 
 /** One `begin`. */
 export interface Begin {
@@ -214,7 +220,7 @@ DELETE FROM ${table} WHERE k IN (${listed(keys)}) AND ${purgeable}`,
 SELECT ${started()} AS started, ${LIST_COLUMNS} FROM ${table} WHERE k > ${after} AND k < ${end} AND state <> 'tombstone'
   ${scope === undefined ? nothing : sql`AND LEFT(SUBSTRING_INDEX(SUBSTRING_INDEX(k, '.', 3), '.', -1), ${scope.length}) = ${scope}`}
   ${operation === undefined ? nothing : sql`AND SUBSTRING_INDEX(SUBSTRING_INDEX(k, '.', 2), '.', -1) = ${operation}`}
-  ${state === undefined ? nothing : sql`AND state = ${{ text: `'${state}'` }}`}
+  ${state === undefined ? nothing : sql`AND state = ${knownState(state)}`}
   ${stuckForMs === undefined ? nothing : sql`AND state IN ('in_progress', 'released') AND lease_until <= ${started()} - ${toUs(stuckForMs)}`}
   ${expired ? nothing : sql`AND expires_at > ${started()}`}
 ORDER BY k LIMIT ${limit}`,
