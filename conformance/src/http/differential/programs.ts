@@ -74,6 +74,8 @@ export function endingOf(ending: Ending, program: readonly Step[]): Ending {
   return {
     ...ending,
     end,
+    // said of a program, it holds where that throws
+    released: end === 'threw' ? (ending.released ?? []) : [],
     headers: { [HEADER]: JSON.stringify(program) },
     // a transaction holds every answer; an error after a part has left releases the key, whatever its status
     ...(passes && { [end === 'threw' ? 'released' : 'unreplayable']: ['before', 'given'] }),

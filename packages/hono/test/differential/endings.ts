@@ -87,6 +87,7 @@ const failures: readonly HonoEnding[] = [
 
 const program: HonoEnding = {
   ...describedProgram,
+  ...afterwards,
   name: 'runs a program by its context',
   async handle(c) {
     let given: number | undefined
