@@ -1,7 +1,7 @@
 /** Makes a response that has been sent look as if nobody had answered yet. */
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { restoreHeaders } from '../headers.ts'
-import { detach } from './hide-disconnect.ts'
+import { detach } from './disconnect/hide-disconnect.ts'
 import { isHttp2 } from './response-seal.ts'
 
 /** @param before the headers that it is to have */
