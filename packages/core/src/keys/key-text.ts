@@ -13,8 +13,10 @@ export function requireText(field: IdempotencyInvalidCallError['field'], value: 
 /** @throws {@link IdempotencyInvalidCallError} when a call is no object that could name one */
 export function requireReference(value: unknown): void {
   if (typeof value === 'object' && value !== null) return
-  const given = value === null ? 'null' : typeof value
-  throw new IdempotencyInvalidCallError('key', `call: must be an object with operation, scope and key, got ${given}`)
+  throw new IdempotencyInvalidCallError(
+    'key',
+    `call: must be an object with operation, scope and key, got ${kindOf(value)}`,
+  )
 }
 
 /** The most characters of a key, of each part of a scope, and of an operation. */
@@ -30,8 +32,13 @@ export function isAccident(value: unknown): value is string {
 
 /** Says why a value cannot be a key, an operation or a part of a scope; null where it can. */
 export function problemOf(value: unknown): string | null {
-  if (typeof value !== 'string') return `must be a text, got ${value === null ? 'null' : typeof value}`
+  if (typeof value !== 'string') return `must be a text, got ${kindOf(value)}`
   if (value.length === 0) return 'must not be empty'
   if (value.length > MAX_CHARACTERS) return `must have at most ${MAX_CHARACTERS} characters, got ${value.length}`
   return value.isWellFormed() ? null : 'has a lone surrogate, which has no UTF-8 form'
+}
+
+/** Names the type of a value for a message: `typeof`, but for null. */
+export function kindOf(value: unknown): string {
+  return value === null ? 'null' : typeof value
 }

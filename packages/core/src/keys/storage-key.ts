@@ -4,7 +4,7 @@ import { type Reference, unscoped } from '../api/call.ts'
 import { remembered } from '../base/remembered.ts'
 import { IdempotencyInvalidCallError } from '../errors.ts'
 import type { Digest } from './digest.ts'
-import { requireText } from './key-text.ts'
+import { kindOf, requireText } from './key-text.ts'
 
 const MAX_SCOPE_PARTS = 16
 
@@ -62,18 +62,13 @@ export function scopeParts(scope: Reference['scope']): readonly string[] {
   if (!Array.isArray(parts) || parts.length === 0) {
     throw new IdempotencyInvalidCallError(
       'scope',
-      `scope: say whose key this is (a text, or a list such as [tenant, user]), or say \`unscoped\` if it is nobody’s in particular; got ${describe(scope)}`,
+      `scope: say whose key this is (a text, or a list such as [tenant, user]), or say \`unscoped\` if it is nobody’s in particular; got ${Array.isArray(scope) ? 'an empty list' : kindOf(scope)}`,
     )
   }
   if (parts.length > MAX_SCOPE_PARTS)
     throw new IdempotencyInvalidCallError('scope', `scope: at most ${MAX_SCOPE_PARTS} parts`)
   for (const part of parts) requireText('scope', part)
   return parts
-}
-
-function describe(scope: unknown): string {
-  if (Array.isArray(scope)) return 'an empty list'
-  return scope === null ? 'null' : typeof scope
 }
 
 /** Returns the form of a namespace in a storage key. */
