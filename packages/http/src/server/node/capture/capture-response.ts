@@ -48,7 +48,6 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   /** `passing`: all but the end leaves. `ended`: complete, and waits for its record. `open`: nothing is held any more. */
   let phase: 'buffering' | 'passing' | 'ended' | 'open' = 'buffering'
   let head: { readonly status: number; readonly message: string } | undefined
-  let hasPassed = false
   /** The handler wrote its head or a part before the end: then Node sends a body without a length in chunks. */
   let isInPieces = false
   let isDestroyed = false
@@ -94,7 +93,6 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
 
   function pass(): boolean {
     phase = 'passing'
-    hasPassed = true
     captured.hasPassed = true
     seal.setHeadSent(false)
     // a status that is set after the head was written comes too late
@@ -128,7 +126,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     seal.setEnded(true)
     if (tellFinish) process.nextTick(tellFinish)
     const status = head?.status ?? res.statusCode
-    const replayable = isWhole && !hasPassed && size <= maxResponseBytes
+    const replayable = isWhole && !captured.hasPassed && size <= maxResponseBytes
     // HTTP/2 drops the body of a 205 as well
     const hasBody = status !== 204 && status !== 304 && (hasMessage || status !== 205) && res.req.method !== 'HEAD'
     const body = replayable && hasBody ? concatenate(held) : new Uint8Array()
@@ -152,7 +150,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     phase = 'open'
     captured.isEnded = false
     seal.setEnded(false)
-    if (!hasPassed) seal.setHeadSent(false)
+    if (!captured.hasPassed) seal.setHeadSent(false)
   }
 
   function setStatus({ status, message }: { readonly status: number; readonly message: string }): void {
@@ -198,7 +196,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     requireHead()
     isInPieces = true
     const bytes = toBytes(chunk, encoding)
-    if (hasPassed) return forward(bytes, callback)
+    if (captured.hasPassed) return forward(bytes, callback)
     // the writer may use its buffer again at once
     hold(typeof chunk === 'string' ? bytes : Uint8Array.from(bytes))
     if (callback) process.nextTick(callback)
@@ -221,7 +219,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     if (phase === 'buffering') {
       requireHead()
       isInPieces = true
-      if (!hasPassed && !whole) pass()
+      if (!captured.hasPassed && !whole) pass()
     }
     // the head of a complete answer waits for its record
     if (phase === 'passing' || phase === 'open') flushHeaders.call(res)
@@ -229,13 +227,13 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
 
   function release(headers: readonly HeaderField[] = []): void {
     open()
-    if (head && !hasPassed) {
+    if (head && !captured.hasPassed) {
       setStatus(head)
       for (const [name, value] of headers) res.setHeader(name, value)
     }
     const rest = held.length > 0 ? [concatenate(held)] : []
     // `end` alone declares a length, which an answer in pieces has not
-    const isChunked = isInPieces && !hasPassed && !res.hasHeader('content-length')
+    const isChunked = isInPieces && !captured.hasPassed && !res.hasHeader('content-length')
     if (isChunked) write.call(res, concatenate(rest.splice(0)), 'utf8', undefined)
     Reflect.apply(end, res, rest)
     client.reveal()
@@ -244,7 +242,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   // without getters: an object that is written with one takes a microsecond to make
   const captured: { -readonly [Name in keyof CapturedResponse]: CapturedResponse[Name] } = {
     answered,
-    hasPassed,
+    hasPassed: false,
     isEnded: false,
     fail,
     // a pipe listens for its end
@@ -260,7 +258,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
       client.reveal()
     },
     replace(response) {
-      if (hasPassed) cut()
+      if (captured.hasPassed) cut()
       else {
         reset()
         sendResponse(res, response, end)
@@ -269,7 +267,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     },
     letGo: client.reveal,
     discard() {
-      if (!hasPassed && !isDestroyed) reset()
+      if (!captured.hasPassed && !isDestroyed) reset()
       else if (phase === 'ended' && !isDestroyed) cut()
       client.reveal()
       return isDestroyed ? 'destroyed' : 'reset'
