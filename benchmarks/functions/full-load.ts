@@ -9,7 +9,7 @@ const CALLERS = 64
 const REPLAY_EACH = 4
 const PARTS = 10
 
-/** What a database counts of itself since it was asked before, as words for a table. */
+/** Gives the counts of a database since the call before, as words for a table. */
 export type Counters = (calls: number) => Promise<string>
 
 setFlagsFromString('--expose-gc')

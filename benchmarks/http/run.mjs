@@ -1,9 +1,8 @@
 // Server CPU per request, bare, by hand, by a peer and by ours, in the same run: `npm run bench -- http [--quick] [framework …]`.
-import { fork } from 'node:child_process'
-import { Agent, request } from 'node:http'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { bundled, nodeFlags } from '../bundle.mjs'
+import { bundled } from '../bundle.mjs'
+import { post, startServer } from '../served.mjs'
 
 const all = ['express', 'fastify', 'hono', 'koa', 'nest']
 const { values, positionals } = parseArgs({
@@ -26,46 +25,12 @@ const body = JSON.stringify({ amount: 100, items: order })
 
 const { file, drop } = await bundled('http/server.ts')
 
-async function start(framework, variant) {
-  const child = fork(file, [framework, variant], { execArgv: nodeFlags })
-  const reply = () => new Promise((resolve) => child.once('message', resolve))
-  const port = await reply()
-  return {
-    port,
-    agent: new Agent({ keepAlive: true, maxSockets: CONNECTIONS }),
-    async stop() {
-      const exit = new Promise((resolve) => child.once('exit', resolve))
-      child.disconnect()
-      await exit
-    },
-    cpu() {
-      child.send('cpu')
-      return reply()
-    },
-  }
-}
-
-function send({ port, agent }, key) {
-  const headers = {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
-    'Idempotency-Key': key,
-  }
-  return new Promise((resolve, reject) => {
-    const sent = request({ port, agent, method: 'POST', path: '/charges', headers }, (answer) => {
-      answer.resume().on('end', () => resolve(answer.statusCode))
-    })
-    sent.on('error', reject).end(body)
-  })
-}
+const send = (server, key) => post(server, '/charges', key, body)
 
 async function load(server, count, key) {
   let left = count
   const client = async () => {
-    for (; left > 0; left--) {
-      const status = await send(server, key())
-      if (status !== 201) throw new Error(`was answered with ${status}`)
-    }
+    for (; left > 0; left--) await send(server, key())
   }
   await Promise.all(Array.from({ length: CONNECTIONS }, client))
 }
@@ -76,7 +41,8 @@ const same = () => 'the-same-key'
 
 async function measure(framework) {
   const servers = {}
-  for (const variant of ['bare', 'floor', 'peer', 'ours']) servers[variant] = await start(framework, variant)
+  for (const variant of ['bare', 'floor', 'peer', 'ours'])
+    servers[variant] = await startServer(file, [framework, variant], CONNECTIONS)
   const kinds = [
     ['bare', servers.bare, fresh],
     ...['floor', 'peer', 'ours'].flatMap((variant) => [
@@ -89,9 +55,9 @@ async function measure(framework) {
   const seen = new Map(kinds.map(([name]) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     for (const [name, server, key] of kinds) {
-      await server.cpu()
+      await server.ask('cpu')
       await load(server, requests, key)
-      const { user, system } = await server.cpu()
+      const { user, system } = await server.ask('cpu')
       seen.get(name).push((user + system) / requests)
     }
   }

@@ -1,10 +1,9 @@
 // What a guarded route adds to a request on each store, and how many requests a second it takes: `npm run bench -- service [store …]`.
-import { fork } from 'node:child_process'
-import { Agent, request } from 'node:http'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { startService } from '../../scripts/services.mjs'
-import { bundled, nodeFlags } from '../bundle.mjs'
+import { bundled } from '../bundle.mjs'
+import { post, startServer } from '../served.mjs'
 
 const all = ['memory', 'redis', 'postgres', 'mariadb', 'mongodb', 'sqlite']
 const { values, positionals } = parseArgs({
@@ -25,23 +24,6 @@ const fresh = () => `key-${keys++}`
 const same = () => 'the-same-key'
 const kinds = { bare: ['/bare', same], fresh: ['/charges', fresh], replay: ['/charges', same] }
 
-function send({ port, agent }, path, key) {
-  const headers = {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
-    'Idempotency-Key': key,
-  }
-  return new Promise((resolve, reject) => {
-    const sent = request({ port, agent, method: 'POST', path, headers }, (answer) => {
-      answer.resume().on('end', () => {
-        if (answer.statusCode === 201) resolve()
-        else reject(new Error(`was answered with ${answer.statusCode}`))
-      })
-    })
-    sent.on('error', reject).end(body)
-  })
-}
-
 /** Milliseconds of each request of a kind, one after the other, in turn with the other kinds. */
 async function latencies(server) {
   const seen = { bare: [], fresh: [], replay: [] }
@@ -49,7 +31,7 @@ async function latencies(server) {
     for (const [kind, [path, key]] of Object.entries(kinds)) {
       for (let count = 0; count < IN_TURN; count++) {
         const startedAt = performance.now()
-        await send(server, path, key())
+        await post(server, path, key(), body)
         // two rounds warm up
         if (round >= 0) seen[kind].push(performance.now() - startedAt)
       }
@@ -63,7 +45,7 @@ async function fullLoad(server, [path, key]) {
   const endsAt = performance.now() + FULL_LOAD_MS
   let done = 0
   const client = async () => {
-    for (; performance.now() < endsAt; done++) await send(server, path, key())
+    for (; performance.now() < endsAt; done++) await post(server, path, key(), body)
   }
   await Promise.all(Array.from({ length: CONNECTIONS }, client))
   return Math.round((done / FULL_LOAD_MS) * 1000)
@@ -73,15 +55,11 @@ async function measure(store) {
   const isServer = store !== 'memory' && store !== 'sqlite'
   // as in production: what is acknowledged survives a loss of power
   const service = isServer ? await startService(store, { durable: true }) : undefined
-  const child = fork(file, [store, ...(service ? [service.url] : [])], { execArgv: nodeFlags })
-  const port = await new Promise((resolve) => child.once('message', resolve))
-  const server = { port, agent: new Agent({ keepAlive: true, maxSockets: CONNECTIONS }) }
+  const server = await startServer(file, [store, ...(service ? [service.url] : [])], CONNECTIONS)
   const seen = await latencies(server)
   const load = {}
   for (const [kind, how] of Object.entries(kinds)) load[kind] = await fullLoad(server, how)
-  const exit = new Promise((resolve) => child.once('exit', resolve))
-  child.disconnect()
-  await exit
+  await server.stop()
   await service?.stop()
   return { seen, load }
 }
