@@ -146,7 +146,7 @@ export async function describeAnswer(program: readonly Step[], target: HeadTarge
   return pieces
 }
 
-/** What is the same for all endings that describe an answer. */
+/** The members that all endings which describe an answer share. */
 export const describedProgram = {
   name: 'runs a program that describes its answer',
   end: 'answered',

@@ -1,5 +1,5 @@
 import type { RouteRequest } from '../app.ts'
-import { caseOf, change, reached } from '../cases.ts'
+import { type Case, caseOf, change, reached } from '../cases.ts'
 import { isTold } from '../event-log.ts'
 import { idOf, type RouteDescription } from './route.ts'
 
@@ -16,39 +16,15 @@ export const controlRoutes: readonly RouteDescription[] = [
       return { status: 200, body: { json: { runs: ran, isWritten: await request.isWritten(idOf(request)) } } }
     },
   },
-  {
-    method: 'GET',
-    path: '/control/open',
-    guard: null,
-    handle: (request) => {
-      change(idOf(request), (each) => {
-        each.isOpen = true
-      })
-      return { status: 204 }
-    },
-  },
-  {
-    method: 'GET',
-    path: '/control/time-out',
-    guard: null,
-    handle: (request) => {
-      change(idOf(request), (each) => {
-        each.isTimedOut = true
-      })
-      return { status: 204 }
-    },
-  },
-  {
-    method: 'GET',
-    path: '/control/access',
-    guard: null,
-    handle: (request) => {
-      change(idOf(request), (each) => {
-        each.isRevoked = request.header('x-revoked') === 'true'
-      })
-      return { status: 204 }
-    },
-  },
+  changing('/control/open', (each) => {
+    each.isOpen = true
+  }),
+  changing('/control/time-out', (each) => {
+    each.isTimedOut = true
+  }),
+  changing('/control/access', (each, request) => {
+    each.isRevoked = request.header('x-revoked') === 'true'
+  }),
   {
     method: 'GET',
     path: '/control/told',
@@ -71,4 +47,17 @@ const numberIn = (request: RouteRequest, name: string) => Number(request.header(
 function residentBytes(): number | null {
   const { process } = globalThis as { process?: { memoryUsage?: { rss?(): number } } }
   return process?.memoryUsage?.rss?.() ?? null
+}
+
+/** Makes a route that changes the state of its case. */
+function changing(path: string, act: (each: Case, request: RouteRequest) => void): RouteDescription {
+  return {
+    method: 'GET',
+    path,
+    guard: null,
+    handle: (request) => {
+      change(idOf(request), (each) => act(each, request))
+      return { status: 204 }
+    },
+  }
 }
