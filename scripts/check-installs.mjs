@@ -11,7 +11,7 @@ const untyped = ['amqplib', 'better-sqlite3', 'express', 'koa', 'pg']
 /** Packages that `nest new` has installed before the reader comes to ours. */
 const there = ['@nestjs/common', '@nestjs/core', 'reflect-metadata']
 
-const texts = spawnSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8' })
+const texts = spawnSync('git', ['ls-files', '-co', '--exclude-standard', '*.md'], { cwd: root, encoding: 'utf8' })
   .stdout.split('\n')
   .filter(
     (file) => /^(README|(packages|adapters|conformance|docs)\/.*)\.md$/.test(file) && !file.includes('decisions/'),

@@ -1,4 +1,4 @@
-/** What happens between the question and the change. */
+/** A record that changes between the question and the answer is not resolved or forgotten. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

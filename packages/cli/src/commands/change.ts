@@ -33,16 +33,8 @@ export async function resolve(io: CliIo, key: string, options: ResolveOptions): 
   return withTarget(io, options, async (target) => {
     const idempotency = target.instance(target.namespace ?? namespace)
     const found = await requireRecord(idempotency, key)
-    if (
-      !(await confirmedFor(
-        io,
-        options,
-        idempotency,
-        found,
-        `Resolve ${key} (${shortly(found)}): ${effectOf(options)}?`,
-      ))
-    )
-      return exitCodes.refused
+    const question = `Resolve ${key} (${shortly(found)}): ${effectOf(options)}?`
+    if (!(await confirmedFor(io, options, idempotency, found, question))) return exitCodes.refused
     if (response !== undefined)
       await resolveResponse(idempotency, { key }, (await readJson(io, response)) as GivenResponse)
     else if (completed !== undefined) await idempotency.resolve({ key }, { completed: await readJson(io, completed) })
