@@ -22,6 +22,8 @@ interface Watched {
 
 interface WatchedRequest {
   [WATCHED]?: Watched
+  /** Members of the response, such as `sendFile` and `render`, pass errors on by it. */
+  next?: Next
 }
 
 type Next = (error?: unknown) => void
@@ -99,12 +101,27 @@ function watchPrototype(prototype: Prototype): void {
       if (!watched || handler.length > 3) return handleRequest.call(this, req, res, next)
       const noted = (...values: unknown[]) => noteWork(watched, handler(...values))
       const layer = Object.create(this, { handle: { value: noted } }) as Layer
-      return handleRequest.call(layer, req, res, (error) => {
-        if (error && error !== 'route' && error !== 'router') watched.hasFailed = true
-        next(error)
-      })
+      if (req.next) req.next = watchNext(req, req.next)
+      return handleRequest.call(layer, req, res, watchNext(req, next))
     }
   }
+}
+
+const watchedNexts = new WeakMap<Next, Next>()
+
+/** Notes errors that are passed on. Gives the same function each time, so that a layer may compare it with `req.next`. */
+function watchNext(req: WatchedRequest, next: Next): Next {
+  const known = watchedNexts.get(next)
+  if (known) return known
+  const watchedNext: Next = (error) => {
+    const { [WATCHED]: watched } = req
+    if (watched && error && error !== 'route' && error !== 'router') watched.hasFailed = true
+    next(error)
+  }
+  watchedNexts.set(next, watchedNext)
+  // what `req.next` has already, is not watched again
+  watchedNexts.set(watchedNext, watchedNext)
+  return watchedNext
 }
 
 function noteWork({ work }: Watched, returned: unknown): unknown {

@@ -58,6 +58,17 @@ describe.each(versions)('a handler of %s', (_, framework: typeof express) => {
     expect([(await post('/x')).status, (await post('/x')).status, counter.runs]).toEqual([200, 200, 2])
   })
 
+  it('that stands for all paths is given the `next` that its request has, as `res.format` hands it on', async () => {
+    const { app, guard, post } = testApp(framework)
+    const same: boolean[] = []
+    const compare: RequestHandler = (req, _res, next) => {
+      same.push(req.next === next)
+      next()
+    }
+    app.use(guard({ operation: 'all' }), compare, compare, (_req, res) => void res.json(same))
+    expect(await (await post('/')).json()).toEqual([true, true])
+  })
+
   it('that throws is recorded by the status of its error handler from 400 on', async () => {
     const { app, post, counter } = failing((_req, _res, next) => next(new Error('declined')))
     app.use(answersWith(402))

@@ -1,6 +1,6 @@
 /** Answers that leave while the handler is at work, and what becomes of the key. */
 import type express from 'express'
-import type { Response as ExpressResponse, RequestHandler } from 'express'
+import type { ErrorRequestHandler, Response as ExpressResponse, RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
 import { deferred, testApp, versions } from './app.ts'
 
@@ -94,6 +94,17 @@ describe.each(versions)('on %s', (_name, framework: typeof express) => {
     expect((await post()).status).toBe(409)
     answered.resolve()
     expect(await (await untilDecided(post)).json()).toEqual({ own: true })
+  })
+
+  it('an error of its own that Express passes on for it releases the key at once', async () => {
+    const { app, guard, post } = testApp(framework)
+    let runs = 0
+    app.post('/', guard(), (_req, res) => {
+      runs++
+      res.sendFile('/no/such/file')
+    })
+    app.use(((_error, _req, res, _next) => res.status(503).end()) satisfies ErrorRequestHandler)
+    expect([(await post('/')).status, (await post('/')).status, runs]).toEqual([503, 503, 2])
   })
 
   it('an error of its own releases the key at once', async () => {
