@@ -148,6 +148,8 @@ export async function pgbouncer(program, options, obtainPostgres) {
     'pool_mode = transaction',
     'max_client_conn = 500',
     'default_pool_size = 20',
+    // clients wait for as long, once the server has refused a login: 15 s by default, longer than a store waits for its pool
+    'server_login_retry = 1',
   ]
   writeFileSync(join(folder.path, 'pgbouncer.ini'), `${config.join('\n')}\n`)
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
