@@ -96,7 +96,8 @@ export function redisFamily(tool) {
       Array.from({ length: 6 }, async () => {
         const bus = String(await freePort())
         return server(program, options, {
-          extra: ['--cluster-enabled', 'yes', '--cluster-port', bus, '--cluster-node-timeout', '2000'],
+          // longer than a busy machine stalls: a server that was only late must not be replaced
+          extra: ['--cluster-enabled', 'yes', '--cluster-port', bus, '--cluster-node-timeout', '5000'],
         })
       }),
     )
@@ -132,7 +133,8 @@ export function redisFamily(tool) {
           'bind 127.0.0.1',
           `dir ${folder.inside}`,
           `sentinel monitor primary 127.0.0.1 ${nodes[0].port} 2`,
-          'sentinel down-after-milliseconds primary 1000',
+          // no replica is promoted that was cut off for longer than ten times this before
+          'sentinel down-after-milliseconds primary 3000',
           'sentinel failover-timeout primary 5000',
         ]
         const file = join(folder.path, 'sentinel.conf')
@@ -152,7 +154,11 @@ export function redisFamily(tool) {
         }
       }),
     )
+    // A Sentinel that notices that the machine has stalled for 2 s does nothing for 30 s, and one whose INFO of a replica is
+    // older than 5 s does not promote it, and waits 10 s: by default it asks every 10 s. (Redis 7 and later have the command.)
+    const debug = 'SENTINEL DEBUG TILT-TRIGGER 60000 INFO-PERIOD 1000\r\n'
     for (const { node } of sentinels) {
+      await converse(node.port, debug, /^(\+OK|-ERR)/)
       await until(() => converse(node.port, 'INFO sentinel\r\n', /(status=ok,address=[\d.:]+,slaves=2,sentinels=3)/))
     }
     // a Sentinel that has just met the others needs its first hello of each before it may vote

@@ -17,12 +17,13 @@ export interface UnknownCommitReport extends Payments {
 
 export async function unknownCommitDrill(url: string, keys: number): Promise<UnknownCommitReport> {
   const fates: Record<Fate, number> = { pass: 0, 'lose request': 0, 'lose reply': 0, hold: 0 }
-  const random = (): Fate =>
-    (['pass', 'lose request', 'lose reply', 'hold'] as const)[Math.floor(Math.random() * 4)] ?? 'pass'
+  // in turn, so that a short drill has them all
+  const turn = ['hold', 'lose reply', 'lose request', 'pass'] as const
+  let commits = 0
   await using fixture = await storeAt(url)
   await using proxy = await openProxy(url, (request) => {
     if (!request.endsWith('COMMIT')) return 'pass'
-    const fate = random()
+    const fate = turn[commits++ % turn.length] ?? 'pass'
     fates[fate]++
     // it arrives while the caller already asks what became of it
     if (fate === 'hold') setTimeout(() => proxy.release(), Math.random() * 50)

@@ -16,7 +16,10 @@ export interface Payments {
 
 const PATIENCE_MS = 60_000
 
-/** Pays `keys` times, half of them in each mode of transactions, each from two callers at once; then looks into the table. */
+/**
+ * Pays `keys` times, half of them in each mode of transactions, each from two callers at once, and goes on with more until
+ * `during` has ended: a server that is killed late is killed under load, too. Then it looks into the table.
+ */
 export async function payAll(
   pool: mysql.Pool,
   store: MysqlStore<mysql.PoolConnection>,
@@ -56,12 +59,24 @@ export async function payAll(
     }
   }
 
-  const all = Array.from({ length: keys }, () => randomUUID())
-  const queue = all.flatMap((key, i) => [key, key].map((again) => [again, i % 2 ? 'fenced' : 'single'] as const))
-  const worker = async () => {
-    for (let next = queue.pop(); next; next = queue.pop()) await pay(...next)
+  const all: string[] = []
+  const queue: string[] = []
+  let isOver = false
+  const next = () => {
+    if (queue.length === 0 && (all.length < keys || !isOver)) {
+      const key = randomUUID()
+      all.push(key)
+      queue.push(key, key)
+    }
+    return queue.pop()
   }
-  await Promise.all([...Array.from({ length: 8 }, worker), during(() => answers.size)])
+  const worker = async () => {
+    for (let key = next(); key; key = next()) await pay(key, all.length % 2 ? 'fenced' : 'single')
+  }
+  const ended = during(() => answers.size).finally(() => {
+    isOver = true
+  })
+  await Promise.all([...Array.from({ length: 8 }, worker), ended])
 
   let wrong = 0
   for (const key of all) {
@@ -70,5 +85,5 @@ export async function payAll(
     if (paid.length !== 1 || told.length !== 1 || paid[0] !== told[0]) wrong++
   }
   await pool.query(`DROP TABLE ${table}`)
-  return { keys, failures, wrong }
+  return { keys: all.length, failures, wrong }
 }

@@ -25,20 +25,20 @@ export interface UnknownCommitReport {
   readonly wrong: number
 }
 
-export async function unknownCommitDrill(
-  keys: number,
-  random: () => number = Math.random,
-): Promise<UnknownCommitReport> {
+/** The fates of COMMITs, in turn, so that a short drill has them all. */
+const FATES: readonly Fate[] = ['hold', 'lose reply', 'lose request', 'pass']
+
+export async function unknownCommitDrill(keys: number): Promise<UnknownCommitReport> {
   const server = await startService('postgres')
   const pool = new pg.Pool({ connectionString: server.url })
   await migrate({ pool })
   await pool.query('CREATE TABLE effects (key text)')
+  let commits = 0
   const proxy = await openProxy(server.url, (request) => {
     if (!request.includes('COMMIT\0')) return 'pass'
-    const fates: Fate[] = ['pass', 'lose request', 'lose reply', 'hold']
-    const fate = fates[Math.floor(random() * fates.length)] ?? 'pass'
+    const fate = FATES[commits++ % FATES.length] ?? 'pass'
     // a held COMMIT arrives while the caller already asks
-    if (fate === 'hold') setTimeout(() => proxy.release(), random() * 20)
+    if (fate === 'hold') setTimeout(() => proxy.release(), Math.random() * 20)
     return fate
   })
   const far = new pg.Pool({ connectionString: proxy.url, max: WORKERS })

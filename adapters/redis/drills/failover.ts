@@ -52,15 +52,17 @@ export async function failover(options: FailoverOptions): Promise<FailoverReport
   try {
     const store = redisStore({ client, prefix: PREFIX, ...(durability && { durability }) })
     const primaries = service.nodes.filter(({ role }) => role === 'primary')
+    const replicas = service.nodes.filter(({ role }) => role === 'replica')
     const names = Array.from({ length: keys }, (_, i) => `key-${i}`)
     const work = load(store)
     await work.run(names.slice(0, keys / 2))
-    if (cut) await Promise.all(primaries.map(cutReplication))
+    if (cut) await cutReplication(primaries, replicas)
     // the death comes amid the second half
     const rest = work.run(names.slice(keys / 2))
     await work.reached(keys * 0.7)
     await primaries[0]?.kill()
     const killedMs = performance.now()
+    if (cut) await letReplicasFollow(replicas)
     await rest
     // the rest is examined without waiting for replicas, which are only coming back
     const plain = redisStore({ client, prefix: PREFIX })
@@ -130,11 +132,24 @@ function load(store: RedisStore) {
   }
 }
 
-/** Replicas that have lost their connection cannot come back, while Sentinels and clients go on. */
-async function cutReplication({ host, port }: OwnNode): Promise<void> {
+/**
+ * Replicas lose their connection, and cannot come back, while Sentinels and clients go on. A replica that fails at `AUTH`
+ * tries again once a second. One whose `SYNC` is refused tries again at once, thousands of times a second: with both cores
+ * taken, the kill came so late that the replicas had been cut off for longer than Sentinel lets one be that it promotes.
+ */
+async function cutReplication(primaries: readonly OwnNode[], replicas: readonly OwnNode[]): Promise<void> {
+  await Promise.all(replicas.map((node) => asAdmin(node, (admin) => admin.config('SET', 'masterauth', 'wrong'))))
+  await Promise.all(primaries.map((node) => asAdmin(node, (admin) => admin.call('CLIENT', 'KILL', 'TYPE', 'replica'))))
+}
+
+/** Lets a replica follow the one that is promoted: Sentinel waits for it before it names the new primary to others. */
+async function letReplicasFollow(replicas: readonly OwnNode[]): Promise<void> {
+  await Promise.all(replicas.map((node) => asAdmin(node, (admin) => admin.config('SET', 'masterauth', ''))))
+}
+
+async function asAdmin({ host, port }: OwnNode, act: (admin: Redis) => Promise<unknown>): Promise<void> {
   const admin = new Redis({ host, port })
-  await admin.acl('SETUSER', 'default', '-psync', '-sync', '-replconf')
-  await admin.call('CLIENT', 'KILL', 'TYPE', 'replica')
+  await act(admin)
   admin.disconnect()
 }
 

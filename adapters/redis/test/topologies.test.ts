@@ -70,7 +70,7 @@ describe.skipIf(missing)('a topology with one bad server', { timeout: 60_000 }, 
     expect(await store.begin('key', claim)).toMatchObject({ outcome: 'acquired' })
     await primariesOf(nodes)[0]?.kill()
     const outcome = () => store.get('other').catch((error) => error)
-    await expect.poll(outcome, { timeout: 30_000, interval: 200 }).toMatchObject(evicts)
+    await expect.poll(outcome, { timeout: 50_000, interval: 200 }).toMatchObject(evicts)
   })
 
   test('a Cluster, of which the client was told that it is one server', async () => {
