@@ -1,5 +1,11 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { connect } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
@@ -65,7 +71,7 @@ async function serve(
     handler(res, req)
   })
   servers.push(server)
-  return { port: await listening(server), answer: answer.promise, response: response.promise }
+  return { port: await listening(server), server, answer: answer.promise, response: response.promise }
 }
 
 /** A whole round trip, in which anything that had left would have arrived. */
@@ -387,6 +393,25 @@ describe('an answer that passes', () => {
     gate.resolve()
     await once(socket, 'end')
     expect(received).toContain('last')
+  })
+
+  it.each<[string, (server: Server) => unknown]>([
+    ['closes', (server) => server.close()],
+    ['closes its idle connections', (server) => server.closeIdleConnections()],
+  ])('reaches its client though the server %s while it is held', async (_, close) => {
+    const gate = deferred()
+    const { port, answer, server, response } = await serve(end('mine'), {
+      deliver: async (captured) => {
+        await gate.promise
+        captured.release()
+      },
+    })
+    const message = open(port)
+    await answer
+    close(server)
+    expect((await response).writableEnded).toBe(true)
+    gate.resolve()
+    expect(String(await buffer(await message))).toBe('mine')
   })
 
   it('is cut where it should be replaced', async () => {

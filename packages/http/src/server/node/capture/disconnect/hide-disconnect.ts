@@ -26,10 +26,15 @@ export function detach(res: ServerResponse): void {
   res.prependOnceListener('close', open)
 }
 
+/** Returns true for a response whose answer has left. */
+export function isDetached(res: ServerResponse): boolean {
+  return detached.has(res)
+}
+
 export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDisconnect {
   const { req } = res
   const socket = socketOf(req)
-  const isDetached = detached.has(res)
+  const hasLeft = isDetached(res)
   let isHidden = false
   let showClose = () => {}
   let showGone = () => {}
@@ -44,7 +49,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
   const giveBackSocket = socket
     ? ownSocket(req, socket, (error) => {
         if (told.isWriting()) told.onDestroyed(error)
-        if (!isDetached) socket.destroy(error)
+        if (!hasLeft) socket.destroy(error)
       })
     : () => {}
 
@@ -61,7 +66,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
     }
     showGone = hideGone(req)
     hidden.isGone = true
-    if (!isDetached && socket && isCutByServer(socket)) told.onCut()
+    if (!hasLeft && socket && isCutByServer(socket)) told.onCut()
     told.onGone()
   }
 
