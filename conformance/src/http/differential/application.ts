@@ -3,9 +3,10 @@ import type { Idempotency } from '@retryproof/core'
 
 /**
  * Ways in which a handler ends; of several the worst counts. `answered`: its answer is complete. `threw`: it threw, or
- * passed an error on. `destroyed`: it destroyed its answer or the connection. `silent`: none of these.
+ * passed an error on. `destroyed`: it destroyed its answer or the connection. `hijacked`: it answered past the response, on
+ * the socket or the stream of that. `silent`: none of these.
  */
-export type HandlerEnd = 'answered' | 'threw' | 'destroyed' | 'silent'
+export type HandlerEnd = 'answered' | 'threw' | 'destroyed' | 'hijacked' | 'silent'
 
 /**
  * Forms of one route. `bare`: without a guard. `before`: the guard stands before the handler. `given`: the handler is

@@ -39,13 +39,18 @@ function settles({ end, released }: Ending, form: Form, { head, isWhole }: Wire)
   return end === 'answered' || head.status >= 400
 }
 
+/** Tells whether the guard never learns how the handler ended, so that its key stays held. */
+export function leavesKeyHeld({ end }: Ending): boolean {
+  return end === 'silent' || end === 'hijacked'
+}
+
 function isSuccess({ head }: Wire): boolean {
   return head !== undefined && head.status < 400
 }
 
 /** @throws AssertionError unless the store has what the contract says */
 export function assertRecord({ ending, form, first, recorded }: Guarded): void {
-  const state = ending.end === 'silent' ? 'in_progress' : settles(ending, form, first) ? 'completed' : 'released'
+  const state = leavesKeyHeld(ending) ? 'in_progress' : settles(ending, form, first) ? 'completed' : 'released'
   assert.deepEqual([recorded.state, recorded.runs], [state, 1], `${form}: the record`)
   const commits = form === 'transaction' && ending.end === 'answered' && state === 'completed' && isSuccess(first)
   assert.equal(recorded.isWritten, commits, `${form}: what the handler wrote is committed`)

@@ -1,6 +1,7 @@
 /** Handlers that answer by Node's own response, which every framework on Node hands out. */
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -19,6 +20,14 @@ const answered = (name: string, handle: Handle, more: Partial<NodeEnding> = {}):
 /** A transaction holds every answer until it commits. */
 const streamed = { unreplayable: ['before', 'given'] } as const
 const destroyed = (name: string, handle: Handle): NodeEnding => ({ name, end: 'destroyed', handle })
+
+/** A transaction would wait for an answer on the response. */
+const hijacked = (name: string, handle: Handle): NodeEnding => ({
+  name,
+  end: 'hijacked',
+  handle,
+  guarded: ['before', 'given'],
+})
 
 const statuses = [200, 201, 204, 205, 206, 207, 300, 304, 400, 401, 404, 409, 410, 418, 422, 429, 500, 503, 599]
 
@@ -82,6 +91,14 @@ const bodies: readonly NodeEnding[] = [
   answered('writes more than is kept', (res) => res.end(Buffer.alloc(1_500_000, 'x')), {
     unreplayable: ['before', 'given', 'transaction'],
   }),
+  answered('sets a time limit', (res) => {
+    res.setTimeout(60_000, () => {})
+    res.end('x')
+  }),
+  answered('tells of its stream', (res) => {
+    const told = [res.writableCorked, res.writableHighWaterMark, res.writableLength, res.finished]
+    res.end(JSON.stringify([...told, res.socket?.remoteAddress, res.connection?.remoteAddress]))
+  }),
   answered('says whether its head was sent', (res) => {
     const before = res.headersSent
     res.write('x')
@@ -143,6 +160,14 @@ const heads: readonly NodeEnding[] = [
   answered('tells its headers', (res) => {
     res.setHeader('X-One', '1')
     res.end(JSON.stringify([res.getHeaderNames(), res.hasHeader('x-one'), res.getHeader('X-ONE')]))
+  }),
+  answered('tells all its headers', (res) => {
+    res.setHeader('X-One', ['1', '2'])
+    res.end(JSON.stringify(res.getHeaders()))
+  }),
+  answered('sends no date', (res) => {
+    res.sendDate = false
+    res.end('x')
   }),
   answered('redirects', (res) => res.writeHead(303, { Location: '/elsewhere' }).end()),
   answered('declares its length', (res) => {
@@ -218,6 +243,38 @@ const cut: readonly NodeEnding[] = [
   }),
 ]
 
+const http2: readonly NodeEnding[] = [
+  answered('sends a trailer', (res) => {
+    const response = res as unknown as Http2ServerResponse
+    response.write('x')
+    response.setTrailer('x-sum', '1')
+    response.end()
+  }),
+  answered('says that it goes on', (res) => {
+    res.writeContinue()
+    res.end('x')
+  }),
+  answered('pushes', async (res) => {
+    const response = res as unknown as Http2ServerResponse
+    await new Promise<void>((resolve) => {
+      response.createPushResponse({ ':path': '/style.css' }, (_error, pushed) => {
+        pushed?.end('style')
+        resolve()
+      })
+    })
+    response.end('x')
+  }),
+  hijacked('answers on its stream', (res) => {
+    const { stream } = res as unknown as Http2ServerResponse
+    stream.respond({ ':status': 201, 'x-one': '1' })
+    stream.end('x')
+  }),
+  hijacked('answers a file on its stream', (res) => {
+    const { stream } = res as unknown as Http2ServerResponse
+    stream.respondWithFile(import.meta.filename, { 'content-type': 'text/plain' })
+  }),
+]
+
 /** Those of HTTP/1.1 alone: HTTP/2 knows no chunks, and destroys a stream that is written to after its end. */
 const http1: readonly NodeEnding[] = [
   ...cut,
@@ -233,6 +290,32 @@ const http1: readonly NodeEnding[] = [
   answered('says that it goes on', (res) => {
     res.writeContinue()
     res.end('x')
+  }),
+  answered('sets several headers at once', (res) => {
+    res.setHeaders(new Headers({ 'X-One': '1' }))
+    res.setHeaders(new Map([['X-Two', ['2', '3']]]))
+    res.end(JSON.stringify(res.getRawHeaderNames()))
+  }),
+  answered('sends exactly what it declares', (res) => {
+    res.strictContentLength = true
+    res.setHeader('Content-Length', '1').end('x')
+  }),
+  answered('closes the connection', (res) => {
+    res.shouldKeepAlive = false
+    res.end('x')
+  }),
+  answered('tells more of its stream', (res) => {
+    res.end(JSON.stringify([res.writableObjectMode, res.errored, res.closed, res.writable, res.destroyed]))
+  }),
+  hijacked('answers on its socket', (res) => {
+    const { socket } = res
+    socket?.end('HTTP/1.1 201 Created\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx')
+  }),
+  hijacked('takes its socket, and answers there', (res) => {
+    const { socket } = res
+    if (!socket) return
+    res.detachSocket(socket)
+    socket.end('HTTP/1.1 201 Created\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx')
   }),
   answered('says that it is at work', (res) => {
     res.writeProcessing()
@@ -252,8 +335,8 @@ const http1: readonly NodeEnding[] = [
 ]
 
 /** A client of HTTP/2 takes an answer that was destroyed for complete: endings of that kind show nothing there. */
-export const http2Endings: readonly NodeEnding[] = [...bodies, ...heads, ...early]
-export const nodeEndings: readonly NodeEnding[] = [...http2Endings, ...http1]
+export const http2Endings: readonly NodeEnding[] = [...bodies, ...heads, ...early, ...http2]
+export const nodeEndings: readonly NodeEnding[] = [...bodies, ...heads, ...early, ...http1]
 
 /** The framework's own arguments, from which Node's are taken. */
 export function onNode<Arguments extends readonly unknown[]>(

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Application, Ending, Form } from './application.ts'
 import type { ApplicationProcess } from './application-process.ts'
-import { assertRecord, assertRetry, assertSameWire } from './differences.ts'
+import { assertRecord, assertRetry, assertSameWire, leavesKeyHeld } from './differences.ts'
 import { type Asked, exchange } from './exchange.ts'
 import type { Wire } from './wire.ts'
 
@@ -49,7 +49,7 @@ async function runForm(process: ApplicationProcess, asked: Case, form: Form, bar
       ...request,
       ...(patience && { patience }),
     })
-    const recorded = await process.recorded(!isSilent)
+    const recorded = await process.recorded(!leavesKeyHeld(ending))
     const end = process.ended()
     if (end !== undefined && form === 'bare') throw new BareProcessEnded(end)
     assert.equal(end, undefined, `${form}: ${end}`)
