@@ -3,7 +3,7 @@ import { forAll } from '../../store/tools/property.ts'
 import { settings } from '../../store/tools/settings.ts'
 import type { Application } from './application.ts'
 import { type ApplicationProcess, startApplication } from './application-process.ts'
-import { endingOf, programs } from './programs.ts'
+import { endingOf, programs } from './endings/programs.ts'
 import { BareProcessEnded, runCase } from './run-case.ts'
 
 const TIMEOUT_MS = 120_000

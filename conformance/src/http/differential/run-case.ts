@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Application, Ending, Form } from './application.ts'
 import type { ApplicationProcess } from './application-process.ts'
-import { assertRecord, assertRetry, assertSameWire, leavesKeyHeld } from './differences.ts'
-import { type Asked, exchange } from './exchange.ts'
-import type { Wire } from './wire.ts'
+import { assertRecord, assertRetry, assertSameWire, leavesKeyHeld } from './wire/differences.ts'
+import { type Asked, exchange } from './wire/exchange.ts'
+import type { Wire } from './wire/wire.ts'
 
 /** The time without an answer after which a handler that runs counts as one that never answers. */
 const SILENCE_MS = 100

@@ -1,7 +1,7 @@
 /** Finds the members of a framework's response that no handler of a table has touched. */
 import { randomUUID } from 'node:crypto'
 import type { Application, Bench, Ending } from './application.ts'
-import { exchange } from './exchange.ts'
+import { exchange } from './wire/exchange.ts'
 
 /** Gives the public names of an object and of its prototypes, up to one that it shares with others. */
 export function membersOf(given: object, ends: readonly (object | null)[] = [Object.prototype]): string[] {

@@ -5,7 +5,7 @@ import { unscoped } from '@retryproof/core'
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express'
 import express4 from 'express4'
 import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
-import { describeThrown } from '../../../../conformance/src/http/differential/thrown-values.ts'
+import { describeThrown } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import { idempotent } from '../../src/index.ts'
 import { type ExpressEnding, endingsFor } from './endings.ts'
 

@@ -2,7 +2,7 @@
 import type { HttpOptions } from '@retryproof/http'
 import express, { type Request, type RequestHandler, type Response } from 'express'
 import type { Application } from '../../../../conformance/src/http/differential/application.ts'
-import { describeThrown } from '../../../../conformance/src/http/differential/thrown-values.ts'
+import { describeThrown } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import { idempotent } from '../../src/index.ts'
 import { expressApplication, type Idempotent } from './applications.ts'
 import { type ExpressEnding, endingsFor } from './endings.ts'

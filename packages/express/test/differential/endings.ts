@@ -5,9 +5,9 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { NextFunction, Request, Response } from 'express'
 import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
-import { nodeEndings, onNode } from '../../../../conformance/src/http/differential/node-endings.ts'
-import { programEnding } from '../../../../conformance/src/http/differential/programs.ts'
-import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
+import { nodeEndings, onNode } from '../../../../conformance/src/http/differential/endings/node-endings.ts'
+import { programEnding } from '../../../../conformance/src/http/differential/endings/programs.ts'
+import { thrownValues } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 
 export type ExpressEnding = Ending<[req: Request, res: Response, next: NextFunction]>
 

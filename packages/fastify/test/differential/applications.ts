@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { unscoped } from '@retryproof/core'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
-import { describeThrown } from '../../../../conformance/src/http/differential/thrown-values.ts'
+import { describeThrown } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import { idempotent } from '../../src/index.ts'
 import { type FastifyEnding, fastifyEndings, http2FastifyEndings } from './endings.ts'
 

@@ -3,19 +3,19 @@ import { Readable, Stream } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
+import { streamOf } from '../../../../conformance/src/http/differential/endings/node-ending.ts'
 import {
   http2Endings,
   nodeEndings,
   onNode,
-  streamOf,
-} from '../../../../conformance/src/http/differential/node-endings.ts'
+} from '../../../../conformance/src/http/differential/endings/node-endings.ts'
 import {
   describeAnswer,
   describedProgram,
   programEnding,
   programOf,
-} from '../../../../conformance/src/http/differential/programs.ts'
-import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
+} from '../../../../conformance/src/http/differential/endings/programs.ts'
+import { thrownValues } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 
 export type FastifyEnding = Ending<[request: FastifyRequest, reply: FastifyReply]>
 

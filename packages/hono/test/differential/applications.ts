@@ -4,7 +4,7 @@ import { serve as listen, type ServerType } from '@hono/node-server'
 import { unscoped } from '@retryproof/core'
 import { type Context, type ErrorHandler, type Handler, Hono, type MiddlewareHandler } from 'hono'
 import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
-import { describeThrown } from '../../../../conformance/src/http/differential/thrown-values.ts'
+import { describeThrown } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import { idempotent } from '../../src/index.ts'
 import { endingsOver } from './endings.ts'
 

@@ -5,8 +5,12 @@ import { HTTPException } from 'hono/http-exception'
 import { stream, streamSSE, streamText } from 'hono/streaming'
 import type { StatusCode } from 'hono/utils/http-status'
 import type { Application, Ending } from '../../../../conformance/src/http/differential/application.ts'
-import { fetchEndings } from '../../../../conformance/src/http/differential/fetch-endings.ts'
-import { describeAnswer, describedProgram, programOf } from '../../../../conformance/src/http/differential/programs.ts'
+import { fetchEndings } from '../../../../conformance/src/http/differential/endings/fetch-endings.ts'
+import {
+  describeAnswer,
+  describedProgram,
+  programOf,
+} from '../../../../conformance/src/http/differential/endings/programs.ts'
 
 export type HonoEnding = Ending<[c: Context]>
 

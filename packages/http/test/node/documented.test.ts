@@ -1,14 +1,11 @@
 /** No member of Node's responses is missing in the table of the differential suite. */
-import { OutgoingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import { Http2ServerResponse } from 'node:http2'
 import { Stream } from 'node:stream'
 import { expect, it } from 'vitest'
 import type { Application } from '../../../../conformance/src/http/differential/application.ts'
-import {
-  http2Endings,
-  type NodeEnding,
-  nodeEndings,
-} from '../../../../conformance/src/http/differential/node-endings.ts'
+import type { NodeEnding } from '../../../../conformance/src/http/differential/endings/node-ending.ts'
+import { http2Endings, nodeEndings } from '../../../../conformance/src/http/differential/endings/node-endings.ts'
 import {
   gapsOf,
   membersOf,
@@ -35,7 +32,7 @@ it.each<[Application['protocol'], readonly NodeEnding[], object, Readonly<Record
 ])(
   'each member of a response of %s is used by a handler of the table',
   async (protocol, endings, prototype, silent) => {
-    const touched = await touchedMembers(
+    const touched = await touchedMembers<[ServerResponse, IncomingMessage]>(
       endings,
       (names, [res, req]) => [watched(res, names), req],
       (given) => plainApplication('Node', protocol, given),

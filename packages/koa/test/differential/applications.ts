@@ -7,7 +7,7 @@ import { unscoped } from '@retryproof/core'
 import Koa, { type Context, type Middleware, type Next } from 'koa'
 import Koa2 from 'koa2'
 import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
-import { describeThrown } from '../../../../conformance/src/http/differential/thrown-values.ts'
+import { describeThrown } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import { idempotent } from '../../src/index.ts'
 import { http2KoaEndings, type KoaEnding, koaEndings } from './endings.ts'
 

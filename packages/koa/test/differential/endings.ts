@@ -2,14 +2,14 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Context } from 'koa'
 import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
+import { streamOf } from '../../../../conformance/src/http/differential/endings/node-ending.ts'
 import {
   http2Endings,
   nodeEndings,
   onNode,
-  streamOf,
-} from '../../../../conformance/src/http/differential/node-endings.ts'
-import { programEnding } from '../../../../conformance/src/http/differential/programs.ts'
-import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
+} from '../../../../conformance/src/http/differential/endings/node-endings.ts'
+import { programEnding } from '../../../../conformance/src/http/differential/endings/programs.ts'
+import { thrownValues } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 
 export type KoaEnding = Ending<[ctx: Context]>
 

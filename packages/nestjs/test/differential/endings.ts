@@ -6,19 +6,19 @@ import { BadRequestException, HttpException, NotFoundException, StreamableFile }
 import type { AbstractHttpAdapter } from '@nestjs/core'
 import { of, throwError } from 'rxjs'
 import type { Application, Ending } from '../../../../conformance/src/http/differential/application.ts'
+import { streamOf } from '../../../../conformance/src/http/differential/endings/node-ending.ts'
 import {
   http2Endings,
   nodeEndings,
   onNode,
-  streamOf,
-} from '../../../../conformance/src/http/differential/node-endings.ts'
+} from '../../../../conformance/src/http/differential/endings/node-endings.ts'
 import {
   describeAnswer,
   describedProgram,
   programEnding,
   programOf,
-} from '../../../../conformance/src/http/differential/programs.ts'
-import { thrownValues } from '../../../../conformance/src/http/differential/thrown-values.ts'
+} from '../../../../conformance/src/http/differential/endings/programs.ts'
+import { thrownValues } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import type { Platform } from '../app.ts'
 
 /** The means by which a handler answers. */

@@ -2,8 +2,8 @@
 import { serve as listen, type ServerType } from '@hono/node-server'
 import { unscoped } from '@retryproof/core'
 import type { Application, Bench, Form } from '../../../../../conformance/src/http/differential/application.ts'
-import { fetchEndings } from '../../../../../conformance/src/http/differential/fetch-endings.ts'
-import { describeThrown } from '../../../../../conformance/src/http/differential/thrown-values.ts'
+import { fetchEndings } from '../../../../../conformance/src/http/differential/endings/fetch-endings.ts'
+import { describeThrown } from '../../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import { idempotent } from '../../../src/fetch.ts'
 
 const errorHandlers: Record<string, ((error: unknown) => Response) | undefined> = {

@@ -4,13 +4,10 @@ import { createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { unscoped } from '@retryproof/core'
 import type { Application, Bench, Form } from '../../../../../conformance/src/http/differential/application.ts'
-import {
-  http2Endings,
-  type NodeEnding,
-  nodeEndings,
-} from '../../../../../conformance/src/http/differential/node-endings.ts'
-import { programEnding } from '../../../../../conformance/src/http/differential/programs.ts'
-import { describeThrown } from '../../../../../conformance/src/http/differential/thrown-values.ts'
+import type { NodeEnding } from '../../../../../conformance/src/http/differential/endings/node-ending.ts'
+import { http2Endings, nodeEndings } from '../../../../../conformance/src/http/differential/endings/node-endings.ts'
+import { programEnding } from '../../../../../conformance/src/http/differential/endings/programs.ts'
+import { describeThrown } from '../../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import { idempotent } from '../../../src/node.ts'
 import { http2Failures, plainFailures } from './endings.ts'
 

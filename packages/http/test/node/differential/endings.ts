@@ -1,7 +1,7 @@
 /** Handlers of a plain server that fail. */
 import { setImmediate as turn } from 'node:timers/promises'
-import type { NodeEnding } from '../../../../../conformance/src/http/differential/node-endings.ts'
-import { thrownValues } from '../../../../../conformance/src/http/differential/thrown-values.ts'
+import type { NodeEnding } from '../../../../../conformance/src/http/differential/endings/node-ending.ts'
+import { thrownValues } from '../../../../../conformance/src/http/differential/endings/thrown-values.ts'
 
 const threw = (name: string, handle: NodeEnding['handle']): NodeEnding => ({ name, end: 'threw', handle })
 

@@ -1,7 +1,7 @@
 /** Sends one request on a connection of its own, and gives all that comes until the server closes it. */
 import { connect as connectHttp2, constants } from 'node:http2'
 import { connect } from 'node:net'
-import type { Application } from './application.ts'
+import type { Application } from '../application.ts'
 import { fieldOf, type Head, nothing, readWire, type Wire } from './wire.ts'
 
 /** Ample for any answer, on any machine. */

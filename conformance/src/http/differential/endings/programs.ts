@@ -2,8 +2,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import type { Ending, ProgramKind } from './application.ts'
-import type { NodeEnding } from './node-endings.ts'
+import type { Ending, ProgramKind } from '../application.ts'
+import type { NodeEnding } from './node-ending.ts'
 import { thrownValues } from './thrown-values.ts'
 
 export type Step =

@@ -1,6 +1,6 @@
 /** Handlers that answer with a Response of Fetch. */
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Ending } from './application.ts'
+import type { Ending } from '../application.ts'
 import { describeAnswer, describedProgram, programOf } from './programs.ts'
 import { thrownValues } from './thrown-values.ts'
 

@@ -1,6 +1,6 @@
 /** Compares an answer behind the guard with the same one without it. */
 import assert from 'node:assert/strict'
-import type { Application, Ending, Form, Recorded } from './application.ts'
+import type { Application, Ending, Form, Recorded } from '../application.ts'
 import { comparable, fieldOf, linesOf, type Wire } from './wire.ts'
 
 /** Statuses that say: not now, not yet, not you. They release the key. */
