@@ -2,6 +2,7 @@ import { memoryStore } from '@retryproof/memory'
 import { describe, expect, test, vi } from 'vitest'
 import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '../src/index.ts'
 import { type ListQuery, wrapStore } from '../src/store.ts'
+import { interposed } from './interposed-store.ts'
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
@@ -232,6 +233,58 @@ describe('records of one scope', () => {
     await expect(other.forget(record)).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_CALL' })
     expect(await charge.forget(record)).toBe(true)
     expect(await charge.inspect({ scope: 'ann', key: 'k' })).toBeNull()
+  })
+
+  test('a record with its token is changed only while it is that of the attempt that was seen', async () => {
+    const store = memoryStore()
+    const idempotency = createIdempotency({ store, namespace: 'n', lease: 1_000 })
+    const charge = idempotency.operation('charge', { maxAttempts: 1, onTakeover: 'park' })
+    const park = async () => {
+      await charge.run({ scope: 'ann', key: 'k' }, () => Promise.reject(new Error('broken'))).catch(() => {})
+      await charge.run({ scope: 'ann', key: 'k' }, () => 1).catch(() => {})
+      const [record] = await collect(idempotency.list({ state: 'parked' }))
+      return record ?? { key: '', token: 0 }
+    }
+    const seen = await park()
+    expect(await idempotency.forget(seen)).toBe(true)
+    const later = await park()
+    expect(later).toMatchObject({ key: seen.key, state: 'parked' })
+    expect(await idempotency.forget(seen)).toBe(false)
+    for (const resolution of ['rerun', { completed: 1 }] as const)
+      await expect(idempotency.resolve(seen, resolution)).rejects.toMatchObject({
+        code: 'IDEMPOTENCY_NOT_PARKED',
+        message: expect.stringContaining('a later attempt'),
+      })
+    expect(await idempotency.inspect(later)).toMatchObject({ state: 'parked', token: later.token })
+    await idempotency.resolve(later, { completed: 1 })
+    expect(await charge.run({ scope: 'ann', key: 'k' }, () => 2)).toMatchObject({ value: 1, replayed: true })
+  })
+
+  test('an attempt that settles between the look and the change is not taken for the resolution', async () => {
+    const inner = memoryStore()
+    const store = interposed(inner)
+    const idempotency = createIdempotency({ store, namespace: 'n' })
+    const claim = { owner: 'o', fingerprint: 'f', leaseMs: 1_000, retentionMs: 60_000 }
+    const key = `n.charge.${'0'.repeat(64)}`
+    const { token } = await store.begin(key, claim)
+    await store.transition(key, token, { to: 'parked', retentionMs: 60_000 })
+    const late = { to: 'completed', result: new Uint8Array([1]), retentionMs: 60_000 } as const
+    store.fate = ({ name }) => (name === 'completed' ? { before: inner.transition(key, token, late) } : 'done')
+    await expect(idempotency.resolve({ key, token }, { completed: 'by hand' })).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_NOT_PARKED',
+    })
+  })
+
+  test('an erasure that fails midway says how many records it has deleted', async () => {
+    const store = interposed(memoryStore())
+    const idempotency = createIdempotency({ store, namespace: 'n' })
+    for (const key of ['1', '2', '3']) await idempotency.run({ operation: 'charge', scope: 'ann', key }, () => key)
+    store.next('forgotten', 'done', 'done', 'refused')
+    await expect(idempotency.eraseScope('ann')).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
+      message: expect.stringContaining('Erased 2 records'),
+    })
+    expect(await idempotency.eraseScope('ann')).toBe(1)
   })
 
   test('a record that is resolved by its storage key is kept as long as its operation keeps records', async () => {

@@ -35,11 +35,12 @@ export async function resolve(io: CliIo, key: string, options: ResolveOptions): 
     const found = await requireRecord(idempotency, key)
     const question = `Resolve ${key} (${shortly(found)}): ${effectOf(options)}?`
     if (!(await confirmedFor(io, options, idempotency, found, question))) return exitCodes.refused
+    const record = { key, token: found.token }
     if (response !== undefined)
-      await resolveResponse(idempotency, { key }, (await readJson(io, response)) as GivenResponse)
-    else if (completed !== undefined) await idempotency.resolve({ key }, { completed: await readJson(io, completed) })
-    else if (failed !== undefined) await idempotency.resolve({ key }, { failed: new Error(failed) })
-    else await idempotency.resolve({ key }, 'rerun')
+      await resolveResponse(idempotency, record, (await readJson(io, response)) as GivenResponse)
+    else if (completed !== undefined) await idempotency.resolve(record, { completed: await readJson(io, completed) })
+    else if (failed !== undefined) await idempotency.resolve(record, { failed: new Error(failed) })
+    else await idempotency.resolve(record, 'rerun')
     return told(io, options, { key, resolved: true }, `Resolved ${key}.`)
   })
 }
@@ -61,11 +62,14 @@ async function confirmedFor(
   if (!(await confirmed(io, options, question))) return false
   const now = await requireRecord(idempotency, key)
   if (now.state === state && now.token === token) return true
-  throw new CliError(
-    `The record of ${key} has changed since the question: ${shortly(now)}. Nothing was done. Inspect it, and try again.`,
+  throw changed(key, shortly(now))
+}
+
+const changed = (key: string, now: string) =>
+  new CliError(
+    `The record of ${key} has changed since the question: ${now}. Nothing was done. Inspect it, and try again.`,
     exitCodes.refused,
   )
-}
 
 function effectOf({ completed, response, failed }: ResolveOptions): string {
   if (completed !== undefined || response !== undefined) return 'every retry gets the result in the file'
@@ -79,7 +83,9 @@ export async function forget(io: CliIo, key: string, options: CommonOptions): Pr
     const found = await requireRecord(idempotency, key)
     const question = `Forget ${key} (${shortly(found)})? The next request with this key runs again.`
     if (!(await confirmedFor(io, options, idempotency, found, question))) return exitCodes.refused
-    return told(io, options, { key, forgotten: await idempotency.forget({ key }) }, `Forgot ${key}.`)
+    if (!(await idempotency.forget({ key, token: found.token })))
+      throw changed(key, 'it is gone, or of another attempt')
+    return told(io, options, { key, forgotten: true }, `Forgot ${key}.`)
   })
 }
 

@@ -1,11 +1,14 @@
 /** The changes that a person can make to a record, and what each needs to be told. */
-import { isIdempotencyError } from '@retryproof/core'
+import { isIdempotencyError, type ListedRecord } from '@retryproof/core'
 import { type GivenResponse, resolveResponse } from '@retryproof/http'
 import type { ConsoleActionName, ConsoleInstance } from '../options.ts'
 
 export type RecordAction = Exclude<ConsoleActionName, 'erase'>
 
 export const RECORD_ACTIONS: readonly RecordAction[] = ['complete', 'respond', 'fail', 'rerun', 'forget']
+
+/** The record that a person saw. */
+type SeenRecord = Pick<ListedRecord, 'key' | 'token'>
 
 /** The fields of a form. */
 export type Fields = Pick<URLSearchParams, 'get'>
@@ -22,19 +25,19 @@ export class FieldError extends Error {
 }
 
 /**
- * Changes a record.
+ * Changes a record. Returns false if it is gone, or that of another attempt than `record`.
  *
  * @throws {@link FieldError} when a field cannot be used
  * @throws {@link IdempotencyNotParkedError} when the record is in another state
  */
 export async function changeRecord(
   instance: ConsoleInstance,
-  key: string,
+  { key, token }: SeenRecord,
   action: RecordAction,
   fields: Fields,
-): Promise<void> {
+): Promise<boolean> {
   try {
-    await CHANGES[action](instance, key, fields)
+    return (await CHANGES[action](instance, { key, token }, fields)) !== false
   } catch (error) {
     if (!isIdempotencyError(error, 'IDEMPOTENCY_INVALID_CALL')) throw error
     throw new FieldError('value', error.message)
@@ -42,18 +45,18 @@ export async function changeRecord(
 }
 
 const CHANGES: Readonly<
-  Record<RecordAction, (instance: ConsoleInstance, key: string, fields: Fields) => Promise<unknown>>
+  Record<RecordAction, (instance: ConsoleInstance, record: SeenRecord, fields: Fields) => Promise<unknown>>
 > = {
-  complete: (instance, key, fields) => instance.resolve({ key }, { completed: readJson(fields.get('value') ?? '') }),
-  respond: (instance, key, fields) => resolveResponse(instance, { key }, readResponse(fields)),
-  fail: (instance, key, fields) => instance.resolve({ key }, { failed: new Error(readMessage(fields)) }),
-  rerun(instance, key, fields) {
+  complete: (instance, record, fields) => instance.resolve(record, { completed: readJson(fields.get('value') ?? '') }),
+  respond: (instance, record, fields) => resolveResponse(instance, record, readResponse(fields)),
+  fail: (instance, record, fields) => instance.resolve(record, { failed: new Error(readMessage(fields)) }),
+  rerun(instance, record, fields) {
     requireCertainty(fields)
-    return instance.resolve({ key }, 'rerun')
+    return instance.resolve(record, 'rerun')
   },
-  forget(instance, key, fields) {
+  forget(instance, record, fields) {
     requireCertainty(fields)
-    return instance.forget({ key })
+    return instance.forget(record)
   },
 }
 

@@ -41,8 +41,9 @@ export function changeRoutes<User extends ConsoleUser>(
       await report('refused')
       throw changed(key)
     }
+    let isDone: boolean
     try {
-      await changeRecord(instance, key, action, fields)
+      isDone = await changeRecord(instance, record, action, fields)
     } catch (error) {
       if ((error as Error).name === 'FieldError')
         return html(c, <ConfirmPage {...{ page, action, record, fields }} problem={error as FieldError} />, 422)
@@ -50,7 +51,8 @@ export function changeRoutes<User extends ConsoleUser>(
       await report(isChanged ? 'refused' : 'failed', { error })
       throw isChanged ? changed(key) : error
     }
-    await report('done')
+    await report(isDone ? 'done' : 'refused')
+    if (!isDone) throw changed(key)
     const next = action === 'forget' ? '/records' : `/records/${key}`
     return c.redirect(page.link(`${next}?done=${action}`), 303)
   })

@@ -98,11 +98,14 @@ export interface Writes<Tx, WriteCall extends Omit<Call, 'operation'>, WriteRefe
    * Resolves a parked key: records a result or a failure, or releases the key (`'rerun'`). Refuses a result that the
    * callers of the operation could not read: one that its serializer does not take, or of another form than its records.
    *
-   * @throws {@link IdempotencyNotParkedError} when the record is in another state
+   * @throws {@link IdempotencyNotParkedError} when the record is in another state, or of another attempt than the `token` given
    * @throws {@link IdempotencyInvalidCallError} when the result has another form than the records of the operation
    */
   resolve(reference: WriteReference | StoredKey, resolution: Resolution): Promise<void>
-  /** Deletes the record of a key in any state. Returns false if there was none. A running attempt loses its lease. */
+  /**
+   * Deletes the record of a key in any state. Returns false if there was none, or none of the attempt whose `token` is given.
+   * A running attempt loses its lease.
+   */
   forget(reference: WriteReference | StoredKey): Promise<boolean>
 }
 

@@ -42,8 +42,11 @@ export interface RecordFilter {
   readonly limit?: number
 }
 
-/** A record as `list` names it. */
-export type StoredKey = Pick<ListedRecord, 'key'>
+/**
+ * A record as `list` names it. With its `token`, a change is made only while the record is still the one of that attempt: the
+ * store compares it in the same step.
+ */
+export type StoredKey = Pick<ListedRecord, 'key'> & Partial<Pick<ListedRecord, 'token'>>
 
 export interface PurgeOptions {
   /** The interval between purges of the whole fleet, not of each process. @default '1m' */

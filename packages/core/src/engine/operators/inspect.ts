@@ -99,6 +99,10 @@ export function isStoredKey(reference: object): reference is StoredKey {
   return !('scope' in reference || 'operation' in reference)
 }
 
+/** Returns the token of the attempt that a change is for, or undefined where it is for any. */
+export const tokenOf = (reference: Reference | StoredKey): number | undefined =>
+  isStoredKey(reference) ? reference.token : undefined
+
 /** Returns the storage key of a reference, or of a listed record of this namespace. */
 export function keyOf(instance: Instance, reference: Reference | StoredKey): string {
   if (!isStoredKey(reference)) return storageKey(instance.digest, instance.namespace, reference)

@@ -16,7 +16,7 @@ import { completed } from '../call/outcomes.ts'
 import type { Instance } from '../context/instance.ts'
 import { type PreparedCall, prepareCall } from '../context/prepared-call.ts'
 import type { ResolvedPolicies } from '../context/read-policies.ts'
-import { keyOf, list } from './inspect.ts'
+import { keyOf, list, tokenOf } from './inspect.ts'
 
 /** Resolves a parked key: settles it, or releases it for another attempt. */
 export async function resolve(
@@ -28,6 +28,8 @@ export async function resolve(
   const key = keyOf(instance, reference)
   const record = await instance.calls.get(key)
   if (record?.state !== 'parked') throw new IdempotencyNotParkedError(describeState(record))
+  if ((tokenOf(reference) ?? record.token) !== record.token)
+    throw new IdempotencyNotParkedError(`one of a later attempt, which is ${describeState(record)}`)
   if (resolution === 'park') return
   const { fingerprint, token, retentionRemainingMs } = record
   // a storage key names no policies, and those of the operation may keep its records for longer than the instance does
@@ -36,8 +38,17 @@ export async function resolve(
   const prepared = prepareCall(instance, { operation, key, fingerprint }, kept)
   if (typeof resolution === 'object' && 'completed' in resolution && policies.replay === 'strict')
     requireReadable(policies, resolution.completed, await formOfOperation(instance, reference, key))
-  const reply = await instance.calls.transition(key, token, await changeTo(instance, prepared, resolution))
+  const change = await changeTo(instance, prepared, resolution)
+  const reply = await instance.calls.transition(key, token, change)
   if (reply.outcome === 'lost') throw new IdempotencyNotParkedError(describeState(reply.current))
+  if (!reply.applied && 'result' in change) await requireOwn(instance, key, change.result)
+}
+
+/** @throws {@link IdempotencyNotParkedError} when the attempt was not dead, and settled with another result since it was read */
+async function requireOwn({ calls }: Instance, key: string, result: Uint8Array): Promise<void> {
+  const current = await calls.get(key)
+  const isOwn = current?.result?.length === result.length && result.every((byte, i) => byte === current.result?.[i])
+  if (!isOwn) throw new IdempotencyNotParkedError(describeState(current))
 }
 
 async function changeTo(
