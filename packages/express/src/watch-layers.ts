@@ -6,12 +6,20 @@ const WATCHED = Symbol('retryproof.watched')
 
 /** The layers behind the guard of one request. */
 export interface WatchedLayers {
-  /** Gives the work that is not over: promises of handlers, or handlers past which somebody outside has answered by an error. */
+  /**
+   * Gives the work that is not over: promises of handlers, or handlers past which somebody outside has answered by an error.
+   * Rejects where one of them does.
+   */
   working(): Promise<void> | undefined
 }
 
 interface Watched {
   onError(error: unknown): void
+  readonly progress: Progress
+}
+
+/** The progress of the layers behind the guards of one request. */
+interface Progress {
   /** Promises of handlers that have not settled. */
   readonly work: Set<Promise<unknown>>
   /** A layer behind the guard has passed an error on. */
@@ -41,22 +49,25 @@ const methods = [
 export function watchErrors(req: Request, onError: (error: unknown) => void): WatchedLayers {
   watchApplication(req.app)
   const outer = (req as WatchedRequest)[WATCHED]
-  const watched: Watched = {
+  const progress: Progress = outer?.progress ?? { work: new Set(), hasFailed: false, isPassedBy: false }
+  ;(req as WatchedRequest)[WATCHED] = {
+    progress,
     onError(error) {
       onError(error)
       outer?.onError(error)
     },
-    work: outer?.work ?? new Set(),
-    hasFailed: false,
-    isPassedBy: false,
   }
-  ;(req as WatchedRequest)[WATCHED] = watched
   return {
     working() {
-      if (watched.work.size > 0) return Promise.allSettled(watched.work).then(() => {})
-      return watched.isPassedBy ? new Promise(() => {}) : undefined
+      if (progress.work.size > 0) return endOf(progress.work)
+      return progress.isPassedBy ? new Promise(() => {}) : undefined
     },
   }
+}
+
+async function endOf(work: Iterable<Promise<unknown>>): Promise<void> {
+  const ends = await Promise.allSettled(work)
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
 }
 
 type Prototype = { [name in (typeof methods)[number][0]]?: HandleError } & {
@@ -89,7 +100,7 @@ function watchPrototype(prototype: Prototype): void {
     prototype[onError] = function (error, req, ...rest) {
       const { [WATCHED]: watched } = req
       if (watched) {
-        if (!watched.hasFailed) watched.isPassedBy = true
+        if (!watched.progress.hasFailed) watched.progress.isPassedBy = true
         watched.onError(error)
       }
       return handleError.call(this, error, req, ...rest)
@@ -99,7 +110,7 @@ function watchPrototype(prototype: Prototype): void {
       const handler = this.handle as unknown as Handler
       // one of four parameters is an error handler, which Express passes by
       if (!watched || handler.length > 3) return handleRequest.call(this, req, res, next)
-      const noted = (...values: unknown[]) => noteWork(watched, handler(...values))
+      const noted = (...values: unknown[]) => noteWork(watched.progress, handler(...values))
       const layer = Object.create(this, { handle: { value: noted } }) as Layer
       if (req.next) req.next = watchNext(req, req.next)
       return handleRequest.call(layer, req, res, watchNext(req, next))
@@ -115,7 +126,7 @@ function watchNext(req: WatchedRequest, next: Next): Next {
   if (known) return known
   const watchedNext: Next = (error) => {
     const { [WATCHED]: watched } = req
-    if (watched && error && error !== 'route' && error !== 'router') watched.hasFailed = true
+    if (watched && error && error !== 'route' && error !== 'router') watched.progress.hasFailed = true
     next(error)
   }
   watchedNexts.set(next, watchedNext)
@@ -124,7 +135,7 @@ function watchNext(req: WatchedRequest, next: Next): Next {
   return watchedNext
 }
 
-function noteWork({ work }: Watched, returned: unknown): unknown {
+function noteWork({ work }: Progress, returned: unknown): unknown {
   if (returned instanceof Promise) {
     const isOver = () => void work.delete(returned)
     work.add(returned)

@@ -1,7 +1,6 @@
 /** The work of a handler that comes after the binding: Fastify calls it, and keeps its promise to itself. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { notesOn } from './notes.ts'
-import { setState } from './reply-state.ts'
 
 export interface HandlerWork {
   /** Gives the work of a handler that has returned a promise which has not settled. */
@@ -55,7 +54,7 @@ export function whenAwaited(reply: FastifyReply): Promise<void> {
 /** Waits for the answer that Fastify makes of a payload. Without one, Fastify would take a renewed reply for unanswered. */
 export function afterReturn(reply: FastifyReply, payload: unknown): Promise<void> | undefined {
   if (payload !== undefined) return new Promise(() => {})
-  if (!reply.sent) setState(reply, 'hijacked', true)
+  if (!reply.sent) reply.hijack()
   return undefined
 }
 

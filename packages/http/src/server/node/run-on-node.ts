@@ -9,6 +9,7 @@ import type { HandlerAnswer, HeaderField } from '../../protocol/exchange.ts'
 import { captureResponse } from './capture/capture-response.ts'
 import type { CapturedResponse, CaptureLimits } from './capture/captured-response.ts'
 import type { NodeBinding } from './node-binding.ts'
+import { watchOuterTimers } from './outer-timer.ts'
 import { isBodyLost, lostBody, watchBody } from './request/request-body.ts'
 
 export interface HandlerOnNode {
@@ -37,7 +38,13 @@ export function runOnNode<Tx>(
 ): HandlerOnNode {
   const { tx, limits } = terms
   let handedOver: { readonly error: unknown }[] = []
-  const limitsOf = (given: BodyLimits): CaptureLimits => ({ ...given, attempt, onCut: () => lapse(attempt) })
+  const isOuterTimer = watchOuterTimers(binding.req)
+  const limitsOf = (given: BodyLimits): CaptureLimits => ({
+    ...given,
+    attempt,
+    onCut: () => lapse(attempt),
+    isOuterTimer,
+  })
   const hasSpentBody = watchBody(binding.req)
   let captured = captureResponse(res, limitsOf(limits))
   let hasLeft = false
@@ -88,7 +95,10 @@ export function runOnNode<Tx>(
   async function outlast(end: HandlerEnd, answer: HandlerAnswer): Promise<HandlerEnd> {
     // a handler that answers last returns right afterwards
     await turn()
-    const work = hasReturned ? binding.working?.() : returned
+    const { isTimedOut } = captured
+    // nobody learns when a handler of callbacks ends
+    const ofCallbacks = isTimedOut ? new Promise<undefined>(() => {}) : undefined
+    const work = hasReturned ? (binding.working?.() ?? ofCallbacks) : returned
     if (!work) return end
     isAhead = true
     handedOver = []
@@ -102,7 +112,9 @@ export function runOnNode<Tx>(
       const last = await Promise.race([captured.answered.then(() => undefined), work.then((left) => left || null)])
       if (last && 'error' in last) return threw(last.error, async () => answer)
       if (last === null) await turn()
-      return last === null && !captured.isBegun() ? silent : await endBy(last ?? undefined)
+      if (last !== null || captured.isBegun()) return await endBy(last ?? undefined)
+      // its own answer, after which it has cleaned up, stands
+      return isTimedOut || end.kind === 'threw' ? silent : end
     } catch (error) {
       return threw(error, async () => answer)
     }

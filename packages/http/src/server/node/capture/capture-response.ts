@@ -39,7 +39,7 @@ import {
  * })
  */
 export function captureResponse(res: ServerResponse, limits: CaptureLimits): CapturedResponse {
-  const { maxResponseBytes, stream, whole, onCut } = limits
+  const { maxResponseBytes, stream, whole, onCut, isOuterTimer } = limits
   const { write, end, writeHead, flushHeaders, destroy } = res
   const seal = sealOf(res)
   const hasMessage = !isHttp2(res)
@@ -123,6 +123,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   function finish({ isWhole }: { isWhole: boolean }): void {
     phase = 'ended'
     captured.isEnded = true
+    captured.isTimedOut = isOuterTimer?.() ?? false
     seal.setEnded(true)
     if (tellFinish) process.nextTick(tellFinish)
     const status = head?.status ?? res.statusCode
@@ -244,6 +245,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     answered,
     hasPassed: false,
     isEnded: false,
+    isTimedOut: false,
     fail,
     // a pipe listens for its end
     isBegun: () => head !== undefined || phase === 'ended' || res.listenerCount('unpipe') > 0,

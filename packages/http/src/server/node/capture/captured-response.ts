@@ -10,6 +10,8 @@ export interface CapturedResponse {
   readonly hasPassed: boolean
   /** True when the answer is complete. */
   readonly isEnded: boolean
+  /** True when a timer that was set before the handler began has completed the answer. */
+  readonly isTimedOut: boolean
   /** Returns true when somebody has begun to write, or to pipe. */
   isBegun(): boolean
   /** Makes `answered` reject, and lets through all that is written from now on. */
@@ -36,4 +38,6 @@ export interface CaptureLimits extends BodyLimits {
   readonly attempt?: { readonly signal: AbortSignal }
   /** Called when the server closed the connection while the handler said nothing. */
   readonly onCut?: () => void
+  /** Returns true while a timer runs that was set before the handler began. */
+  readonly isOuterTimer?: () => boolean
 }
