@@ -55,6 +55,7 @@ async function serve(
     capture = true,
     before = { 'X-Before': 'before' } as Record<string, string>,
     signal = new AbortController().signal,
+    maxResponseBytes = 1000,
   } = {},
 ) {
   const answer = deferred<HandlerAnswer>()
@@ -64,7 +65,7 @@ async function serve(
     for (const [name, value] of Object.entries(before)) res.setHeader(name, value)
     response.resolve(res)
     if (capture) {
-      const captured = captureResponse(res, { maxResponseBytes: 1000, stream, whole: false, attempt: { signal } })
+      const captured = captureResponse(res, { maxResponseBytes, stream, whole: false, attempt: { signal } })
       captured.answered.then((given) => deliver(captured, given)).catch(() => captured.discard())
       captured.answered.then(answer.resolve, answer.reject)
     }
@@ -73,6 +74,14 @@ async function serve(
   servers.push(server)
   return { port: await listening(server), server, answer: answer.promise, response: response.promise }
 }
+
+/** A source that gives its parts at once, and never ends. */
+const endless = () =>
+  new Readable({
+    read() {
+      this.push(Buffer.alloc(1000))
+    },
+  })
 
 /** A whole round trip, in which anything that had left would have arrived. */
 const roundTrip = (port: number) => send(port, { path: '/other' })
@@ -90,6 +99,22 @@ async function told(port: number, headers: OutgoingHttpHeaders) {
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
 
 describe('an answer that is held', () => {
+  it('makes a fast writer pause, as a connection does', async () => {
+    const { port, answer } = await serve(
+      async (res) => {
+        let parts = 1
+        while (res.write(Buffer.alloc(1000))) parts++
+        await once(res, 'drain')
+        res.end(String(parts))
+      },
+      { maxResponseBytes: 1_000_000 },
+    )
+    const message = await open(port)
+    const { response } = await answer
+    expect(response.body.length).toBeLessThan(100_000)
+    expect(await buffer(message)).toEqual(Buffer.from(response.body))
+  })
+
   const handlers: [string, Handler][] = [
     ['end(text)', (res) => res.end('hello')],
     ['end(text, encoding)', (res) => res.end('68656c6c6f', 'hex')],
@@ -586,6 +611,25 @@ describe('a client that goes away', () => {
     time.abort()
     await expect(answer).rejects.toThrow('in time')
     await closed.promise
+  })
+
+  it('leaves others their turn, though a source that never waits has no end', async () => {
+    const time = new AbortController()
+    const { port, answer, response } = await serve(
+      (res) => {
+        res.flushHeaders()
+        endless().pipe(res)
+      },
+      { signal: time.signal },
+    )
+    const message = await open(port)
+    const { socket } = (await response).req
+    // with parts on their way, the connection fails
+    const gone = new Promise((resolve) => socket.once('close', resolve))
+    message.destroy()
+    await gone
+    time.abort()
+    await expect(answer).rejects.toThrow('in time')
   })
 
   it('tells a writer that waits for the connection to go on', async () => {

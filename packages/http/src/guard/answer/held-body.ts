@@ -1,5 +1,6 @@
 /** A body that is made while it is read: held back whole where it may be kept, else passed on all but its end. */
 
+import { sleep } from '@retryproof/core/internal'
 import { concatenate } from '../../protocol/bytes.ts'
 import { type HeaderField, headerValues } from '../../protocol/exchange.ts'
 import { isStreamed } from './media.ts'
@@ -129,13 +130,16 @@ function passOn(
   }
 }
 
+/** Pieces that are read in one turn of the event loop: a source that never waits leaves the process to others. */
+const PIECES_A_TURN = 16
+
 /** Reads to the end what nobody wants any more, so that what is done meanwhile is done. */
 async function readOn(source: AsyncIterator<Uint8Array>, signal: AbortSignal): Promise<void> {
   const giveUp = () => void source.return?.()
   if (signal.aborted) giveUp()
   signal.addEventListener('abort', giveUp)
   try {
-    while (!(await source.next()).done);
+    for (let read = 1; !(await source.next()).done; read++) if (read % PIECES_A_TURN === 0) await sleep(0)
   } finally {
     signal.removeEventListener('abort', giveUp)
   }

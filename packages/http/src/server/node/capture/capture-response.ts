@@ -12,6 +12,7 @@ import { hideStreamClose } from './disconnect/hide-stream-close.ts'
 import { finishEarly } from './finish-early.ts'
 import { renewResponse } from './renew-response.ts'
 import { isHttp2, refuseChange, sealOf } from './response-seal.ts'
+import { slowDown } from './slow-down.ts'
 import {
   applyHeaders,
   type Callback,
@@ -42,6 +43,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   const { maxResponseBytes, stream, whole, onCut, isOuterTimer } = limits
   const { write, end, writeHead, flushHeaders, destroy } = res
   const seal = sealOf(res)
+  const takesMore = slowDown(res)
   const hasMessage = !isHttp2(res)
   const before = copyHeaders(res)
   const tellFinish = whole ? finishEarly(res) : undefined
@@ -112,7 +114,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     if (!isEnd && !client.isGone) return write.call(res, bytes, 'utf8', callback)
     if (isEnd) held.push(Uint8Array.from(bytes))
     if (callback) process.nextTick(callback)
-    return true
+    return takesMore(bytes.length)
   }
 
   function hold(bytes: Uint8Array): void {
@@ -201,7 +203,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     // the writer may use its buffer again at once
     hold(typeof chunk === 'string' ? bytes : Uint8Array.from(bytes))
     if (callback) process.nextTick(callback)
-    return whole || size <= maxResponseBytes || pass()
+    return whole || size <= maxResponseBytes ? takesMore(bytes.length) : pass()
   }
 
   res.end = (...values: unknown[]) => {

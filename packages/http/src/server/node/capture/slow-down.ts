@@ -1,0 +1,23 @@
+/** The pace of a handler whose parts go to nobody, or are held: a fast writer pauses, as it does on a connection. */
+import type { ServerResponse } from 'node:http'
+
+const DEFAULT_LIMIT = 16_384
+
+/**
+ * Gives what a write of so many bytes returns. After one that returns false, the response emits `drain` in a later turn of
+ * the event loop, in which others have theirs.
+ */
+export function slowDown(res: ServerResponse): (bytes: number) => boolean {
+  // HTTP/2 does not say
+  const limit = res.writableHighWaterMark || DEFAULT_LIMIT
+  let taken = 0
+  function drain(): void {
+    taken = 0
+    if (!res.writableEnded) res.emit('drain')
+  }
+  return (bytes) => {
+    if (taken < limit && taken + bytes >= limit) setImmediate(drain)
+    taken += bytes
+    return taken < limit
+  }
+}
