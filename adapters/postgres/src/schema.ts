@@ -118,7 +118,8 @@ export function schema(options: SchemaOptions = {}): string[] {
  * const pool = new pg.Pool({ host: 'localhost' })
  * await migrate({ pool })
  *
- * @throws {@link StoreMisconfiguredError} when the table is another, is UNLOGGED, or belongs to a later version
+ * @throws {@link StoreMisconfiguredError} when the table is another, is UNLOGGED, or belongs to a later version, or the
+ * server is older than PostgreSQL 13
  */
 export async function migrate({ pool, ...options }: MigrateOptions): Promise<void> {
   const names = tableNames(options.table)
@@ -130,6 +131,7 @@ export async function migrate({ pool, ...options }: MigrateOptions): Promise<voi
   }
   const create = schema(options)
   try {
+    await requireVersion(pool)
     let found = await inspect()
     // also where nothing is missing, CREATE INDEX would wait for every open transaction that has written, and others for it
     if (!found || (found.hasSlots && !found.indexed)) {
@@ -143,6 +145,17 @@ export async function migrate({ pool, ...options }: MigrateOptions): Promise<voi
   } catch (error) {
     throw toStoreError(error, names.table)
   }
+}
+
+/** Settings of vacuum in the schema, and types that its check asks for, came with PostgreSQL 13. */
+const OLDEST_VERSION = 130_000
+const VERSION = `
+SELECT json_build_object('number', current_setting('server_version_num')::int, 'name', current_setting('server_version'))::text AS reply`
+
+async function requireVersion(db: PostgresQueryable): Promise<void> {
+  const [version] = await ask<{ readonly number: number; readonly name: string }>(db, { text: VERSION }, [])
+  if (version && version.number < OLDEST_VERSION)
+    throw new StoreMisconfiguredError(`The store needs PostgreSQL 13 or later, and this server is ${version.name}.`)
 }
 
 /**

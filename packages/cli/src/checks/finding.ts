@@ -32,6 +32,18 @@ export function checkClock(serverMs: number, hostMs: number): Finding[] {
   ]
 }
 
+/** Compares versions by their first two numbers: `10.2.11-MariaDB` is older than `10.5`. */
+export function checkVersion(server: string, version: string, oldest: string): Finding[] {
+  const [major = 0, minor = 0] = numbersIn(version)
+  const [oldestMajor = 0, oldestMinor = 0] = numbersIn(oldest)
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return []
+  const finding = `The server is ${server} ${version}, and the store needs ${oldest} or later.`
+  // whatever else an old server refuses follows from its age
+  return [problem(finding, `Upgrade it to ${server} ${oldest} or later.`, /^/)]
+}
+
+const numbersIn = (version: string): number[] => version.split(/\D+/).map(Number)
+
 /** Returns a refusal of the server as a finding. Throws an outage on, which is none. */
 export function findingOf(error: unknown): Finding {
   if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_MISCONFIGURED'))

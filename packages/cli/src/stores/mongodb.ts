@@ -1,6 +1,6 @@
 /** A store in MongoDB, by its driver. */
 import type { IdempotencyStore } from '@retryproof/core'
-import { checkClock, type Finding, warning } from '../checks/finding.ts'
+import { checkClock, checkVersion, type Finding, warning } from '../checks/finding.ts'
 import { loadModule } from '../target/load-module.ts'
 import type { OpenedStore, StoreAddress } from './opened-store.ts'
 
@@ -41,7 +41,11 @@ const NAMESPACE_NOT_FOUND = 26
 
 async function findings(client: Client, collection: Collection, now: () => number): Promise<Finding[]> {
   const hello = await client.db().command({ hello: 1 })
-  const found: Finding[] = [...checkClock((hello.localTime as Date).getTime(), now())]
+  const { version } = await client.db().command({ buildInfo: 1 })
+  const found: Finding[] = [
+    ...checkVersion('MongoDB', String(version), '5.0'),
+    ...checkClock((hello.localTime as Date).getTime(), now()),
+  ]
   const indexes = await collection.indexes().catch((error: { code?: number }) => {
     if (error.code === NAMESPACE_NOT_FOUND) return undefined
     throw error

@@ -1,7 +1,7 @@
 /** A store in MySQL or MariaDB, by `mysql2`. */
 import type { IdempotencyStore } from '@retryproof/core'
 import { PURGE_GRACE_MS } from '@retryproof/core/store'
-import { checkClock, type Finding, problem, warning } from '../checks/finding.ts'
+import { checkClock, checkVersion, type Finding, problem, warning } from '../checks/finding.ts'
 import { loadModule } from '../target/load-module.ts'
 import { named, type OpenedStore, quoted, type StoreAddress, statements } from './opened-store.ts'
 
@@ -41,11 +41,15 @@ export async function openMysql({ url, table, cwd, now }: StoreAddress): Promise
 
 async function findings(pool: Pool, table: string, now: () => number): Promise<Finding[]> {
   const [rows] = await pool.query(
-    `SELECT @@log_bin AS binlog, @@binlog_format AS format, @@innodb_flush_log_at_trx_commit AS flush, @@sync_binlog AS sync,
+    `SELECT VERSION() AS version, @@log_bin AS binlog, @@binlog_format AS format, @@innodb_flush_log_at_trx_commit AS flush, @@sync_binlog AS sync,
        @@innodb_doublewrite AS doublewrite, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) AS now`,
   )
   const row = rows[0] ?? {}
-  const found: Finding[] = [...checkClock(Number(row.now) / 1000, now())]
+  const version = String(row.version)
+  const found: Finding[] = [
+    ...(/mariadb/i.test(version) ? checkVersion('MariaDB', version, '10.5') : checkVersion('MySQL', version, '8.0')),
+    ...checkClock(Number(row.now) / 1000, now()),
+  ]
   const logs = Number(row.binlog) === 1
   if (logs && row.format === 'STATEMENT')
     found.push(

@@ -1,7 +1,7 @@
 /** A store in PostgreSQL, by `pg`. */
 import type { IdempotencyStore } from '@retryproof/core'
 import { PURGE_GRACE_MS } from '@retryproof/core/store'
-import { checkClock, type Finding, problem, warning } from '../checks/finding.ts'
+import { checkClock, checkVersion, type Finding, problem, warning } from '../checks/finding.ts'
 import { loadModule } from '../target/load-module.ts'
 import { named, type OpenedStore, quoted, type StoreAddress, statements } from './opened-store.ts'
 
@@ -49,7 +49,7 @@ export async function openPostgres({ url, table, cwd, now }: StoreAddress): Prom
 
 async function findings(pool: Pool, table: string, schema: readonly string[], now: () => number): Promise<Finding[]> {
   const { rows } = await pool.query(
-    `SELECT pg_is_in_recovery() AS replica, current_setting('server_version_num')::int AS version,
+    `SELECT pg_is_in_recovery() AS replica, current_setting('server_version') AS version,
        extract(epoch FROM clock_timestamp()) * 1000 AS now, current_setting('synchronous_commit') AS "synchronousCommit",
        current_setting('fsync') AS fsync, current_setting('full_page_writes') AS "fullPageWrites",
        (SELECT relpersistence FROM pg_class WHERE oid = to_regclass($1)) AS persistence,
@@ -61,7 +61,10 @@ async function findings(pool: Pool, table: string, schema: readonly string[], no
     [table],
   )
   const row = rows[0] ?? {}
-  const found: Finding[] = [...checkClock(Number(row.now), now())]
+  const found: Finding[] = [
+    ...checkVersion('PostgreSQL', String(row.version), '13'),
+    ...checkClock(Number(row.now), now()),
+  ]
   if (row.replica)
     found.push(problem('The server is a replica, which only reads.', 'Connect to the primary.', /only reads/))
   if (row.persistence === 'u')
@@ -92,8 +95,6 @@ async function findings(pool: Pool, table: string, schema: readonly string[], no
     found.push(
       warning(`The table ${table} has no index on its expiry: each purge reads all of it.`, 'Run retryproof migrate.'),
     )
-  if (Number(row.version) < 120_000)
-    found.push(problem(`The server has version ${row.version}, and 12 or later is needed.`, 'Upgrade the server.'))
   if (row.fsync === 'off') found.push(problem('fsync is off: a crash may lose or damage records.', 'Set fsync = on.'))
   if (row.fullPageWrites === 'off')
     found.push(

@@ -1,6 +1,6 @@
 /** A store in Redis or Valkey, by `ioredis`. */
 import type { IdempotencyStore } from '@retryproof/core'
-import { checkClock, type Finding, findingOf, problem, warning } from '../checks/finding.ts'
+import { checkClock, checkVersion, type Finding, findingOf, problem, warning } from '../checks/finding.ts'
 import { loadModule } from '../target/load-module.ts'
 import type { OpenedStore, StoreAddress } from './opened-store.ts'
 
@@ -45,15 +45,14 @@ async function findings(
   strict: () => { check(): Promise<void> },
   now: () => number,
 ): Promise<Finding[]> {
-  const found: Finding[] = []
+  const info = await client.info().catch(() => '')
+  const setting = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1]
+  // a server that refuses INFO tells no version
+  const found = checkVersion('Redis', setting('redis_version') ?? '7.0', '7.0')
+  if (found.length > 0) return found
   await strict()
     .check()
     .catch((error: unknown) => found.push(findingOf(error)))
-  const info = await client.info().catch(() => '')
-  const setting = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1]
-  const [version] = (setting('redis_version') ?? '7').split('.')
-  if (Number(version) < 7)
-    found.push(problem(`The server has version ${setting('redis_version')}.`, 'Upgrade to 7 or later.'))
   if (setting('aof_enabled') === '0')
     found.push(
       warning(
