@@ -42,6 +42,26 @@ test('counts take a twentieth of the time at most, whatever they last and whoeve
   )
 })
 
+test('a page waits for a count no longer than its patience, and shows the one before', async () => {
+  const shop = createIdempotency({ store: memoryStore(), namespace: 'shop', purge: false })
+  await shop.run({ operation: 'pay', scope: 'a', key: 'k' }, () => 1)
+  const pending: (() => void)[] = []
+  const count = async () => {
+    await new Promise<void>((resolve) => pending.push(resolve))
+    return shop.count()
+  }
+  let nowMs = 1_000
+  const namespaces = openNamespaces(new Map([['shop', { ...shop, count }]]), () => nowMs, 1)
+  expect(await namespaces.count()).toBeUndefined()
+  expect(await namespaces.count()).toBeUndefined()
+  expect(pending).toHaveLength(1)
+  pending[0]?.()
+  await expect.poll(() => namespaces.count()).toMatchObject({ atMs: 1_000, isEarlier: false })
+  nowMs = 100_000
+  expect(await namespaces.count()).toMatchObject({ atMs: 1_000, isEarlier: true, namespaces: [{ namespace: 'shop' }] })
+  expect(pending).toHaveLength(2)
+})
+
 test('pages over namespaces give each record once, also where one name begins with another', async () => {
   const store = memoryStore()
   const names = ['shop', 'shop-eu', 'shop2']

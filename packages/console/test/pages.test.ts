@@ -1,3 +1,5 @@
+import { wrapStore } from '@retryproof/core/store'
+import { memoryStore } from '@retryproof/memory'
 import { describe, expect, test } from 'vitest'
 import { expectSafe } from './expect-safe.ts'
 import { openConsole } from './open-console.ts'
@@ -11,6 +13,16 @@ describe('pages', () => {
     expect(page.text).toContain('2 keys are parked')
     expect(page.text).toContain('<span class="name">Completed</span><span class="count">1</span>')
     expect(page.text).toMatch(/Replays saved<\/dt><dd>0/)
+  })
+
+  test('the overview is there while a large table is counted for the first time', async () => {
+    const counting = new Promise<never>(() => {})
+    const { get } = await openConsole({ store: wrapStore(memoryStore(), { count: () => counting }) })
+    const page = await get('/')
+    expect(page.status).toBe(200)
+    expectSafe(page)
+    expect(page.text).toContain('The records are being counted')
+    expect(page.text).not.toContain('Nothing waits for you')
   })
 
   test('the overview counts replays of this process', async () => {

@@ -9,8 +9,14 @@ import type { PageContext } from './page-context.ts'
 const STATES: readonly RecordState[] = ['parked', 'in_progress', 'released', 'completed', 'failed']
 const MAX_ROWS = 100
 
-export function OperationsTable({ page, counted }: { page: PageContext; counted: readonly NamespaceCounts[] }) {
-  const rows = counted.flatMap(({ namespace, counts }) =>
+interface OperationsTableProps {
+  readonly page: PageContext
+  /** Undefined while they are counted. */
+  readonly counted: readonly NamespaceCounts[] | undefined
+}
+
+export function OperationsTable({ page, counted }: OperationsTableProps) {
+  const rows = (counted ?? []).flatMap(({ namespace, counts }) =>
     [...new Set(counts.map(({ operation }) => operation))].map((operation) => ({
       namespace,
       operation,
@@ -21,7 +27,7 @@ export function OperationsTable({ page, counted }: { page: PageContext; counted:
     <section class="card" aria-labelledby="operations">
       <h2 id="operations">Operations</h2>
       {rows.length === 0 ? (
-        <p class="quiet">The store holds no record.</p>
+        <p class="quiet">{counted ? 'The store holds no record.' : 'Their records are being counted.'}</p>
       ) : (
         <section class="scroll" tabindex={0} aria-label="Records by operation and state">
           <table class="numbers">
@@ -37,7 +43,7 @@ export function OperationsTable({ page, counted }: { page: PageContext; counted:
               {rows.slice(0, MAX_ROWS).map(({ namespace, operation, own }) => (
                 <tr>
                   <th scope="row">
-                    {counted.length > 1 && <span class="quiet">{neutralize(namespace)} · </span>}
+                    {counted && counted.length > 1 && <span class="quiet">{neutralize(namespace)} · </span>}
                     <bdi>{neutralize(operation)}</bdi>
                   </th>
                   {STATES.map((state) => (

@@ -3,7 +3,7 @@
 import type { RecordCount, RecordState } from '@retryproof/core'
 import { duration } from '@retryproof/http/internal'
 import type { Activity } from '../records/activity.ts'
-import type { NamespaceCounts } from '../records/namespaces.ts'
+import type { Counted } from '../records/namespaces.ts'
 import { toQuery } from '../records/record-filter.ts'
 import { FindForm } from './find-form.tsx'
 import { Layout } from './layout.tsx'
@@ -14,24 +14,32 @@ import { ProcessPanel } from './process-panel.tsx'
 
 export interface OverviewProps {
   readonly page: PageContext
-  readonly counted: readonly NamespaceCounts[]
+  readonly namespaces: readonly string[]
+  /** Undefined while the first count is under way. */
+  readonly counted: Counted | undefined
   readonly activity: Activity
   readonly notice: string | undefined
 }
 
-export function Overview({ page, counted, activity, notice }: OverviewProps) {
-  const counts = counted.flatMap(({ counts }) => counts)
-  const inState = (state: RecordState) => sum(counts, (count) => (count.state === state ? count.records : 0))
+export function Overview({ page, namespaces, counted, activity, notice }: OverviewProps) {
+  const counts = counted?.namespaces.flatMap(({ counts }) => counts)
+  const inState = (state: RecordState) => counts && sum(counts, (count) => (count.state === state ? count.records : 0))
   const parked = inState('parked')
-  const stuck = sum(counts, ({ leaseExpired }) => leaseExpired)
-  const oldestMs = Math.max(0, ...counts.map(({ longestExpiredMs }) => longestExpiredMs))
-  const title = parked > 0 ? `${parked.toLocaleString('en')} parked` : 'Overview'
+  const stuck = counts && sum(counts, ({ leaseExpired }) => leaseExpired)
+  const oldestMs = Math.max(0, ...(counts ?? []).map(({ longestExpiredMs }) => longestExpiredMs))
+  const title = parked ? `${parked.toLocaleString('en')} parked` : 'Overview'
   return (
     <Layout page={page} title={title} current="overview" live={5}>
       <h1>Overview</h1>
       {notice !== undefined && <Notice kind="good">{notice}</Notice>}
       <div data-live-region="overview">
         <Verdict page={page} parked={parked} stuck={stuck} oldestMs={oldestMs} />
+        {counted?.isEarlier && (
+          <p class="quiet">
+            Counted at {new Date(counted.atMs).toISOString().slice(11, 19)} UTC. A newer count is under way: the table
+            is large.
+          </p>
+        )}
         <ul class="tiles" aria-label="Records by state">
           <Tile
             page={page}
@@ -80,10 +88,10 @@ export function Overview({ page, counted, activity, notice }: OverviewProps) {
         </ul>
         <div class="columns">
           <ProcessPanel activity={activity} now={page.now.getTime()} />
-          <OperationsTable page={page} counted={counted} />
+          <OperationsTable page={page} counted={counted?.namespaces} />
         </div>
       </div>
-      <FindForm page={page} namespaces={counted.map(({ namespace }) => namespace)} />
+      <FindForm page={page} namespaces={namespaces} />
     </Layout>
   )
 }
@@ -93,12 +101,25 @@ const sum = (counts: readonly RecordCount[], pick: (count: RecordCount) => numbe
 
 interface VerdictProps {
   readonly page: PageContext
-  readonly parked: number
-  readonly stuck: number
+  readonly parked: number | undefined
+  readonly stuck: number | undefined
   readonly oldestMs: number
 }
 
 function Verdict({ page, parked, stuck, oldestMs }: VerdictProps) {
+  if (parked === undefined || stuck === undefined) {
+    return (
+      <section class="verdict">
+        <h2>The records are being counted</h2>
+        <p>
+          The table is large, and its count takes a while. Load the page again, or look at the parked keys meanwhile.
+        </p>
+        <a class="button" href={page.link('/records?state=parked')}>
+          Show parked keys
+        </a>
+      </section>
+    )
+  }
   if (parked > 0) {
     return (
       <section class="verdict bad">
@@ -138,7 +159,8 @@ function Verdict({ page, parked, stuck, oldestMs }: VerdictProps) {
 interface TileProps {
   readonly page: PageContext
   readonly name: string
-  readonly count: number
+  /** Undefined while it is counted. */
+  readonly count: number | undefined
   readonly query: Readonly<Record<string, string>>
   readonly hint: string
   /** Colors the number unless it is 0. */
@@ -147,9 +169,9 @@ interface TileProps {
 
 const Tile = ({ page, name, count, query, hint, kind }: TileProps) => (
   <li>
-    <a class={`tile ${count > 0 && kind ? kind : ''}`} href={page.link(`/records${toQuery(query)}`)}>
+    <a class={`tile ${count && kind ? kind : ''}`} href={page.link(`/records${toQuery(query)}`)}>
       <span class="name">{name}</span>
-      <span class="count">{count.toLocaleString('en')}</span>
+      <span class="count">{count?.toLocaleString('en') ?? '…'}</span>
       <span class="quiet">{hint}</span>
     </a>
   </li>

@@ -12,6 +12,15 @@ export interface RecordPage {
   readonly next: string | undefined
 }
 
+/** A count of all namespaces. */
+export interface Counted {
+  /** The time at which it began, in ms. */
+  readonly atMs: number
+  /** Tells whether a newer count is under way, which takes longer than a page waits. */
+  readonly isEarlier: boolean
+  readonly namespaces: readonly NamespaceCounts[]
+}
+
 /** The counts of one namespace. */
 export interface NamespaceCounts {
   readonly namespace: string
@@ -25,8 +34,11 @@ export interface Namespaces {
   /** The instance of a name, or the only one. */
   named(name: string | undefined): ConsoleInstance | undefined
   list(filter: FilterTexts): Promise<RecordPage>
-  /** Counts at most once in two seconds, however many pages ask, and a twentieth of the time at most. */
-  count(): Promise<readonly NamespaceCounts[]>
+  /**
+   * Counts at most once in two seconds, however many pages ask, and a twentieth of the time at most. A page that has waited
+   * for long enough gets the count before, or undefined where there is none yet.
+   */
+  count(): Promise<Counted | undefined>
   /** Makes the next count a new one: an action has changed records. */
   countAgain(): void
 }
@@ -35,14 +47,18 @@ export interface Namespaces {
 const COUNT_AGE_MS = 2000
 /** A count that took long is shared for so many times as long: a table of any size costs its database a twentieth of the time. */
 const COUNT_AGE_TIMES = 20
+/** The time for which a page waits for a count, so that it is there within a second on a table of any size. */
+const PATIENCE_MS = 700
 const STORAGE_KEY = /^[a-z0-9-]{1,24}\.[a-z0-9-]{1,40}\.[0-9a-f]{64}$/
 
 export function openNamespaces(
   instances: ReadonlyMap<string, ConsoleInstance>,
   now: () => number = Date.now,
+  patienceMs = PATIENCE_MS,
 ): Namespaces {
   const all = [...instances.values()]
-  let counted: { freshUntilMs: number; readonly counts: Promise<readonly NamespaceCounts[]> } | undefined
+  let counted: { freshUntilMs: number; readonly count: Promise<Counted> } | undefined
+  let latest: Counted | undefined
   const countNow = () =>
     Promise.all(all.map(async (instance) => ({ namespace: instance.namespace, counts: await instance.count() })))
   return {
@@ -52,25 +68,37 @@ export function openNamespaces(
     list: (filter) => listPage(instances, filter),
     count() {
       const startMs = now()
-      if (counted && startMs < counted.freshUntilMs) return counted.counts
-      const counts = countNow()
+      const patiently = (count: Promise<Counted>) =>
+        within(patienceMs, count, () => latest && { ...latest, isEarlier: true })
+      if (counted && startMs < counted.freshUntilMs) return patiently(counted.count)
+      const count = countNow().then((namespaces) => ({ atMs: startMs, isEarlier: false, namespaces }))
       // under way it is everybody's
-      const current = { freshUntilMs: Number.POSITIVE_INFINITY, counts }
+      const current = { freshUntilMs: Number.POSITIVE_INFINITY, count }
       counted = current
-      counts.then(
-        () => {
+      count.then(
+        (done) => {
+          latest = done
           current.freshUntilMs = startMs + Math.max(COUNT_AGE_MS, COUNT_AGE_TIMES * (now() - startMs))
         },
         () => {
           if (counted === current) counted = undefined
         },
       )
-      return counts
+      return patiently(count)
     },
     countAgain() {
       counted = undefined
     },
   }
+}
+
+/** Resolves as `promise` does, or after `ms` to what there is `instead`. */
+async function within<T, Instead>(ms: number, promise: Promise<T>, instead: () => Instead): Promise<T | Instead> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<Instead>((resolve) => {
+    timer = setTimeout(() => resolve(instead()), ms)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
 async function listPage(instances: ReadonlyMap<string, ConsoleInstance>, texts: FilterTexts): Promise<RecordPage> {

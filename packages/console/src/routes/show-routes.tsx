@@ -26,8 +26,8 @@ export function showRoutes<User extends ConsoleUser>(
 
   routes.get('/', async (c) => {
     const { page } = c.env
-    const counted = await namespaces.count()
-    return html(c, <Overview page={page} counted={counted} activity={activity} notice={noticeOf(c.req.query())} />)
+    const shared = { page, activity, namespaces: namespaces.names, notice: noticeOf(c.req.query()) }
+    return html(c, <Overview {...shared} counted={await namespaces.count()} />)
   })
 
   routes.get('/records', async (c) => {
