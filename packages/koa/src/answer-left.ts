@@ -78,11 +78,12 @@ async function bytesLeft(
 /** Puts a body in place of one that was read: a stream again, which has no length but that which the handler declared. */
 function putBack(ctx: Context, bytes: Uint8Array): void {
   const body = Buffer.from(bytes)
-  if (ctx.body instanceof Blob) {
+  const declared = ctx.response.get('Content-Length')
+  // bytes leave the header of their length in its place
+  if (ctx.body instanceof Blob || String(declared) === String(body.length)) {
     ctx.body = body
     return
   }
-  const declared = ctx.response.get('Content-Length')
   ctx.body = Readable.from(body.length > 0 ? [body] : [], { objectMode: false })
   if (declared) ctx.set('Content-Length', declared)
 }
@@ -101,9 +102,15 @@ function streamOf({ pieces, ended }: PassingBody): Readable {
 function sourceOf(ctx: Context): AsyncIterator<Uint8Array> | undefined {
   const body: unknown = ctx.body
   if (body instanceof Stream || isTakenForStream(ctx)) return piecesOf(body as Readable)
+  if (!knowsFetchBodies(ctx)) return undefined
   if (body instanceof Blob) return piecesOf(body.stream())
   if (body instanceof Response) return body.body ? piecesOf(body.body) : undefined
   return body instanceof ReadableStream ? piecesOf(body) : undefined
+}
+
+/** Recognizes Koa 3. Koa 2, which has no `back`, writes a Blob, a Response and a ReadableStream as JSON. */
+function knowsFetchBodies(ctx: Context): boolean {
+  return 'back' in ctx
 }
 
 /** Recognizes streams of readable-stream@4, which are none of Node's: Koa 3 pipes them, and Koa 2 writes them as JSON. */
@@ -146,7 +153,7 @@ function keepOpen(stream: Readable): () => void {
 function bytesOf(ctx: Context): Uint8Array | undefined {
   const { body, status } = ctx
   if (body === undefined || body === null) return isEmpty(status) || isExplicitlyNull(ctx) ? none : missing
-  if (body instanceof Response) return none
+  if (body instanceof Response && knowsFetchBodies(ctx)) return none
   if (typeof body === 'string' || Buffer.isBuffer(body)) return Buffer.from(body)
   // Koa 3 recognizes streams of readable-stream@4, which are none of Node's
   if (typeof (body as Partial<Readable>).pipe === 'function') return undefined

@@ -13,12 +13,17 @@ export function membersOf(given: object, ends: readonly (object | null)[] = [Obj
   return [...names].sort()
 }
 
-/** Stands for an object, and notes each name that is read or written. */
-export function watched<T extends object>(target: T, touched: Set<string>): T {
+/**
+ * Stands for an object, and notes each name that is read or written.
+ *
+ * @param parts members of which the names are noted as well
+ */
+export function watched<T extends object>(target: T, touched: Set<string>, parts: readonly string[] = []): T {
   const proxy: T = new Proxy(target, {
     get(_target, name) {
       touched.add(String(name))
       const value: unknown = Reflect.get(target, name, target)
+      if (parts.includes(String(name))) return watched(value as object, touched)
       if (typeof value !== 'function') return value
       return (...parameters: unknown[]) => {
         const result: unknown = Reflect.apply(value, target, parameters)

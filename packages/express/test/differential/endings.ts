@@ -39,15 +39,29 @@ const answers: readonly ExpressEnding[] = [
   answered('set, append, vary, links, type', (res) =>
     res.set('X-One', '1').append('X-One', '2').vary('Origin').links({ next: '/2' }).type('txt').send('text'),
   ),
+  answered('header, contentType, get', (res) => {
+    res.header('X-One', '1').contentType('txt').header({ 'X-Two': '2' })
+    res.send(res.get('X-One'))
+  }),
   answered('attachment', (res) => res.attachment('a.csv').send('a,b')),
   answered('format', (res) => res.format({ text: () => res.send('text'), json: () => res.json({}) })),
+  answered('format that is not acceptable', (res) => res.format({ default: () => res.sendStatus(406) })),
   answered('render', (res) => res.render('view', { name: 'it' })),
   answered('sendFile', (res) => res.sendFile(file, { lastModified: false, etag: false })),
+  answered('sendFile below a root', (res) => res.sendFile('view.txt', { root: import.meta.dirname, maxAge: 1_000 })),
+  answered('sendFile with a callback', (res) => res.sendFile(file, () => {})),
+  answered('render with a callback', (res) => res.render('view', { name: 'it' }, (_error, text) => res.send(text))),
   answered('sendFile of a range', (res) => res.sendFile(file), { headers: { Range: 'bytes=2-4' } }),
   answered('sendFile of an impossible range', (res) => res.sendFile(file, (error) => error && res.sendStatus(416)), {
     headers: { Range: 'bytes=9999-' },
   }),
   answered('download', (res) => res.download(file, 'renamed.txt')),
+  answered('download by its own name', (res) => res.download(file)),
+  answered('download with options', (res) => res.download(file, 'b.txt', { headers: { 'X-One': '1' } }, () => {})),
+  answered('locals', (res) => {
+    res.locals.name = 'it'
+    res.json(res.locals)
+  }),
   answered('an answer in a later turn', (res) => void turn().then(() => res.json({ late: true }))),
   answered('a pipeline', (res) => pipeline(Readable.from(['a', 'b']), res)),
   answered('a second answer that is caught', (res) => {
@@ -154,6 +168,25 @@ function passedOn(ending: ExpressEnding): ExpressEnding {
   }
 }
 
+/** Forms that Express 4 alone has. */
+interface Response4 extends Response {
+  sendfile(path: string): void
+  send(...parameters: unknown[]): this
+  json(...parameters: unknown[]): this
+  jsonp(...parameters: unknown[]): this
+  redirect(...parameters: unknown[]): void
+}
+
+const answers4: readonly ExpressEnding[] = [
+  answered('sendfile', (res) => (res as Response4).sendfile(file)),
+  answered('send of a status and a body', (res) => (res as Response4).send(201, 'text')),
+  answered('send of a status', (res) => (res as Response4).send(202)),
+  answered('json of a status and a body', (res) => (res as Response4).json(201, { a: 1 })),
+  answered('jsonp of a status and a body', (res) => (res as Response4).jsonp(201, { a: 1 })),
+  answered('redirect to a status', (res) => (res as Response4).redirect('/elsewhere', 303)),
+  answered('redirect back', (res) => (res as Response4).redirect('back'), { headers: { Referer: '/before' } }),
+]
+
 /** Express 4 ends the process when it logs one that cannot be made a text. */
 function isLoggable({ name }: ExpressEnding): boolean {
   return !name.includes('without a prototype')
@@ -162,6 +195,7 @@ function isLoggable({ name }: ExpressEnding): boolean {
 export function endingsFor(major: 4 | 5): ExpressEnding[] {
   return [
     ...answers,
+    ...(major === 4 ? answers4 : []),
     ...(major === 5 ? [...failures, ...rejections] : [...failures, ...rejections.map(passedOn)].filter(isLoggable)),
     // a request that was read to its end can be destroyed without its connection: here nobody has read it
     { name: 'destroys its request', end: 'destroyed', handle: (req) => void req.destroy() },

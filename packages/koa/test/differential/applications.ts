@@ -9,7 +9,7 @@ import Koa2 from 'koa2'
 import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
 import { describeThrown } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import { idempotent } from '../../src/index.ts'
-import { http2KoaEndings, type KoaEnding, koaEndings } from './endings.ts'
+import { http2KoaEndings, type KoaEnding, koa3Endings, koaEndings } from './endings.ts'
 
 type OnError = (ctx: Context, error: unknown) => void
 
@@ -68,7 +68,7 @@ async function serve(Framework: typeof Koa, application: Application, form: Form
   return (server.address() as AddressInfo).port
 }
 
-function koaApplication(
+export function koaApplication(
   name: string,
   Framework: typeof Koa,
   protocol: Application['protocol'],
@@ -87,7 +87,7 @@ function koaApplication(
 }
 
 export const applications: readonly Application[] = [
-  koaApplication('Koa 3', Koa, 'HTTP/1.1', koaEndings, Object.keys(errorHandlers)),
+  koaApplication('Koa 3', Koa, 'HTTP/1.1', koa3Endings, Object.keys(errorHandlers)),
   koaApplication('Koa 2', Koa2, 'HTTP/1.1', koaEndings),
   koaApplication('Koa 3 on HTTP/2', Koa, 'HTTP/2', http2KoaEndings),
 ]

@@ -1,6 +1,8 @@
 /** Handlers of Koa. */
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Context } from 'koa'
+import send from 'koa-send'
+import serve from 'koa-static'
 import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
 import { streamOf } from '../../../../conformance/src/http/differential/endings/node-ending.ts'
 import {
@@ -27,6 +29,8 @@ const threw = (name: string, handle: KoaEnding['handle'], more: Partial<KoaEndin
   ...more,
 })
 
+const files = serve(import.meta.dirname)
+
 /** A body, and what is set besides. */
 const body = (name: string, make: () => unknown, more: Record<string, unknown> = {}): KoaEnding =>
   answered(name, (ctx) => {
@@ -47,6 +51,10 @@ const answers: readonly KoaEnding[] = [
   body('a stream', () => streamOf()),
   body('a stream with a type', () => streamOf(), { type: 'text/plain' }),
   body('a stream with a length', () => streamOf(), { length: 24 }),
+  body('a web stream', () => new Blob(['piece 0;piece 1;']).stream()),
+  body('a Blob', () => new Blob(['blob'], { type: 'text/x-blob' })),
+  body('a Response', () => new Response('text', { status: 201, headers: { 'X-One': '1' } })),
+  body('a Response without a body', () => new Response(null, { status: 202 })),
   body('a status', () => ({ a: 1 }), { status: 201 }),
   body('204 with a body', () => 'dropped', { status: 204 }),
   body('205 with a body', () => 'dropped', { status: 205 }),
@@ -72,6 +80,32 @@ const answers: readonly KoaEnding[] = [
     ctx.body = 'text'
   }),
   answered('a redirect', (ctx) => ctx.redirect('/elsewhere')),
+  answered('a redirect with markup', (ctx) => ctx.redirect('/elsewhere'), { headers: { Accept: 'text/html' } }),
+  answered('a redirect back', (ctx) => ctx.redirect('back'), { headers: { Referer: '/before' } }),
+  answered('a response of its own', ({ response }) => {
+    response.status = 201
+    response.set('X-One', '1')
+    response.body = { a: response.get('X-One') }
+  }),
+  answered('what its response tells', (ctx) => {
+    const { response } = ctx
+    ctx.set('X-One', '1')
+    ctx.type = 'json'
+    ctx.body = {}
+    const told = [response.is('json'), ctx.has('X-One'), response.header, response.headers, ctx.headerSent]
+    ctx.body = [...told, ctx.writable, ctx.length, response.toJSON(), response.inspect(), response.socket.readable]
+  }),
+  answered('an error for its own error handler', (ctx) => ctx.onerror(new Error('declined'))),
+  answered('koa-send', (ctx) => send(ctx, 'endings.ts', { root: import.meta.dirname })),
+  answered('koa-send of nothing', async (ctx) => {
+    await send(ctx, 'missing.txt', { root: import.meta.dirname }).catch(() => {})
+  }),
+  answered('koa-static', async (ctx) => {
+    // as behind middleware that overrides the method
+    ctx.method = 'GET'
+    ctx.path = '/endings.ts'
+    await files(ctx, async () => {})
+  }),
   answered('an attachment', (ctx) => {
     ctx.attachment('a.csv')
     ctx.body = 'a,b'
@@ -189,6 +223,12 @@ function past(endings: typeof nodeEndings): KoaEnding[] {
 }
 
 export const koaEndings: readonly KoaEnding[] = [...own, ...past([...nodeEndings, programEnding(false)])]
+/** Koa 2 has no `back`. */
+export const koa3Endings: readonly KoaEnding[] = [
+  ...koaEndings,
+  answered('back', (ctx) => ctx.back('/else'), { headers: { Referer: '/before' } }),
+  answered('back without a page before', (ctx) => ctx.back('/else')),
+]
 /** HTTP/2 refuses no text of a header. */
 const http2Own = own.filter(({ name }) => name !== 'a header that is refused')
 export const http2KoaEndings: readonly KoaEnding[] = [...http2Own, ...past(http2Endings)]
