@@ -21,11 +21,14 @@ function answering({ context, request, response }: Koa): string[] {
 it.each([
   ['3', Koa, koa3Endings],
   ['2', Koa2, koaEndings],
-] as const)('each member by which Koa %s answers is used by a handler of the table', async (name, Framework, endings) => {
-  const touched = await touchedMembers<[Context]>(
-    endings.filter(({ name: ending, hangs }) => !ending.startsWith('response: ') && !hangs),
-    (names, [ctx]) => [watched(ctx, names, ['response'])],
-    (given) => koaApplication(name, Framework, 'HTTP/1.1', given),
-  )
-  expect(gapsOf(answering(new Framework()), touched, {})).toEqual([])
-})
+] as const)(
+  'each member by which Koa %s answers is used by a handler of the table',
+  async (name, Framework, endings) => {
+    const touched = await touchedMembers<[Context]>(
+      endings.filter(({ name: ending, hangs }) => !ending.startsWith('response: ') && !hangs),
+      (names, [ctx]) => [watched(ctx, names, ['response'])],
+      (given) => koaApplication(name, Framework, 'HTTP/1.1', given),
+    )
+    expect(gapsOf(answering(new Framework()), touched, {})).toEqual([])
+  },
+)

@@ -1,11 +1,13 @@
 /** Fastify, over HTTP/1.1 and HTTP/2, answering in every way that it documents. */
 import type { AddressInfo } from 'node:net'
+import fastifyStatic from '@fastify/static'
 import { unscoped } from '@retryproof/core'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
 import { describeThrown } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
+import { serveInjected } from '../../../../conformance/src/http/differential/serve-injected.ts'
 import { idempotent } from '../../src/index.ts'
-import { type FastifyEnding, fastifyEndings, http2FastifyEndings } from './endings.ts'
+import { type FastifyEnding, fastifyEndings, http2FastifyEndings, injectedEndings } from './endings.ts'
 
 type OnError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => unknown
 
@@ -31,14 +33,15 @@ function routeOf(form: Form, handler: Handler, { idempotency, write }: Bench): o
   })
 }
 
-async function serve(
+async function open(
   protocol: Application['protocol'],
   endings: readonly FastifyEnding[],
   form: Form,
   bench: Bench,
-): Promise<number> {
+): Promise<FastifyInstance> {
   const options = { forceCloseConnections: true, exposeHeadRoutes: false }
   const app = (protocol === 'HTTP/2' ? Fastify({ ...options, http2: true }) : Fastify(options)) as FastifyInstance
+  await app.register(fastifyStatic, { root: import.meta.dirname, serve: false })
   const handler: Handler = (request, reply) => {
     bench.ran()
     return endings[Number((request.params as { ending: string }).ending)]?.handle(request, reply)
@@ -53,11 +56,23 @@ async function serve(
       { prefix: `/${name}` },
     )
   }
+  return app
+}
+
+async function listen(app: FastifyInstance): Promise<number> {
   await app.listen({ port: 0, host: '127.0.0.1' })
   return (app.server.address() as AddressInfo).port
 }
 
-function fastifyApplication(
+function listenAndInject(app: FastifyInstance): Promise<number> {
+  return serveInjected(async ({ body, ...request }) => {
+    const response = await app.inject({ ...request, method: 'POST', payload: body })
+    const { statusCode, statusMessage, headers, rawPayload } = response
+    return { status: statusCode, reason: statusMessage, headers, body: rawPayload }
+  })
+}
+
+export function fastifyApplication(
   name: string,
   protocol: Application['protocol'],
   endings: readonly FastifyEnding[],
@@ -68,11 +83,16 @@ function fastifyApplication(
     forms: ['bare', 'before', 'given', 'transaction'],
     errorHandlers: Object.keys(errorHandlers),
     endings,
-    serve: (form, bench) => serve(protocol, endings, form, bench),
+    serve: async (form, bench) => listen(await open(protocol, endings, form, bench)),
   }
 }
 
 export const applications: readonly Application[] = [
   fastifyApplication('Fastify 5', 'HTTP/1.1', fastifyEndings),
   fastifyApplication('Fastify 5 on HTTP/2', 'HTTP/2', http2FastifyEndings),
+  {
+    ...fastifyApplication('Fastify 5 by inject', 'HTTP/1.1', injectedEndings),
+    errorHandlers: ['own-200'],
+    serve: async (form, bench) => listenAndInject(await open('HTTP/1.1', injectedEndings, form, bench)),
+  },
 ]

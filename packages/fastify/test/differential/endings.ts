@@ -125,6 +125,43 @@ const sent: readonly FastifyEnding[] = [
   ),
   answered('removes a header', (reply) => void reply.header('x-one', '1').removeHeader('x-one').send('text')),
   answered('sends trailers', (reply) => void reply.trailer('x-sum', async () => '1').send('text')),
+  answered('sends by its other name of a status', (reply) => void reply.status(201).send({ a: 1 })),
+  answered('sets the code of a status', (reply) => {
+    reply.statusCode = 202
+    reply.send({ a: 1 })
+  }),
+  answered('sends what it serialized', (reply) => void reply.type('text/plain').send(reply.serialize({ a: 1 }))),
+  answered('sends what a schema serialized', (reply) => {
+    const schema = { type: 'object', properties: { a: { type: 'string' } } }
+    const serialize = reply.compileSerializationSchema(schema)
+    const again = reply.getSerializationFunction(schema)
+    reply
+      .type('text/plain')
+      .send([serialize({ a: 1 }), again?.({ a: 2 }), reply.serializeInput({ a: 3 }, schema)].join())
+  }),
+  answered('tells what it is', (reply) => {
+    reply
+      .header('x-one', '1')
+      .type('application/json')
+      .trailer('x-sum', async () => '1')
+    const told = [reply.getHeader('x-one'), reply.hasHeader('x-one'), reply.hasTrailer('x-sum'), reply.sent]
+    reply.removeTrailer('x-sum')
+    const { mediaType } = reply as { readonly mediaType?: string }
+    reply.send([...told, reply.hasTrailer('x-sum'), reply.statusCode, mediaType])
+  }),
+  answered('waits until it was sent', async (reply) => {
+    reply.send({ a: 1 })
+    await reply
+  }),
+  answered('sends a file', (reply) => reply.sendFile('endings.ts')),
+  answered('sends a part of a file', (reply) => reply.sendFile('endings.ts'), { headers: { Range: 'bytes=2-9' } }),
+  answered('sends a file that is missing', (reply) => reply.sendFile('missing.txt')),
+  answered('sends a download', (reply) => reply.download('endings.ts', 'renamed.txt')),
+  answered('writes early hints', (reply) => {
+    // 5.0 has none
+    reply.writeEarlyHints?.({ link: '</style.css>; rel=preload' })
+    reply.send('text')
+  }),
   answered('sends early hints', (reply) => {
     reply.raw.writeEarlyHints({ link: '</style.css>; rel=preload' })
     reply.send('text')
@@ -215,6 +252,9 @@ function hijacked(endings: typeof nodeEndings): FastifyEnding[] {
     return [reply.raw, request.raw]
   })
 }
+
+/** Handlers that a request without a socket can ask for. */
+export const injectedEndings: readonly FastifyEnding[] = own
 
 export const fastifyEndings: readonly FastifyEnding[] = [
   ...own,

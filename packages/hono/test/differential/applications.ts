@@ -5,8 +5,9 @@ import { unscoped } from '@retryproof/core'
 import { type Context, type ErrorHandler, type Handler, Hono, type MiddlewareHandler } from 'hono'
 import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
 import { describeThrown } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
+import { serveInjected } from '../../../../conformance/src/http/differential/serve-injected.ts'
 import { idempotent } from '../../src/index.ts'
-import { endingsOver } from './endings.ts'
+import { endingsOver, type HonoEnding, honoAnswers, honoEndings, undiciAnswers } from './endings.ts'
 
 const errorHandlers: Record<string, ErrorHandler | undefined> = {
   none: undefined,
@@ -32,18 +33,38 @@ function stackOf(form: Form, handler: (c: Context) => unknown, { idempotency, wr
   return [transaction]
 }
 
-function serve(protocol: Application['protocol'], form: Form, bench: Bench): Promise<number> {
-  const app = new Hono()
+function routerOf(endings: readonly HonoEnding[], form: Form, bench: Bench, onError?: ErrorHandler): Hono {
+  const router = new Hono()
   const handler = (c: Context) => {
     bench.ran()
-    return endingsOver(protocol)[Number(c.req.param('ending'))]?.handle(c)
+    return endings[Number(c.req.param('ending'))]?.handle(c)
   }
+  if (onError) router.onError(onError)
+  router.post('/:ending', ...stackOf(form, handler, bench))
+  return router
+}
+
+function appOf(endings: readonly HonoEnding[], form: Form, bench: Bench): Hono {
+  const app = new Hono()
   for (const [name, onError] of Object.entries(errorHandlers)) {
-    const router = new Hono()
-    if (onError) router.onError(onError)
-    router.post('/:ending', ...stackOf(form, handler, bench))
-    app.route(`/${name}`, router)
+    app.route(`/${name}`, routerOf(endings, form, bench, onError))
   }
+  return app
+}
+
+/** Mounts an application. `before`: the guard stands before the mount. */
+function mountOf(endings: readonly HonoEnding[], form: Form, bench: Bench): Hono {
+  const app = new Hono()
+  const isOutside = form === 'before'
+  const options = { scope: unscoped, operation: 'answer' } as const
+  for (const [name, onError] of Object.entries(errorHandlers)) {
+    if (isOutside) app.use(`/${name}/*`, idempotent(bench.idempotency, options))
+    app.mount(`/${name}`, routerOf(endings, isOutside ? 'bare' : form, bench, onError).fetch)
+  }
+  return app
+}
+
+function listenWith(app: Hono, protocol: Application['protocol']): Promise<number> {
   return new Promise((resolve) => {
     const options = {
       fetch: app.fetch,
@@ -55,19 +76,52 @@ function serve(protocol: Application['protocol'], form: Form, bench: Bench): Pro
   })
 }
 
-function honoApplication(name: string, protocol: Application['protocol']): Application {
+/** Serves an application that gets its requests by `app.request`. */
+function listenAndRequest(app: Hono): Promise<number> {
+  return serveInjected(async ({ url, headers, body }) => {
+    const response = await app.request(url, {
+      method: 'POST',
+      headers: headers as Record<string, string>,
+      body: new Uint8Array(body),
+    })
+    const cookies = response.headers.getSetCookie()
+    return {
+      status: response.status,
+      reason: response.statusText,
+      headers: { ...Object.fromEntries(response.headers), ...(cookies.length > 0 && { 'set-cookie': cookies }) },
+      body: new Uint8Array(await response.arrayBuffer()),
+    }
+  })
+}
+
+export function honoApplication(
+  name: string,
+  protocol: Application['protocol'],
+  endings: readonly HonoEnding[] = endingsOver(protocol),
+): Application {
   return {
     name,
     protocol,
     isFetch: true,
     forms: ['bare', 'before', 'given', 'transaction'],
     errorHandlers: protocol === 'HTTP/2' ? ['none', 'own-200'] : Object.keys(errorHandlers),
-    endings: endingsOver(protocol),
-    serve: (form, bench) => serve(protocol, form, bench),
+    endings,
+    serve: (form, bench) => listenWith(appOf(endings, form, bench), protocol),
   }
 }
 
 export const applications: readonly Application[] = [
   honoApplication('Hono on Node', 'HTTP/1.1'),
   honoApplication('Hono on Node over HTTP/2', 'HTTP/2'),
+  { ...honoApplication('Hono on Node with undici', 'HTTP/1.1', undiciAnswers), errorHandlers: ['own-200'] },
+  {
+    ...honoApplication('Hono, mounted', 'HTTP/1.1', honoAnswers),
+    errorHandlers: ['none'],
+    serve: (form, bench) => listenWith(mountOf(honoAnswers, form, bench), 'HTTP/1.1'),
+  },
+  {
+    ...honoApplication('Hono by app.request', 'HTTP/1.1'),
+    errorHandlers: ['own-200'],
+    serve: (form, bench) => listenAndRequest(appOf(honoEndings, form, bench)),
+  },
 ]

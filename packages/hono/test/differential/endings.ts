@@ -1,11 +1,18 @@
 /** Handlers of Hono. */
 import type { Context } from 'hono'
-import { setCookie } from 'hono/cookie'
+import { deleteCookie, setCookie, setSignedCookie } from 'hono/cookie'
+import { html, raw } from 'hono/html'
 import { HTTPException } from 'hono/http-exception'
+import { proxy } from 'hono/proxy'
 import { stream, streamSSE, streamText } from 'hono/streaming'
 import type { StatusCode } from 'hono/utils/http-status'
+import { Response as UndiciResponse } from 'undici'
 import type { Application, Ending } from '../../../../conformance/src/http/differential/application.ts'
-import { fetchEndings } from '../../../../conformance/src/http/differential/endings/fetch-endings.ts'
+import {
+  type FetchEnding,
+  fetchEndings,
+  foreignAnswers,
+} from '../../../../conformance/src/http/differential/endings/fetch-endings.ts'
 import {
   describeAnswer,
   describedProgram,
@@ -28,6 +35,10 @@ const threw = (name: string, handle: HonoEnding['handle'], more: Partial<HonoEnd
   ...more,
 })
 
+/** Answers for somebody else, who is asked by Hono's helper. */
+const proxied = (init: ResponseInit) =>
+  proxy('http://upstream/', { customFetch: async () => new Response('text', init) })
+
 /** A transaction holds every answer until it commits. */
 const streamed = { unreplayable: ['before', 'given'] } as const
 
@@ -38,6 +49,24 @@ const answers: readonly HonoEnding[] = [
   answered('c.body', (c) => c.body('body')),
   answered('c.body of bytes', (c) => c.body(new Uint8Array([0, 255]))),
   answered('c.body of nothing', (c) => c.body(null, 204)),
+  answered('c.body of a stream', (c) => c.body(new Blob(['piece 0;piece 1;']).stream())),
+  answered('c.body with a status and headers', (c) => c.body('body', 201, { 'X-One': '1' })),
+  answered('c.html of a promise', (c) => c.html(Promise.resolve('<p>text</p>'))),
+  answered('c.html of markup', (c) => c.html(html`<p>${raw('<b>text</b>')}</p>`)),
+  answered('c.res', (c) => {
+    c.res = new Response('text', { status: 201 })
+    c.res.headers.set('X-One', '1')
+    return c.res
+  }),
+  answered('c.render', (c) => c.render('text')),
+  answered('c.render with a renderer', (c) => {
+    c.setRenderer((content) => c.html(`<main>${String(content)}</main>`))
+    return c.render('text')
+  }),
+  answered('c.render with a layout', (c) => {
+    c.setLayout(() => 'layout')
+    return c.render(String(c.getLayout()?.({} as never)))
+  }),
   answered('c.newResponse', (c) => c.newResponse('text', 202, { 'X-One': '1' })),
   answered('c.redirect', (c) => c.redirect('/elsewhere', 303)),
   answered('c.notFound', (c) => c.notFound()),
@@ -56,12 +85,55 @@ const answers: readonly HonoEnding[] = [
     setCookie(c, 'b', '2')
     return c.json({})
   }),
+  answered('cookies that are signed, and taken back', async (c) => {
+    await setSignedCookie(c, 'a', '1', 'a secret')
+    deleteCookie(c, 'b')
+    return c.text('text')
+  }),
+  answered('proxy', () => proxied({ status: 201, headers: { 'X-One': '1', Connection: 'close' } })),
+  answered('proxy of what is encoded', () =>
+    proxied({ headers: { 'Content-Encoding': 'gzip', 'Content-Length': '4' } }),
+  ),
+  answered('proxy of cookies', () =>
+    proxied({
+      headers: [
+        ['Set-Cookie', 'a=1'],
+        ['Set-Cookie', 'b=2'],
+      ],
+    }),
+  ),
+  answered('proxy of a failure', () => proxied({ status: 502 })),
   answered('a header, then a Response', (c) => {
     c.header('X-One', '1')
     return new Response('text', { headers: { 'X-Two': '2' } })
   }),
   answered('stream', (c) => stream(c, async (out) => void (await out.write('text')))),
   answered('streamText', (c) => streamText(c, async (out) => void (await out.write('text')))),
+  answered('stream of pieces', (c) =>
+    stream(c, async (out) => {
+      out.onAbort(() => {})
+      await out.writeln('one')
+      await out.sleep(1)
+      await out.pipe(new Blob(['two']).stream())
+    }),
+  ),
+  answered('stream with an error handler', (c) =>
+    stream(
+      c,
+      async () => {
+        throw new Error('declined')
+      },
+      async (_error, out) => void (await out.write('failed')),
+    ),
+  ),
+  answered(
+    'streamSSE of events',
+    (c) =>
+      streamSSE(c, async (out) => {
+        for (const id of ['1', '2']) await out.writeSSE({ data: 'a\nb', event: 'tick', id, retry: 1_000 })
+      }),
+    streamed,
+  ),
   answered('streamSSE', (c) => streamSSE(c, async (out) => out.writeSSE({ data: '1' })), streamed),
 ]
 
@@ -115,19 +187,28 @@ const program: HonoEnding = {
   },
 }
 
-const honoEndings: readonly HonoEnding[] = [
+const onRequest = (endings: readonly FetchEnding[]) =>
+  endings.map((ending): HonoEnding => ({ ...ending, handle: (c) => ending.handle(c.req.raw) }))
+
+export const honoEndings: readonly HonoEnding[] = [
   ...answers,
   ...failures,
-  ...fetchEndings
-    // the Response of this server loses the type of a Blob, unless somebody looks at it
-    .filter(({ name }) => name !== 'a Blob')
-    .map((ending): HonoEnding => ({ ...ending, handle: (c) => ending.handle(c.req.raw) })),
+  // the Response of this server loses the type of a Blob, unless somebody looks at it
+  ...onRequest(fetchEndings.filter(({ name }) => name !== 'a Blob')),
   program,
 ]
 
 /** Endings that end the process of @hono/node-server over HTTP/2, or are cut short there, without a guard as well. */
-const http1Only = new Set(['streamText', 'streamSSE', 'more than is kept'])
+const http1Only = new Set(['streamText', 'streamSSE', 'streamSSE of events', 'more than is kept'])
 
 export function endingsOver(protocol: Application['protocol']): readonly HonoEnding[] {
   return protocol === 'HTTP/2' ? honoEndings.filter(({ name }) => !http1Only.has(name)) : honoEndings
 }
+
+/** Complete answers, which say nothing of errors. */
+export const honoAnswers: readonly HonoEnding[] = honoEndings.filter(
+  ({ end, program: made }) => end === 'answered' && !made,
+)
+
+/** Answers that a Response of the package undici carries. */
+export const undiciAnswers: readonly HonoEnding[] = onRequest(foreignAnswers(UndiciResponse))

@@ -41,48 +41,51 @@ function piecesOf(texts: readonly string[]): ReadableStream<Uint8Array> {
 
 const statuses = [200, 201, 203, 206, 207, 303, 400, 404, 418, 422, 429, 500, 503]
 
-const answers: readonly FetchEnding[] = [
-  ...statuses.map((status) => answered(`Response ${status}`, () => new Response('text', { status }))),
-  ...[204, 205, 304].map((status) => answered(`Response ${status}`, () => new Response(null, { status }))),
-  answered('a Response later', async () => {
-    await turn()
-    return new Response('late')
-  }),
-  answered('Response.json', () => Response.json({ a: 1 }, { status: 201 })),
-  answered('Response.redirect', () => Response.redirect('http://a/elsewhere', 303)),
-  answered('an empty Response', () => new Response()),
-  answered('an empty text', () => new Response('')),
-  answered('bytes', () => new Response(new Uint8Array([0, 255, 128]))),
-  answered('a Blob', () => new Response(new Blob(['blob'], { type: 'text/x-blob' }))),
-  answered('a form', () => new Response(new URLSearchParams({ a: '1' }))),
-  answered('a stream', () => new Response(streamOf())),
-  answered('a stream with a length', () => new Response(streamOf(), { headers: { 'Content-Length': '24' } })),
-  answered('an empty stream', () => new Response(new ReadableStream({ start: (controller) => controller.close() }))),
-  answered(
-    'headers',
-    () => new Response('text', { headers: { 'X-One': '1', 'X-Two': '2, 3', 'Content-Type': 'a/b' } }),
-  ),
-  answered('cookies', () => {
-    const headers = new Headers({ 'X-One': '1' })
-    headers.append('Set-Cookie', 'a=1')
-    headers.append('Set-Cookie', 'b=2')
-    return new Response('text', { headers })
-  }),
-  answered('a Response that was cloned', () => {
-    const response = new Response('text')
-    response.clone()
-    return response
-  }),
-  answered('more than is kept', () => new Response('x'.repeat(1_500_000)), {
-    unreplayable: ['before', 'given', 'transaction'],
-  }),
-  answered(
-    'events',
-    () => new Response(streamOf(), { headers: { 'Content-Type': 'text/event-stream' } }),
-    // a transaction holds every answer until it commits
-    { unreplayable: ['before', 'given'] },
-  ),
-]
+/** @param Response the global one, or that of another realm, which the servers do not recognize by its prototype */
+function answersBy(Response: typeof globalThis.Response): readonly FetchEnding[] {
+  return [
+    ...statuses.map((status) => answered(`Response ${status}`, () => new Response('text', { status }))),
+    ...[204, 205, 304].map((status) => answered(`Response ${status}`, () => new Response(null, { status }))),
+    answered('a Response later', async () => {
+      await turn()
+      return new Response('late')
+    }),
+    answered('Response.json', () => Response.json({ a: 1 }, { status: 201 })),
+    answered('Response.redirect', () => Response.redirect('http://a/elsewhere', 303)),
+    answered('an empty Response', () => new Response()),
+    answered('an empty text', () => new Response('')),
+    answered('bytes', () => new Response(new Uint8Array([0, 255, 128]))),
+    answered('a Blob', () => new Response(new Blob(['blob'], { type: 'text/x-blob' }))),
+    answered('a form', () => new Response(new URLSearchParams({ a: '1' }))),
+    answered('a stream', () => new Response(streamOf())),
+    answered('a stream with a length', () => new Response(streamOf(), { headers: { 'Content-Length': '24' } })),
+    answered('an empty stream', () => new Response(new ReadableStream({ start: (controller) => controller.close() }))),
+    answered(
+      'headers',
+      () => new Response('text', { headers: { 'X-One': '1', 'X-Two': '2, 3', 'Content-Type': 'a/b' } }),
+    ),
+    answered('cookies', () => {
+      const headers = new Headers({ 'X-One': '1' })
+      headers.append('Set-Cookie', 'a=1')
+      headers.append('Set-Cookie', 'b=2')
+      return new Response('text', { headers })
+    }),
+    answered('a Response that was cloned', () => {
+      const response = new Response('text')
+      response.clone()
+      return response
+    }),
+    answered('more than is kept', () => new Response('x'.repeat(1_500_000)), {
+      unreplayable: ['before', 'given', 'transaction'],
+    }),
+    answered(
+      'events',
+      () => new Response(streamOf(), { headers: { 'Content-Type': 'text/event-stream' } }),
+      // a transaction holds every answer until it commits
+      { unreplayable: ['before', 'given'] },
+    ),
+  ]
+}
 
 const failures: readonly FetchEnding[] = [
   ...thrownValues.flatMap(({ name, make }): FetchEnding[] => [
@@ -126,4 +129,9 @@ const program: FetchEnding = {
   },
 }
 
-export const fetchEndings: readonly FetchEnding[] = [...answers, ...failures, ...silent, program]
+/** Answers that a Response of another realm carries. */
+export function foreignAnswers(Response: unknown): readonly FetchEnding[] {
+  return answersBy(Response as typeof globalThis.Response)
+}
+
+export const fetchEndings: readonly FetchEnding[] = [...answersBy(Response), ...failures, ...silent, program]

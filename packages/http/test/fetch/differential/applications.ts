@@ -1,8 +1,13 @@
 /** Fetch handlers on Node. */
 import { serve as listen, type ServerType } from '@hono/node-server'
 import { unscoped } from '@retryproof/core'
+import { Response as UndiciResponse } from 'undici'
 import type { Application, Bench, Form } from '../../../../../conformance/src/http/differential/application.ts'
-import { fetchEndings } from '../../../../../conformance/src/http/differential/endings/fetch-endings.ts'
+import {
+  type FetchEnding,
+  fetchEndings,
+  foreignAnswers,
+} from '../../../../../conformance/src/http/differential/endings/fetch-endings.ts'
 import { describeThrown } from '../../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import { idempotent } from '../../../src/fetch.ts'
 
@@ -24,12 +29,12 @@ function inForm(form: Form, handler: Handler, { idempotency, write }: Bench): Ha
   })
 }
 
-function serve(form: Form, bench: Bench): Promise<number> {
+function serve(endings: readonly FetchEnding[], form: Form, bench: Bench): Promise<number> {
   const guarded = inForm(
     form,
     async (request) => {
       bench.ran()
-      return (await fetchEndings[Number(request.url.split('/').at(-1))]?.handle(request)) as Response
+      return (await endings[Number(request.url.split('/').at(-1))]?.handle(request)) as Response
     },
     bench,
   )
@@ -51,14 +56,19 @@ function serve(form: Form, bench: Bench): Promise<number> {
   })
 }
 
-export const applications: readonly Application[] = [
-  {
-    name: 'Fetch on Node',
+function fetchApplication(name: string, endings: readonly FetchEnding[], handlers: readonly string[]): Application {
+  return {
+    name,
     protocol: 'HTTP/1.1',
     isFetch: true,
     forms: ['bare', 'given', 'transaction'],
-    errorHandlers: Object.keys(errorHandlers),
-    endings: fetchEndings,
-    serve,
-  },
+    errorHandlers: handlers,
+    endings,
+    serve: (form, bench) => serve(endings, form, bench),
+  }
+}
+
+export const applications: readonly Application[] = [
+  fetchApplication('Fetch on Node', fetchEndings, Object.keys(errorHandlers)),
+  fetchApplication('Fetch on Node with undici', foreignAnswers(UndiciResponse), ['own-200']),
 ]
