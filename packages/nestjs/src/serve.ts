@@ -28,23 +28,23 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
   let sent: HttpResponse | undefined
   let isHandedOver = false
 
-  /** Resolves as the handler ends. Nest has its values at once; in a transaction the last one, once it has ended. */
+  /** Resolves as the handler ends. Nest has its values at once; in a transaction all of them, once it has ended. */
   function run(tx: Tx | undefined): Promise<HandlerAnswer | undefined> {
     letHeadGo()
     if (tx !== undefined) setTransaction(platform.native, tx)
     return new Promise((resolve, reject) => {
       if (isHandedOver) throw lateConflict
-      let last: unknown
+      const values: unknown[] = []
       const subscription = next.handle().subscribe({
         next(value) {
           if (tx === undefined) subscriber.next(value)
-          else last = value
+          else values.push(value)
         },
         complete() {
           // Nest answers nobody any more
           if (subscriber.closed) return resolve(res.writableEnded ? undefined : untold(res.statusCode))
           isHandedOver = true
-          if (tx !== undefined) subscriber.next(last)
+          for (const value of values) subscriber.next(value)
           subscriber.complete()
           resolve(undefined)
         },

@@ -3,10 +3,7 @@ import 'reflect-metadata'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
-  type ArgumentsHost,
-  Catch,
   Controller,
-  type ExceptionFilter,
   HttpCode,
   type INestApplication,
   Module,
@@ -21,31 +18,20 @@ import { HttpAdapterHost, NestFactory } from '@nestjs/core'
 import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { unscoped } from '@retryproof/core'
+import express from 'express'
 import type { Application, Bench, Form } from '../../../../conformance/src/http/differential/application.ts'
 import { describeThrown } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import { idempotent, Transaction } from '../../src/index.ts'
 import type { Platform } from '../app.ts'
-import { type NestEnding, nestEndings, type Replier } from './endings.ts'
+import { nestEndings } from './endings.ts'
+import { filterOf } from './filter.ts'
+import type { NestEnding, Replier } from './nest-ending.ts'
 
 /** Answers what was thrown with a status. */
 const errorHandlers: Record<string, ((error: unknown) => [status: number, body: unknown]) | undefined> = {
   none: undefined,
   'own-500': (error) => [500, { handled: describeThrown(error) }],
   'own-200': (error) => [200, { jsonrpc: '2.0', error: describeThrown(error) }],
-}
-
-function filterOf(answer: (error: unknown) => [number, unknown], host: () => HttpAdapterHost): ExceptionFilter {
-  class Filter implements ExceptionFilter {
-    catch(error: unknown, context: ArgumentsHost) {
-      const { httpAdapter } = host()
-      const response = context.switchToHttp().getResponse<object>()
-      if (httpAdapter.isHeadersSent(response)) return httpAdapter.end(response)
-      const [status, body] = answer(error)
-      httpAdapter.reply(response, body, status)
-    }
-  }
-  Catch()(Filter)
-  return new Filter()
 }
 
 function decorate(target: Type, name: string, decorators: readonly MethodDecorator[]): void {
@@ -69,7 +55,7 @@ function controllerOf(
     async called(ending: string, response: object, tx?: unknown) {
       await this.run(ending, response, tx)
     }
-    private async run(ending: string, response: object, tx: unknown): Promise<unknown> {
+    async run(ending: string, response: object, tx: unknown): Promise<unknown> {
       ran()
       if (form === 'transaction') await write(tx)
       const { httpAdapter } = host()
@@ -78,23 +64,31 @@ function controllerOf(
       return endings[Number(ending)]?.handle(replier)
     }
   }
+  /** Takes the request of a method: `decorators` stand nearest to it, and the guard around them. */
+  function route(method: string, path: string, passthrough: boolean, decorators: readonly MethodDecorator[]): void {
+    Res({ passthrough })(EndingController.prototype, method, 1)
+    Param('ending')(EndingController.prototype, method, 0)
+    if (form === 'transaction') Transaction()(EndingController.prototype, method, 2)
+    const options = { scope: unscoped, transaction: form === 'transaction' } as const
+    const guard = form === 'bare' ? [] : [UseInterceptors(idempotent(idempotency, options))]
+    decorate(EndingController, method, [HttpCode(200), ...guard, ...decorators, Post(path)])
+  }
   Controller(name)(EndingController)
   const answer = errorHandlers[name]
-  if (answer) UseFilters(filterOf(answer, host))(EndingController)
-  for (const [method, passthrough] of [
-    ['returned', true],
-    ['called', false],
-  ] as const) {
-    Param('ending')(EndingController.prototype, method, 0)
-    Res({ passthrough })(EndingController.prototype, method, 1)
-    if (form === 'transaction') Transaction()(EndingController.prototype, method, 2)
-    const decorators = [Post(passthrough ? ':ending' : 'call/:ending'), HttpCode(200)]
-    if (form !== 'bare') {
-      const options = { scope: unscoped, transaction: form === 'transaction' } as const
-      decorators.push(UseInterceptors(idempotent(idempotency, options)))
-    }
-    decorate(EndingController, method, decorators)
+  if (answer) UseFilters(filterOf(answer))(EndingController)
+  for (const [index, { decorators }] of endings.entries()) {
+    if (!decorators) continue
+    const method = `decorated${index}`
+    Object.defineProperty(EndingController.prototype, method, {
+      configurable: true,
+      value(this: EndingController, _ending: string, response: object, tx?: unknown) {
+        return this.run(String(index), response, tx)
+      },
+    })
+    route(method, `decorated/${index}`, true, decorators)
   }
+  route('returned', ':ending', true, [])
+  route('called', 'call/:ending', false, [])
   return EndingController
 }
 
@@ -107,12 +101,17 @@ async function serve(platform: Platform, protocol: Application['protocol'], form
   )
   Module({ controllers })(Root)
   const options = { logger: false, forceCloseConnections: true } as const
-  nest =
-    platform === 'Express'
-      ? await NestFactory.create(Root, new ExpressAdapter(), options)
-      : await NestFactory.create(Root, fastifyOf(protocol), options)
+  nest = await NestFactory.create(Root, platform === 'Express' ? expressWithViews() : fastifyOf(protocol), options)
   await nest.listen(0, '127.0.0.1')
   return (nest.getHttpServer().address() as AddressInfo).port
+}
+
+/** A template is a file, and an engine that looks at its options alone. */
+function expressWithViews(): ExpressAdapter {
+  const app = express()
+  app.engine('ts', (_path, options, done) => done(null, `rendered ${String((options as { name?: string }).name)}`))
+  app.set('views', import.meta.dirname).set('view engine', 'ts')
+  return new ExpressAdapter(app)
 }
 
 function fastifyOf(protocol: Application['protocol']): FastifyAdapter {

@@ -1,11 +1,9 @@
 /** Handlers of NestJS. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { BadRequestException, HttpException, NotFoundException, StreamableFile } from '@nestjs/common'
-import type { AbstractHttpAdapter } from '@nestjs/core'
 import { of, throwError } from 'rxjs'
-import type { Application, Ending } from '../../../../conformance/src/http/differential/application.ts'
+import type { Application } from '../../../../conformance/src/http/differential/application.ts'
 import { streamOf } from '../../../../conformance/src/http/differential/endings/node-ending.ts'
 import {
   http2Endings,
@@ -20,16 +18,8 @@ import {
 } from '../../../../conformance/src/http/differential/endings/programs.ts'
 import { thrownValues } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
 import type { Platform } from '../app.ts'
-
-/** The means by which a handler answers. */
-export interface Replier {
-  readonly adapter: AbstractHttpAdapter
-  readonly response: object
-  readonly raw: ServerResponse
-  readonly request: IncomingMessage
-}
-
-export type NestEnding = Ending<[replier: Replier]>
+import { decoratedEndings } from './decorated.ts'
+import type { NestEnding, Replier } from './nest-ending.ts'
 
 const answered = (name: string, handle: NestEnding['handle'], more: Partial<NestEnding> = {}): NestEnding => ({
   name,
@@ -70,6 +60,20 @@ const returned: readonly NestEnding[] = [
   answered('answers 404', ({ adapter, response }) => {
     adapter.status(response, 404)
     return { error: 'none' }
+  }),
+]
+
+/** Answers by the adapter of the platform. */
+const adapted: readonly NestEnding[] = [
+  answered('replies', ({ adapter, response }) => adapter.reply(response, { a: 1 }, 201)),
+  answered('replies a text', ({ adapter, response }) => adapter.reply(response, 'text', 200)),
+  answered('replies a file', ({ adapter, response }) => adapter.reply(response, fileOf(), 200)),
+  answered('ends', ({ adapter, response }) => adapter.end(response, 'text')),
+  answered('redirects by the adapter', ({ adapter, response }) => adapter.redirect(response, 303, '/elsewhere')),
+  answered('appends headers by the adapter', ({ adapter, response }) => {
+    adapter.setHeader(response, 'X-One', '1')
+    adapter.appendHeader?.(response, 'X-Two', '2')
+    adapter.reply(response, { isSent: adapter.isHeadersSent(response) }, 200)
   }),
 ]
 
@@ -140,8 +144,9 @@ export function nestEndings(platform: Platform, protocol: Application['protocol'
     ...returned,
     // a client of HTTP/2 takes what was cut for complete
     ...failures.filter(({ name }) => protocol === 'HTTP/1.1' || name !== 'a file that fails midway'),
+    ...decoratedEndings(platform),
     ...(protocol === 'HTTP/1.1' ? [program] : []),
     // these take the response to themselves
-    ...past.map((ending): NestEnding => ({ ...ending, path: 'call/' })),
+    ...[...adapted, ...past].map((ending): NestEnding => ({ ...ending, path: 'call/' })),
   ]
 }
