@@ -61,6 +61,13 @@ describe.skipIf(!executablePath)('in Chromium (skipped where there is none)', { 
         }),
       ),
     )
+    const counting = { ...idempotency, count: () => new Promise<never>(() => {}) }
+    app.use(
+      '/counting',
+      nodeListener(
+        consoleHandler({ idempotency: counting, basePath: '/counting', authorize: () => ({ name: 'ada' }) }),
+      ),
+    )
     app.use(express.json())
     app.post(
       '/payments',
@@ -97,6 +104,12 @@ describe.skipIf(!executablePath)('in Chromium (skipped where there is none)', { 
 
   const open = (path: string) => page.goto(`${origin}/idempotency${path}`)
   const textOf = async (part: Locator) => (await part.textContent()) ?? ''
+
+  test('the overview is readable while the records are counted for the first time', async () => {
+    await page.goto(`${origin}/counting`)
+    await page.getByRole('heading', { name: 'The records are being counted' }).waitFor()
+    await look('counting', FEW)
+  })
 
   test('a payment is parked, found, understood and resolved, and its client gets the answer', async () => {
     // the first attempt ends without an answer, and the policy forbids another: a person has to look
