@@ -14,7 +14,7 @@ app.post(
   }),
 )
 
-const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
+const server = app.listen(Number(process.env.PORT ?? 3000), process.env.HOST ?? '127.0.0.1', () => {
   console.log(`listening at http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 })
 closeOnSigterm(server)

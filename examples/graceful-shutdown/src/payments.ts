@@ -2,15 +2,16 @@
 import { createIdempotency } from '@retryproof/core'
 import { migrate, postgresStore } from '@retryproof/postgres'
 import pg from 'pg'
+import { DRAIN_TIMEOUT_MS } from './drain-timeout.ts'
 
 export const pool = new pg.Pool({ connectionString: process.env.POSTGRES_URL })
 await migrate({ pool })
 export const idempotency = createIdempotency({ store: postgresStore({ pool }), namespace: 'payments' })
 
-/** Refuses new work, and waits for running attempts: less than `terminationGracePeriodSeconds`, longer than any handler. */
+/** Refuses new work, and waits for running attempts. */
 export async function drain(): Promise<void> {
   console.log('draining')
-  await idempotency.drain({ timeout: '20s' })
+  await idempotency.drain({ timeout: DRAIN_TIMEOUT_MS })
 }
 
 /** Charges a card at the provider, which may take its time. */

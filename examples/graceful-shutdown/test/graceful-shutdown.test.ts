@@ -1,11 +1,15 @@
 /** Each application gets SIGTERM while a payment is under way at a provider that takes its time. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { parse } from 'yaml'
 import { startService, unavailable } from '../../../scripts/services.mjs'
+import { DRAIN_TIMEOUT_MS } from '../src/drain-timeout.ts'
 
 const missing = await unavailable('postgres')
 
@@ -28,11 +32,13 @@ describe.skipIf(missing)('SIGTERM while a payment is under way', async () => {
     await postgres.stop()
   })
 
+  const folder = new URL('..', import.meta.url)
+
   /** Starts an application; `said` is what it has written. */
-  async function start(program: string): Promise<{ child: ChildProcess; origin: string; said: () => string }> {
-    const cwd = new URL('..', import.meta.url)
-    const args = ['--import', 'tsx', `src/${program}.ts`]
-    const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  async function start(
+    command: readonly string[],
+  ): Promise<{ child: ChildProcess; origin: string; said: () => string }> {
+    const child = spawn(process.execPath, command, { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
     onTestFinished(() => void child.kill('SIGKILL'))
     let text = ''
     child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
@@ -56,7 +62,7 @@ describe.skipIf(missing)('SIGTERM while a payment is under way', async () => {
   test.each(['express', 'koa', 'hono', 'fastify', 'nest'])('%s', { timeout: 60_000 }, async (program) => {
     await pool.query('DROP TABLE IF EXISTS retryproof')
     asked.length = 0
-    const { child, origin, said } = await start(program)
+    const { child, origin, said } = await start(['--import', 'tsx', `src/${program}.ts`])
     const ended = once(child, 'exit')
     const underWay = pay(origin, `${program}-1`)
     await expect.poll(() => asked.length, { timeout: 10_000 }).toBe(1)
@@ -76,5 +82,34 @@ describe.skipIf(missing)('SIGTERM while a payment is under way', async () => {
     expect(said()).toContain('pool ended')
     const { rows } = await pool.query(`SELECT state FROM retryproof WHERE k LIKE 'payments.post-payments.%'`)
     expect(rows).toEqual([{ state: 'completed' }])
+  })
+
+  test('kubernetes.yaml: requests of the time in which a pod leaves its service are answered, and nothing is killed', {
+    timeout: 60_000,
+  }, async () => {
+    const manifest = parse(await readFile(new URL('kubernetes.yaml', folder), 'utf8'))
+    const { terminationGracePeriodSeconds, containers } = manifest.spec.template.spec
+    const [{ command, lifecycle }] = containers
+    const [preStop, seconds] = lifecycle.preStop.exec.command as [string, string]
+    const graceMs = terminationGracePeriodSeconds * 1000
+    expect(graceMs).toBeGreaterThan(Number(seconds) * 1000 + DRAIN_TIMEOUT_MS)
+
+    asked.length = 0
+    const [, ...args] = command as string[]
+    const { child, origin, said } = await start(args)
+    const ended = once(child, 'exit')
+    const underWay = pay(origin, 'pod-1')
+    await expect.poll(() => asked.length, { timeout: 10_000 }).toBe(1)
+    const stopping = promisify(execFile)(preStop, [seconds])
+    // the service does not know yet that the pod is leaving
+    const late = pay(origin, 'pod-2')
+    await expect.poll(() => asked.length, { timeout: 10_000 }).toBe(2)
+    await stopping
+    child.kill('SIGTERM')
+    await expect.poll(said, { timeout: 10_000 }).toContain('draining')
+    for (const response of asked.splice(0)) response.end(JSON.stringify({ id: 'ch_1' }))
+    expect((await Promise.all([underWay, late])).map(({ status }) => status)).toEqual([201, 201])
+    expect(await ended).toEqual([0, null])
+    expect(said()).toContain('pool ended')
   })
 })
