@@ -1,7 +1,7 @@
-// Loads the packed packages everywhere: TypeScript and its module settings, `require` and `import` on Node, Jest, Nest, Metro.
+// Loads the packed packages everywhere: TypeScript and its module settings, `require` and `import` on Node, test runners, Nest, Next, Metro.
 // `npm run loading -- [--list] [--sample] [pattern]`: all cells, only their names, those of `npm test`, or those that match.
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -29,7 +29,7 @@ const modules = [
   { module: 'preserve', moduleResolution: 'bundler', since: '5.5' },
 ]
 
-const cells = [...typescripts.flatMap(typeCells), ...nodeCells(), jestCell(), nestCell(), metroCell()]
+const cells = [...typescripts.flatMap(typeCells), ...nodeCells(), ...testCells(), nestCell(), nextCell(), metroCell()]
   .filter(({ name }) => pattern.test(name))
   .filter(({ inSample }) => inSample || !isSample)
 
@@ -49,11 +49,11 @@ function runAll() {
   }
 }
 
-function report({ name, run }, project) {
+function report({ name, run, version }, project) {
   const startedAt = Date.now()
   const problem = run(project)
   const seconds = Math.round((Date.now() - startedAt) / 1000)
-  console.log(`${problem === undefined ? 'passed' : 'FAILED'}: ${name} (${seconds} s)`)
+  console.log(`${problem === undefined ? 'passed' : 'FAILED'}: ${name} (${version(project)}, ${seconds} s)`)
   if (problem !== undefined) console.log(problem)
   return { problem }
 }
@@ -70,6 +70,11 @@ function prepare(project) {
   const imports = all.map((entry, index) => `import * as entry${index} from '${entry}'\n`)
   const used = `export const used = [${all.map((_, index) => `entry${index}`)}]\n`
   writeFileSync(join(project, 'entries.ts'), [...imports, used].join(''))
+}
+
+/** Reads the version of an installed package. */
+function versionOf(project, name) {
+  return JSON.parse(readFileSync(join(project, 'node_modules', name, 'package.json'), 'utf8')).version
 }
 
 function entriesOf(manifest) {
@@ -102,6 +107,7 @@ function typeCells(version) {
     .map(({ module, moduleResolution }) => ({
       name: `types: TypeScript ${version}, module ${moduleResolution ?? module}`,
       needs: [`typescript-${version}@npm:typescript@~${version}.0`],
+      version: (project) => versionOf(project, `typescript-${version}`),
       inSample: version === '5.9' && ['commonjs', 'node16'].includes(module),
       run: (project) => check(project, version, { module, ...(moduleResolution && { moduleResolution }) }),
     }))
@@ -131,9 +137,7 @@ function check(project, version, compilerOptions) {
     JSON.stringify({ compilerOptions: { ...strict, ...runtimeTypes, ...compilerOptions } }),
   )
   const tsc = join(project, 'node_modules', `typescript-${version}`, 'bin/tsc')
-  const { status, stdout } = run(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], folder)
-  if (status === 0) return undefined
-  const errors = stdout.split('\n').filter(isOurs)
+  const errors = run(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], folder).stdout.split('\n').filter(isOurs)
   return errors.length > 0 ? errors.join('\n') : undefined
 }
 
@@ -148,6 +152,7 @@ function nodeCells() {
     return {
       name: `require and import: ${name.replace('node', 'Node ')}`,
       needs: [],
+      version: () => runtime(name).version,
       inSample: name === 'node20',
       run: (project) => {
         const { path, missing } = runtime(name)
@@ -157,13 +162,31 @@ function nodeCells() {
   })
 }
 
-function jestCell() {
-  return {
-    name: 'Jest 30, CommonJS, no configuration',
-    needs: ['jest@30'],
-    inSample: true,
-    run: (project) => problemOf(run('npx', ['jest', '--ci', 'entries.test.js'], project)),
-  }
+/** Test runners, each without any configuration. */
+function testCells() {
+  return [
+    {
+      name: 'Jest 30, CommonJS, no configuration',
+      needs: ['jest@30'],
+      version: (project) => versionOf(project, 'jest'),
+      inSample: true,
+      run: (project) => problemOf(run('npx', ['jest', '--ci', 'entries.test.js'], project)),
+    },
+    {
+      name: 'Vitest, no configuration',
+      needs: [],
+      version: (project) => versionOf(project, 'vitest'),
+      inSample: false,
+      run: (project) => problemOf(run('npx', ['vitest', 'run', 'entries.vitest.test.mjs'], project)),
+    },
+    {
+      name: 'node:test, CommonJS',
+      needs: [],
+      version: () => process.version,
+      inSample: false,
+      run: (project) => problemOf(run(process.execPath, ['--test', 'entries.node.test.cjs'], project)),
+    },
+  ]
 }
 
 /** An application as `nest new` makes it, which gets the packages and one test. */
@@ -171,6 +194,7 @@ function nestCell() {
   return {
     name: 'Nest 11 as `nest new` makes it: build, and its own Jest',
     needs: [],
+    version: (project) => versionOf(join(project, 'app'), '@nestjs/core'),
     inSample: false,
     run: (project) => {
       const cli = ['--yes', '@nestjs/cli@11', 'new', 'app', '--skip-git', '--skip-install', '--package-manager', 'npm']
@@ -184,10 +208,41 @@ function nestCell() {
   }
 }
 
+/** An application as `create-next-app` makes it, whose page uses the hook and whose route is guarded. */
+function nextCell() {
+  const app = (project) => join(project, 'next-app')
+  return {
+    name: "Next as `create-next-app` makes it: 'use client', types, build, start",
+    needs: [],
+    version: (project) => versionOf(app(project), 'next'),
+    inSample: false,
+    run: (project) => {
+      const flags = [
+        '--typescript',
+        '--app',
+        '--no-src-dir',
+        '--no-eslint',
+        '--no-tailwind',
+        '--use-npm',
+        '--skip-install',
+      ]
+      execute('npx', ['--yes', 'create-next-app', 'next-app', ...flags, '--yes'], project)
+      install(
+        app(project),
+        ['core', 'http', 'client', 'memory'].map((name) => `../retryproof-${name}-0.0.0.tgz`),
+      )
+      cpSync(join(here, 'loading/next'), join(app(project), 'app'), { recursive: true })
+      const built = problemOf(run('npx', ['next', 'build'], app(project)))
+      return built ?? problemOf(run(process.execPath, [join(here, 'loading/next.mjs')], app(project)))
+    },
+  }
+}
+
 function metroCell() {
   return {
     name: 'React Native: a bundle of Metro, run without Web Crypto',
     needs: ['metro@0.83', '@react-native/metro-babel-transformer@0.83', '@babel/core@7'],
+    version: (project) => versionOf(project, 'metro'),
     inSample: false,
     run: (project) => problemOf(run(process.execPath, ['metro.cjs'], project)),
   }

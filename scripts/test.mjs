@@ -20,6 +20,7 @@ const steps = [
   ['Dependency direction', process.execPath, ['scripts/check-dependencies.mjs']],
   ['Snippets of the texts', process.execPath, ['scripts/check-snippets.mjs']],
   ['Examples of public functions', process.execPath, ['scripts/check-examples.mjs']],
+  ['Words of the compiler', process.execPath, ['scripts/check-type-errors.mjs']],
   ['Install lines of the texts', process.execPath, ['scripts/check-installs.mjs']],
   ['Links of the texts', process.execPath, ['scripts/check-links.mjs']],
   ['Tables of options', process.execPath, ['scripts/options-tables.mjs']],

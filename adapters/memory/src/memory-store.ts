@@ -2,10 +2,10 @@ import {
   assertKnownOptions,
   assertValueFits,
   IdempotencyInvalidOptionError,
-  type IdempotencyStore,
   isPurgeable,
   listUnsorted,
   PURGE_GRACE_MS,
+  type RecordStore,
   type RecordView,
   type Reduced,
   reduce,
@@ -23,7 +23,7 @@ export interface MemoryStoreOptions {
 }
 
 /** A store with everything but transactions. */
-export type MemoryStore = IdempotencyStore & Required<Pick<IdempotencyStore, 'purge' | 'list' | 'watch'>>
+export type MemoryStore = RecordStore & Required<Pick<RecordStore, 'purge' | 'list' | 'watch'>>
 
 const MAX_VALUE_BYTES = 16 * 1024 * 1024
 /** Below this number of records no expired ones are looked for. */

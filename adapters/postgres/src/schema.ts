@@ -121,7 +121,9 @@ export function schema(options: SchemaOptions = {}): string[] {
  * @throws {@link StoreMisconfiguredError} when the table is another, is UNLOGGED, or belongs to a later version, or the
  * server is older than PostgreSQL 13
  */
-export async function migrate({ pool, ...options }: MigrateOptions): Promise<void> {
+export async function migrate(given: MigrateOptions): Promise<void> {
+  assertKnownOptions(given, { pool: true, table: true, partitions: true })
+  const { pool, ...options } = given
   const names = tableNames(options.table)
   const inspect = async () => (await ask<Found>(pool, { text: INSPECT }, [names.table]))[0]
   // one round trip is one transaction here; the lock ends with it

@@ -4,9 +4,9 @@ import {
   type BeginReply,
   type Duration,
   IdempotencyInvalidOptionError,
-  type IdempotencyStore,
   type ListedRecord,
   type ListQuery,
+  type RecordStore,
   type StoreCapabilities,
   StoreUnavailableError,
   toMs,
@@ -42,7 +42,7 @@ export interface Durability {
 }
 
 /** A store in Redis. It has no `purge`: Redis removes records by itself, a minute after they have expired. */
-export interface RedisStore extends IdempotencyStore {
+export interface RedisStore extends RecordStore {
   /**
    * Asks every primary whether it can carry the store, and runs each command of the script once on a probe key. Call it at
    * start-up. The store asks by itself before its first call, after each reconnection, and once a minute.

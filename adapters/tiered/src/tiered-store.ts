@@ -6,6 +6,7 @@ import {
   type Duration,
   IdempotencyInvalidOptionError,
   type IdempotencyStore,
+  type NoTransactions,
   toMs,
   wrapStore,
 } from '@retryproof/core/store'
@@ -63,7 +64,7 @@ const knownOptions = {
  *
  * @throws {@link IdempotencyInvalidOptionError} when an option is out of range
  */
-export function tieredStore<Tx = never>(options: TieredStoreOptions<Tx>): IdempotencyStore<Tx> {
+export function tieredStore<Tx = NoTransactions>(options: TieredStoreOptions<Tx>): IdempotencyStore<Tx> {
   assertKnownOptions(options, knownOptions)
   const { durable, now = Date.now } = options
   const caches = [options.cache].flat()
@@ -152,7 +153,7 @@ function readDurableId(id: string | undefined, durable: object, caches: readonly
     throw new IdempotencyInvalidOptionError('durableId', 'must be a text, such as the name of the database')
   }
   if (caches.some(({ isShared }) => isShared)) {
-    warn('tieredStore: without `durableId`, entries of a shared cache serve this process alone', undefined)
+    warn('tieredStore: without `durableId`, entries of a shared cache serve this process alone')
   }
   const random = randomIds.get(durable) ?? crypto.randomUUID()
   randomIds.set(durable, random)

@@ -1,9 +1,9 @@
-import type { IdempotencyStore } from '@retryproof/core'
+import type { IdempotencyStore, NoTransactions } from '@retryproof/core'
 import { freshKey } from './tools/keys.ts'
 import type { Address } from './tools/proxy.ts'
 
 /** Tells the suite about a store: how to open it, and where its limits are. */
-export interface StoreHarness<Tx = never, Store extends IdempotencyStore<Tx> = IdempotencyStore<Tx>> {
+export interface StoreHarness<Tx = NoTransactions, Store extends IdempotencyStore<Tx> = IdempotencyStore<Tx>> {
   /**
    * Opens a store on the records that all stores of this harness share. Checks that need several clients call it several
    * times, and each should then have a connection of its own; a store that is shared within one process only is opened
@@ -23,7 +23,8 @@ export interface OpenOptions {
 }
 
 /** A server at `host:port`, and how to open a store that reaches it through another address. */
-export interface StoreServer<Tx = never, Store extends IdempotencyStore<Tx> = IdempotencyStore<Tx>> extends Address {
+export interface StoreServer<Tx = NoTransactions, Store extends IdempotencyStore<Tx> = IdempotencyStore<Tx>>
+  extends Address {
   /** Opens a store on the same records that connects to `address` only. */
   open(address: Address, options: OpenOptions): Store | Promise<Store>
 }

@@ -15,6 +15,8 @@ const turns = new WeakMap<AsyncTextStorage, Promise<unknown>>()
 /**
  * Keeps keys over restarts of an app. One process must use the storage at a time, as an app on a phone does.
  *
+ * @throws {@link TypeError} when the storage lacks one of the three methods
+ *
  * @example
  * import { createIdempotentFetch } from '@retryproof/client'
  * import { type AsyncTextStorage, asyncStorage } from '@retryproof/client/async-storage'
@@ -23,6 +25,9 @@ const turns = new WeakMap<AsyncTextStorage, Promise<unknown>>()
  * const clientOf = (AsyncStorage: AsyncTextStorage) => createIdempotentFetch({ storage: asyncStorage(AsyncStorage) })
  */
 export function asyncStorage(storage: AsyncTextStorage): IntentStorage {
+  if (!(['getItem', 'setItem', 'removeItem'] as const).every((method) => typeof storage?.[method] === 'function')) {
+    throw new TypeError('asyncStorage: needs a storage with getItem, setItem and removeItem, such as AsyncStorage')
+  }
   return {
     update(name, change) {
       const turn = (turns.get(storage) ?? Promise.resolve()).then(() => updateNow(storage, name, change))

@@ -1,5 +1,6 @@
 /** A network that loses requests and answers, to test retries with: the same seed loses the same. */
 import { type Duration, toMs } from './base/duration.ts'
+import { assertKnownOptions } from './base/known-options.ts'
 
 export interface LossyOptions {
   /** The part of the requests that never arrives, from 0 to 1. @default 0 */
@@ -18,6 +19,7 @@ export interface LossyOptions {
  * Makes a `fetch` over a bad network. Its `seed` repeats a run.
  *
  * @throws {@link RangeError} when an option is out of range
+ * @throws {@link TypeError} when there is no option of that name
  *
  * @example
  * import { createIdempotentFetch, memoryStorage } from '@retryproof/client'
@@ -30,6 +32,7 @@ export function lossyFetch(
   options: LossyOptions = {},
   send: typeof fetch = fetch,
 ): typeof fetch & { readonly seed: number } {
+  assertKnownOptions('', options, { loseRequests: true, loseResponses: true, duplicate: true, delay: true, seed: true })
   const { loseRequests = 0, loseResponses = 0, duplicate = 0, delay } = options
   const delayMs = delay ? toMs('delay', delay) : 0
   const { seed = Math.floor(Math.random() * 2 ** 31) } = options

@@ -42,6 +42,7 @@ export { type ContentKey, contentKey } from './keys/content-key.ts'
 export type {
   IdempotencyStore,
   ListedRecord,
+  NoTransactions,
   RecordCount,
   RecordState,
   RecordView,

@@ -9,6 +9,7 @@ export {
 } from './api/handler-results.ts'
 export { createTurns, type Turns, within } from './base/bounded.ts'
 export { MAX_DURATION_MS, toMs } from './base/durations.ts'
+export { refuseMistypedMembers } from './base/known-members.ts'
 export { assertKnownNames } from './base/known-options.ts'
 export { isPromise, type MaybePromise } from './base/maybe-promise.ts'
 export { backOff, sleep, startTimer } from './base/timers.ts'

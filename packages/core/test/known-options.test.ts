@@ -13,6 +13,9 @@ describe('a mistyped option', () => {
     ['encrypted', 'key', 'keys', encrypted],
     ['contentKey', 'windows', 'window', (options: never) => contentKey({}, options)],
     ['recover', 'authorise', 'authorize', (options: never) => idempotency().operation('charge').recover(options)],
+    ['list', 'sate', 'state', (filter: never) => idempotency().list(filter)],
+    ['drain', 'timeot', 'timeout', (options: never) => idempotency().drain(options)],
+    ['issueToken', 'expiresAt', 'expiresIn', (token: never) => idempotency().operation('charge').issueToken(token)],
   ] as const)('of %s, %s, is refused with %s and the list of all', async (_function, name, meant, call) => {
     await expect(async () => call(mistyped(name))).rejects.toThrow(
       expect.objectContaining({
@@ -88,6 +91,56 @@ it.each([
     })
 })
 
+describe('a mistyped member of a call', () => {
+  const call = { operation: 'charge', scope: 'ann', key: 'k' }
+
+  it.each([
+    ['payLoad', 'payload', { ...call, payLoad: 1 }],
+    ['reqeust', 'request', { ...call, payload: 1, reqeust: 1 }],
+    ['Scope', 'scope', { operation: 'charge', key: 'k', Scope: 'ann' }],
+    ['keys', 'key', { operation: 'charge', scope: 'ann', keys: 'k' }],
+  ])('%s, is refused by every method with %s, and nothing runs', async (name, meant, mistyped) => {
+    const { run, transaction, inspect, forget, resolve, wrap } = idempotency()
+    let runs = 0
+    const work = () => ++runs
+    const calls = [
+      () => run(mistyped as never, work),
+      () => transaction(mistyped as never, work),
+      () => inspect(mistyped as never),
+      () => forget(mistyped as never),
+      () => resolve(mistyped as never, 'rerun'),
+      wrap(work, () => mistyped as never),
+      () =>
+        idempotency()
+          .operation('charge')
+          .redeem('t', mistyped as never, work),
+    ]
+    for (const attempt of calls)
+      await expect(attempt()).rejects.toMatchObject({
+        code: 'IDEMPOTENCY_INVALID_CALL',
+        message: `call: ${name} is no member of it (did you mean ${meant}?)`,
+      })
+    expect(runs).toBe(0)
+  })
+
+  it('is none where the member is there, or where no member is near: a job may be its own call', async () => {
+    const job = { ...call, payload: 1, payLoad: 2, requestId: 'r', keyId: 'x', scopes: [], attempts: 3 }
+    await expect(idempotency().run(job, () => 1)).resolves.toMatchObject({ value: 1 })
+  })
+
+  it.each([undefined, null, 'text'])('is not asked for where a token or its call is %s', async (given) => {
+    const { issueToken, redeem } = idempotency().operation('charge')
+    await expect(issueToken(given as never)).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_OPTION' })
+    await expect(redeem('t', given as never, () => 1)).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_CALL' })
+  })
+})
+
 function idempotency() {
-  return createIdempotency({ store: memoryStore(), namespace: 'test', storeRequest: 'plaintext', purge: false })
+  return createIdempotency({
+    store: memoryStore(),
+    namespace: 'test',
+    secret: 'for the life of it',
+    storeRequest: 'plaintext',
+    purge: false,
+  })
 }

@@ -1,4 +1,6 @@
 /** Express 5 and 4. */
+
+import { isPlain, warn } from '@retryproof/core/internal'
 import { attemptFor, createGuard, type Guarding, type HandlerAttempt, type HttpOptions } from '@retryproof/http'
 import { type NodeBinding, passOnNode, sendResponse, serveNode } from '@retryproof/http/node'
 import type { Request, RequestHandler, Response } from 'express'
@@ -52,13 +54,17 @@ export function idempotent<Tx>(
 ): RequestHandler {
   const guard = createGuard<Request, Tx>(idempotency, options, { hasHandler: handler !== undefined })
 
+  let hasWarned = false
   const middleware: RequestHandler = (req, res, next) => {
     let layers: WatchedLayers | undefined
     const binding: NodeBinding<Tx> = {
       req,
       async run(tx) {
-        if (handler) await handler(req, res, { attempt: attemptFor(req), tx } as never)
-        else next()
+        if (!handler) return next()
+        const returned = await handler(req, res, { attempt: attemptFor(req), tx } as never)
+        if (hasWarned || !isAnswerLost(returned, res)) return
+        hasWarned = true
+        warn(`${req.method} ${req.baseUrl}${req.path}: ${LOST}`)
       },
       // as Express does for what is thrown without a value: `next(undefined)` would go on as if nothing had happened
       fail: (error) => next(error || new Error('Rejected promise')),
@@ -74,4 +80,14 @@ export function idempotent<Tx>(
     else void passOnNode(guard, req, res, binding)
   }
   return middleware
+}
+
+const LOST =
+  'a handler returned a value and has not answered. Express sends no returned value, so call res.json(value): until it answers, the key stays in progress, for at most `maxRun`.'
+
+/** Tells a value that was meant as an answer, as in other frameworks: what a timer or a stream returns is no plain value. */
+function isAnswerLost(returned: unknown, res: Response): boolean {
+  if (res.headersSent) return false
+  if (typeof returned !== 'object' || returned === null) return typeof returned === 'string'
+  return Array.isArray(returned) || isPlain(returned)
 }

@@ -9,7 +9,7 @@ import { statusResource } from '@retryproof/http/status'
 import { memoryStore } from '@retryproof/memory'
 import type express from 'express'
 import type { ErrorRequestHandler, RequestHandler } from 'express'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { deferred, type TestApp, testApp, versions } from './app.ts'
 
 const answersWith =
@@ -42,6 +42,53 @@ describe.each(versions)('a handler of %s', (_, framework: typeof express) => {
     else set.app.post('/x', set.guard(), counted)
     return { ...set, counter }
   }
+
+  it.each<[string, unknown]>([
+    ['an object', { id: 1 }],
+    ['a list', [1]],
+    ['a text', 'done'],
+  ])(
+    'that returns %s and answers nothing is told once that Express sends none of it, and its answer counts later',
+    async (_returned, value) => {
+      const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+      onTestFinished(() => warned.mockRestore())
+      const answers: express.Response[] = []
+      const { app, guard, post, idempotency } = testApp(framework)
+      app.post(
+        '/x',
+        guard({}, (_req, res) => {
+          answers.push(res)
+          return value
+        }),
+      )
+      const posted = [post('/x?token=t', { key: 'a' }), post('/x', { key: 'b' })]
+      await vi.waitFor(() => expect(answers).toHaveLength(2))
+      await vi.waitFor(() => expect(warned).toHaveBeenCalled())
+      expect(await states({ idempotency })).toEqual(['in_progress', 'in_progress'])
+      for (const res of answers) res.status(201).json({ id: 1 })
+      for (const answer of await Promise.all(posted)) expect(answer.status).toBe(201)
+      expect(warned.mock.calls).toEqual([
+        [expect.stringMatching(/^POST \/x: .*call res\.json\(value\)/), expect.anything()],
+      ])
+    },
+  )
+
+  it.each<[string, (res: express.Response) => unknown]>([
+    ['a timer that answers', (res) => setTimeout(() => res.sendStatus(204), 1)],
+    ['the response that it ended', (res) => res.sendStatus(204)],
+    ['a text, having answered', (res) => res.sendStatus(204) && 'done'],
+    ['a stream that it pipes', (res) => Readable.from(['a']).pipe(res)],
+  ])('that returns %s is not warned of', async (_returned, handler) => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    onTestFinished(() => warned.mockRestore())
+    const { app, guard, post } = testApp(framework)
+    app.post(
+      '/x',
+      guard({}, (_req, res) => handler(res)),
+    )
+    expect((await post('/x')).ok).toBe(true)
+    expect(warned).not.toHaveBeenCalled()
+  })
 
   it.each<[string, RequestHandler]>([
     [

@@ -1,6 +1,7 @@
 /** Sends signed messages about answers that no client waits for, as Standard Webhooks describes them. */
 import { type Duration, IdempotencyInvalidOptionError } from '@retryproof/core'
 import { toMs, warn } from '@retryproof/core/internal'
+import { assertKnownOptions } from '@retryproof/core/store'
 import { callbackRefused, type HttpResponse, type Notice, type Notifier } from '@retryproof/http'
 import { Webhook } from 'standardwebhooks'
 import { AddressRefusedError, post } from './public-post.ts'
@@ -26,6 +27,17 @@ export interface WebhookOptions<Native> {
 
 const MAX_PAUSE_MS = 60_000
 
+const known = {
+  url: true,
+  allow: true,
+  secret: true,
+  attempts: true,
+  timeout: true,
+  pause: true,
+  insecure: true,
+  onUndelivered: true,
+} as const
+
 /**
  * Makes a notifier for the `webhook` option of a guard. Best effort: a message may be lost with its process.
  *
@@ -41,6 +53,7 @@ const MAX_PAUSE_MS = 60_000
  * })
  */
 export function webhook<Native>(options: WebhookOptions<Native>): Notifier<Native> {
+  assertKnownOptions<WebhookOptions<Native>>(options, known)
   const { url, insecure = false, attempts = 5, onUndelivered = () => {} } = options
   const allowed = readAllowed(options.allow, insecure)
   const signers = readSecrets(options.secret)

@@ -58,7 +58,7 @@ export interface IdempotentFetch {
  * Makes a `fetch` that is safe to retry: it retries by itself, and one intent is one key, over reloads and in all tabs.
  *
  * @throws {@link RangeError} when an option is out of range
- * @throws {@link TypeError} when `storage` is missing in React Native
+ * @throws {@link TypeError} when there is no option of that name, or `storage` is missing in React Native
  *
  * @example
  * import { createIdempotentFetch } from '@retryproof/client'
@@ -102,12 +102,10 @@ export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFet
   }
 
   const client: IdempotentFetch = {
-    async fetch(input, { intent: named, key: given, ...init }) {
-      const intent = named ?? given
-      if (intent === undefined || isAccident(intent)) {
-        const got = named === undefined && given === undefined ? '' : ` Got '${String(intent)}'.`
-        throw new TypeError(`\`intent\` must name what the request is for, or \`key\` give a key of your own.${got}`)
-      }
+    async fetch(input, options) {
+      // a page without a compiler may leave them out
+      const { intent: named, key: given, ...init }: Partial<IdempotentInit> = options ?? {}
+      const intent = requireIntent(named ?? given)
       const call = start(intent, [init.signal, isRequest(input) ? input.signal : undefined])
       const { signal } = call
       let isOpen = false
@@ -125,13 +123,23 @@ export function createIdempotentFetch(options: FetchOptions = {}): IdempotentFet
       }
     },
     fetchFor: (intent) => (input, init) => client.fetch(input, { ...init, intent }),
-    done: (intent) => intents.drop(intent),
+    done: async (intent) => intents.drop(requireIntent(intent)),
     async cancel(intent) {
+      requireIntent(intent)
       for (const call of running.get(intent) ?? []) call.abort()
       await intents.drop(intent)
     },
   }
   return client
+}
+
+/** @throws {@link TypeError} when nothing is named */
+function requireIntent(intent: string | undefined): string {
+  if (intent !== undefined && !isAccident(intent)) return intent
+  const got = intent === undefined ? '' : ` Got '${String(intent)}'.`
+  throw new TypeError(
+    `\`intent\` must name what the request is for, or \`key\` give a key of your own: client.fetch(url, { intent: 'checkout-42' }).${got}`,
+  )
 }
 
 /** Hands a streamed answer on, and notices its end. */

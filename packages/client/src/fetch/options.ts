@@ -1,4 +1,5 @@
 import { type Duration, toMs } from '../base/duration.ts'
+import { assertKnownOptions, type Names } from '../base/known-options.ts'
 import type { IntentStorage } from '../storages/storage.ts'
 import { type KeyHeader, keyHeader } from './key-header.ts'
 import type { VerdictOption } from './response-verdict.ts'
@@ -63,13 +64,30 @@ export interface ReadOptions {
 
 const CENTURY_MS = 100 * 365.25 * 86_400_000
 
-/** @throws {@link RangeError} when an option is out of range */
+const optionNames: Names<FetchOptions> = {
+  storage: true,
+  retry: true,
+  keepFor: true,
+  prefix: true,
+  header: true,
+  quoted: true,
+  verdict: true,
+  fetch: true,
+}
+
+/**
+ * @throws {@link RangeError} when an option is out of range
+ * @throws {@link TypeError} when there is no option of that name, or `storage` is none
+ */
 export function readOptions(options: FetchOptions, defaultStorage: () => IntentStorage): ReadOptions {
+  assertKnownOptions('', options, optionNames)
   const { retry = {}, prefix = 'retryproof:', header = 'Idempotency-Key', fetch: send = fetch } = options
+  assertKnownOptions('retry.', retry, { tries: true, backoff: true, timeout: true, within: true })
   const { tries = 8, backoff = {} } = retry
+  assertKnownOptions('retry.backoff.', backoff, { first: true, max: true })
   if (!(tries >= 1)) throw new RangeError(`retry.tries must be at least 1, got ${tries}`)
   return {
-    storage: options.storage ?? defaultStorage(),
+    storage: requireStorage(options.storage ?? defaultStorage()),
     tries,
     firstPauseMs: toMs('retry.backoff.first', backoff.first ?? '250ms'),
     maxPauseMs: toMs('retry.backoff.max', backoff.max ?? '10s'),
@@ -81,4 +99,9 @@ export function readOptions(options: FetchOptions, defaultStorage: () => IntentS
     verdict: options.verdict,
     send: (...request) => send(...request),
   }
+}
+
+function requireStorage(storage: IntentStorage): IntentStorage {
+  if (typeof storage?.update === 'function') return storage
+  throw new TypeError('storage: must be one of this package, such as webStorage() or asyncStorage(AsyncStorage)')
 }

@@ -1,3 +1,4 @@
+import { assertKnownOptions } from '../base/known-options.ts'
 import type { IntentStorage } from './storage.ts'
 import { storageAdapter } from './storage-adapter.ts'
 
@@ -6,12 +7,15 @@ const DAY_S = 86_400
 /**
  * Keeps keys in cookies: shared by all tabs, and by subdomains if `domain` says so. They are sent with each request.
  *
+ * @throws {@link TypeError} when there is no option of that name
+ *
  * @example
  * import { cookieStorage, createIdempotentFetch } from '@retryproof/client'
  *
  * const client = createIdempotentFetch({ storage: cookieStorage({ domain: 'shop.example' }) })
  */
 export function cookieStorage(options: { readonly domain?: string; readonly path?: string } = {}): IntentStorage {
+  assertKnownOptions<{ domain?: string; path?: string }>('', options, { domain: true, path: true })
   const { domain, path = '/' } = options
   const where = `; Path=${path}; SameSite=Lax${domain ? `; Domain=${domain}` : ''}`
   const write = (name: string, value: string, seconds: number) => {

@@ -1,8 +1,11 @@
 /** Durations as people write them. */
 import { IdempotencyInvalidOptionError } from '../errors.ts'
 
-/** A number of milliseconds, or a number with a unit: `'250ms'`, `'30s'`, `'15m'`, `'24h'`, `'7d'`. */
-export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+/**
+ * A number of milliseconds, or a number with a unit: `'250ms'`, `'30s'`, `'15m'`, `'24h'`, `'7d'`. Taken from a member, so that
+ * the compiler prints these forms and not the name of the type.
+ */
+export type Duration = { forms: number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}` }['forms']
 
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 

@@ -1,12 +1,20 @@
 /** Finds the name that was meant by a mistyped one. */
 
-/** The known name with the fewest edits, ignoring case and separators; `undefined` where none is near. */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
+/**
+ * The known name with the fewest edits, ignoring case and separators; `undefined` where none is near.
+ *
+ * @param most the number of edits beyond which a name is another one
+ */
+export function nearestName(
+  name: string,
+  known: readonly string[],
+  most = Math.max(1, Math.floor(plain(name).length / 3)),
+): string | undefined {
   const meant = plain(name)
   const [best] = known
     .map((each) => ({ each, edits: editsBetween(meant, plain(each)) }))
     .sort((one, other) => one.edits - other.edits)
-  return best && best.edits <= Math.max(1, Math.floor(meant.length / 3)) ? best.each : undefined
+  return best && best.edits <= most ? best.each : undefined
 }
 
 function plain(name: string): string {

@@ -1,7 +1,8 @@
-/** Warns that the caller's own code (a listener, a policy) threw where that must not harm a write. Never throws. */
-export function warn(message: string, error: unknown): void {
+/** Warns of a mistake in the caller's own code (a listener or a policy that threw) which must not harm a write. Never throws. */
+export function warn(message: string, error?: unknown): void {
   const { process } = globalThis as { process?: Warner }
-  process?.emitWarning?.(message, { type: 'RetryproofWarning', detail: describeThrown(error, 'stack') })
+  const detail = error === undefined ? {} : { detail: describeThrown(error, 'stack') }
+  process?.emitWarning?.(message, { type: 'RetryproofWarning', ...detail })
 }
 
 /** Describes anything that can be thrown: an error, a text, an object without a prototype, a proxy. Never throws. */
@@ -15,5 +16,5 @@ export function describeThrown(thrown: unknown, member: 'message' | 'stack' = 'm
 }
 
 interface Warner {
-  emitWarning?(warning: string, options: { type: string; detail: string }): void
+  emitWarning?(warning: string, options: { type: string; detail?: string }): void
 }

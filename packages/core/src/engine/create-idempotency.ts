@@ -6,6 +6,7 @@ import type { Idempotency, IdempotencyOptions } from '../api/idempotency.ts'
 import type { RecoverOptions, StoredKey } from '../api/operators.ts'
 import type { Policies, Resolution, TransactionPolicies } from '../api/policies.ts'
 import { toMs } from '../base/durations.ts'
+import { assertKnownNames } from '../base/known-options.ts'
 import { isPromise, type MaybePromise } from '../base/maybe-promise.ts'
 import { encodeRequest, type KeptRequest, keepRequest } from '../encoding/request.ts'
 import { IdempotencyDrainingError, IdempotencyInvalidOptionError, IdempotencyInvalidTokenError } from '../errors.ts'
@@ -13,6 +14,7 @@ import { fingerprintOf } from '../keys/fingerprint.ts'
 import { requireReference, requireText } from '../keys/key-text.ts'
 import { issueToken, type TokenPurpose, verifyToken } from '../keys/one-time-token.ts'
 import { storageKey } from '../keys/storage-key.ts'
+import type { NoTransactions } from '../store/store.ts'
 import { requireTransactional } from '../store/transactional-store.ts'
 import { execute } from './call/execute.ts'
 import { type Refusal, run } from './call/run.ts'
@@ -48,7 +50,7 @@ const CLOCK_TOLERANCE_MS = 60_000
  *
  * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used, with its name and what it must be
  */
-export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>): Idempotency<Tx> {
+export function createIdempotency<Tx = NoTransactions>(options: IdempotencyOptions<Tx>): Idempotency<Tx> {
   const { instance, policies: instancePolicies } = readOptions(options)
   const running = createRunningCalls()
   const purge = purgeByDefault(instance, options.purge)
@@ -180,12 +182,15 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
           return { operation: name, scope, key, payload, request, ...(signal && { signal }) }
         }),
         recover: (recovery) => recover(instance, name, own, recovery as RecoverOptions, running, refuseDraining),
-        issueToken: async ({ scope, expiresIn }) => {
+        issueToken: async (token) => {
+          assertKnownNames(token, ['scope', 'expiresIn'])
           requireSecret(options.secret)
+          const { scope, expiresIn } = token
           const expiresInMs = toMs('expiresIn', expiresIn, { min: 1 })
           return issueToken(instance.digest, instance.namespace, { operation: name, scope }, expiresInMs)
         },
         redeem: async (token, call, handler, policies) => {
+          requireReference(call)
           requireSecret(options.secret)
           const purpose: TokenPurpose = { operation: name, scope: call.scope }
           const { key, expiresAt } = verifyToken(instance.digest, instance.namespace, purpose, token)
@@ -204,7 +209,9 @@ export function createIdempotency<Tx = unknown>(options: IdempotencyOptions<Tx>)
     eraseScope: async (scope) => eraseScope(instance, scope),
     startPurge: (options = {}) => purge.replace(options),
     on: (type, listener) => instance.events.on(type, listener),
-    async drain({ timeout = '30s' } = {}) {
+    async drain(options = {}) {
+      assertKnownNames(options, ['timeout'])
+      const { timeout = '30s' } = options
       const timeoutMs = toMs('timeout', timeout)
       draining = true
       await Promise.all([running.idle(timeoutMs), purge.end(timeoutMs)])

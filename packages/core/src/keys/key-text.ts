@@ -1,4 +1,6 @@
 /** Rules for the text of keys, operations and parts of a scope. */
+import type { Call } from '../api/call.ts'
+import { refuseMistypedMembers } from '../base/known-members.ts'
 import { IdempotencyInvalidCallError } from '../errors.ts'
 
 /**
@@ -10,14 +12,18 @@ export function requireText(field: IdempotencyInvalidCallError['field'], value: 
   if (problem) throw new IdempotencyInvalidCallError(field, `${field}: ${problem}`)
 }
 
-/** @throws {@link IdempotencyInvalidCallError} when a call is no object that could name one */
+/** @throws {@link IdempotencyInvalidCallError} when a call is no object that could name one, or a member of it is mistyped */
 export function requireReference(value: unknown): void {
-  if (typeof value === 'object' && value !== null) return
-  throw new IdempotencyInvalidCallError(
-    'key',
-    `call: must be an object with operation, scope and key, got ${kindOf(value)}`,
-  )
+  if (typeof value !== 'object' || value === null) {
+    throw new IdempotencyInvalidCallError(
+      'key',
+      `call: must be an object with operation, scope and key, got ${kindOf(value)}`,
+    )
+  }
+  refuseMistypedMembers('call', value, MEMBERS)
 }
+
+const MEMBERS: ReadonlySet<string> = new Set<keyof Call>(['operation', 'scope', 'key', 'payload', 'request', 'signal'])
 
 /** The most characters of a key, of each part of a scope, and of an operation. */
 export const MAX_CHARACTERS = 255

@@ -157,8 +157,17 @@ export interface RecordStore {
   watch?(key: string, onChange: () => void, signal: AbortSignal): Promise<void>
 }
 
+/** The type of `tx` where the store has no transactions. The compiler prints `Advice` when a member of it is used. */
+export interface NoTransactions<
+  Advice = 'take postgresStore({ pool: new pg.Pool() }), or another store that has some',
+> {
+  /** Holds the advice for editors. No value has it: a transaction of such a store is refused before anything runs. */
+  readonly advice?: Advice
+  toString(): string
+}
+
 /** A store, and how it joins transactions (`Tx`) of its database where it can. */
-export interface IdempotencyStore<Tx = never> extends RecordStore {
+export interface IdempotencyStore<Tx = NoTransactions> extends RecordStore {
   /** The three operations on a transaction that the caller opened. */
   bind?(tx: Tx): BoundStore
   /**

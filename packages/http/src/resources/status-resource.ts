@@ -7,6 +7,7 @@ import {
   type Inspection,
   unscoped,
 } from '@retryproof/core'
+import { assertKnownOptions } from '@retryproof/core/store'
 import { pendingResponse } from '../guard/answer/pending-response.ts'
 import { readSpelling, type SpellingOptions } from '../guard/answer/spelling.ts'
 import { responseSerializer } from '../guard/answer/stored-response.ts'
@@ -29,6 +30,16 @@ export interface StatusResourceOptions<Native> extends SpellingOptions<Native> {
 
 const RETRY_AFTER_MS = 2000
 
+const known = {
+  path: true,
+  scope: true,
+  secret: true,
+  preset: true,
+  problem: true,
+  replayHeader: true,
+  docs: true,
+} as const
+
 /**
  * Makes the resource at which the answers of operations can be read that were answered with 202.
  *
@@ -46,8 +57,10 @@ const RETRY_AFTER_MS = 2000
  */
 export function statusResource<Native>(
   idempotency: Pick<Idempotency, 'operation'>,
-  { path, scope, secret, ...spellingOptions }: StatusResourceOptions<Native>,
+  options: StatusResourceOptions<Native>,
 ): StatusResource<Native> {
+  assertKnownOptions<StatusResourceOptions<Native>>(options, known)
+  const { path, scope, secret, ...spellingOptions } = options
   if (typeof path !== 'string' || !/^\/([^/?#\s]+\/?)*$/.test(path)) {
     throw new IdempotencyInvalidOptionError('path', 'must be a path such as /operations')
   }

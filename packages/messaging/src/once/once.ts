@@ -1,12 +1,23 @@
 /** Handles one message once, for any consumer of any broker. */
 
 import type { Idempotency } from '@retryproof/core'
+import { refuseMistypedMembers } from '@retryproof/core/internal'
 import { handleOnce } from './handle-once.ts'
 import type { IncomingMessage, MessageWork } from './message.ts'
 import { type OnceOptions, readOnce } from './once-options.ts'
 import { putAway } from './put-away.ts'
 import type { Verdict } from './verdict.ts'
 import type { Work } from './watch-work.ts'
+
+const MEMBERS: ReadonlySet<string> = new Set<keyof IncomingMessage>([
+  'id',
+  'scope',
+  'payload',
+  'deliveries',
+  'isLastDelivery',
+  'isRedriven',
+  'deadLetter',
+])
 
 /** Handles one message, see {@link once}. */
 export type Once<Tx, InTransaction extends boolean> = (
@@ -18,7 +29,7 @@ export type Once<Tx, InTransaction extends boolean> = (
  * Handles a message once for each consumer group, which is the operation: two groups do not suppress each other.
  *
  * Gives a verdict: `ack` means that the effect is recorded, or the dead letter confirmed; `redeliver` means that the
- * message must come back. No message makes it throw.
+ * message must come back. No message of a broker makes it throw.
  *
  * @example
  * import { createIdempotency, unscoped } from '@retryproof/core'
@@ -34,6 +45,7 @@ export type Once<Tx, InTransaction extends boolean> = (
  * console.log(verdict.action)
  *
  * @throws {@link IdempotencyInvalidOptionError} when an option cannot be used
+ * @throws {@link IdempotencyInvalidCallError} when a member of the message is mistyped
  */
 export async function once<Tx, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
@@ -68,6 +80,7 @@ export function createOnce<Tx, InTransaction extends boolean = false>(
   const read = readOnce(idempotency, options)
   const operation = idempotency.operation(name, read.policies)
   return async (message, work) => {
+    refuseMistypedMembers('message', message, MEMBERS)
     const verdict = await handleOnce(operation, read, message, work as Work<Tx>)
     if (verdict.action === 'ack' || !message.isLastDelivery) return verdict
     const description = `The broker would not deliver it again (${verdict.because}).`

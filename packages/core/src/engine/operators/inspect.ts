@@ -3,6 +3,7 @@
 import type { Reference, Scope } from '../../api/call.ts'
 import type { Inspection, KeptCall, RecordFilter, StoredKey } from '../../api/operators.ts'
 import { toMs } from '../../base/durations.ts'
+import { assertKnownNames } from '../../base/known-options.ts'
 import { decodeRequest } from '../../encoding/request.ts'
 import { decodeResult } from '../../encoding/result.ts'
 import { IdempotencyInvalidCallError, IdempotencyInvalidOptionError } from '../../errors.ts'
@@ -52,8 +53,7 @@ const FILTERS = ['operation', 'scope', 'state', 'stuckFor', 'expired', 'after', 
 
 /** @throws {@link IdempotencyInvalidOptionError} when the store cannot list, or a filter is unknown */
 export function list(instance: Instance, filter: RecordFilter): AsyncIterable<ListedRecord> {
-  const unknown = Object.keys(filter).find((name) => !FILTERS.includes(name))
-  if (unknown) throw new IdempotencyInvalidOptionError(unknown, `is no filter: give one of ${FILTERS.join(', ')}`)
+  assertKnownNames(filter, FILTERS)
   if (!instance.store.list) throw new IdempotencyInvalidOptionError('store', 'cannot list its records')
   const { operation, scope, stuckFor, limit, ...rest } = filter
   const query = {

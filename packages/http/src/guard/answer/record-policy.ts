@@ -16,9 +16,9 @@ export interface GivenAnswer {
 /**
  * `'final'` records an answer that will not change when the same request is sent again: every status below 500, except
  * those that ask for another attempt. `'success'` records statuses below 400 except 207, `'all'` every answer, server errors too.
- * A function decides by status, headers and body.
+ * A function decides by status, headers and body. Taken from a member, so that the compiler prints these forms.
  */
-export type RecordPolicy = 'final' | 'success' | 'all' | ((answer: GivenAnswer) => boolean)
+export type RecordPolicy = { forms: 'final' | 'success' | 'all' | ((answer: GivenAnswer) => boolean) }['forms']
 
 /** Statuses below 500 that release the key: the same request may be answered otherwise later. 207 holds failures. */
 export const RELEASING_STATUSES = [207, 401, 403, 407, 408, 412, 423, 425, 428, 429] as const
