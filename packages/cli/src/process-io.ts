@@ -6,7 +6,7 @@ import type { CliIo } from './io.ts'
 export function processIo(): CliIo {
   const { stdin, stdout, stderr, env } = process
   const interrupted = new AbortController()
-  process.once('SIGINT', () => interrupted.abort())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
   // the reader of a pipe may leave first
   for (const stream of [stdout, stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))

@@ -26,16 +26,18 @@ export function nodeListener(
   return (req, res) => {
     // a mount takes its own path away from `url`
     if (req.originalUrl !== undefined) req.url = req.originalUrl
-    const form = parsedForm(req)
+    const form = readForm(req)
     if (form !== undefined) Object.assign(req, { rawBody: Buffer.from(form) })
     return listen(req, res)
   }
 }
 
-/** Returns the form that a parser has read, as it came. */
-function parsedForm(req: MountedRequest): string | undefined {
+/** Returns the form that a parser of forms, text or bytes has read, as it came. */
+function readForm(req: MountedRequest): string | Uint8Array | undefined {
   const { body, readableEnded } = req
-  if (!readableEnded || 'rawBody' in req || typeof body !== 'object' || body === null) return undefined
+  if (!readableEnded || 'rawBody' in req) return undefined
+  if (typeof body === 'string' || body instanceof Uint8Array) return body
+  if (typeof body !== 'object' || body === null) return undefined
   const fields = Object.entries(body).flatMap(([name, value]) =>
     [value].flat().map((one): [string, string] => [name, String(one)]),
   )

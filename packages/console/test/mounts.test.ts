@@ -29,6 +29,18 @@ const mounts: Record<string, Mount> = {
         .use(express.urlencoded({ extended: true }), express.json())
         .use('/idempotency', nodeListener(handle)),
     ),
+  'Express, after a parser of text': (handle) =>
+    listen(
+      express()
+        .use(express.text({ type: '*/*' }))
+        .use('/idempotency', nodeListener(handle)),
+    ),
+  'Express, after a parser of bytes': (handle) =>
+    listen(
+      express()
+        .use(express.raw({ type: '*/*' }))
+        .use('/idempotency', nodeListener(handle)),
+    ),
   Koa(handle) {
     const app = new Koa()
     const listener = nodeListener(handle)
