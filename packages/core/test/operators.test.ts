@@ -1,7 +1,8 @@
 import { memoryStore } from '@retryproof/memory'
+import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '../src/index.ts'
-import { type ListQuery, wrapStore } from '../src/store.ts'
+import { type ListQuery, listUnsorted, reduce, wrapStore } from '../src/store.ts'
 import { interposed } from './interposed-store.ts'
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -24,6 +25,26 @@ test('list gives the records of this namespace only, by operation and state', as
   expect(await collect(payments.list())).toHaveLength(3)
   expect(await collect(payments.list({ operation: 'charge' }))).toHaveLength(2)
   expect(await collect(payments.list({ state: 'released' }))).toMatchObject([{ state: 'released', attempt: 1 }])
+})
+
+test('records that a store reads in any order are listed in the order of their keys, up to a limit', async () => {
+  const { record } = reduce(
+    null,
+    { op: 'begin', claim: { owner: 'o', fingerprint: 'f', leaseMs: 1_000, retentionMs: 1_000 } },
+    0,
+  )
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(fc.string({ minLength: 1, maxLength: 4 }), { minLength: 0, maxLength: 2000 }),
+      fc.option(fc.nat(700), { nil: undefined }),
+      async (keys, limit) => {
+        const seen = keys.map((key) => ({ key, record, now: 0 }))
+        const listed = await collect(listUnsorted(limit === undefined ? {} : { limit }, seen))
+        expect(listed.map(({ key }) => key)).toEqual([...keys].sort().slice(0, limit))
+      },
+    ),
+    { numRuns: 30 },
+  )
 })
 
 test('a forgotten key is new again, and the attempt that ran finds itself lost', async () => {

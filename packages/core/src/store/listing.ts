@@ -107,8 +107,11 @@ export async function* listRecords(
   }
 }
 
+const PAGE_ROWS = 500
+
 /**
- * Lists records that a store reads in any order: finds all that `query` asks for, and sorts them.
+ * Lists records that a store reads in any order: finds all that `query` asks for, and sorts them. With a limit it keeps no more
+ * than about twice as many at once.
  *
  * @example
  * import { type ListQuery, listUnsorted, type StoredRecord } from '@retryproof/core/store'
@@ -124,9 +127,13 @@ export async function* listUnsorted(
   { limit = Number.POSITIVE_INFINITY, ...query }: ListQuery,
   records: Iterable<SeenRecord> | AsyncIterable<SeenRecord>,
 ): AsyncGenerator<ListedRecord> {
-  const found: ListedRecord[] = []
-  for await (const record of listRecords(query, records)) found.push(record)
-  yield* found.sort((a, b) => (a.key < b.key ? -1 : 1)).slice(0, Math.max(0, limit))
+  const first = (found: ListedRecord[]) => found.sort((a, b) => (a.key < b.key ? -1 : 1)).slice(0, Math.max(0, limit))
+  let found: ListedRecord[] = []
+  for await (const record of listRecords(query, records)) {
+    found.push(record)
+    if (found.length >= 2 * limit + PAGE_ROWS) found = first(found)
+  }
+  yield* first(found)
 }
 
 /**
@@ -154,8 +161,6 @@ export async function countRecords(listed: AsyncIterable<ListedRecord>): Promise
   }
   return [...counts.values()]
 }
-
-const PAGE_ROWS = 500
 
 /**
  * Reads records page by page, in the order of their keys. `readPage` reads at most `limit` of a range.
