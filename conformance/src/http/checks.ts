@@ -8,6 +8,7 @@ import { replayChecks } from './checks/replays.ts'
 import { requestChecks } from './checks/requests.ts'
 import { routeChecks } from './checks/routes.ts'
 import { securityChecks } from './checks/security.ts'
+import { stackedChecks } from './checks/stacked.ts'
 import { streamChecks } from './checks/streams.ts'
 import { timeOutChecks } from './checks/time-outs.ts'
 import { transactionChecks } from './checks/transactions.ts'
@@ -19,6 +20,7 @@ export const bindingChecks: readonly BindingCheck[] = [
   ...requestChecks,
   ...fuzzChecks,
   ...routeChecks,
+  ...stackedChecks,
   ...securityChecks,
   ...duplicateChecks,
   ...disconnectChecks,

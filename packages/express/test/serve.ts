@@ -27,7 +27,7 @@ function stackOf(framework: typeof express, route: Route<Request>): RequestHandl
   const parsers: RequestHandler[] = [framework.json(), framework.raw()]
   const handler: RequestHandler = (req, res, next) => void run(route, req, res).catch(next)
   if (!guard) return [...parsers, handler]
-  const { idempotency, options } = guard
+  const { idempotency, options, outer } = guard
   if (transaction) {
     const whole = idempotent(idempotency, { ...options, transaction }, (req, res, { tx }) => run(route, req, res, tx))
     return [...parsers, whole]
@@ -35,7 +35,8 @@ function stackOf(framework: typeof express, route: Route<Request>): RequestHandl
   const binding = idempotent(idempotency, options)
   if (timeout) return [timeOut(timeout), binding, ...parsers, handler]
   if (place === 'outside') return [compressed, binding, ...parsers, handler]
-  return [binding, ...(place === 'inside' ? [compressed] : []), ...parsers, handler]
+  const guards = outer ? [idempotent(idempotency, outer), binding] : [binding]
+  return [...guards, ...(place === 'inside' ? [compressed] : []), ...parsers, handler]
 }
 
 /** As `connect-timeout` does it. */

@@ -15,7 +15,7 @@ import Fastify, {
   type RouteOptions,
 } from 'fastify'
 import { certificate } from '../../../conformance/test/certificate.ts'
-import { attemptOf, idempotent, serveStatus } from '../src/index.ts'
+import { attemptOf, type IdempotentRoute, idempotent, serveStatus } from '../src/index.ts'
 
 export async function serve(
   store: IdempotencyStore<unknown>,
@@ -83,7 +83,7 @@ function optionsOf(route: Route<FastifyRequest>): RouteOptions {
   const handler = (request: FastifyRequest, reply: FastifyReply) => run(route, request, reply)
   const plain = { method, url, exposeHeadRoute: false, handler, ...(compression === 'outside' && { compress: {} }) }
   if (!guard) return plain
-  const { idempotency, options } = guard
+  const { idempotency, options, outer } = guard
   if (transaction) {
     return {
       ...plain,
@@ -92,7 +92,18 @@ function optionsOf(route: Route<FastifyRequest>): RouteOptions {
       ),
     }
   }
+  if (outer) return { ...plain, ...stacked(idempotent(idempotency, outer), idempotent(idempotency, options)) }
   return { ...plain, ...(timeout && { onRequest: timeOut(timeout) }), ...idempotent(idempotency, options) }
+}
+
+/** Two guards on one route. */
+function stacked(outer: IdempotentRoute, inner: IdempotentRoute) {
+  return {
+    preParsing: [outer.preParsing, inner.preParsing],
+    preHandler: [outer.preHandler, inner.preHandler],
+    onError: [outer.onError, inner.onError],
+    onSend: [outer.onSend, inner.onSend],
+  }
 }
 
 /** As `handlerTimeout` does it. */

@@ -46,12 +46,13 @@ function stackOf(route: Route<Context>): [MiddlewareHandler | Handler, ...Middle
   const { guard, transaction, compression, timeout } = route
   const handler: MiddlewareHandler = (c) => run(route, c)
   if (!guard) return [handler]
-  const { idempotency, options } = guard
+  const { idempotency, options, outer } = guard
   if (transaction) return [idempotent(idempotency, { ...options, transaction }, (c, { tx }) => run(route, c, tx))]
   const binding = idempotent(idempotency, options)
   if (timeout) return [timeOut(timeout), binding, handler]
   if (compression === 'outside') return [compress({ threshold: 0 }), binding, handler]
   if (compression === 'inside') return [binding, compress({ threshold: 0 }), handler]
+  if (outer) return [idempotent(idempotency, outer), binding, handler]
   return [binding, handler]
 }
 

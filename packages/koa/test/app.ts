@@ -56,7 +56,7 @@ function stackOf(route: Route<Context>): Middleware[] {
   }) as Middleware
   const compressed = compress({ threshold: 0, br: false }) as Middleware
   if (!guard) return [handler]
-  const { idempotency, options } = guard
+  const { idempotency, options, outer } = guard
   if (transaction) {
     return [parser, idempotent(idempotency, { ...options, transaction }, (ctx, { tx }) => run(route, ctx, tx))]
   }
@@ -65,7 +65,8 @@ function stackOf(route: Route<Context>): Middleware[] {
   if (options.respond) return [parser, binding, handler]
   if (timeout) return [timeOut(timeout), binding, parser, handler]
   if (compression === 'outside') return [compressed, binding, parser, handler]
-  return [binding, ...(compression === 'inside' ? [compressed] : []), parser, handler]
+  const guards = outer ? [idempotent(idempotency, outer), binding] : [binding]
+  return [...guards, ...(compression === 'inside' ? [compressed] : []), parser, handler]
 }
 
 function timeOut(timeout: (id: string) => Promise<void>): Middleware {

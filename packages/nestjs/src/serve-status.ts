@@ -7,7 +7,7 @@ import { type IdempotencyModuleOptions, MODULE_OPTIONS_TOKEN } from './module.ts
 import { platformOf } from './platform/platform-of.ts'
 import { injected } from './request/injected.ts'
 import type { NestRequest } from './request/nest-request.ts'
-import { tellAnswered } from './tell-nest.ts'
+import { sendAndTell } from './tell-nest.ts'
 
 /**
  * `@Get('operations/:id') @UseStatusResource() status() {}` answers with the `statusResource` of `IdempotencyModule`, behind the
@@ -70,10 +70,7 @@ function statusInterceptor<Native>(status: StatusResource<Native>): NestIntercep
       const id = path.slice(path.lastIndexOf('/') + 1)
       return new Observable((subscriber) => {
         status.answer(id, platform.native as Native).then(
-          (response) => {
-            platform.send(response)
-            return tellAnswered(subscriber, platform, response)
-          },
+          (response) => sendAndTell(subscriber, platform, response),
           (error: unknown) => subscriber.error(error),
         )
       })

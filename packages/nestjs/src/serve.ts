@@ -5,7 +5,7 @@ import { sendResponse, serveNode } from '@retryproof/http/node'
 import type { Subscriber } from 'rxjs'
 import type { Platform } from './platform/platform.ts'
 import { setTransaction } from './request/attempt.ts'
-import { holdHead, tellAnswered } from './tell-nest.ts'
+import { holdHead, sendAndTell } from './tell-nest.ts'
 
 export interface Served<Native, Tx> {
   readonly guard: Guard<Native, Tx>
@@ -24,8 +24,8 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
   const { guard, exchange, platform, next, subscriber, isEvents } = served
   const { res } = platform
   const letHeadGo = isEvents ? holdHead(res) : () => {}
-  /** The answer that was sent without Nest. */
-  let sent: HttpResponse | undefined
+  /** Resolves when Nest knows of the answer that was sent without it. */
+  let told: Promise<void> | undefined
   let isHandedOver = false
 
   /** Resolves as the handler ends. Nest has its values at once; in a transaction all of them, once it has ended. */
@@ -69,15 +69,14 @@ export async function serve<Native, Tx>(served: Served<Native, Tx>): Promise<voi
     },
     send(response) {
       letHeadGo()
-      sent = response
-      platform.send(response)
+      told = sendAndTell(subscriber, platform, response)
     },
     begin: () => platform.note(),
     reset: () => platform.reset(),
     renew: () => platform.reset(),
     recordable: (answer) => platform.recordable(answer),
   })
-  if (sent) await tellAnswered(subscriber, platform, sent)
+  await told
 }
 
 /** A handler that ended without an answer. */

@@ -6,15 +6,18 @@ import type { Subscriber } from 'rxjs'
 import type { Platform } from './platform/platform.ts'
 
 /**
- * Ends the interceptors outside, once the answer has left: with its value where it is JSON, and with an exception where it
+ * Sends an answer, and ends the interceptors outside once it has left: with its value where it is JSON, and with an exception where it
  * is a refusal. The answers of interceptors, filters or Nest to them are dropped.
  */
-export async function tellAnswered(
+export async function sendAndTell(
   subscriber: Subscriber<unknown>,
   platform: Platform,
   response: HttpResponse,
 ): Promise<void> {
-  await hasLeft(platform.res)
+  // asked before it is sent: one that a guard further out holds looks as if it had left
+  const left = whenLeft(platform.res)
+  platform.send(response)
+  await left
   platform.mute()
   const value = jsonOf(response)
   if (response.status >= 400) {
@@ -45,8 +48,8 @@ function jsonOf({ headers, body }: HttpResponse): unknown {
   }
 }
 
-/** Also when its client went away before. */
-function hasLeft(res: ServerResponse): Promise<void> {
-  if (res.writableFinished || res.destroyed) return Promise.resolve()
+/** Resolves also when its client went away before. */
+function whenLeft(res: ServerResponse): Promise<void> {
+  if (res.destroyed) return Promise.resolve()
   return new Promise((resolve) => res.once('finish', resolve).once('close', resolve))
 }

@@ -118,8 +118,9 @@ function controllerOf(route: Route<Native>): Type {
   for (const [index, parameter] of parameters.entries()) parameter(RouteController.prototype, 'handle', index)
   const decorators = [RequestMapping({ path, method: RequestMethod[method] })]
   if (guard) {
-    const guarding = idempotent(guard.idempotency, { ...guard.options, transaction })
-    decorators.push(UseInterceptors(...(timeout ? [timeOut(timeout)] : []), guarding))
+    const { idempotency, options, outer } = guard
+    const guards = [...(outer ? [outer] : []), { ...options, transaction }].map((each) => idempotent(idempotency, each))
+    decorators.push(UseInterceptors(...(timeout ? [timeOut(timeout)] : []), ...guards))
   }
   decorate(RouteController, decorators)
   return RouteController

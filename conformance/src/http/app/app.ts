@@ -21,7 +21,7 @@ export interface Route<Native> {
   readonly prefix: string | undefined
   readonly path: string
   /** The options of `idempotent`; `undefined`: the route is not guarded. */
-  readonly guard: { readonly idempotency: Idempotency; readonly options: HttpOptions<Native> } | undefined
+  readonly guard: RouteGuard<Native> | undefined
   /** The handler is to be given to `idempotent`, with `transaction: true`, and its transaction to `handle`. */
   readonly transaction: boolean
   /** The place of compression on this route: before the binding, or between it and the handler. */
@@ -33,6 +33,13 @@ export interface Route<Native> {
   readonly timeout: ((id: string) => Promise<void>) | undefined
   /** Runs the handler. A binding throws its error on. */
   handle(request: RouteRequest): Promise<Answer>
+}
+
+export interface RouteGuard<Native> {
+  readonly idempotency: Idempotency
+  readonly options: HttpOptions<Native>
+  /** The options of another `idempotent` of the same instance, which stands in front of this one. */
+  readonly outer: HttpOptions<Native> | undefined
 }
 
 /** A request, as the handlers see it. */

@@ -12,6 +12,7 @@ import { failingRoutes, throwAsAsked } from './routes/failing.ts'
 import { plainRoutes } from './routes/plain.ts'
 import { requestRoutes } from './routes/requests.ts'
 import type { RouteDescription, RouteOptions } from './routes/route.ts'
+import { stackedRoutes } from './routes/stacked.ts'
 import { streamRoutes } from './routes/streams.ts'
 import { transactionRoutes } from './routes/transaction.ts'
 import { waitingRoutes } from './routes/waiting.ts'
@@ -32,6 +33,7 @@ const descriptions: readonly RouteDescription[] = [
   ...waitingRoutes,
   ...streamRoutes,
   ...requestRoutes,
+  ...stackedRoutes,
   ...earlyRoutes,
   ...transactionRoutes,
   ...controlRoutes,
@@ -91,7 +93,7 @@ export function bindingApp<Native extends object>({
   return {
     routes: descriptions
       .filter(({ guard }) => !guard?.transaction || store.capabilities.transactional === 'async')
-      .map(({ method = 'POST', prefix, path, guard = {}, compression, timeout, handle }) => ({
+      .map(({ method = 'POST', prefix, path, guard = {}, outer, compression, timeout, handle }) => ({
         method,
         prefix,
         path,
@@ -103,6 +105,7 @@ export function bindingApp<Native extends object>({
           ? {
               idempotency: instances[guard.store ?? 'given'],
               options: optionsOf(`${method} ${prefix ?? ''}${path}`, guard),
+              outer: outer && optionsOf(`${method} ${prefix ?? ''}${path}`, outer),
             }
           : undefined,
       })),

@@ -7,7 +7,7 @@ import {
   rollBack,
 } from '@retryproof/core'
 import { failAndAnswer, isRelease } from '@retryproof/core/internal'
-import type { Exchange, HeaderField, HttpResponse } from '../protocol/exchange.ts'
+import type { Exchange, HandlerAnswer, HeaderField, HttpResponse } from '../protocol/exchange.ts'
 import { isRefusal } from '../protocol/refusal.ts'
 import { pendingResponse } from './answer/pending-response.ts'
 import { storable } from './answer/stored-response.ts'
@@ -15,6 +15,7 @@ import { toResult, toResultOfThrow } from './answer/to-result.ts'
 import { errorOf } from './error-of.ts'
 import { type WatchedCalls, watchCalls } from './handler-calls.ts'
 import type { HandlerCalls, HandlerEnd, Threw } from './handler-end.ts'
+import { joinOuter, type Mark, markRequest, releaseRefused, tellAnswer, unmarkRequest } from './marks.ts'
 import type { Guarding, HttpOptions } from './options/options.ts'
 import { type ResolvedOptions, readHttpOptions } from './options/read-options.ts'
 import type { HandlerAttempt } from './ports.ts'
@@ -120,17 +121,21 @@ export function createGuard<Native extends object, Tx = unknown>(
       const watched = watchCalls(calls)
       try {
         const asked = await ask(exchange, options)
-        // an inner guard of the same operation and key: the request has its attempt already
-        if (!asked || isGuarded(exchange.native, idempotency, asked)) return { kind: 'pass' }
-        const outer = markGuarded(exchange.native, idempotency, asked)
+        if (!asked || joinOuter(exchange.native, idempotency, asked, options)) return { kind: 'pass' }
+        const { name, call } = asked
+        const { records } = options
+        const mark: Mark = { instance: idempotency, name, key: call.key, records, isAnswered: false }
+        const outer = markRequest(exchange.native, mark)
         try {
-          return await decide(exchange.native, asked, watched, options)
+          const decision = await decide(exchange.native, asked, watched, options, mark)
+          if (outer && decision.kind === 'send') tellAnswer(exchange.native)
+          return decision
         } finally {
-          // the same request object may be given to a handler again
-          ;(exchange.native as Guarded)[GUARDED] = outer
+          unmarkRequest(exchange.native, outer)
         }
       } catch (error) {
         if (watched.threw(error)) throw error
+        tellAnswer(exchange.native, { error, hasRun: watched.hasRun() })
         const problem = problemOf(error, exchange.native)
         if (!problem) throw errorOf(error)
         return watched.wasAnswered() ? { kind: 'sent' } : { kind: 'send', response: problem }
@@ -144,6 +149,7 @@ async function decide<Native extends object, Tx>(
   asked: Asked<Tx>,
   calls: WatchedCalls<Tx>,
   options: ResolvedOptions<Native, Tx>,
+  mark: Mark,
 ): Promise<Decision> {
   const { name, callback } = asked
   const locate = () => locationOf(options, name, asked.call.key)
@@ -163,7 +169,7 @@ async function decide<Native extends object, Tx>(
 
   try {
     const outcome =
-      asked.accepted.length > 0 ? runAccepted(asked, execute, calls, options) : run(asked, execute, options)
+      asked.accepted.length > 0 ? runAccepted(asked, execute, calls, options, mark) : run(asked, execute, options, mark)
     const { value, replayed, recorded } = await outcome
     if (replayed) return sendUnlessAnswered(calls, options.spelling.replay(value))
     if (!calls.wasAnswered()) return { kind: 'own', headers: [] }
@@ -183,11 +189,12 @@ async function runAccepted<Native, Tx>(
   execute: (attempt: Attempt, tx: Tx | undefined) => Promise<HandlerEnd>,
   calls: WatchedCalls<Tx>,
   options: ResolvedOptions<Native, Tx>,
+  mark: Mark,
 ): Promise<Outcome<HttpResponse | undefined>> {
   let refused: unknown
   for (const call of [asked.call, ...asked.accepted]) {
     try {
-      return await run({ ...asked, call }, execute, options)
+      return await run({ ...asked, call }, execute, options, mark)
     } catch (error) {
       if (calls.threw(error) || !isIdempotencyError(error, 'IDEMPOTENCY_KEY_REUSED')) throw error
       refused ??= error
@@ -200,13 +207,20 @@ async function runAccepted<Native, Tx>(
 function run<Native, Tx>(
   { operation, call, policies }: Asked<Tx>,
   execute: (attempt: Attempt, tx: Tx | undefined) => Promise<HandlerEnd>,
-  { records, transaction, commitWhen }: ResolvedOptions<Native, Tx>,
+  { transaction, commitWhen }: ResolvedOptions<Native, Tx>,
+  mark: Mark,
 ): Promise<Outcome<HttpResponse | undefined>> {
-  const resultOfThrow = async ({ error, answer }: Threw) => toResultOfThrow(error, await answer(), records)
+  function resultOfAnswer(answer: HandlerAnswer): Result {
+    return mark.refusal ? releaseRefused(mark.refusal, answer.response) : toResult(answer, mark.records)
+  }
+  async function resultOfThrow({ error, answer }: Threw): Promise<Result> {
+    const given = await answer()
+    return mark.refusal ? resultOfAnswer(given) : toResultOfThrow(error, given, mark.records)
+  }
   /** No answer frees the key of a handler that is at work: what that answers itself comes in its place. */
-  async function resultOf(end: HandlerEnd): Promise<ReturnType<typeof toResult>> {
-    const result = end.kind === 'threw' ? await resultOfThrow(end) : toResult(end.answer, records)
-    return end.outlast && isRelease(result) ? resultOf(await end.outlast()) : result
+  async function resultOf(end: HandlerEnd): Promise<Result> {
+    const result = end.kind === 'threw' ? await resultOfThrow(end) : resultOfAnswer(end.answer)
+    return end.outlast && isRelease(result) && !mark.isAnswered ? resultOf(await end.outlast()) : result
   }
   if (!transaction) {
     return operation.run(call, async (attempt) => resultOf(await execute(attempt, undefined)), policies)
@@ -216,15 +230,17 @@ function run<Native, Tx>(
     async (tx, attempt) => {
       const end = await execute(attempt, tx)
       if (end.kind === 'threw') return failAndAnswer(end.error, () => resultOfThrow(end))
-      const result = toResult(end.answer, records)
+      const result = resultOfAnswer(end.answer)
       const { status } = end.answer.response
       // by default a write commits only with an answer that is recorded, since a retry would write again
-      const commits = commitWhen?.(status) ?? (status < 400 && !isRelease(result))
+      const commits = !mark.refusal && (commitWhen?.(status) ?? (status < 400 && !isRelease(result)))
       return commits ? result : rollBack(result)
     },
     policies,
   )
 }
+
+type Result = ReturnType<typeof toResult>
 
 /** On the request itself, since a WeakMap of all requests would cost each garbage collection more. */
 const ATTEMPT = Symbol('retryproof.attempt')
@@ -243,25 +259,6 @@ interface Attempted {
  */
 export function attemptFor(request: object): HandlerAttempt | undefined {
   return (request as Attempted)[ATTEMPT]
-}
-
-const GUARDED = Symbol('retryproof.guarded')
-
-interface Guarded {
-  [GUARDED]?: readonly { readonly instance: object; readonly name: string; readonly key: string }[] | undefined
-}
-
-function isGuarded<Tx>(native: Guarded, instance: object, { name, call }: Asked<Tx>): boolean {
-  const outer = native[GUARDED]
-  return outer?.some((each) => each.instance === instance && each.name === name && each.key === call.key) ?? false
-}
-
-/** Marks the request for guards inside of this one, and returns the marks of those outside. */
-function markGuarded<Tx>(native: Guarded, instance: object, { name, call }: Asked<Tx>): Guarded[typeof GUARDED] {
-  const outer = native[GUARDED]
-  const mark = { instance, name, key: call.key }
-  native[GUARDED] = outer ? [...outer, mark] : [mark]
-  return outer
 }
 
 function sendUnlessAnswered<Tx>(calls: WatchedCalls<Tx>, response: HttpResponse): Decision {

@@ -6,13 +6,16 @@ export interface WatchedCalls<Tx> extends HandlerCalls<Tx> {
   /** Returns true for an error of the handler, which is the application's even where this library made it. */
   threw(error: unknown): boolean
   wasAnswered(): boolean
+  hasRun(): boolean
 }
 
 export function watchCalls<Tx>({ execute, answerEarly }: HandlerCalls<Tx>): WatchedCalls<Tx> {
   let thrown: { readonly error: unknown } | undefined
   let answered = false
+  let hasRun = false
   return {
     async execute(attempt, run) {
+      hasRun = true
       try {
         const end = await execute(attempt, run)
         thrown = end.kind === 'threw' ? { error: end.error } : undefined
@@ -28,5 +31,6 @@ export function watchCalls<Tx>({ execute, answerEarly }: HandlerCalls<Tx>): Watc
     },
     threw: (error) => thrown !== undefined && thrown.error === error,
     wasAnswered: () => answered,
+    hasRun: () => hasRun,
   }
 }

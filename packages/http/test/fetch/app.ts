@@ -44,6 +44,12 @@ function handlerOf(route: Route<Request>): Handler {
         run(route, request, tx),
       )
     : idempotent<[Lifetime?], unknown>(guard.idempotency, options, (request) => run(route, request))
+  const { outer } = guard
+  if (outer) {
+    return idempotent<[Lifetime?], unknown>(guard.idempotency, outer, (request, _context, lifetime) =>
+      guarded(request, lifetime),
+    )
+  }
   if (timeout) {
     return (request, lifetime) => {
       const passed = timeout(request.headers.get('x-case') ?? '').then(() => new Response(null, { status: 503 }))

@@ -89,3 +89,24 @@ describe('a Fetch handler whose transaction conflicts', () => {
     expect(seen).toEqual(Array.from({ length: 3 }, () => 'true 7 /charges false {"amount":1} true'))
   })
 })
+
+describe('a Fetch handler with a transaction behind another guard of its operation', () => {
+  it.each([false, true])(
+    'is refused, since it would run without its own (the other has one: %s)',
+    async (transaction) => {
+      const idempotency = createIdempotency({ store: failingCommits(), namespace: 'test' })
+      const options = { scope: unscoped, operation: 'charge' } as const
+      let runs = 0
+      const inner = idempotent(idempotency, { ...options, transaction: true }, () => {
+        runs++
+        return new Response(null, { status: 201 })
+      })
+      const outer = transaction
+        ? idempotent(idempotency, { ...options, transaction }, (request) => inner(request))
+        : idempotent(idempotency, options, (request) => inner(request))
+      const request = new Request('http://test/charges', { method: 'POST', headers: { 'Idempotency-Key': 'k1' } })
+      await expect(outer(request)).rejects.toMatchObject({ code: 'IDEMPOTENCY_INVALID_OPTION' })
+      expect(runs).toBe(0)
+    },
+  )
+})

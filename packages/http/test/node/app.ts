@@ -84,7 +84,7 @@ function listenerOf(route: Route<IncomingMessage>): Listener {
     else res.writeHead((error as { readonly status?: number }).status ?? 500).end()
   }
   if (!guard) return (req, res) => void run(route, req, res).catch((error: unknown) => fail(error, req, res))
-  const { idempotency, options } = guard
+  const { idempotency, options, outer } = guard
   if (transaction) {
     return idempotent(
       idempotency,
@@ -92,9 +92,10 @@ function listenerOf(route: Route<IncomingMessage>): Listener {
       (req: IncomingMessage, res: ServerResponse, { tx }) => run(route, req, res, tx),
     )
   }
-  return idempotent(idempotency, { ...options, onError: fail }, (req: IncomingMessage, res: ServerResponse) =>
+  const binding = idempotent(idempotency, { ...options, onError: fail }, (req: IncomingMessage, res: ServerResponse) =>
     run(route, req, res),
   )
+  return outer ? idempotent(idempotency, { ...outer, onError: fail }, binding) : binding
 }
 
 async function run(

@@ -12,6 +12,7 @@ export interface RouteOptions
     | 'maxRun'
     | 'methods'
     | 'onInProgress'
+    | 'operation'
     | 'record'
     | 'required'
     | 'respond'
@@ -31,6 +32,8 @@ export interface RouteDescription extends Partial<Pick<Route<never>, 'method' | 
   readonly path: string
   /** `null`: not guarded. @default {} */
   readonly guard?: RouteOptions | null
+  /** Another guard in front of that one. */
+  readonly outer?: RouteOptions
   handle(request: RouteRequest & BusinessWrites): Answer | Promise<Answer>
 }
 
