@@ -50,6 +50,8 @@ export function watchErrors(req: Request, onError: (error: unknown) => void): Wa
   watchApplication(req.app)
   const outer = (req as WatchedRequest)[WATCHED]
   const progress: Progress = outer?.progress ?? { work: new Set(), hasFailed: false, isPassedBy: false }
+  // what is given from now on is another answer
+  progress.isPassedBy = false
   ;(req as WatchedRequest)[WATCHED] = {
     progress,
     onError(error) {

@@ -142,6 +142,18 @@ describe.each(versions)('on %s', (_name, framework: typeof express) => {
       expect(await (await untilDecided(post)).json()).toEqual({ own: true })
     })
 
+    it.each(timers)(
+      'of callbacks, past which %s answers, and that answers 503 late, runs again',
+      async (_timer, set) => {
+        const work = deferred()
+        const { post } = serving((res) => void work.promise.then(() => res.sendStatus(503)), isGiven, {}, set)
+        expect((await post()).status).toBe(503)
+        expect((await post()).status).toBe(409)
+        work.resolve()
+        expect(await (await untilDecided(post)).json()).toEqual({ runs: 2 })
+      },
+    )
+
     it('of callbacks that answers 503 by a timer of its own releases its key at once', async () => {
       const { post } = serving((res) => void setTimeout(() => res.sendStatus(503), 1), isGiven)
       expect((await post()).status).toBe(503)
