@@ -8,6 +8,7 @@ import type { Ending } from '../../../../conformance/src/http/differential/appli
 import { nodeEndings, onNode } from '../../../../conformance/src/http/differential/endings/node-endings.ts'
 import { programEnding } from '../../../../conformance/src/http/differential/endings/programs.ts'
 import { thrownValues } from '../../../../conformance/src/http/differential/endings/thrown-values.ts'
+import { trpcEndings } from './trpc-endings.ts'
 
 export type ExpressEnding = Ending<[req: Request, res: Response, next: NextFunction]>
 
@@ -195,6 +196,7 @@ function isLoggable({ name }: ExpressEnding): boolean {
 export function endingsFor(major: 4 | 5): ExpressEnding[] {
   return [
     ...answers,
+    ...trpcEndings,
     ...(major === 4 ? answers4 : []),
     ...(major === 5 ? [...failures, ...rejections] : [...failures, ...rejections.map(passedOn)].filter(isLoggable)),
     // a request that was read to its end can be destroyed without its connection: here nobody has read it
