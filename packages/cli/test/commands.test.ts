@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Idempotency } from '@retryproof/core'
+import { createIdempotency, encrypted, type Idempotency } from '@retryproof/core'
 import { responseSerializer } from '@retryproof/http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { exitCodes } from '../src/exit-codes.ts'
@@ -82,6 +82,18 @@ await onEachStore(({ kind, url, table }) => {
       expect([none.out, none.err]).toEqual(['', 'No records.\n'])
     })
 
+    test('inspect of a value that it cannot decode says how it can', async () => {
+      const codecs = [encrypted({ keys: { k1: new Uint8Array(32) } })]
+      const store = target.store
+      if (!store) throw new Error('The target has no store.')
+      const vault = createIdempotency({ store, namespace: 'shop', secret: 's'.repeat(32), purge: false, codecs })
+      await vault.run({ ...owner, operation: 'sealed' }, () => 1)
+      for await (const { key } of vault.list({ operation: 'sealed' })) {
+        expect((await done(['inspect', key, ...at])).out).toMatch(/unreadable .*aes256gcm.*--config FILE/s)
+        await vault.forget({ key })
+      }
+    })
+
     test('inspect decodes a record, redacts what looks like a credential, and shows no control character', async () => {
       const { out } = await done(['inspect', keyOf('charge'), ...at])
       expect(out).toContain('"amount": 100')
@@ -93,6 +105,9 @@ await onEachStore(({ kind, url, table }) => {
       expect(JSON.parse(json.out).value).toEqual({ note: HOSTILE, password: PASSWORD, amount: 100 })
       const large = await done(['inspect', keyOf('large'), ...at])
       expect(large.out.length).toBeLessThan(6000)
+      const route = await done(['inspect', keyOf('post-orders'), ...at])
+      expect(route.out).toMatch(/--response FILE\n.*--rerun/s)
+      expect(route.out).not.toContain('--completed')
       const absent = await run(['inspect', `${keyOf('charge').slice(0, -4)}0000`, ...at])
       expect(absent.exitCode).toBe(exitCodes.notFound)
       expect((await run(['inspect', 'order-1', ...at])).exitCode).toBe(exitCodes.usage)

@@ -4,6 +4,7 @@ import { partsOf } from '@retryproof/core/internal'
 import {
   duration,
   expiryOf,
+  isRouteSlug,
   leaseOf,
   neutralize,
   neutralizeLines,
@@ -62,7 +63,7 @@ function describe(shown: ShownRecord): string {
     .filter(([, line]) => line !== '')
     .map(([name, line]) => `${name.padEnd(10)}  ${line}\n`)
     .join('')
-  return `${text}${advice(state, key)}`
+  return `${text}${advice(state, key)}${unreadable === undefined ? '' : UNREADABLE}`
 }
 
 function present(name: string, value: unknown): [string, string][] {
@@ -81,12 +82,19 @@ const ways = [
   ['--rerun', 'It did not happen, and the next call runs:'],
 ] as const
 
+const UNREADABLE = `
+With --config FILE, values are read as your application reads them, with its codecs, keys and serializers. Do not forget the record: its
+write is done, and would run again.
+`
+
 /** Says what a person can do about a record in this state. */
 function advice(state: string, key: string): string {
   if (state !== 'parked') return ''
+  const isRoute = isRouteSlug(partsOf(key).operation)
+  const fitting = ways.filter(([flag]) => !(isRoute && flag.startsWith('--completed')))
   return (
     '\nThe outcome is unknown. Find out what happened, then run one of:\n' +
-    ways.map(([flag, meaning]) => `  ${meaning}\n    retryproof resolve ${neutralize(key)} ${flag}\n`).join('')
+    fitting.map(([flag, meaning]) => `  ${meaning}\n    retryproof resolve ${neutralize(key)} ${flag}\n`).join('')
   )
 }
 
