@@ -119,6 +119,10 @@ await onEachStore(({ kind, url, table }) => {
       const refund = { operation: 'refund', state: 'parked', records: 1, leaseExpired: 0, longestExpiredMs: 0 }
       expect(counts).toContainEqual(refund)
       expect((await done(['stats', ...at])).out).toMatch(/4 records\n$/)
+      const sized = JSON.parse((await done(['stats', ...at, '--size', '--json'])).out)
+      const isTold = kind !== 'redis'
+      expect(sized.bytes === null ? 0 : sized.bytes).toBeGreaterThanOrEqual(isTold ? 1024 : 0)
+      expect((await done(['stats', ...at, '--size'])).out).toMatch(isTold ? / MiB with indexes\n$/ : /does not tell\n$/)
       const watched = await done(['watch', ...at, '--every', '1', '--times', '2'])
       expect(watched.out).toBe('4 records, 2 parked\n4 records, +0 in 1 s, 2 parked\n')
     })

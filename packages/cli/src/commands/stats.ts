@@ -10,14 +10,21 @@ import { type CommonOptions, withTarget, withTargetToTheEnd } from './context.ts
 
 const COLUMNS = ['operation', 'state', 'records', 'stuck', 'longest']
 
-export async function stats(io: CliIo, options: CommonOptions): Promise<number> {
+export interface StatsOptions extends CommonOptions {
+  readonly size?: boolean
+}
+
+export async function stats(io: CliIo, options: StatsOptions): Promise<number> {
   return withTarget(io, options, async (target) => {
     const counts = await countIn(target)
-    if (options.json) printJson(io, { total: total(counts), counts: counts.map(toJson) })
+    const bytes = options.size ? ((await target.bytes?.()) ?? null) : undefined
+    if (options.json) printJson(io, { total: total(counts), bytes, counts: counts.map(toJson) })
     else if (options.csv) io.write(csv(COLUMNS, counts.map(toRow)))
     else
       io.write(
-        counts.length === 0 ? 'No records.\n' : `${table(COLUMNS, counts.map(toRow), io)}${total(counts)} records\n`,
+        counts.length === 0
+          ? 'No records.\n'
+          : `${table(COLUMNS, counts.map(toRow), io)}${total(counts)} records${sizeOf(bytes)}\n`,
       )
     return exitCodes.done
   })
@@ -47,6 +54,14 @@ export async function watch(io: CliIo, options: WatchOptions): Promise<number> {
     }
     return exitCodes.done
   })
+}
+
+/** Null: nobody knows it. */
+function sizeOf(bytes: number | null | undefined): string {
+  if (bytes === undefined) return ''
+  return bytes === null
+    ? ', of a size that this store does not tell'
+    : `, ${(bytes / 2 ** 20).toFixed(1)} MiB with indexes`
 }
 
 const total = (counts: readonly RecordCount[]): number => counts.reduce((sum, { records }) => sum + records, 0)

@@ -33,6 +33,10 @@ export async function openMongodb({ url, table = 'retryproof', cwd, now }: Store
     schema: () => `${JSON.stringify(adapter.schema(), null, 2)}\n`,
     migrate: () => adapter.migrate({ collection }),
     findings: () => findings(client, collection, now),
+    async bytes() {
+      const { storageSize, totalIndexSize } = await client.db().command({ collStats: table })
+      return Number(storageSize) + Number(totalIndexSize)
+    },
     close: () => client.close(),
   }
 }

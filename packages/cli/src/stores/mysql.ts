@@ -35,8 +35,18 @@ export async function openMysql({ url, table, cwd, now }: StoreAddress): Promise
       )
       return Number(rows[0]?.expired)
     },
+    async bytes() {
+      const [rows] = await pool.query(`SHOW TABLE STATUS ${ofTable(table)}`)
+      return Number(rows[0]?.Data_length) + Number(rows[0]?.Index_length)
+    },
     close: () => pool.end(),
   }
+}
+
+/** Names a table in a statement about tables. */
+function ofTable(table = 'retryproof'): string {
+  const [name, database] = table.split('.').reverse()
+  return `${database === undefined ? '' : `FROM ${quoted('`', database)} `}WHERE Name = '${name?.replaceAll("'", "''")}'`
 }
 
 async function findings(pool: Pool, table: string, now: () => number): Promise<Finding[]> {

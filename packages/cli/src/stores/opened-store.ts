@@ -18,6 +18,8 @@ export interface OpenedStore {
   findings(): Promise<readonly Finding[]>
   /** Counts the records that a purge would remove now, where the database does so by an index. */
   expired?(): Promise<number>
+  /** The bytes of the table and its indexes, as the database has them at hand. */
+  bytes?(): Promise<number>
   close(): Promise<void>
 }
 

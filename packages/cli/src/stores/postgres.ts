@@ -43,6 +43,14 @@ export async function openPostgres({ url, table, cwd, now }: StoreAddress): Prom
       )
       return Number(rows[0]?.expired)
     },
+    async bytes() {
+      const { rows } = await pool.query(
+        `SELECT sum(pg_total_relation_size(oid)) AS bytes FROM pg_class
+         WHERE oid = to_regclass($1) OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass($1))`,
+        [quoted('"', table)],
+      )
+      return Number(rows[0]?.bytes)
+    },
     close: () => pool.end(),
   }
 }

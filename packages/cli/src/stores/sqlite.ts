@@ -1,5 +1,5 @@
 /** A store in a file of SQLite, by `better-sqlite3` or `node:sqlite`. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { IdempotencyStore } from '@retryproof/core'
 import { CliError } from '../exit-codes.ts'
@@ -41,6 +41,7 @@ export async function openSqlite({ url, table, cwd }: StoreAddress): Promise<Ope
     schema: () => statements(adapter.schema(named(table))),
     migrate: () => adapter.migrate({ database: open(), ...named(table) }),
     findings: async () => [],
+    bytes: async () => statSync(file).size,
     close: async () => database?.close(),
   }
 }

@@ -75,6 +75,7 @@ async function openByAddress(io: CliIo, url: string, { namespace, table }: Targe
     migrate: () => opened.migrate(),
     findings: () => opened.findings(),
     expired: opened.expired && (() => opened.expired?.() ?? Promise.resolve(0)),
+    bytes: opened.bytes?.bind(opened),
     close: () => opened.close(),
   }
 }

@@ -17,5 +17,7 @@ export interface Target {
   findings?(): Promise<readonly Finding[]>
   /** Counts the records that a purge would remove now, where the database does so by an index. */
   readonly expired?: (() => Promise<number>) | undefined
+  /** The bytes of the table and its indexes, as the database has them at hand. */
+  readonly bytes?: (() => Promise<number>) | undefined
   close(): Promise<void>
 }
