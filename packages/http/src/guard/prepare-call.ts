@@ -123,6 +123,6 @@ function nameOf<Native, Tx>(
   if (route !== undefined) return `${method} ${route}`
   throw new IdempotencyInvalidOptionError(
     'operation',
-    'is required here, since the pattern of the route is not known: name the kind of write, such as "POST /orders/:id/refunds"',
+    'is required here, since the pattern of the route is not known: put the guard into each route, or name the kind of write, such as "POST /orders/:id/refunds"',
   )
 }
