@@ -71,7 +71,8 @@ export async function serveFetch<Native extends object, Tx>(
     const decision = await guard.handle(exchange, {
       async execute(attempt, { tx, limits }): Promise<HandlerEnd> {
         async function hold(end: FetchEnd, response: Response) {
-          held = await holdResponse(response, { ...end, method, limits, attempt, before: server.before })
+          const { made, isSent = false } = end
+          held = await holdResponse(response, { method, limits, attempt, before: server.before, made, isSent })
           if (held.passing) server.answer(held.response())
           await held.passing?.ended
           return held.answer

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
 import { lapse } from '@retryproof/core/internal'
 import type { BodyLimits } from '../../guard/answer/held-body.ts'
-import { answered, type HandlerEnd, type HandlerRun, threw } from '../../guard/handler-end.ts'
+import { answered, type HandlerEnd, type HandlerRun, outlasting, threw } from '../../guard/handler-end.ts'
 import type { HandlerAttempt } from '../../guard/ports.ts'
 import type { HandlerAnswer, HeaderField } from '../../protocol/exchange.ts'
 import { captureResponse } from './capture/capture-response.ts'
@@ -39,10 +39,14 @@ export function runOnNode<Tx>(
   const { tx, limits } = terms
   let handedOver: { readonly error: unknown }[] = []
   const isOuterTimer = watchOuterTimers(binding.req)
-  const limitsOf = (given: BodyLimits): CaptureLimits => ({
-    ...given,
+  const onCut = () => lapse(attempt)
+  // by name: Node 20 makes a hidden class for each object that is spread and then given more members
+  const limitsOf = ({ maxResponseBytes, stream, whole }: BodyLimits): CaptureLimits => ({
+    maxResponseBytes,
+    stream,
+    whole,
     attempt,
-    onCut: () => lapse(attempt),
+    onCut,
     isOuterTimer,
   })
   const hasSpentBody = watchBody(binding.req)
@@ -88,7 +92,7 @@ export function runOnNode<Tx>(
     if (answer.response.status >= 400 && isBodyLost(binding.req)) throw lostBody()
     const [passedOn] = handedOver
     const end = passedOn ? threw(passedOn.error, async () => answer) : answered(answer)
-    return first || tx !== undefined ? end : { ...end, outlast: () => outlast(end, answer) }
+    return first || tx !== undefined ? end : outlasting(end, () => outlast(end, answer))
   }
 
   /** Lets an answer go that says nothing about the handler, since that is still at work, and waits for the end of the handler itself. */
