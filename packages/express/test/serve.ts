@@ -9,6 +9,8 @@ import compression from 'compression'
 import express, { type Express, type Request, type RequestHandler, type Response, type Router } from 'express'
 import { attemptOf, idempotent, serveStatus } from '../src/index.ts'
 
+export type Binding = typeof idempotent
+
 async function run({ handle }: Route<Request>, req: Request, res: Response, tx?: unknown): Promise<void> {
   const answer = await handle({
     attempt: attemptOf(req),
@@ -21,7 +23,7 @@ async function run({ handle }: Route<Request>, req: Request, res: Response, tx?:
 }
 
 /** The handlers of a route, in order. A handler that writes in a transaction is given to the binding. */
-function stackOf(framework: typeof express, route: Route<Request>): RequestHandler[] {
+function stackOf(framework: typeof express, route: Route<Request>, idempotent: Binding): RequestHandler[] {
   const { guard, transaction, compression: place, timeout } = route
   const compressed = compression({ threshold: 0 })
   const parsers: RequestHandler[] = [framework.json(), framework.raw()]
@@ -65,7 +67,7 @@ async function give(res: Response, answer: Answer): Promise<void> {
   if (throwsAfterwards) throw new Error('too late')
 }
 
-function mount(framework: typeof express, app: BindingApp<Request>): Express {
+function mount(framework: typeof express, app: BindingApp<Request>, binding: Binding): Express {
   const server = framework().set('env', 'test').disable('x-powered-by')
   const routers = new Map<string | undefined, Express | Router>([[undefined, server]])
   server.use((req, res, next) => {
@@ -79,7 +81,7 @@ function mount(framework: typeof express, app: BindingApp<Request>): Express {
     const router = routers.get(prefix) ?? framework.Router()
     if (prefix && !routers.has(prefix)) server.use(prefix, router)
     routers.set(prefix, router)
-    router[method.toLowerCase() as 'post'](path, stackOf(framework, route))
+    router[method.toLowerCase() as 'post'](path, stackOf(framework, route, binding))
   }
   server.get(`${app.status.path}/:id`, serveStatus(app.status.resource))
   return server
@@ -88,10 +90,11 @@ function mount(framework: typeof express, app: BindingApp<Request>): Express {
 export async function serve(
   store: IdempotencyStore<unknown>,
   framework: typeof express = express,
+  binding: Binding = idempotent,
 ): Promise<BindingServer> {
   const app = bindingApp<Request>({ store, header: (req, name) => req.get(name) })
   const server = await new Promise<Server>((resolve) => {
-    const listening: Server = mount(framework, app).listen(0, '127.0.0.1', () => resolve(listening))
+    const listening: Server = mount(framework, app, binding).listen(0, '127.0.0.1', () => resolve(listening))
   })
   return {
     port: (server.address() as AddressInfo).port,
