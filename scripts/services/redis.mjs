@@ -133,7 +133,7 @@ export function redisFamily(tool) {
           'bind 127.0.0.1',
           `dir ${folder.inside}`,
           `sentinel monitor primary 127.0.0.1 ${nodes[0].port} 2`,
-          // no replica is promoted that was cut off for longer than ten times this before
+          // Sentinel promotes no replica that had been cut off for longer than ten times this
           'sentinel down-after-milliseconds primary 3000',
           'sentinel failover-timeout primary 5000',
         ]

@@ -38,7 +38,7 @@ export function checkVersion(server: string, version: string, oldest: string): F
   const [oldestMajor = 0, oldestMinor = 0] = numbersIn(oldest)
   if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return []
   const finding = `The server is ${server} ${version}, and the store needs ${oldest} or later.`
-  // whatever else an old server refuses follows from its age
+  // each other refusal of an old server follows from its age
   return [problem(finding, `Upgrade it to ${server} ${oldest} or later.`, /^/)]
 }
 
