@@ -58,7 +58,8 @@ export const bodies: readonly NodeEnding[] = [
     res.end('x')
   }),
   answered('tells of its stream', (res) => {
-    const told = [res.writableCorked, res.writableHighWaterMark, res.writableLength, res.finished]
+    const { writableCorked, writableHighWaterMark, writableLength, writableObjectMode, finished } = res
+    const told = [writableCorked, writableHighWaterMark, writableLength, writableObjectMode, finished]
     res.end(JSON.stringify([...told, res.socket?.remoteAddress, res.connection?.remoteAddress]))
   }),
   answered('says whether its head was sent', (res) => {

@@ -13,6 +13,12 @@ const early: readonly NodeEnding[] = [
     res.writeEarlyHints({ link: '</style.css>; rel=preload' })
     res.end('x')
   }),
+  answered('sends information', (res) => {
+    // Node 24 has it
+    const { writeInformation } = res as { writeInformation?(status: number, headers: object): void }
+    writeInformation?.call(res, 103, { link: '</style.css>; rel=preload' })
+    res.end('x')
+  }),
   answered(
     'flushes its head',
     (res) => {
