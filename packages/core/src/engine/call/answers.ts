@@ -79,7 +79,7 @@ export async function waitOrRefuse(
 
 /** @throws {@link IdempotencyInProgressError} always */
 export function refuseHeld(instance: Instance, prepared: PreparedCall, retryAfterMs: number): never {
-  instance.events.emit('conflict', () => ({ ...eventOf(instance, prepared), retryAfterMs }))
+  instance.events.emit('conflict', () => ({ retryAfterMs, ...eventOf(instance, prepared) }))
   throw new IdempotencyInProgressError(retryAfterMs)
 }
 

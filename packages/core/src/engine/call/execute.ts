@@ -35,7 +35,7 @@ export async function execute<T>(
     if (decided) return decided
     // the resolver may have taken longer than the lease lasted
     if (lease.abortReason) return await settlement.fail(lease.abortReason)
-    instance.events.emit('started', () => ({ ...opened.event, interrupted }))
+    instance.events.emit('started', () => ({ interrupted, ...opened.event }))
     let returned: Awaited<ReturnType<typeof handler>>
     try {
       returned = await handler(attempt)

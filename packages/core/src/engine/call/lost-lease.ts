@@ -71,7 +71,7 @@ function leaseLost<T>(winner: RecordView, own: Own<T>): IdempotencyLeaseLostErro
 export function returnUnrecorded<T>(opened: OpenAttempt, own: Own<T>, reason: string): Outcome<T> {
   const { instance, head } = opened
   if (own.kind === 'failure') throw own.error
-  if (own.kind === 'value') instance.events.emit('unrecorded', () => ({ ...opened.event, reason }))
+  if (own.kind === 'value') instance.events.emit('unrecorded', () => ({ reason, ...opened.event }))
   return unrecordedOutcome(own.value, head.attempt)
 }
 

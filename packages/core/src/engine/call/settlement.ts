@@ -129,7 +129,7 @@ export class Settlement<T> {
     const rememberMs = isForgettable ? Math.min(retentionMs, RELEASE_MEMORY_MS) : retentionMs
     const change = { to: 'released', delayMs, retentionMs: rememberMs, unresolved, shorten: isForgettable } as const
     return this.#send(change, instance.storeTimeoutMs, () =>
-      instance.events.emit('released', () => ({ ...this.#opened.event, delayMs, durationMs: this.#durationMs() })),
+      instance.events.emit('released', () => ({ delayMs, durationMs: this.#durationMs(), ...this.#opened.event })),
     )
   }
 
@@ -138,16 +138,16 @@ export class Settlement<T> {
     const result = await encodeFailure(instance.errorTypes, prepared, error)
     const change: Change = { to: 'failed', result, retentionMs: this.#policies.retentionMs }
     return this.#send(change, instance.settleTimeoutMs, () =>
-      instance.events.emit('failed', () => ({ ...this.#opened.event, durationMs: this.#durationMs() })),
+      instance.events.emit('failed', () => ({ durationMs: this.#durationMs(), ...this.#opened.event })),
     )
   }
 
   #emitCompleted({ replayable }: Encoded<T>): void {
     const { instance } = this.#opened
     instance.events.emit('completed', () => ({
-      ...this.#opened.event,
       replayable,
       durationMs: this.#durationMs(),
+      ...this.#opened.event,
     }))
   }
 

@@ -48,6 +48,6 @@ export async function runUnprotected<T>(
     const anew = await recordAfterRelease(instance, prepared, encoded)
     if ('recorded' in anew) return
     const reason = 'reason' in anew ? anew.reason : 'another attempt holds or settled the key'
-    instance.events.emit('unrecorded', () => ({ ...opened.event, reason }))
+    instance.events.emit('unrecorded', () => ({ reason, ...opened.event }))
   }
 }

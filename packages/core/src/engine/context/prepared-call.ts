@@ -55,5 +55,5 @@ export function attemptEventOf(
   prepared: PreparedCall,
   { attempt, token }: Pick<RecordView, 'attempt' | 'token'>,
 ): AttemptEvent {
-  return { ...eventOf(instance, prepared), attempt, token }
+  return { namespace: instance.namespace, operation: prepared.operation, key: prepared.key, attempt, token }
 }

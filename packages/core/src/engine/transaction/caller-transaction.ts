@@ -36,7 +36,7 @@ export async function runInCallerTransaction<Tx, T>(
   const lease = new SilentLease(instance.timers, prepared.policies.maxRunMs)
   call.lease = lease
   try {
-    instance.events.emit('started', () => ({ ...opened.event, interrupted: reply.interrupted }))
+    instance.events.emit('started', () => ({ interrupted: reply.interrupted, ...opened.event }))
     const returned = await work(tx, new HandlerAttempt(opened, lease))
     if (isFailAndAnswer(returned)) throw returned.error
     if (isRelease(returned) || isRollBack(returned)) {

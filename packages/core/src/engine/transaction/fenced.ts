@@ -41,7 +41,7 @@ export async function executeFenced<Tx, T>(
   const opened = new OpenAttempt(instance, prepared, reply)
   const conflicts = createConflictPauses()
   if (interrupted) instance.events.emit('takeover', () => opened.event)
-  instance.events.emit('started', () => ({ ...opened.event, interrupted }))
+  instance.events.emit('started', () => ({ interrupted, ...opened.event }))
 
   let held = acquired
   for (;;) {

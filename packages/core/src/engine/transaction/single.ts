@@ -59,7 +59,7 @@ export async function runSingle<Tx, T>(
         begun = reply
         startedAt = performance.now()
         const opened = new OpenAttempt(instance, prepared, reply)
-        instance.events.emit('started', () => ({ ...opened.event, interrupted: reply.interrupted }))
+        instance.events.emit('started', () => ({ interrupted: reply.interrupted, ...opened.event }))
         return yield* workAndSettle(unit, tx, bound, new HandlerAttempt(opened, lease), progress)
       }
       const tried = await tryTransaction(unit, body, instance.storeTimeoutMs)
