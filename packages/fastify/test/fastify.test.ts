@@ -64,6 +64,16 @@ async function seen(response: Response) {
 }
 
 describe('an answer of Fastify', () => {
+  it('keeps the type that a hook before the guard has set', async () => {
+    const { app, guard, post } = testApp()
+    app.addHook('onRequest', async (_request, reply) => {
+      reply.type('text/csv')
+    })
+    app.post('/rows', guard(), async () => 'a,b')
+    const [first, again] = [await seen(await post('/rows')), await seen(await post('/rows'))]
+    expect(again).toEqual({ ...first, replayed: 'true' })
+  })
+
   it('IDJ 7: is replayed as its response schema let it out, and shows nothing more', async () => {
     const { app, guard, post } = testApp()
     const response = { 201: { type: 'object', properties: { id: { type: 'number' } } } }

@@ -29,3 +29,11 @@ it('a field that nobody changed is not recorded', () => {
     }),
   )
 })
+
+it('the type of a body is recorded with it, whoever set it', () => {
+  const typed: HeaderField[] = [
+    ['content-type', 'text/csv'],
+    ['Vary', 'Origin'],
+  ]
+  expect(changedFields(typed, typed)).toEqual([['content-type', 'text/csv']])
+})

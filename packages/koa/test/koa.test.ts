@@ -100,10 +100,20 @@ describe.each(versions)('on %s', (version, Framework: typeof Koa) => {
     ['a Response', (ctx) => Object.assign(ctx, { body: Response.json({ id: 1 }, { status: 201 }) })],
   ]
 
-  it.each(version === 'Koa 3' ? [...bodies, ...ofKoa3] : bodies)(
-    'an answer is what it is without a guard, first and again: %s',
-    async (_name, answer) => {
-      const { router, guard, post } = testApp()
+  const outside: Middleware[] = [
+    (_ctx, next) => next(),
+    function typed(ctx, next) {
+      ctx.set('Content-Type', 'text/csv; charset=utf-16')
+      return next()
+    },
+  ]
+  const answers = version === 'Koa 3' ? [...bodies, ...ofKoa3] : bodies
+
+  it.each(outside.flatMap((layer) => answers.map(([name, answer]) => [name, layer.name, answer, layer] as const)))(
+    'an answer is what it is without a guard, first and again: %s %s',
+    async (_name, _layer, answer, layer) => {
+      const { app, router, guard, post } = testApp()
+      app.use(layer)
       const handler = async (ctx: Context) => void (await answer(ctx))
       router.post('/bare', handler as RouterMiddleware)
       router.post('/after', guard(), handler as RouterMiddleware)

@@ -77,8 +77,8 @@ export function headerValues(headers: readonly HeaderField[], name: string): str
 }
 
 /**
- * Gives the fields that were not there before with the same values. A name of which one value has changed keeps all of its
- * values, since a replay takes the place of what was there before.
+ * Gives the fields that were not there before with the same values, and the type of the body, whoever set it. A name of which
+ * one value has changed keeps all of its values, since a replay takes the place of what was there before.
  *
  * @example
  * import { changedFields } from '@retryproof/http'
@@ -88,6 +88,7 @@ export function headerValues(headers: readonly HeaderField[], name: string): str
 export function changedFields(fields: readonly HeaderField[], before: readonly HeaderField[]): HeaderField[] {
   if (before.length === 0) return [...fields]
   const isUnchanged = (name: string) => {
+    if (name === 'content-type') return false
     const [now, was] = [headerValues(fields, name), headerValues(before, name)]
     return now.length === was.length && now.every((value, at) => value === was[at])
   }

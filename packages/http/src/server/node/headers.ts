@@ -36,6 +36,13 @@ function addField(fields: HeaderField[], name: string, value: OutgoingHttpHeader
   else fields.push([name, String(value)])
 }
 
+/** Gives the headers to record: those that changed, and the type of the body, whoever set it. */
+export function recordedHeaders(res: ServerResponse, before: OutgoingHttpHeaders): HeaderField[] {
+  if (before['content-type'] === undefined) return changedHeaders(res, before)
+  const { 'content-type': _, ...others } = before
+  return changedHeaders(res, others)
+}
+
 /** Gives the names of headers that are not there any more, as a part of a response. */
 export function removedHeaders(
   res: ServerResponse,

@@ -5,7 +5,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { isStreamed } from '../../../guard/answer/media.ts'
 import type { HandlerAnswer, HeaderField } from '../../../protocol/exchange.ts'
-import { changedHeaders, copyHeaders, removedHeaders, restoreHeaders, sendResponse } from '../headers.ts'
+import { copyHeaders, recordedHeaders, removedHeaders, restoreHeaders, sendResponse } from '../headers.ts'
 import type { CapturedResponse, CaptureLimits } from './captured-response.ts'
 import { hideDisconnect } from './disconnect/hide-disconnect.ts'
 import { hideStreamClose } from './disconnect/hide-stream-close.ts'
@@ -133,7 +133,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     // HTTP/2 drops the body of a 205 as well
     const hasBody = status !== 204 && status !== 304 && (hasMessage || status !== 205) && res.req.method !== 'HEAD'
     const body = replayable && hasBody ? concatenate(held) : new Uint8Array()
-    const headers = changedHeaders(res, before)
+    const headers = recordedHeaders(res, before)
     settle.resolve({ response: { status, headers, ...removedHeaders(res, before), body }, replayable })
   }
 
