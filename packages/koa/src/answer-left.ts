@@ -36,9 +36,10 @@ export async function answerLeft(
   if (!left) return undefined
   const isMissing = left === missing
   const body = isMissing ? Buffer.from(textOf(ctx)) : left
-  const fields = isMissing
-    ? [...headersOf(ctx).filter(([name]) => name.toLowerCase() !== 'content-type'), textType]
-    : headersOf(ctx)
+  const set = headersOf(ctx)
+  // Koa drops the type of an answer without a body
+  const kept = isMissing || isEmpty(ctx.status) ? set.filter(([name]) => name.toLowerCase() !== 'content-type') : set
+  const fields = isMissing ? [...kept, textType] : kept
   const headers = changedFields(fields, before)
   const isHeld = !limits.stream && body.length <= limits.maxResponseBytes
   return {
