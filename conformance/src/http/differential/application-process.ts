@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { within } from '../../store/tools/within.ts'
 import type { Form, Recorded } from './application.ts'
 
-/** Ample for a process to load a framework, on any machine. */
-const START_MS = 60_000
+/** Ample for a process to load a framework, or to reply, on any machine. */
+const PATIENCE_MS = 60_000
 
 export interface ApplicationProcess {
   /** A port for each form. */
@@ -49,7 +49,7 @@ export async function startApplication(program: URL, module: URL, name: string):
   const exit = once(child, 'exit').then(([code, signal]) => {
     end = `the process ended (${code ?? signal}): ${written}`
   })
-  const ports = await within(`the start of ${name}`, replyOf(child, exit, 0), START_MS)
+  const ports = await within(`the start of ${name}`, replyOf(child, exit, 0), PATIENCE_MS)
   if (ports === undefined) throw new Error(`${name} does not start; ${end}`)
   let asked = 0
 
@@ -58,7 +58,7 @@ export async function startApplication(program: URL, module: URL, name: string):
     const id = ++asked
     const reply = replyOf(child, exit, id)
     child.send({ id, asks } satisfies Question, () => {})
-    return within(`the ${asks} of a case`, reply)
+    return within(`the ${asks} of a case`, reply, PATIENCE_MS)
   }
 
   return {
