@@ -90,6 +90,23 @@ describe.each(versions)('a body on %s', (_, express) => {
     ])
   })
 
+  it.each<[string, string, (text: string) => unknown]>([
+    ['of JSON, with a space', '{ }', (text) => text],
+    ['of JSON, without a length', '{}', (text) => new Blob([text]).stream()],
+    ['of a form', '&', (text) => new URLSearchParams(text.slice(1))],
+    ['of a form, with a separator', '&', (text) => text],
+  ])('may be an empty object %s', async (title, text, bodyOf) => {
+    const { app, guard, post } = testApp(express)
+    app.post('/charges', express.json(), express.urlencoded({ extended: true }), guard(), (req, res) => {
+      res.json(req.body ?? {})
+    })
+    const type = title.startsWith('of JSON') ? 'application/json' : 'application/x-www-form-urlencoded'
+    const send = () =>
+      post('/charges', { duplex: 'half', headers: { 'Content-Type': type }, body: bodyOf(text) } as RequestInit)
+    const [first, again] = [await send(), await send()]
+    expect([await first.json(), again.headers.get('idempotency-replayed')]).toEqual([{}, 'true'])
+  })
+
   it('counts as a form does', async () => {
     const { app, guard, post } = testApp(express)
     app.post('/charges', express.urlencoded({ extended: true }), guard(), (req, res) => res.json(req.body))

@@ -49,6 +49,7 @@ const body = fc.oneof(
       maxLength: 40,
     })
     .map((text) => Buffer.from(text)),
+  fc.constantFrom('{ }', '[ ]', '&', ' ').map((text) => Buffer.from(text)),
   fc.constantFrom('['.repeat(5_000), `${'['.repeat(3_000)}${']'.repeat(3_000)}`).map((text) => Buffer.from(text)),
 )
 

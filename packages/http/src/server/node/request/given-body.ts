@@ -39,14 +39,30 @@ function isWhole({ readableEnded, headers }: IncomingMessage, sent: Uint8Array):
 }
 
 /**
- * True for the `{}` that parsers leave of a body whose type is not theirs, which somebody else may have read. body-parser
- * marks what it has parsed, and `{}` may be all that was sent.
+ * True for the `{}` that parsers leave of a body whose type is not theirs, which somebody else may have read. `{}` is also
+ * what parsers make of a body like `{ }`. body-parser 1 marks what it has parsed; that of Express 5 leaves `{}` of nothing
+ * else.
  */
-function saysNothing(req: IncomingMessage, parsed: unknown): boolean {
+function saysNothing(req: ExpressRequest, parsed: unknown): boolean {
   if (typeof parsed !== 'object' || parsed === null || Object.getPrototypeOf(parsed) !== Object.prototype) return false
-  const { _body: isParsed, headers } = req as IncomingMessage & { readonly _body?: unknown }
-  return Object.keys(parsed).length === 0 && isParsed !== true && headers['content-length'] !== '2'
+  const { _body: isParsed, headers } = req
+  if (Object.keys(parsed).length > 0 || isParsed === true || headers['content-length'] === '2') return false
+  return !(isOfExpress5(req) && PARSED_TYPES.test(headers['content-type'] ?? ''))
 }
+
+/** The members that Express and body-parser 1 give a request. */
+interface ExpressRequest extends IncomingMessage {
+  readonly _body?: unknown
+  readonly app?: { readonly lazyrouter?: unknown; readonly router?: unknown }
+}
+
+/** Express 4 makes its router by `lazyrouter`, and throws for the name `router`. */
+function isOfExpress5({ app }: ExpressRequest): boolean {
+  return typeof app === 'function' && !('lazyrouter' in app) && 'router' in app
+}
+
+/** JSON and forms. */
+const PARSED_TYPES = /^(application\/|[^;]*\+)(json|x-www-form-urlencoded)\b/i
 
 function isBare(parsed: unknown): boolean {
   return typeof parsed === 'object' && parsed !== null && Object.getPrototypeOf(parsed) === null
