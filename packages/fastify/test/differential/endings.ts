@@ -1,7 +1,7 @@
 /** Handlers of Fastify. */
 import { Readable, Stream } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Ending } from '../../../../conformance/src/http/differential/application.ts'
 import { streamOf } from '../../../../conformance/src/http/differential/endings/node-ending.ts'
 import {
@@ -36,6 +36,14 @@ const threw = (name: string, handle: Handle, more: Partial<FastifyEnding> = {}):
   ...answered(name, handle, more),
   end: 'threw',
 })
+
+/** Before 5.12.8, and in the first of 6, Fastify ends a stream without its trailers. A guard sends them, as it has the whole body. */
+const { version } = fastify()
+const endsWithTrailers =
+  version.localeCompare('5.12.8', 'en', { numeric: true }) >= 0 && !version.startsWith('6.0.0-alpha.')
+const streamsWithTrailers = endsWithTrailers
+  ? [later('sends a stream with trailers', (reply) => void reply.trailer('x-sum', async () => '1').send(streamOf()))]
+  : []
 
 const webStreamOf = () => new Blob(['piece 0;piece 1;']).stream()
 
@@ -111,7 +119,7 @@ const sent: readonly FastifyEnding[] = [
     reply.send(new Readable({ read() {} }))
     reply.raw.end('raw')
   }),
-  later('sends a stream with trailers', (reply) => void reply.trailer('x-sum', async () => '1').send(streamOf())),
+  ...streamsWithTrailers,
   later('sends a web stream of texts', (reply) => void reply.send(ReadableStream.from(['one', 'two']))),
   later('sends a web stream', (reply) => void reply.send(webStreamOf())),
   answered('sends a serialized text', (reply) => void reply.type('application/json').serializer(String).send({ a: 1 })),
