@@ -34,10 +34,11 @@ function isTimer(resource: object): resource is Timer {
   return Object.getPrototypeOf(resource) === prototype
 }
 
-const { _onTimeout } = Socket.prototype as unknown as { readonly _onTimeout: { readonly name: string } }
+/** Undefined on other runtimes, and where Node has renamed it. */
+const { _onTimeout } = Socket.prototype as unknown as Partial<Timer>
 
 /** A connection to a provider keeps its timer from request to request, and a handler may answer by it. */
 function isOfOtherSocket(timer: Timer, { socket }: IncomingMessage): boolean {
-  const isOfSocket = timer._onTimeout?.name === `bound ${_onTimeout.name}`
+  const isOfSocket = timer._onTimeout?.name === `bound ${_onTimeout?.name}`
   return isOfSocket && !Object.getOwnPropertySymbols(socket).some((name) => Reflect.get(socket, name) === timer)
 }
