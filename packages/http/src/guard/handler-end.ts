@@ -80,10 +80,3 @@ export function answered(answer: HandlerAnswer): Answered {
 export function threw(error: unknown, answer: Threw['answer']): Threw {
   return { kind: 'threw', error, answer }
 }
-
-/** Gives the end of a handler that may be at work still. */
-export function outlasting(end: HandlerEnd, outlast: () => Promise<HandlerEnd>): HandlerEnd {
-  return end.kind === 'threw'
-    ? { kind: 'threw', error: end.error, answer: end.answer, outlast }
-    : { kind: 'answered', answer: end.answer, outlast }
-}

@@ -55,5 +55,5 @@ export function attemptEventOf(
   prepared: PreparedCall,
   { attempt, token }: Pick<RecordView, 'attempt' | 'token'>,
 ): AttemptEvent {
-  return { namespace: instance.namespace, operation: prepared.operation, key: prepared.key, attempt, token }
+  return { attempt, token, ...eventOf(instance, prepared) }
 }

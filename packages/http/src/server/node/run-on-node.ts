@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
 import { lapse } from '@retryproof/core/internal'
 import type { BodyLimits } from '../../guard/answer/held-body.ts'
-import { answered, type HandlerEnd, type HandlerRun, outlasting, threw } from '../../guard/handler-end.ts'
+import { answered, type HandlerEnd, type HandlerRun, threw } from '../../guard/handler-end.ts'
 import type { HandlerAttempt } from '../../guard/ports.ts'
 import type { HandlerAnswer, HeaderField } from '../../protocol/exchange.ts'
 import { captureResponse } from './capture/capture-response.ts'
@@ -40,15 +40,8 @@ export function runOnNode<Tx>(
   let handedOver: { readonly error: unknown }[] = []
   const isOuterTimer = watchOuterTimers(binding.req)
   const onCut = () => lapse(attempt)
-  // by name: Node 20 makes a hidden class for each object that is spread and then given more members
-  const limitsOf = ({ maxResponseBytes, stream, whole }: BodyLimits): CaptureLimits => ({
-    maxResponseBytes,
-    stream,
-    whole,
-    attempt,
-    onCut,
-    isOuterTimer,
-  })
+  // spread last: Node 20 makes a hidden class for each object that is spread and then given more members
+  const limitsOf = (given: BodyLimits): CaptureLimits => ({ attempt, onCut, isOuterTimer, ...given })
   const hasSpentBody = watchBody(binding.req)
   let captured = captureResponse(res, limitsOf(limits))
   let hasLeft = false
@@ -92,7 +85,7 @@ export function runOnNode<Tx>(
     if (answer.response.status >= 400 && isBodyLost(binding.req)) throw lostBody()
     const [passedOn] = handedOver
     const end = passedOn ? threw(passedOn.error, async () => answer) : answered(answer)
-    return first || tx !== undefined ? end : outlasting(end, () => outlast(end, answer))
+    return first || tx !== undefined ? end : { outlast: () => outlast(end, answer), ...end }
   }
 
   /** Lets an answer go that says nothing about the handler, since that is still at work, and waits for the end of the handler itself. */
