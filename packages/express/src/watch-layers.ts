@@ -34,7 +34,10 @@ interface WatchedRequest {
   next?: Next
 }
 
-type Next = (error?: unknown) => void
+interface Next {
+  (error?: unknown): void
+  [WATCHED_NEXT]?: Next
+}
 type HandleError = (this: Layer, error: unknown, req: WatchedRequest, ...rest: unknown[]) => unknown
 type HandleRequest = (this: Layer, req: WatchedRequest, res: unknown, next: Next) => unknown
 type Handler = (...values: unknown[]) => unknown
@@ -120,20 +123,20 @@ function watchPrototype(prototype: Prototype): void {
   }
 }
 
-const watchedNexts = new WeakMap<Next, Next>()
+/** On the function itself, since a WeakMap of the layers of all requests would cost each garbage collection more. */
+const WATCHED_NEXT = Symbol('retryproof.next')
 
 /** Notes errors that are passed on. Gives the same function each time, so that a layer may compare it with `req.next`. */
 function watchNext(req: WatchedRequest, next: Next): Next {
-  const known = watchedNexts.get(next)
-  if (known) return known
+  if (next[WATCHED_NEXT]) return next[WATCHED_NEXT]
   const watchedNext: Next = (error) => {
     const { [WATCHED]: watched } = req
     if (watched && error && error !== 'route' && error !== 'router') watched.progress.hasFailed = true
     next(error)
   }
-  watchedNexts.set(next, watchedNext)
+  next[WATCHED_NEXT] = watchedNext
   // what `req.next` has already, is not watched again
-  watchedNexts.set(watchedNext, watchedNext)
+  watchedNext[WATCHED_NEXT] = watchedNext
   return watchedNext
 }
 
