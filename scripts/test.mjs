@@ -40,9 +40,6 @@ const steps = [
       '--',
       'vitest',
       'run',
-      // a property of a hundred runs takes longer than the default of 5 s on a slow machine
-      '--testTimeout=60000',
-      '--hookTimeout=60000',
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${report}`,

@@ -1,12 +1,9 @@
 /** Calls that share statements: fewer round trips, and each call with its own answer, error and wait. */
 import { checks } from '@retryproof/conformance'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { mysqlStore } from '../src/index.ts'
 import { claim, completed, connect, onEachServer, storeAt } from './fixtures.ts'
 import { openProxy } from './proxy.ts'
-
-// a busy machine takes its time for a few hundred commits
-vi.setConfig({ testTimeout: 60_000 })
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const keys = (count: number, prefix = 'k') => Array.from({ length: count }, (_, index) => `${prefix}${index}`)

@@ -3,14 +3,11 @@ import { runInNewContext } from 'node:vm'
 import { checks } from '@retryproof/conformance'
 import { isIdempotencyError } from '@retryproof/core/store'
 import pg from 'pg'
-import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { postgresStore } from '../src/index.ts'
 import { bytes, claim, completed, connect, freshDatabase, storeAt } from './fixtures.ts'
 import { openProxy } from './proxy.ts'
-
-// a busy machine takes its time for a few hundred commits
-vi.setConfig({ testTimeout: 60_000 })
 
 const keys = (count: number, prefix = 'k') => Array.from({ length: count }, (_, index) => `${prefix}${index}`)
 

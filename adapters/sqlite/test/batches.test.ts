@@ -6,9 +6,6 @@ import { sqliteStore } from '../src/index.ts'
 import { bytes, claim, HOUR_MS } from './claim.ts'
 import { migratedFile, open } from './support.ts'
 
-// a busy machine takes its time for a few hundred commits
-vi.setConfig({ testTimeout: 60_000 })
-
 const keys = Array.from({ length: 64 }, (_, index) => `k${index}`)
 
 /** A store, and how many commits it has made. */

@@ -13,7 +13,6 @@ it.each([
   ['4', express4, answeredBy(4)],
 ] as const)(
   'each method of the response of Express %s is called by a handler of the table',
-  { timeout: 60_000 },
   async (name, framework, endings) => {
     const touched = await touchedMembers<[Request, Response, NextFunction]>(
       endings,

@@ -19,7 +19,7 @@ const silent = {
   server: 'it is the application',
 }
 
-it('each member of a reply is used by a handler of the table', { timeout: 60_000 }, async () => {
+it('each member of a reply is used by a handler of the table', async () => {
   let members: readonly string[] = []
   const touched = await touchedMembers<[FastifyRequest, FastifyReply]>(
     fastifyEndings,

@@ -21,7 +21,7 @@ const silent = {
   var: 'it has the values for handlers',
 }
 
-it('each member of a context is used by a handler of the table', { timeout: 60_000 }, async () => {
+it('each member of a context is used by a handler of the table', async () => {
   let members: readonly string[] = []
   const touched = await touchedMembers<[Context]>(
     honoEndings.filter(({ end }) => end === 'answered'),

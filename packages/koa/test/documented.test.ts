@@ -23,7 +23,6 @@ it.each([
   ['2', Koa2, koaEndings],
 ] as const)(
   'each member by which Koa %s answers is used by a handler of the table',
-  { timeout: 60_000 },
   async (name, Framework, endings) => {
     const touched = await touchedMembers<[Context]>(
       endings.filter(({ name: ending, hangs }) => !ending.startsWith('response: ') && !hangs),

@@ -31,7 +31,6 @@ it.each<[Application['protocol'], readonly NodeEnding[], object, Readonly<Record
   ],
 ])(
   'each member of a response of %s is used by a handler of the table',
-  { timeout: 60_000 },
   async (protocol, endings, prototype, silent) => {
     const touched = await touchedMembers<[ServerResponse, IncomingMessage]>(
       endings,
