@@ -1,10 +1,11 @@
 import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 // Vitest finds this file from inside a package too, and there it is the package alone that is run
 const everything = process.cwd() === import.meta.dirname
 const folders = ['packages', 'adapters', 'examples'].flatMap((parent) =>
-  readdirSync(parent).map((name) => `${parent}/${name}`),
+  readdirSync(join(import.meta.dirname, parent)).map((name) => `${parent}/${name}`),
 )
 
 export default defineConfig({
