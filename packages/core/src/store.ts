@@ -1,6 +1,6 @@
 /** The entry for store authors: the port, its contract as a pure function, and helpers to implement it. */
 export { type Duration, toMs } from './base/durations.ts'
-export { assertKnownOptions } from './base/known-options.ts'
+export { assertKnownOptions } from './base/options/known-options.ts'
 export {
   IdempotencyInvalidOptionError,
   isIdempotencyError,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { nearestName } from '../src/base/nearest-name.ts'
+import { nearestName } from '../src/base/options/nearest-name.ts'
 
 const known = ['lease', 'retention', 'maxRun', 'onFailure', 'onTakeover', 'storeRequest']
 

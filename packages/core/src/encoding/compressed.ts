@@ -2,7 +2,7 @@
 
 import type { Codec } from '../api/serialization.ts'
 import { concat } from '../base/bytes.ts'
-import { assertKnownOptions } from '../base/known-options.ts'
+import { assertKnownOptions } from '../base/options/known-options.ts'
 import { IdempotencyInvalidOptionError } from '../errors.ts'
 
 /** Options of `compressed`, in bytes. */

@@ -3,7 +3,7 @@
 import type { Codec, CodecContext } from '../api/serialization.ts'
 import { concat, frame } from '../base/bytes.ts'
 import { type NodeCrypto, nodeCrypto } from '../base/crypto/node-crypto.ts'
-import { assertKnownOptions } from '../base/known-options.ts'
+import { assertKnownOptions } from '../base/options/known-options.ts'
 import { IdempotencyInvalidOptionError } from '../errors.ts'
 
 /** Options of `encrypted`. */

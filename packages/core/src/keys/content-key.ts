@@ -1,7 +1,7 @@
 /** Keys for clients that send none: what is asked is the key. */
 
 import { type Duration, toMs } from '../base/durations.ts'
-import { assertKnownOptions } from '../base/known-options.ts'
+import { assertKnownOptions } from '../base/options/known-options.ts'
 import { canonicalize } from './canonical/canonical-json.ts'
 import { createDigest } from './digest.ts'
 

@@ -1,6 +1,6 @@
 /** Rules for the text of keys, operations and parts of a scope. */
 import type { Call } from '../api/call.ts'
-import { refuseMistypedMembers } from '../base/known-members.ts'
+import { refuseMistypedMembers } from '../base/options/known-members.ts'
 import { IdempotencyInvalidCallError } from '../errors.ts'
 
 /**

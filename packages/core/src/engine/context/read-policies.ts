@@ -3,8 +3,8 @@
 import type { FailureDecision, Policies } from '../../api/policies.ts'
 import type { Serializer } from '../../api/serialization.ts'
 import { type Duration, toMs } from '../../base/durations.ts'
-import { unknownOption } from '../../base/known-options.ts'
 import { isPromise } from '../../base/maybe-promise.ts'
+import { unknownOption } from '../../base/options/known-options.ts'
 import { json } from '../../encoding/json.ts'
 import { IdempotencyInvalidOptionError } from '../../errors.ts'
 

@@ -3,7 +3,7 @@
 import type { Reference, Scope } from '../../api/call.ts'
 import type { Inspection, KeptCall, RecordFilter, StoredKey } from '../../api/operators.ts'
 import { toMs } from '../../base/durations.ts'
-import { assertKnownNames } from '../../base/known-options.ts'
+import { assertKnownNames } from '../../base/options/known-options.ts'
 import { decodeRequest } from '../../encoding/request.ts'
 import { decodeResult } from '../../encoding/result.ts'
 import { IdempotencyInvalidCallError, IdempotencyInvalidOptionError } from '../../errors.ts'

@@ -2,8 +2,8 @@
 
 import type { Outcome } from '../../api/call.ts'
 import type { KeptCall, RecoverOptions, Recovery, RecoveryError } from '../../api/operators.ts'
-import { assertKnownNames } from '../../base/known-options.ts'
 import { isPromise } from '../../base/maybe-promise.ts'
+import { assertKnownNames } from '../../base/options/known-options.ts'
 import { decodeRequest } from '../../encoding/request.ts'
 import { IdempotencyInvalidOptionError, isIdempotencyError } from '../../errors.ts'
 import { storageKey } from '../../keys/storage-key.ts'

@@ -1,5 +1,5 @@
 /** Refuses mistyped options: one rule for every function that takes some. */
-import { IdempotencyInvalidOptionError } from '../errors.ts'
+import { IdempotencyInvalidOptionError } from '../../errors.ts'
 import { nearestName } from './nearest-name.ts'
 
 /**

@@ -1,5 +1,5 @@
 /** Refuses mistyped members of calls and messages, which may have others of their application's own. */
-import { IdempotencyInvalidCallError } from '../errors.ts'
+import { IdempotencyInvalidCallError } from '../../errors.ts'
 import { nearestName } from './nearest-name.ts'
 
 /** @throws {@link IdempotencyInvalidCallError} when `value` has a name that differs by one edit from a known one which it lacks */
