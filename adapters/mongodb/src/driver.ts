@@ -1,6 +1,6 @@
 /** Types of the MongoDB driver, as far as the store uses it, and turns on the connections of a client. */
-import { createTurns, type Turns } from '@retryproof/core/internal'
-import { StoreUnavailableError } from '@retryproof/core/store'
+import { createTurns, describeKind, type Turns } from '@retryproof/core/internal'
+import { IdempotencyInvalidOptionError, StoreUnavailableError } from '@retryproof/core/store'
 
 /** The methods of a collection that the store calls. */
 export interface MongodbCollection<Session = unknown> {
@@ -29,6 +29,15 @@ export interface MongodbSession {
   inTransaction(): boolean
   withTransaction<T>(work: () => Promise<T>, options: object): Promise<T>
   endSession(): Promise<void>
+}
+
+/** @throws {@link IdempotencyInvalidOptionError} when `collection` is none, such as its name, its database or its client */
+export function requireDriver(collection: unknown): void {
+  if (typeof Object(collection).findOneAndUpdate === 'function' && Object(collection).db?.client) return
+  throw new IdempotencyInvalidOptionError(
+    'collection',
+    `must be a collection of mongodb, such as client.db().collection('idempotency'), got ${describeKind(collection)}`,
+  )
 }
 
 const TURN_MS = 60_000

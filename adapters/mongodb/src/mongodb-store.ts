@@ -13,7 +13,7 @@ import {
   TransactionConflictError,
   toMs,
 } from '@retryproof/core/store'
-import { beginTurns, type MongodbCollection, type MongodbSession } from './driver.ts'
+import { beginTurns, type MongodbCollection, type MongodbSession, requireDriver } from './driver.ts'
 import { codeOf, isConnectionLost, isRolledBack, toCommitError, toStoreError } from './errors.ts'
 import { type Seen, toSeen, variablesOf } from './record.ts'
 import { READABLE, requireCollection } from './schema.ts'
@@ -62,6 +62,7 @@ export function mongodbStore<Session extends MongodbSession>(
 ): MongodbStore<Session> {
   assertKnownOptions(options, { collection: true, now: true, lockTimeout: true })
   const { collection, now, lockTimeout = '5s' } = options
+  requireDriver(collection)
   const lockTimeoutMs = toMs('lockTimeout', lockTimeout)
   const clock = () => now?.() ?? '$$NOW'
   const inTurn = beginTurns(collection.db.client)

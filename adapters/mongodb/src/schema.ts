@@ -1,6 +1,6 @@
 /** The collection: its index, its creation, and the check that it can hold records. */
 import { assertKnownOptions, StoreMisconfiguredError } from '@retryproof/core/store'
-import type { IndexSpecification, MongodbCollection } from './driver.ts'
+import { type IndexSpecification, type MongodbCollection, requireDriver } from './driver.ts'
 import { codeOf, toStoreError } from './errors.ts'
 
 /** Options of each call, which override the defaults of the client. */
@@ -41,6 +41,7 @@ export function schema(): IndexSpecification[] {
 export async function migrate(options: { readonly collection: MongodbCollection }): Promise<void> {
   assertKnownOptions(options, { collection: true })
   const { collection } = options
+  requireDriver(collection)
   try {
     await collection.db.createCollection(collection.collectionName).catch((error) => {
       if (codeOf(error) !== NAMESPACE_EXISTS) throw error

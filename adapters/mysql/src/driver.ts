@@ -1,5 +1,5 @@
 /** The driver as this store uses it, typed by use, and how a statement is sent: alone, or in a transaction of the caller. */
-import { backOff, sleep, within } from '@retryproof/core/internal'
+import { backOff, describeKind, sleep, within } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
 import { isConflict, toCommitError, toStoreError, toTransactionError } from './errors.ts'
 import { type Sql, sql } from './statements.ts'
@@ -71,15 +71,22 @@ export async function untilAnswered<T>(attempt: () => Promise<T | undefined>): P
 
 /** The promise API of a pool or a connection. */
 export function promised<T>(driver: T | WithPromise<T>): T {
-  return typeof (driver as Partial<WithPromise<T>>).promise === 'function'
+  return typeof (driver as Partial<WithPromise<T>> | undefined)?.promise === 'function'
     ? (driver as WithPromise<T>).promise()
     : (driver as T)
 }
 
-/** @throws IdempotencyInvalidOptionError where `pool` gives no connections as mysql2 does */
-export function requireDriver(pool: unknown): void {
-  if (typeof Object(pool).getConnection === 'function') return
-  throw new IdempotencyInvalidOptionError('pool', `must be a pool of mysql2, got ${String(pool)}`)
+/**
+ * The promise API of a pool.
+ *
+ * @throws IdempotencyInvalidOptionError where it gives no connections as mysql2 does
+ */
+export function promisedPool<Connection extends MysqlPoolConnection>(
+  given: MysqlPool<Connection> | WithPromise<MysqlPool<Connection>>,
+): MysqlPool<Connection> {
+  const pool = promised(given)
+  if (typeof Object(pool).getConnection === 'function') return pool
+  throw new IdempotencyInvalidOptionError('pool', `must be a pool of mysql2, got ${describeKind(pool)}`)
 }
 
 /** Settings of a pool of mysql2, undefined where a wrapper hides them. `core` stands for the pool, whichever API it has. */

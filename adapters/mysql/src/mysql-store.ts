@@ -22,7 +22,7 @@ import {
   type MysqlPoolConnection,
   ownSession,
   promised,
-  requireDriver,
+  promisedPool,
   requireTransaction,
   type Session,
   settingsOf,
@@ -104,8 +104,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
   const timeoutMs = toMs('timeout', options.timeout ?? '10s', { min: 1 })
   const lockTimeoutMs = toMs('lockTimeout', options.lockTimeout ?? '5s', { min: 1 })
   requirePositive('maxValueBytes', maxValueBytes)
-  const pool = promised(options.pool)
-  requireDriver(pool)
+  const pool = promisedPool(options.pool)
   const { core, connections, database } = settingsOf(pool)
   const inTurn = turnsOf(core, connections)
   const clockMs = now ?? (() => performance.now())

@@ -5,7 +5,15 @@ import {
   StoreMisconfiguredError,
   StoreUnavailableError,
 } from '@retryproof/core/store'
-import { connect, type MysqlPool, ownSession, promised, type Row, type Session, type WithPromise } from './driver.ts'
+import {
+  connect,
+  type MysqlPool,
+  ownSession,
+  promisedPool,
+  type Row,
+  type Session,
+  type WithPromise,
+} from './driver.ts'
 import { type Sql, STATES, sql } from './statements.ts'
 
 export interface SchemaOptions {
@@ -73,7 +81,7 @@ export function schema(options: SchemaOptions = {}): string[] {
 export async function migrate(options: MigrateOptions): Promise<void> {
   assertKnownOptions(options, { pool: true, table: true })
   const { pool, table } = options
-  const connection = await connect(promised(pool), MIGRATION_TIMEOUT_MS)
+  const connection = await connect(promisedPool(pool), MIGRATION_TIMEOUT_MS)
   try {
     const session = ownSession(connection, MIGRATION_TIMEOUT_MS)
     for (const text of schema({ ...(table && { table }) })) await session.write({ text })

@@ -1,5 +1,5 @@
 /** The driver as this store uses it, typed by use: a pg.Pool, a pg.Client, a PGlite, or a wrapper of one. */
-import { within, withoutRelease } from '@retryproof/core/internal'
+import { describeKind, within, withoutRelease } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError, StoreUnavailableError } from '@retryproof/core/store'
 import { raceIn, toStoreError } from './errors.ts'
 
@@ -53,7 +53,9 @@ const isPg = (db: PostgresQueryable): db is PostgresQueryable & Pg => 'connect' 
 export function requireDriver(pool: unknown): void {
   if (typeof Object(pool).query === 'function') return
   const got =
-    typeof pool === 'function' && 'unsafe' in pool ? 'postgres.js; its README section has a wrapper' : String(pool)
+    typeof pool === 'function' && 'unsafe' in pool
+      ? 'postgres.js; its README section has a wrapper'
+      : describeKind(pool)
   throw new IdempotencyInvalidOptionError('pool', `must be a pg.Pool, a connected pg.Client or a PGlite, got ${got}`)
 }
 

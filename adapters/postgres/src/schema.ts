@@ -1,6 +1,6 @@
 /** The table: its names, its creation, and the check that the one that is there is ours. */
 import { assertKnownOptions, IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core/store'
-import { ask, isEmbedded, type PostgresDatabase, type PostgresQueryable } from './driver.ts'
+import { ask, isEmbedded, type PostgresDatabase, type PostgresQueryable, requireDriver } from './driver.ts'
 import { toStoreError } from './errors.ts'
 
 export interface SchemaOptions {
@@ -124,6 +124,7 @@ export function schema(options: SchemaOptions = {}): string[] {
 export async function migrate(given: MigrateOptions): Promise<void> {
   assertKnownOptions(given, { pool: true, table: true, partitions: true })
   const { pool, ...options } = given
+  requireDriver(pool)
   const names = tableNames(options.table)
   const inspect = async () => (await ask<Found>(pool, { text: INSPECT }, [names.table]))[0]
   // one round trip is one transaction here; the lock ends with it

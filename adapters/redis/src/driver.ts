@@ -1,4 +1,5 @@
 /** The client as this store uses it: its type, the clients that are refused, and replies that never come. */
+import { describeKind } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError } from '@retryproof/core/store'
 
 /** A client of ioredis 5 or 6: of one server, by Sentinels, or of a Cluster. The caller owns and closes it. */
@@ -43,7 +44,7 @@ interface Binary {
 
 /** @throws {@link IdempotencyInvalidOptionError} naming what `client` is, when it cannot carry the store */
 export function requireUsable(client: RedisClient): RedisClient & Binary {
-  const problem = problemOf(Object(client))
+  const problem = problemOf(client)
   if (!problem) return client as RedisClient & Binary
   throw new IdempotencyInvalidOptionError(
     'client',
@@ -51,11 +52,12 @@ export function requireUsable(client: RedisClient): RedisClient & Binary {
   )
 }
 
-function problemOf(client: Partial<RedisClient & Binary> & Record<string, unknown>): string | undefined {
+function problemOf(given: unknown): string | undefined {
+  const client: Partial<RedisClient & Binary> & Record<string, unknown> = Object(given)
   if (client.isPipeline) return 'a pipeline, in which a script that the server has forgotten cannot be sent again'
   if (typeof client.evalSha === 'function') return 'a node-redis client'
   if (typeof client.evalshaBuffer !== 'function') {
-    return typeof client.evalsha === 'function' ? 'a client that cannot carry bytes (Upstash?)' : 'none'
+    return typeof client.evalsha === 'function' ? 'a client that cannot carry bytes (Upstash?)' : describeKind(given)
   }
   const { readOnly, role, monitor } = client.options ?? {}
   if (readOnly || role === 'slave') return 'one that asks replicas (`readOnly` or `role: "slave"`)'

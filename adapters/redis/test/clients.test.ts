@@ -15,8 +15,6 @@ describe('a client that cannot carry the store is refused at construction', () =
   const refused: [what: string, client: unknown, why: RegExp][] = [
     ['a pipeline', new Redis(lazy).pipeline(), /pipeline/],
     ['a transaction', new Redis(lazy).multi(), /pipeline/],
-    ['nothing', undefined, /got none/],
-    ['a URL', 'redis://localhost', /got none/],
     ['a connection for reads', ioredis6(address, { ...lazy, readOnly: true }), /replicas/],
     ['replicas by Sentinels', new Redis({ ...lazy, sentinels: [address], name: 'primary', role: 'slave' }), /replicas/],
     ['a monitor', ioredis6(address, { ...lazy, monitor: true }), /monitors/],

@@ -20,7 +20,11 @@ describe.skipIf(redis.missing)('what peers get wrong on Redis', () => {
       ['node-redis', createClient(), /node-redis/],
       ['a cluster of node-redis', createCluster({ rootNodes: [] }), /node-redis/],
       ['Upstash', new Upstash({ url: 'https://localhost', token: 'token' }), /Upstash/],
-      ['a client of which only get and set are known', { get: async () => null, set: async () => 'OK' }, /got none/],
+      [
+        'a client of which only get and set are known',
+        { get: async () => null, set: async () => 'OK' },
+        /got an object of Object/,
+      ],
     ])('%s is refused at construction', (_, client, why) => {
       const construct = () => redisStore({ client: client as unknown as RedisClient })
       expect(construct).toThrow(IdempotencyInvalidOptionError)

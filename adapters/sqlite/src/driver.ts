@@ -1,4 +1,5 @@
 /** The driver as this store uses it: better-sqlite3, node:sqlite and bun:sqlite all fit. Its errors become the port's. */
+import { describeKind } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError } from '@retryproof/core/store'
 import { guard } from './errors.ts'
 
@@ -46,6 +47,6 @@ export function requireDriver(database: SqliteDatabase): void {
   if (isConnection && ('inTransaction' in database || 'isTransaction' in database)) return
   throw new IdempotencyInvalidOptionError(
     'database',
-    'must be an open connection of better-sqlite3, bun:sqlite, or node:sqlite of Node 22.16 or later',
+    `must be an open connection of better-sqlite3, bun:sqlite, or node:sqlite of Node 22.16 or later, got ${describeKind(database)}`,
   )
 }

@@ -6,7 +6,7 @@ import {
   StoreMisconfiguredError,
   toMs,
 } from '@retryproof/core/store'
-import { pragma, type SqliteDatabase, statement } from './driver.ts'
+import { pragma, requireDriver, type SqliteDatabase, statement } from './driver.ts'
 import { exclusively, impatiently, whenFree } from './transaction.ts'
 
 export interface SchemaOptions {
@@ -76,6 +76,7 @@ export function schema(options: SchemaOptions = {}): [createTable: string, creat
 export async function migrate(options: MigrateOptions): Promise<void> {
   assertKnownOptions(options, { database: true, table: true, lockTimeout: true })
   const { database, table = 'retryproof', lockTimeout = '5s' } = options
+  requireDriver(database)
   const [createTable, createIndex] = schema({ table })
   await whenFree(database, toMs('lockTimeout', lockTimeout), () => {
     exclusively(database, () => {

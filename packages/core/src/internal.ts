@@ -10,6 +10,7 @@ export {
 export { createTurns, type Turns, within } from './base/bounded.ts'
 export { MAX_DURATION_MS, toMs } from './base/durations.ts'
 export { isPromise, type MaybePromise } from './base/maybe-promise.ts'
+export { describeKind } from './base/options/describe-kind.ts'
 export { refuseMistypedMembers } from './base/options/known-members.ts'
 export { assertKnownNames } from './base/options/known-options.ts'
 export { backOff, sleep, startTimer } from './base/timers.ts'

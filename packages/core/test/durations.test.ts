@@ -87,6 +87,10 @@ describe('what is no duration is refused by the name of its option', () => {
     )
   })
 
+  test('the message shows a text as one', () => {
+    expect(() => toMs('lease', '30' as Duration)).toThrow("or '7d', got '30'")
+  })
+
   test('the message says the bounds as people write them', () => {
     expect(() => toMs('retention', '1ms', { min: 1000, max: 86_400_000 })).toThrow(
       'retention: must be between 1s and 1d, got 1ms',

@@ -35,7 +35,7 @@ describe('a mistyped option', () => {
 
   it.each([
     ['nothing', undefined, 'undefined'],
-    ['null', null, 'object'],
+    ['null', null, 'null'],
     ['a text', 'postgres://localhost', 'string'],
     [
       'the pool itself',
@@ -48,6 +48,16 @@ describe('a mistyped option', () => {
     const check = () =>
       assertKnownOptions<{ url: string; table?: string }>(options as never, { url: true, table: true })
     expect(check).toThrow(`options: must be an object with url, table; got ${described}`)
+  })
+
+  it.each([
+    ['nothing', undefined, 'undefined'],
+    ['an address with a password', 'db://app:hunter2@localhost', 'string'],
+    ['a store that nobody awaited', Promise.resolve(memoryStore()), 'an object of Promise'],
+  ])('is told from a store that is %s, which is named by its kind alone', (_case, store, kind) => {
+    expect(() => createIdempotency({ store: store as never, namespace: 'shop' })).toThrow(
+      new RegExp(`^store: must be a store, such as memoryStore\\(\\) .*, got ${kind}$`),
+    )
   })
 
   it('of an object with a class is told as one, where the others are known', () => {

@@ -50,6 +50,15 @@ describe('options', () => {
     }
   })
 
+  it.each([
+    ['swapped with the instance', { scope }, 'an object of Object'],
+    ['given no instance', undefined, 'undefined'],
+  ])('are refused where they are %s', (_case, instance, kind) => {
+    expect(() => createGuard(instance as never, { scope })).toThrow(
+      `idempotency: must be what createIdempotency() gives, got ${kind}`,
+    )
+  })
+
   it('lets no request pass to a handler that would have no transaction', () => {
     const capabilities = { ...idempotency.capabilities, transactional: 'async' } as const
     const transactional = { ...idempotency, capabilities } as typeof idempotency

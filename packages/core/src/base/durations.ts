@@ -49,7 +49,7 @@ function parse(option: string, duration: Duration): number {
   if (!match) {
     throw new IdempotencyInvalidOptionError(
       option,
-      `must be a number of milliseconds or a text like '250ms', '30s', '15m', '24h' or '7d', got ${String(duration)}`,
+      `must be a number of milliseconds or a text like '250ms', '30s', '15m', '24h' or '7d', got ${typeof duration === 'string' ? `'${duration}'` : String(duration)}`,
     )
   }
   return Number(match[1]) * units[match[2] as keyof typeof units]

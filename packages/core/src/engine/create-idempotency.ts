@@ -7,6 +7,7 @@ import type { RecoverOptions, StoredKey } from '../api/operators.ts'
 import type { Policies, Resolution, TransactionPolicies } from '../api/policies.ts'
 import { toMs } from '../base/durations.ts'
 import { isPromise, type MaybePromise } from '../base/maybe-promise.ts'
+import { describeKind } from '../base/options/describe-kind.ts'
 import { assertKnownNames } from '../base/options/known-options.ts'
 import { encodeRequest, type KeptRequest, keepRequest } from '../encoding/request.ts'
 import { IdempotencyDrainingError, IdempotencyInvalidOptionError, IdempotencyInvalidTokenError } from '../errors.ts'
@@ -222,7 +223,7 @@ export function createIdempotency<Tx = NoTransactions>(options: IdempotencyOptio
 
 function requireFunction(name: string, value: unknown): void {
   if (typeof value !== 'function')
-    throw new IdempotencyInvalidOptionError(name, `must be a function, got ${String(value)}`)
+    throw new IdempotencyInvalidOptionError(name, `must be a function, got ${describeKind(value)}`)
 }
 
 function requireSecret(secret: unknown): void {

@@ -1,5 +1,6 @@
 /** Refuses mistyped options: one rule for every function that takes some. */
 import { IdempotencyInvalidOptionError } from '../../errors.ts'
+import { classOf, describeKind } from './describe-kind.ts'
 import { nearestName } from './nearest-name.ts'
 
 /**
@@ -32,7 +33,7 @@ export function assertKnownNames(options: object, known: readonly string[]): voi
   if (isSomethingElse)
     throw new IdempotencyInvalidOptionError(
       'options',
-      `must be an object with ${known.join(', ')}; got ${describe(options)}`,
+      `must be an object with ${known.join(', ')}; got ${describeKind(options)}`,
     )
   if (unknown !== undefined) throw unknownOption(unknown, known)
 }
@@ -40,14 +41,6 @@ export function assertKnownNames(options: object, known: readonly string[]): voi
 /** Tells an object of a class with none of the options, such as a pool in the place of `{ pool }`. */
 function isForeign(options: object, known: readonly string[]): boolean {
   return classOf(options) !== 'Object' && !known.some((name) => name in options)
-}
-
-function describe(value: unknown): string {
-  return typeof value === 'object' && value !== null ? `an object of ${classOf(value)}` : typeof value
-}
-
-function classOf(value: object): string {
-  return typeof value.constructor === 'function' ? value.constructor.name : 'Object'
 }
 
 /** Makes the error for a name that is no option: it names the option that was probably meant, and all that there are. */

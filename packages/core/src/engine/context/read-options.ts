@@ -4,6 +4,7 @@ import type { IdempotencyOptions } from '../../api/idempotency.ts'
 import type { Policies } from '../../api/policies.ts'
 import type { Codec, ErrorType } from '../../api/serialization.ts'
 import { toMs } from '../../base/durations.ts'
+import { describeKind } from '../../base/options/describe-kind.ts'
 import { assertKnownNames } from '../../base/options/known-options.ts'
 import { ownErrorTypes } from '../../encoding/failure.ts'
 import { IdempotencyInvalidOptionError } from '../../errors.ts'
@@ -76,7 +77,7 @@ function readStore(store: IdempotencyOptions['store']): IdempotencyOptions['stor
   if (missing.length === 0 && store.capabilities) return store
   throw new IdempotencyInvalidOptionError(
     'store',
-    'must be a store, such as memoryStore() or sqliteStore({ database })',
+    `must be a store, such as memoryStore() or sqliteStore({ database }), got ${describeKind(store)}`,
   )
 }
 

@@ -1,6 +1,6 @@
 /** Options of a binding, checked once when it is made. */
 import { IdempotencyInvalidOptionError, type Operation, type Policies, unscoped } from '@retryproof/core'
-import { problemOf, toMs } from '@retryproof/core/internal'
+import { describeKind, problemOf, toMs } from '@retryproof/core/internal'
 import { type KeyFormat, type KeySyntax, readKeyFormat } from '../../protocol/key-header.ts'
 import { type GivenAnswer, readRecordPolicy } from '../answer/record-policy.ts'
 import { readSpelling, type Spelling, type SpellingOptions } from '../answer/spelling.ts'
@@ -54,7 +54,10 @@ export function readHttpOptions<Native, Tx>(
   hasHandler: boolean,
 ): ResolvedOptions<Native, Tx> {
   if (typeof idempotency?.operation !== 'function') {
-    throw new IdempotencyInvalidOptionError('idempotency', 'must be what createIdempotency() gives')
+    throw new IdempotencyInvalidOptionError(
+      'idempotency',
+      `must be what createIdempotency() gives, got ${describeKind(idempotency)}`,
+    )
   }
   requireKnownOptions(options)
   const {
