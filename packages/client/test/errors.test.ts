@@ -37,6 +37,11 @@ test('a server of another origin that answered once is not said to refuse the pr
   await expect(send()).rejects.toThrow(/^No answer in 2 tries\. The same intent may be sent again\.$/)
 })
 
+test('an error after a single try counts it as one', async () => {
+  const { send } = setUp([answer(503)], { retry: { tries: 1 } })
+  await expect(send()).rejects.toThrow(/^No answer in 1 try\. /)
+})
+
 test('docs/errors.md has one heading for each code, and names its class', () => {
   const page = readFileSync(new globalThis.URL('../../../docs/errors.md', import.meta.url), 'utf8')
   const headings = [...page.matchAll(/^## (INTENT_\w+)\n\n`(\w+)`/gm)].map(([, code, name]) => [code, name])

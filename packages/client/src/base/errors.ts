@@ -71,7 +71,11 @@ export class IntentUnreachableError extends IntentError {
   readonly tries: number
 
   constructor(tries: number, cause: unknown, hint = '') {
-    super('INTENT_UNREACHABLE', `No answer in ${tries} tries. The same intent may be sent again.${hint}`, { cause })
+    super(
+      'INTENT_UNREACHABLE',
+      `No answer in ${tries} ${tries === 1 ? 'try' : 'tries'}. The same intent may be sent again.${hint}`,
+      { cause },
+    )
     this.tries = tries
   }
 }

@@ -32,7 +32,7 @@ export interface Policies {
   readonly onInProgress?: 'reject' | { readonly wait: Duration }
   /**
    * Decides about a key whose lease expired, so that its outcome is unknown: runs the handler again, parks the
-   * key until somebody resolves it, or ask (the downstream, for instance) what happened. Transactions never ask:
+   * key until somebody resolves it, or asks (the downstream, for instance) what happened. Transactions never ask:
    * what did not commit did not happen. @default 'rerun'
    */
   readonly onTakeover?: 'rerun' | 'park' | ((attempt: InterruptedAttempt) => Resolution | Promise<Resolution>)
