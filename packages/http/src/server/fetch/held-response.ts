@@ -40,7 +40,7 @@ export async function holdResponse(original: Response, holding: Holding): Promis
   const { status } = original
   if (isSent || status < 200 || status > 599) return untouched(original, before)
   // first, since the default content type is there on some servers only when the body was asked for
-  const source = made === undefined ? piecesOf(original.body) : undefined
+  const source = made === undefined ? piecesOf(askForBody(original)) : undefined
   const headers = fieldsOf(original.headers)
   const held = await bodyOf(source, headers, holding)
   const { passing } = held
@@ -63,6 +63,21 @@ export async function holdResponse(original: Response, holding: Holding): Promis
       if (passing) return new Response(streamOf(passing.pieces), init)
       return new Response(original.body && !forbidsBody(status) ? new Uint8Array(bytes) : null, init)
     },
+  }
+}
+
+/** A response of @hono/node-server 1 forgets what was done to its headers when it is asked for its body. */
+function askForBody(response: Response): Response['body'] {
+  const { headers, body } = response
+  if (response.headers !== headers) replaceFields(response.headers, headers)
+  return body
+}
+
+function replaceFields(target: Headers, source: Headers): void {
+  for (const name of [...target.keys()]) if (name !== 'content-type') target.delete(name)
+  for (const [name, value] of fieldsOf(source)) {
+    if (name === 'set-cookie') target.append(name, value)
+    else target.set(name, value)
   }
 }
 
