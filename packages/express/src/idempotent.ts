@@ -69,8 +69,8 @@ export function idempotent<Tx>(
       // as Express does for what is thrown without a value: `next(undefined)` would go on as if nothing had happened
       fail: (error) => next(error || new Error('Rejected promise')),
       send: (response) => sendResponse(res, response),
-      watchErrors(onError) {
-        layers = watchErrors(req, onError)
+      watchErrors(listeners) {
+        layers = watchErrors(req, listeners)
       },
       // the promise of a given handler tells more
       working: () => (handler ? undefined : layers?.working()),

@@ -1,5 +1,7 @@
-/** Layers behind a guard: Express hands each the errors of those before it, and drops the promises of handlers. */
+/** Layers behind a guard: Express hands each the errors of those before it. Express 4 drops the promises of handlers. */
+import type { NodeBinding } from '@retryproof/http/node'
 import type { Application, ErrorRequestHandler, Request } from 'express'
+import { watchDropped } from './dropped-promises.ts'
 import { type Layer, layersOf } from './route-pattern.ts'
 
 const WATCHED = Symbol('retryproof.watched')
@@ -8,13 +10,14 @@ const WATCHED = Symbol('retryproof.watched')
 export interface WatchedLayers {
   /**
    * Gives the work that is not over: promises of handlers, or handlers past which somebody outside has answered by an error.
-   * Rejects where one of them does.
+   * Its end rejects where one of them does.
    */
-  working(): Promise<void> | undefined
+  working: Required<NodeBinding<never>>['working']
 }
 
-interface Watched {
-  onError(error: unknown): void
+type Listeners = Parameters<Required<NodeBinding<never>>['watchErrors']>[0]
+
+interface Watched extends Listeners {
   readonly progress: Progress
 }
 
@@ -22,6 +25,8 @@ interface Watched {
 interface Progress {
   /** Promises of handlers that have not settled. */
   readonly work: Set<Promise<unknown>>
+  /** Promises that Express 4 has dropped. */
+  readonly dropped: Promise<unknown>[]
   /** A layer behind the guard has passed an error on. */
   hasFailed: boolean
   /** Somebody outside has: a time-out, for instance. A handler may be at work, and nobody learns when it ends. */
@@ -49,10 +54,10 @@ const methods = [
 ] as const
 
 /** Calls `onError` for each error that is passed on for this request, before an error handler sees it. */
-export function watchErrors(req: Request, onError: (error: unknown) => void): WatchedLayers {
+export function watchErrors(req: Request, { onError, onLost }: Listeners): WatchedLayers {
   watchApplication(req.app)
   const outer = (req as WatchedRequest)[WATCHED]
-  const progress: Progress = outer?.progress ?? { work: new Set(), hasFailed: false, isPassedBy: false }
+  const progress: Progress = outer?.progress ?? { work: new Set(), dropped: [], hasFailed: false, isPassedBy: false }
   // what is given from now on is another answer
   progress.isPassedBy = false
   ;(req as WatchedRequest)[WATCHED] = {
@@ -61,11 +66,18 @@ export function watchErrors(req: Request, onError: (error: unknown) => void): Wa
       onError(error)
       outer?.onError(error)
     },
+    onLost(error) {
+      onLost(error)
+      outer?.onLost(error)
+    },
   }
   return {
-    working() {
-      if (progress.work.size > 0) return endOf(progress.work)
-      return progress.isPassedBy ? new Promise(() => {}) : undefined
+    async working() {
+      for (const each of progress.dropped.splice(0)) noteWork(progress, each)
+      // those that have settled are over after this turn
+      await undefined
+      if (progress.work.size > 0) return { end: endOf(progress.work) }
+      return progress.isPassedBy ? { end: new Promise(() => {}) } : undefined
     },
   }
 }
@@ -115,7 +127,13 @@ function watchPrototype(prototype: Prototype): void {
       const handler = this.handle as unknown as Handler
       // one of four parameters is an error handler, which Express passes by
       if (!watched || handler.length > 3) return handleRequest.call(this, req, res, next)
-      const noted = (...values: unknown[]) => noteWork(watched.progress, handler(...values))
+      const noted = (...values: unknown[]) => {
+        const returned = handler(...values)
+        if (!(returned instanceof Promise)) return returned
+        if (onRequest === 'handleRequest') noteWork(watched.progress, returned)
+        else noteDropped(watched, returned)
+        return returned
+      }
       const layer = Object.create(this, { handle: { value: noted } }) as Layer
       if (req.next) req.next = watchNext(req, req.next)
       return handleRequest.call(layer, req, res, watchNext(req, next))
@@ -140,11 +158,13 @@ function watchNext(req: WatchedRequest, next: Next): Next {
   return watchedNext
 }
 
-function noteWork({ work }: Progress, returned: unknown): unknown {
-  if (returned instanceof Promise) {
-    const isOver = () => void work.delete(returned)
-    work.add(returned)
-    returned.then(isOver, isOver)
-  }
-  return returned
+function noteWork({ work }: Progress, returned: Promise<unknown>): void {
+  const isOver = () => void work.delete(returned)
+  work.add(returned)
+  returned.then(isOver, isOver)
+}
+
+function noteDropped({ progress, onLost }: Watched, returned: Promise<unknown>): void {
+  progress.dropped.push(returned)
+  watchDropped(returned, onLost)
 }

@@ -1,10 +1,11 @@
 /** The work of a handler that comes after the binding: Fastify calls it, and keeps its promise to itself. */
+import type { Working } from '@retryproof/http/node'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { notesOn } from './notes.ts'
 
 export interface HandlerWork {
   /** Gives the work of a handler that has returned a promise which has not settled. */
-  working(): Promise<void> | undefined
+  working(): Working | undefined
   /** Notes that somebody else has answered: what the handler gives from now on is its own answer. */
   renew(): void
 }
@@ -32,7 +33,7 @@ export function watchHandler(request: FastifyRequest, reply: FastifyReply): Hand
     isAwaited = true
   })
   return {
-    working: () => (isAwaited ? undefined : work),
+    working: () => (isAwaited || !work ? undefined : { end: work }),
     renew() {
       isRenewed = true
     },

@@ -92,7 +92,7 @@ export function idempotent<Tx>(
         note = { limits, onError: () => {}, serialized: () => undefined }
         notes.set(request, note)
       },
-      watchErrors(onError) {
+      watchErrors({ onError }) {
         if (note) note.onError = onError
       },
       reset: () => resetReply(reply, before),

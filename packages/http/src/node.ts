@@ -12,7 +12,7 @@ export {
 } from './server/node/handler.ts'
 export { closeSignal, groupFields, sendResponse } from './server/node/headers.ts'
 export { iterable } from './server/node/iterable.ts'
-export type { NodeBinding } from './server/node/node-binding.ts'
+export type { ErrorListeners, NodeBinding, Working } from './server/node/node-binding.ts'
 export { givenBody, type LeftBody } from './server/node/request/given-body.ts'
 export { isBodyLost, lostBody, requestBody } from './server/node/request/request-body.ts'
 export { passOnNode, serveNode } from './server/node/serve.ts'

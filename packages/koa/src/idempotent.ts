@@ -93,7 +93,7 @@ export function idempotent<Tx>(
         begin({ limits }, attempt) {
           running = { limits, attempt }
         },
-        watchErrors: (onError) => keepAnswering(ctx, onError, () => hasFailed),
+        watchErrors: ({ onError }) => keepAnswering(ctx, onError, () => hasFailed),
         reset: before.restore,
         renew() {
           // past Koa, the handler itself has answered

@@ -58,6 +58,13 @@ export function runOnNode<Tx>(
     if (captured.hasPassed) captured.fail(error)
   }
 
+  /** Nobody answers, unless the handler does so yet: the key comes free, and what is written from now on leaves. */
+  function onLost(error: unknown): void {
+    if (captured.isEnded) return
+    handedOver.push({ error })
+    captured.abandon(error)
+  }
+
   /** Gives what the error path of the framework answers. */
   async function answerTo(error: unknown): Promise<HandlerAnswer> {
     if (captured.isEnded) {
@@ -95,7 +102,8 @@ export function runOnNode<Tx>(
     const { isTimedOut } = captured
     // nobody learns when a handler of callbacks ends
     const ofCallbacks = isTimedOut ? new Promise<undefined>(() => {}) : undefined
-    const work = hasReturned ? (binding.working?.() ?? ofCallbacks) : returned
+    const working = hasReturned ? await binding.working?.() : undefined
+    const work = hasReturned ? (working?.end ?? ofCallbacks) : returned
     if (!work) return end
     isAhead = true
     handedOver = []
@@ -119,7 +127,7 @@ export function runOnNode<Tx>(
 
   function begin(given: BodyLimits): void {
     binding.begin?.({ tx, limits: given }, attempt)
-    binding.watchErrors?.(onError)
+    binding.watchErrors?.({ onError, onLost })
   }
 
   /** An error that comes after the answer is the framework's, as it is without a guard. */

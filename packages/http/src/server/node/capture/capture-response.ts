@@ -249,6 +249,12 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     isEnded: false,
     isTimedOut: false,
     fail,
+    abandon(error) {
+      if (phase === 'buffering' && head) pass()
+      // what the handler set stays
+      captured.hasPassed = true
+      fail(error)
+    },
     // a pipe listens for its end
     isBegun: () => head !== undefined || phase === 'ended' || res.listenerCount('unpipe') > 0,
     release,

@@ -16,6 +16,8 @@ export interface CapturedResponse {
   isBegun(): boolean
   /** Makes `answered` reject, and lets through all that is written from now on. */
   fail(error: unknown): void
+  /** Makes `answered` reject, and lets through what was written and all that is written from now on. */
+  abandon(error: unknown): void
   /** Lets the handler's answer go, with these headers more where they can still be added. */
   release(headers?: readonly HeaderField[]): void
   /** Lets the answer go, and makes the response look as if nobody had answered yet. All that is written from now on has to be captured. */
