@@ -27,6 +27,7 @@ export { type RecoverRequestsOptions, recoverRequests } from './guard/recover-re
 export type { Fingerprint, FingerprintMembers } from './guard/request/fingerprint-option.ts'
 export type { KeptRequest } from './guard/request/kept-request.ts'
 export type {
+  AnswerForm,
   Exchange,
   HandlerAnswer,
   HeaderField,

@@ -1,6 +1,8 @@
 /** The answer that a handler leaves in its context, for Koa to write. */
 import { Readable, Stream } from 'node:stream'
+import { isPlain } from '@retryproof/core/internal'
 import {
+  type AnswerForm,
   type BodyLimits,
   changedFields,
   type HandlerAnswer,
@@ -46,11 +48,19 @@ export async function answerLeft(
     response: {
       status: ctx.status,
       headers,
-      ...removedFields(ctx.res.getHeaderNames(), before),
+      form: formOf(ctx),
       body: isHeld && ctx.method !== 'HEAD' ? body : none,
+      ...removedFields(ctx.res.getHeaderNames(), before),
     },
     replayable: isHeld,
   }
+}
+
+/** What Koa writes as JSON is a value. */
+function formOf({ body }: Context): AnswerForm {
+  if (typeof body === 'string') return 'text'
+  if (typeof body !== 'object') return body === undefined ? 'bytes' : 'value'
+  return body !== null && (Array.isArray(body) || isPlain(body)) ? 'value' : 'bytes'
 }
 
 async function bytesLeft(

@@ -1,5 +1,5 @@
 /** Contexts that are given a response. */
-import { type HeaderField, type HttpResponse, headerValues } from '@retryproof/http'
+import { type AnswerForm, type HeaderField, type HttpResponse, headerValues } from '@retryproof/http'
 import { groupFields, sendResponse } from '@retryproof/http/node'
 import type { Context } from 'koa'
 
@@ -74,12 +74,14 @@ export function answerBefore(ctx: Context): AnswerBefore {
   }
 }
 
-/** Answers with that response. Middleware outside finds a value where there was one the first time. */
+/**
+ * Answers with that response where it was answered the first time: in the context, in which middleware outside finds the same
+ * value, or past Koa, where that middleware has had its say.
+ */
 export function putResponse(ctx: Context, response: HttpResponse): void {
-  const { status, headers, removed = [], body } = response
+  const { status, headers, removed = [], body, form } = response
   const [type] = headerValues(headers, 'content-type')
-  if (isEmpty(status) && (body.length > 0 || type !== undefined)) {
-    // Koa drops a body, or its type, that a handler has written past it
+  if (form === 'written') {
     ctx.respond = false
     sendResponse(ctx.res, response)
     return
@@ -89,20 +91,21 @@ export function putResponse(ctx: Context, response: HttpResponse): void {
   // Koa writes its own text again
   const isText = type === textType[1] && Buffer.from(body).equals(Buffer.from(textOf(ctx)))
   if (isText) ctx.body = undefined
-  else ctx.body = body.length > 0 || type !== undefined ? restoreBody(headers, body) : null
+  else ctx.body = body.length > 0 || type !== undefined ? restoreBody(form, type, body) : null
   ctx.status = status
   for (const name of ['content-type', ...removed]) ctx.remove(name)
   setHeaders(ctx, isText ? headers.filter(([name]) => name.toLowerCase() !== 'content-type') : headers)
 }
 
-/** The value of JSON that is written as JavaScript writes it; else the bytes. */
-function restoreBody(headers: readonly HeaderField[], body: Uint8Array): unknown {
+/** The body in its form. JSON of an answer without one is a value, where JavaScript writes it like that. */
+function restoreBody(form: AnswerForm | undefined, type: string | undefined, body: Uint8Array): unknown {
   const bytes = Buffer.from(body)
-  if (!headerValues(headers, 'content-type').some((type) => /[/+]json\b/.test(type))) return bytes
+  if (form === 'text') return bytes.toString()
+  const isValue = form === 'value' || (!form && /[/+]json\b/.test(type ?? ''))
+  if (!isValue) return bytes
   try {
-    const text = bytes.toString()
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && JSON.stringify(value) === text ? value : bytes
+    const value: unknown = JSON.parse(bytes.toString())
+    return form === 'value' || JSON.stringify(value) === bytes.toString() ? value : bytes
   } catch {
     return bytes
   }

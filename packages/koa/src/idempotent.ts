@@ -95,6 +95,7 @@ export function idempotent<Tx>(
         },
         watchErrors: ({ onError }) => keepAnswering(ctx, onError, () => hasFailed),
         reset: before.restore,
+        recordable: ({ response, replayable }) => ({ response: { form: 'written', ...response }, replayable }),
         renew() {
           // past Koa, the handler itself has answered
           if (ctx.respond !== false) before.restore()

@@ -6,6 +6,7 @@ import { bodyParser } from '@koa/bodyparser'
 import { Router, type RouterMiddleware } from '@koa/router'
 import { closedAfterEach } from '@retryproof/conformance/test-tools/closed-after-each'
 import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
+import { isPlain } from '@retryproof/core/internal'
 import type { HttpOptions } from '@retryproof/http'
 import { preconditionFailed } from '@retryproof/http/precondition'
 import { memoryStore } from '@retryproof/memory'
@@ -105,6 +106,20 @@ describe.each(versions)('on %s', (version, Framework: typeof Koa) => {
     function typed(ctx, next) {
       ctx.set('Content-Type', 'text/csv; charset=utf-16')
       return next()
+    },
+    async function louder(ctx, next) {
+      await next()
+      if (typeof ctx.body === 'string') ctx.body = ctx.body.toUpperCase()
+    },
+    async function enveloped(ctx, next) {
+      try {
+        await next()
+        const isData = typeof ctx.body === 'object' && ctx.body !== null && isPlain(ctx.body)
+        ctx.body = isData ? { data: ctx.body } : ctx.body
+      } catch (error) {
+        ctx.status = error instanceof Error && 'status' in error ? Number(error.status) : 500
+        ctx.body = { error: String(error) }
+      }
     },
   ]
   const answers = version === 'Koa 3' ? [...bodies, ...ofKoa3] : bodies

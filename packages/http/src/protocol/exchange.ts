@@ -50,7 +50,14 @@ export interface HttpResponse {
   /** Names of headers that middleware sets before the binding, and that the response is to be without. */
   readonly removed?: readonly string[]
   readonly body: Uint8Array
+  readonly form?: AnswerForm
 }
+
+/**
+ * The form in which middleware of a framework finds the body, where that may change it: bytes, a text, a value that becomes
+ * JSON, or none, since it was written past that middleware. A replay has the same.
+ */
+export type AnswerForm = 'bytes' | 'text' | 'value' | 'written'
 
 /** The answer of a handler. */
 export interface HandlerAnswer {

@@ -59,8 +59,13 @@ export const plainRoutes: readonly RouteDescription[] = [
   { path: '/echo', handle: echo },
 ]
 
+/** With a header of two values, beside which its type has to stay one. */
 function compressible(runs: number): Answer {
-  return { status: 201, body: { json: { runs, text: 'x'.repeat(5_000) } } }
+  const headers = [
+    ['Link', '</charges>'],
+    ['Link', '</refunds>'],
+  ] as const
+  return { status: 201, headers, body: { json: { runs, text: 'x'.repeat(5_000) } } }
 }
 
 async function statusOfBody(request: RouteRequest): Promise<Answer> {

@@ -1,7 +1,7 @@
 /** The part of a response that is recorded, and its bytes: a line of JSON (status and headers), then the body as it is. */
 import { IdempotencyUndecodableError, type Serializer } from '@retryproof/core'
 import { joinLine, splitLine } from '../../protocol/bytes.ts'
-import { type HeaderField, type HttpResponse, headerValues } from '../../protocol/exchange.ts'
+import { type AnswerForm, type HeaderField, type HttpResponse, headerValues } from '../../protocol/exchange.ts'
 import type { AnswerSummary } from '../../protocol/problems.ts'
 
 /** Headers that are never replayed: they belong to one connection, one moment or one client. */
@@ -30,14 +30,14 @@ export const NEVER_REPLAYED: ReadonlySet<string> = new Set([
 ])
 
 /** The response as it is recorded: without the headers that are never replayed, and those that `Connection` lists. */
-export function storable({ status, headers, removed, body }: HttpResponse): HttpResponse {
+export function storable({ status, headers, removed, body, form }: HttpResponse): HttpResponse {
   const connection = headerValues(headers, 'connection')
   const nominated = connection.flatMap((value) => value.toLowerCase().split(/[\s,]+/))
   const kept = headers.filter(([name]) => {
     const lower = name.toLowerCase()
     return !NEVER_REPLAYED.has(lower) && !nominated.includes(lower)
   })
-  return removed ? { status, headers: kept, removed, body } : { status, headers: kept, body }
+  return withNotes({ status, headers: kept, body }, removed, form)
 }
 
 /**
@@ -79,14 +79,33 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** Checked, so that no record can make a response that the server refuses to send, or one that injects a header. */
 function readHead(head: unknown): Omit<HttpResponse, 'body'> {
-  const { status, headers, removed } = head as { status?: unknown; headers?: unknown; removed?: unknown }
+  const { status, headers, removed, form } = head as { readonly [Name in keyof HttpResponse]?: unknown }
   if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
     throw new TypeError('a stored response has a status of 200 to 599')
   }
   if (!Array.isArray(headers) || !headers.every(isField)) throw new TypeError('a stored response has header fields')
-  if (removed === undefined) return { status: status as number, headers }
-  if (!Array.isArray(removed) || !removed.every(isToken)) throw new TypeError('removed headers are names')
-  return { status: status as number, headers, removed }
+  if (removed !== undefined && !isNames(removed)) throw new TypeError('removed headers are names')
+  if (form !== undefined && !isForm(form)) throw new TypeError('a stored response has a known form, or none')
+  return withNotes({ status: status as number, headers }, removed, form)
+}
+
+function withNotes<Head extends object>(
+  head: Head,
+  removed: readonly string[] | undefined,
+  form: AnswerForm | undefined,
+): Head & Pick<HttpResponse, 'removed' | 'form'> {
+  // spread last: Node 20 makes a hidden class for each object that is spread and then given more members
+  return removed || form ? { ...(removed && { removed }), ...(form && { form }), ...head } : head
+}
+
+const forms: readonly unknown[] = ['bytes', 'text', 'value', 'written'] satisfies AnswerForm[]
+
+function isForm(form: unknown): form is AnswerForm {
+  return forms.includes(form)
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isToken)
 }
 
 function isField(field: unknown): field is HeaderField {

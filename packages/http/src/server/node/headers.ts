@@ -71,8 +71,11 @@ export function restoreHeaders(res: ServerResponse, before: OutgoingHttpHeaders)
  */
 export function groupFields(headers: readonly HeaderField[]): Iterable<readonly [string, string | string[]]> {
   if (!headers.some(([name], index) => headers.findIndex(([other]) => other === name) < index)) return headers
-  const fields = new Map<string, string[]>()
-  for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value])
+  const fields = new Map<string, string | string[]>()
+  for (const [name, value] of headers) {
+    const before = fields.get(name)
+    fields.set(name, before === undefined ? value : [before, value].flat())
+  }
   return fields
 }
 
