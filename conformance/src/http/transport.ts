@@ -2,6 +2,7 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
 import { connect as connectHttp2, constants, type IncomingHttpHeaders } from 'node:http2'
 import { request as requestWithTls } from 'node:https'
+import { PassThrough } from 'node:stream'
 
 /** The head of an answer, and its body. */
 export interface Message extends AsyncIterable<Buffer> {
@@ -48,7 +49,15 @@ function overHttp2({ port, protocol }: Server, method: string, path: string, hea
   // the stream tells the error too
   session.on('error', () => {})
   const stream = session.request({ ':method': method, ':path': path, ...fieldsOf(headers) }, { endStream: false })
-  stream.on('close', () => session.close())
+  // from Node 24 on, a stream that is read only after it has closed looks cut
+  const parts = stream.pipe(new PassThrough())
+  stream.on('error', (error) => parts.destroy(error))
+  // the reader of the parts gets this error too
+  parts.on('error', () => {})
+  stream.on('close', () => {
+    parts.end()
+    session.close()
+  })
   const message = new Promise<Message>((resolve, reject) => {
     stream.on('error', reject).on('close', () => reject(new Error('The stream was closed before the head had come.')))
     stream.on('response', (fields: IncomingHttpHeaders, _flags: number, raw: string[]) =>
@@ -56,7 +65,7 @@ function overHttp2({ port, protocol }: Server, method: string, path: string, hea
         status: Number(fields[':status']),
         rawHeaders: raw.slice(2),
         async *[Symbol.asyncIterator]() {
-          yield* stream as AsyncIterable<Buffer>
+          yield* parts as AsyncIterable<Buffer>
           if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw new Error(`The stream was reset: ${stream.rstCode}`)
         },
       }),
