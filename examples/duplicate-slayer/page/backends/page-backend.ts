@@ -38,7 +38,7 @@ export function pageBackend(seed: number): Backend {
   }
 
   function settings(): LiveEvents['settings'] {
-    const stores = [{ name: 'memory' as const, title: 'Memory of this page' }]
+    const stores = [{ name: 'memory' as const, title: 'Memory' }]
     return { ...conditions, store: 'memory', stores, worker: number }
   }
 

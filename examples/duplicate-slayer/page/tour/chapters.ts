@@ -90,7 +90,7 @@ function killServer(without: Lane, withIt: Lane) {
     () => both(without, withIt, 'A customer presses Pay.'),
     async () => {
       without.charge(PRICE)
-      without.note('The server has the provider charge the card: €42.')
+      without.note('The provider charges the card: €42.')
       await new Promise<void>((charged) => {
         const run = first.run(call, (attempt) => {
           charge(attempt)
@@ -101,7 +101,7 @@ function killServer(without: Lane, withIt: Lane) {
         // nobody hears what becomes of it
         run.catch(() => {})
       })
-      withIt.note('The server has the provider charge the card, €42, under a key of this payment.')
+      withIt.note('The provider charges the card, €42, and keeps the key.')
     },
     () => both(without, withIt, 'The server is killed before it can answer.', 'bad'),
     () => both(without, withIt, 'Another server starts. The page sends the payment again.'),
@@ -114,7 +114,7 @@ function killServer(without: Lane, withIt: Lane) {
         return attempt.number
       })
       withIt.note(`It sees that attempt ${attempt - 1} was interrupted, and begins attempt ${attempt}.`)
-      withIt.note('The provider knows the key, and answers with the first charge.', 'good')
+      withIt.note('The provider knows the key, and charges nothing.', 'good')
     },
     () => conclude(without, withIt),
   ]
