@@ -8,12 +8,12 @@ import { fileURLToPath } from 'node:url'
 import { manifestOf, publishedFolders } from './manifests.mjs'
 import { execute, pack } from './pack.mjs'
 import { blocksOf, freePort, quickStartOf, sendTwice, whileServing } from './packed/readme.mjs'
+import { readSelection } from './selection.mjs'
 import { startService } from './services.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const page = join(root, 'docs/first-minute.md')
-const options = process.argv.slice(2)
-const pattern = new RegExp(options.find((option) => !option.startsWith('--')) ?? '')
+const { list, write, select } = readSelection('first-minute', ['list', 'write'])
 
 /** Replacements for the memory store of a quick start, as the README of the adapter has it. */
 const stores = {
@@ -82,13 +82,14 @@ const frameworks = [
   },
 ]
 
-const rows = frameworks
-  .flatMap((framework) =>
+const rows = select(
+  frameworks.flatMap((framework) =>
     Object.keys(stores).map((store) => ({ title: `${framework.name}, ${store}`, framework, store })),
-  )
-  .filter(({ title }) => pattern.test(title))
+  ),
+  ({ title }) => title,
+)
 
-if (options.includes('--list')) for (const { title } of rows) console.log(title)
+if (list) for (const { title } of rows) console.log(title)
 else await measureAll()
 
 async function measureAll() {
@@ -105,7 +106,7 @@ async function measureAll() {
       const url = servers.find(([name]) => name === row.store)?.[1].url ?? ''
       results.push(await measure(row, { folder: mkdtempSync(join(scratch, 'row-')), tarballs, url }))
     }
-    if (options.includes('--write')) writeRows(results.filter(({ problem }) => problem === undefined))
+    if (write) writeRows(results.filter(({ problem }) => problem === undefined))
     process.exitCode = results.every(({ problem, typeErrors }) => problem === undefined && typeErrors === 0) ? 0 : 1
   } finally {
     await Promise.all(servers.map(([, server]) => server.stop()))

@@ -9,11 +9,10 @@ import semver from 'semver'
 import { manifestOf, modulesOf, publishedFolders } from './manifests.mjs'
 import { execute, install, pack } from './pack.mjs'
 import { runtime } from './runtimes.mjs'
+import { readSelection } from './selection.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const options = process.argv.slice(2)
-const isSample = options.includes('--sample')
-const pattern = new RegExp(options.find((option) => !option.startsWith('--')) ?? '')
+const { list, sample, select } = readSelection('loading', ['list', 'sample'])
 
 /** Entries that declare tests for Vitest, and run nowhere else. */
 const insideVitest = ['@retryproof/conformance/vitest']
@@ -29,11 +28,12 @@ const modules = [
   { module: 'preserve', moduleResolution: 'bundler', since: '5.5' },
 ]
 
-const cells = [...typescripts.flatMap(typeCells), ...nodeCells(), ...testCells(), nestCell(), nextCell(), metroCell()]
-  .filter(({ name }) => pattern.test(name))
-  .filter(({ inSample }) => inSample || !isSample)
+const cells = select(
+  [...typescripts.flatMap(typeCells), ...nodeCells(), ...testCells(), nestCell(), nextCell(), metroCell()],
+  ({ name }) => name,
+).filter(({ inSample }) => inSample || !sample)
 
-if (options.includes('--list')) for (const { name } of cells) console.log(name)
+if (list) for (const { name } of cells) console.log(name)
 else runAll()
 
 function runAll() {

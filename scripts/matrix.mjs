@@ -18,6 +18,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import semver from 'semver'
 import { runtime } from './runtimes.mjs'
+import { readSelection } from './selection.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const LIMIT_MS = 600_000
@@ -48,11 +49,10 @@ const subjects = [
 /** Files that hold for every version. The others look at details of the newest one. */
 const suites = ['test/binding.test.ts', 'test/differential.test.ts', 'test/conformance.test.ts']
 
-const options = process.argv.slice(2)
-const pattern = new RegExp(options.find((option) => !option.startsWith('--')) ?? '')
-const cells = drawn(subjects.flatMap(cellsOf).filter(({ name }) => pattern.test(name)))
+const { list, sample, quick, select } = readSelection('matrix', ['list', 'sample', 'quick'])
+const cells = drawn(select(subjects.flatMap(cellsOf), ({ name }) => name))
 
-if (options.includes('--list')) {
+if (list) {
   for (const { name } of cells) console.log(name)
 } else {
   const results = cells.map((cell) => ({ cell, ...run(cell) }))
@@ -66,7 +66,7 @@ if (options.includes('--list')) {
  * may break from one day to the next, and is not among them.
  */
 function drawn(every) {
-  if (!options.includes('--sample')) return every
+  if (!sample) return every
   const all = every.filter(({ isTrial }) => !isTrial)
   const hash = output('git', ['rev-parse', 'HEAD'], root).trim()
   return [all[Number.parseInt(hash.slice(0, 8), 16) % all.length]]
@@ -186,9 +186,7 @@ function nodeFor([alias, , version], versions) {
 
 /** Only the suite of bindings runs on several stores. */
 function testsOf(folder, title = '') {
-  return options.includes('--quick') && folder.startsWith('packages/')
-    ? `^(memory ${title}|${title}.* answers behind a guard)`
-    : title
+  return quick && folder.startsWith('packages/') ? `^(memory ${title}|${title}.* answers behind a guard)` : title
 }
 
 function copyRepository(place) {

@@ -29,7 +29,7 @@ const steps = [
   ['Types', 'turbo', ['run', 'typecheck', '--output-logs=errors-only']],
   ['Build, publint and attw', 'turbo', ['run', 'build', '--output-logs=errors-only']],
   ['API reports', process.execPath, ['scripts/api-reports.mjs']],
-  ['Test servers', process.execPath, ['--test', 'scripts/services.test.mjs']],
+  ['Test servers', process.execPath, ['--test', 'scripts/services.test.mjs', 'scripts/selection.test.mjs']],
   [
     'Tests',
     process.execPath,
