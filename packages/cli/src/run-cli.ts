@@ -1,12 +1,13 @@
 /** The command line: its commands, their options, and what happens when one fails. */
+import { createRequire } from 'node:module'
 import { neutralizeLines, STATES, withoutAddress } from '@retryproof/http/internal'
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { erase, forget, resolve } from './commands/change.ts'
-import { completion } from './commands/completion.ts'
+import { completion, SHELLS } from './commands/completion.ts'
 import { inspect } from './commands/inspect.ts'
 import { list } from './commands/list.ts'
 import { purge } from './commands/purge.ts'
-import { check, exitCodeOf, migrate, schema } from './commands/server.ts'
+import { asCommands, check, exitCodeOf, migrate, schema } from './commands/server.ts'
 import { stats, watch } from './commands/stats.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { CliIo } from './io.ts'
@@ -30,7 +31,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
     const message = error instanceof Error ? error.message : String(error)
-    io.writeError(`retryproof: ${neutralizeLines(withoutAddress(message, address))}\n`)
+    io.writeError(`retryproof: ${neutralizeLines(asCommands(withoutAddress(message, address)))}\n`)
     return exitCodeOf(error)
   }
 }
@@ -38,10 +39,11 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
 function createProgram(io: CliIo, action: (run: Run) => (...given: unknown[]) => Promise<void>): Command {
   const program = new Command('retryproof')
     .description('Finds, explains and repairs the records of a Retryproof store.')
+    .version(createRequire(import.meta.url)('../package.json').version)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.write(text),
-      writeErr: (text) => io.writeError(text),
+      writeErr: (text) => io.writeError(neutralizeLines(text)),
       getOutHelpWidth: () => io.columns,
       getErrHelpWidth: () => io.columns,
     })
@@ -53,14 +55,13 @@ function createProgram(io: CliIo, action: (run: Run) => (...given: unknown[]) =>
   const command = (name: string, description: string, run: Run) =>
     program.command(name).description(description).action(action(run)).exitOverride()
   const json = new Option('--json', 'print JSON')
-  const csv = new Option('--csv', 'print CSV')
+  const csv = new Option('--csv', 'print CSV').conflicts('json')
   const yes = new Option('--yes', 'do not ask')
 
-  command('schema', 'prints the statements that create the schema', schema)
-  command('migrate', 'creates the schema where it is missing, and checks it', migrate).option(
-    '--dry-run',
-    'print the statements, and run nothing',
-  )
+  command('schema', 'prints the statements that create the schema', schema).addOption(json)
+  command('migrate', 'creates the schema where it is missing, and checks it', migrate)
+    .option('--dry-run', 'print the statements, and run nothing')
+    .addOption(json)
   command('check', 'tells whether this server can carry the store, and what to do about it', check).addOption(json)
   command('list', 'lists records in the order of their keys', list)
     .option('--operation <name>', 'only of this operation')
@@ -110,7 +111,7 @@ function createProgram(io: CliIo, action: (run: Run) => (...given: unknown[]) =>
     const [, shell] = given as unknown as [CliIo, string]
     io.write(completion(program, shell))
     return exitCodes.done
-  }).argument('<shell>', 'bash, zsh or fish')
+  }).addArgument(new Argument('<shell>').choices(SHELLS))
   return program
 }
 

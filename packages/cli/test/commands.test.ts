@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createIdempotency, encrypted, type Idempotency } from '@retryproof/core'
+import { operationSlug } from '@retryproof/core/internal'
 import { responseSerializer } from '@retryproof/http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { exitCodes } from '../src/exit-codes.ts'
@@ -19,6 +21,11 @@ function file(name: string, value: unknown): string {
 const HOSTILE = '\u001b[2J\u202e<script>alert(1)</script>\u0007\u009b31m'
 const PASSWORD = 'hunter2-hunter2'
 const owner = { scope: ['tenant_7', 'user_42'], key: 'k' }
+
+const LISTED = 'key state attempt interrupted token leaseRemainingMs leaseExpiredMs retentionRemainingMs'.split(' ')
+
+/** A storage key of an operation, of nobody's scope and key. */
+const storageKeyOf = (operation: string) => `shop.${operationSlug(operation)}.${'5'.repeat(64)}`
 
 /** Characters that could move the cursor or turn a line around. */
 function hostileIn(text: string): string[] {
@@ -57,6 +64,8 @@ await onEachStore(({ kind, url, table }) => {
     test('schema and migrate --dry-run print the same', async () => {
       const { out } = await done(['schema', ...at])
       expect(out.length).toBeGreaterThan(20)
+      expect(JSON.parse((await done(['schema', '--json', ...at])).out)).toEqual({ schema: out })
+      expect(JSON.parse((await done(['migrate', '--json', ...at])).out)).toEqual({ migrated: true })
       expect((await done(['migrate', '--dry-run', ...at])).out).toBe(out)
     })
 
@@ -64,6 +73,9 @@ await onEachStore(({ kind, url, table }) => {
       const { out } = await done(['list', ...at])
       expect(out.split('\n')[0]).toMatch(/^KEY +STATE +ATTEMPT +LEASE +EXPIRES$/)
       for (const key of keys.values()) expect(out).toContain(key)
+      const { records } = JSON.parse((await done(['list', '--json', ...at, '--operation', 'refund'])).out)
+      expect(Object.keys(records[0]).sort()).toEqual([...LISTED].sort())
+      expect(records[0].state).toBe('parked')
       const pages: string[] = []
       for (let after: string | null = ''; after !== null; ) {
         const ran = await done(['list', ...at, '--json', '--limit', '3', '--after', after])
@@ -80,6 +92,23 @@ await onEachStore(({ kind, url, table }) => {
       expect(JSON.parse((await done(scoped)).out).records).toHaveLength(3)
       const none = await done(['list', ...at, '--namespace', 'nobody'])
       expect([none.out, none.err]).toEqual(['', 'No records.\n'])
+    })
+
+    test('turns of purges are counted and listed nowhere', async () => {
+      const { store } = target
+      if (!store) throw new Error('The target has no store.')
+      const turn = storageKeyOf('retryproof purge')
+      const { token } = await store.begin(turn, {
+        owner: 'o',
+        fingerprint: 'purge',
+        leaseMs: 1000,
+        retentionMs: 60_000,
+      })
+      const listed = JSON.parse((await done(['list', ...at, '--json', '--limit', '4'])).out)
+      expect(listed.records.map(({ key }: { key: string }) => key)).toEqual([...keys.values()].sort())
+      expect(JSON.parse((await done(['stats', ...at, '--json'])).out).total).toBe(4)
+      expect((await done(['list', ...at, '--state', 'in-progress'])).err).toBe('No records.\n')
+      await store.transition(turn, token, { to: 'forgotten', tombstoneMs: 0 })
     })
 
     test('inspect of a value that it cannot decode says how it can', async () => {
@@ -119,6 +148,8 @@ await onEachStore(({ kind, url, table }) => {
       const refund = { operation: 'refund', state: 'parked', records: 1, leaseExpired: 0, longestExpiredMs: 0 }
       expect(counts).toContainEqual(refund)
       expect((await done(['stats', ...at])).out).toMatch(/4 records\n$/)
+      const [head] = (await done(['stats', ...at, '--csv'])).out.split('\r\n')
+      expect(head).toBe('operation,state,records,leaseExpired,longestExpiredMs')
       const sized = JSON.parse((await done(['stats', ...at, '--size', '--json'])).out)
       const isTold = kind !== 'redis'
       expect(sized.bytes === null ? 0 : sized.bytes).toBeGreaterThanOrEqual(isTold ? 1024 : 0)
@@ -189,9 +220,17 @@ test('a configuration in TypeScript exports an instance', { timeout: 120_000 }, 
 })
 
 test('unknown commands, options and addresses end with 2, help with 0', async () => {
-  for (const args of [['nothing'], ['list', '--limit', '0'], ['list', '--store', 'ftp://x'], ['list']])
+  const store = ['--store', 'sqlite:none.db']
+  for (const args of [
+    ['nothing'],
+    ['list', '--limit', '0'],
+    ['list', '--store', 'ftp://x'],
+    ['list'],
+    ['list', '--json', '--csv', ...store],
+    ['completion', 'powershell'],
+  ])
     expect([args, (await run(args)).exitCode]).toEqual([args, exitCodes.usage])
-  expect((await run(['--help'])).exitCode).toBe(exitCodes.done)
+  for (const option of ['--help', '--version']) expect((await run([option])).exitCode).toBe(exitCodes.done)
 })
 
 test.each(['bash', 'zsh', 'fish'])('completion for %s names every command', async (shell) => {
@@ -210,4 +249,18 @@ test.each(['bash', 'zsh', 'fish'])('completion for %s names every command', asyn
     'watch',
   ])
     expect(out).toContain(name)
+})
+
+test.each([
+  ['retryproof li', ['list']],
+  ['retryproof --store x li', ['list']],
+  ['retryproof --na', ['--namespace']],
+  ['retryproof list --sco', ['--scope']],
+  ['retryproof list --state p', ['parked']],
+  ['retryproof completion z', ['zsh']],
+])('bash completes %s', async (line, expected) => {
+  const { out } = await done(['completion', 'bash'])
+  const words = line.split(' ')
+  const script = `${out}COMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _retryproof; echo "\${COMPREPLY[@]}"`
+  expect(spawnSync('bash', ['-c', script], { encoding: 'utf8' }).stdout.trim().split(' ')).toEqual(expected)
 })

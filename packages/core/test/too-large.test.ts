@@ -1,7 +1,7 @@
 /** A value that the store has no room for: completed, and summed up where its serializer can do that. */
 import { memoryStore } from '@retryproof/memory'
 import { expect, test, vi } from 'vitest'
-import { createIdempotency, json, type Serializer, unscoped } from '../src/index.ts'
+import { createIdempotency, json, type Serializer, unreplayable, unscoped } from '../src/index.ts'
 
 const call = { operation: 'export', scope: unscoped, key: 'k' } as const
 const large = { status: 201, body: 'x'.repeat(2000) }
@@ -28,4 +28,19 @@ test.each<[string, Serializer['summarize'], unknown]>([
     summary,
   })
   expect(handler).not.toHaveBeenCalled()
+})
+
+test('a person who resolves a key with it is told, and the key stays parked', async () => {
+  const idempotency = open()
+  const parking = idempotency.operation(call.operation, { maxAttempts: 1, onTakeover: 'park' })
+  const broken = () => parking.run(call, () => Promise.reject(new Error('broken'))).catch(() => undefined)
+  await broken()
+  await broken()
+  await expect(parking.resolve(call, { completed: large })).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_INVALID_CALL',
+    message: expect.stringMatching(/1000 bytes/),
+  })
+  expect((await parking.inspect(call))?.state).toBe('parked')
+  await parking.resolve(call, { completed: unreplayable(large) })
+  expect((await parking.inspect(call))?.state).toBe('completed')
 })

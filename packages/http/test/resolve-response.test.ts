@@ -2,7 +2,7 @@ import { createIdempotency, type Idempotency, unscoped } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import { expect, test } from 'vitest'
 import { idempotent } from '../src/fetch.ts'
-import { resolveResponse } from '../src/index.ts'
+import { type GivenResponse, resolveResponse } from '../src/index.ts'
 
 const key = 'k-1'
 const order = { operation: 'POST /orders', scope: unscoped, key }
@@ -68,4 +68,38 @@ test('a key of a plain operation is not resolved with a response, where its reco
   await expect(resolveResponse(idempotency, reference, { status: 200 })).rejects.toMatchObject({
     code: 'IDEMPOTENCY_INVALID_CALL',
   })
+})
+
+test.each<[RegExp, unknown]>([
+  [/an object/, null],
+  [/an object/, [201]],
+  [/an object/, 'created'],
+  [/status/, {}],
+  [/status/, { status: '201' }],
+  [/status/, { status: 600 }],
+  [/status/, { status: 201.5 }],
+  [/'boddy'/, { status: 201, boddy: 1 }],
+  [/headers/, { status: 201, headers: null }],
+  [/headers/, { status: 201, headers: 'x' }],
+  [/headers/, { status: 201, headers: [1] }],
+  [/headers/, { status: 201, headers: [['a']] }],
+  [/headers/, { status: 201, headers: { 'retry-after': 5 } }],
+  [/headers/, { status: 201, headers: { 'a b': 'x' } }],
+  [/headers/, { status: 201, headers: { a: 'x\r\ny: z' } }],
+  [/204.*body/, { status: 204, body: 'x' }],
+  [/304.*body/, { status: 304, body: { id: 1 } }],
+])('a response that no server could send is refused, with what is wrong: %s %j', async (message, response) => {
+  const { idempotency, send } = await park()
+  await expect(resolveResponse(idempotency, order, response as GivenResponse)).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_INVALID_CALL',
+    message: expect.stringMatching(message),
+  })
+  expect((await send()).status).toBe(409)
+})
+
+test('a status without a body is replayed without one', async () => {
+  const { idempotency, send } = await park()
+  await resolveResponse(idempotency, order, { status: 204, body: '' })
+  const answer = await send()
+  expect([answer.status, answer.headers.get('content-type'), await answer.text()]).toEqual([204, null, ''])
 })

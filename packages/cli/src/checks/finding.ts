@@ -46,8 +46,7 @@ const numbersIn = (version: string): number[] => version.split(/\D+/).map(Number
 
 /** Returns a refusal of the server as a finding. Throws an outage on, which is none. */
 export function findingOf(error: unknown): Finding {
-  if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_MISCONFIGURED'))
-    return problem(error.message, adviceIn(error.message))
+  if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_MISCONFIGURED')) return problem(...partAdvice(error.message))
   if (!isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) throw error
   const said = `${error.message} ${String((error.cause as Error | undefined)?.message ?? '')}`
   if (/read.?only/i.test(said))
@@ -57,20 +56,23 @@ export function findingOf(error: unknown): Finding {
     )
   if (/denied|permission|not authorized|privilege/i.test(said))
     return problem(error.message, 'Grant SELECT, INSERT, UPDATE and DELETE on the table to the user of the store.')
-  if (/^Redis: (NOREPLICAS|MISCONF)/.test(error.message)) return problem(error.message, adviceIn(error.message))
+  if (/^Redis: (NOREPLICAS|MISCONF)/.test(error.message)) return problem(...partAdvice(error.message))
   throw error
 }
 
-/** The messages of the stores end with what to do: in a sentence of its own, or after a colon. */
-function adviceIn(message: string): string {
-  const sentences = message.split(/(?<=\.) /)
-  const parts = sentences.length > 1 ? sentences : message.split(/(?<=:) /)
-  return parts.length > 1 ? (parts.at(-1) ?? '') : 'See docs/choosing-a-store.md.'
+/** Parts a message of a store from what it says to do: in a last sentence, or after a colon. */
+function partAdvice(message: string): [finding: string, advice: string] {
+  const [, finding, advice] =
+    /^(.*\.) ([^.]*(?:\.[^. ][^.]*)*\.)$/s.exec(message) ?? /^(.*): (run .*)$/s.exec(message) ?? []
+  if (finding === undefined || advice === undefined) return [message, 'See docs/choosing-a-store.md.']
+  return [finding.replace(/([^.])$/, '$1.'), advice.replace(/^r/, 'R')]
 }
 
 /** Returns all findings, without those of the probe that another explains. */
 export function together(found: readonly Finding[], probed: readonly Finding[]): Finding[] {
-  const unexplained = probed.filter(({ finding }) => !found.some(({ explains }) => explains?.test(finding)))
+  const unexplained = probed.filter(
+    ({ finding, advice }) => !found.some(({ explains }) => explains?.test(`${finding} ${advice}`)),
+  )
   return [...new Map([...unexplained, ...found].map((each) => [each.finding, each])).values()]
 }
 

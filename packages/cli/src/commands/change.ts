@@ -1,13 +1,12 @@
 /** Commands that change records: resolve, forget, erase. */
-import { readFile } from 'node:fs/promises'
-import { resolve as resolvePath } from 'node:path'
 import type { Idempotency, Inspection } from '@retryproof/core'
 import { partsOf } from '@retryproof/core/internal'
 import { type GivenResponse, resolveResponse } from '@retryproof/http'
-import { isRouteSlug, neutralize, readRecord } from '@retryproof/http/internal'
+import { isRouteSlug, neutralize, readRecord, stateName } from '@retryproof/http/internal'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
 import { printJson } from '../output/rows.ts'
+import { readJson } from '../target/read-json.ts'
 import { type CommonOptions, confirmed, namespaceOf, withTarget } from './context.ts'
 import { shortly } from './inspect.ts'
 
@@ -30,15 +29,21 @@ export async function resolve(io: CliIo, key: string, options: ResolveOptions): 
         '"headers", "body" }.',
       exitCodes.refused,
     )
+  const file = completed ?? response
+  const given = file === undefined ? undefined : await readJson(io.cwd, file)
   return withTarget(io, options, async (target) => {
     const idempotency = target.instance(target.namespace ?? namespace)
     const found = await requireRecord(idempotency, key)
+    if (found.state !== 'parked')
+      throw new CliError(
+        `Only a parked record can be resolved; this one is ${stateName(found.state)}.`,
+        exitCodes.refused,
+      )
     const question = `Resolve ${key} (${shortly(found)}): ${effectOf(options)}?`
     if (!(await confirmedFor(io, options, idempotency, found, question))) return exitCodes.refused
     const record = { key, token: found.token }
-    if (response !== undefined)
-      await resolveResponse(idempotency, record, (await readJson(io, response)) as GivenResponse)
-    else if (completed !== undefined) await idempotency.resolve(record, { completed: await readJson(io, completed) })
+    if (response !== undefined) await resolveResponse(idempotency, record, given as GivenResponse)
+    else if (completed !== undefined) await idempotency.resolve(record, { completed: given })
     else if (failed !== undefined) await idempotency.resolve(record, { failed: new Error(failed) })
     else await idempotency.resolve(record, 'rerun')
     return told(io, options, { key, resolved: true }, `Resolved ${key}.`)
@@ -100,10 +105,13 @@ export async function erase(io: CliIo, options: EraseOptions): Promise<number> {
     for await (const _ of idempotency.list({ scope: options.scope })) records++
     const scope = JSON.stringify(options.scope)
     if (records === 0) throw new CliError(`There are no records of the scope ${neutralize(scope)}.`, exitCodes.notFound)
-    const question = `Erase ${records} records of the scope ${neutralize(scope)} in ${idempotency.namespace}? Their keys run again.`
+    const question = `Erase ${counted(records)} of the scope ${neutralize(scope)} in ${idempotency.namespace}? Their keys run again.`
     if (!(await confirmed(io, options, question))) return exitCodes.refused
+    const interrupted = () => io.writeError('\nSome of these records may be erased. Run it again for the others.\n')
+    io.interrupted.addEventListener('abort', interrupted, { once: true })
     const erased = await idempotency.eraseScope(options.scope)
-    return told(io, options, { scope: options.scope, erased }, `Erased ${erased} records.`)
+    io.interrupted.removeEventListener('abort', interrupted)
+    return told(io, options, { scope: options.scope, erased }, `Erased ${counted(erased)}.`)
   })
 }
 
@@ -113,13 +121,4 @@ function told(io: CliIo, { json }: CommonOptions, result: object, sentence: stri
   return exitCodes.done
 }
 
-async function readJson(io: CliIo, file: string): Promise<unknown> {
-  const text = await readFile(resolvePath(io.cwd, file), 'utf8').catch((error: Error) => {
-    throw new CliError(`The file ${file} cannot be read: ${error.message}`)
-  })
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new CliError(`The file ${file} holds no JSON: ${(error as Error).message}`)
-  }
-}
+const counted = (records: number) => `${records} ${records === 1 ? 'record' : 'records'}`

@@ -21,6 +21,8 @@ export async function withTargetToTheEnd(io: CliIo, options: CommonOptions, work
   const target = await openTarget(io, options)
   try {
     return await work(target)
+  } catch (error) {
+    throw target.explain?.(error) ?? error
   } finally {
     await target.close().catch(() => undefined)
   }

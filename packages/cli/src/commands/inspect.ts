@@ -79,6 +79,7 @@ function present(name: string, value: unknown): [string, string][] {
 const ways = [
   ['--completed FILE', 'It happened, and callers get the value in FILE:'],
   ['--response FILE', 'It happened in a guarded route, and callers get the response in FILE:'],
+  ['--failed MESSAGE', 'It failed for good, and callers get that failure:'],
   ['--rerun', 'It did not happen, and the next call runs:'],
 ] as const
 
@@ -91,7 +92,7 @@ write is done, and would run again.
 function advice(state: string, key: string): string {
   if (state !== 'parked') return ''
   const isRoute = isRouteSlug(partsOf(key).operation)
-  const fitting = ways.filter(([flag]) => !(isRoute && flag.startsWith('--completed')))
+  const fitting = ways.filter(([flag]) => !isRoute || flag.startsWith('--response') || flag === '--rerun')
   return (
     '\nThe outcome is unknown. Find out what happened, then run one of:\n' +
     fitting.map(([flag, meaning]) => `  ${meaning}\n    retryproof resolve ${neutralize(key)} ${flag}\n`).join('')

@@ -1,5 +1,6 @@
 /** `retryproof list`: the records, page by page. */
-import type { ListedRecord } from '@retryproof/core'
+import type { Duration, ListedRecord } from '@retryproof/core'
+import { toMs } from '@retryproof/core/store'
 import { expiryOf, leaseOf, neutralize, STATES, stateName } from '@retryproof/http/internal'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
@@ -27,8 +28,8 @@ export async function list(io: CliIo, options: ListOptions): Promise<number> {
     for await (const record of listIn(target, { ...filterOf(options), limit: limit + 1 })) found.push(record)
     const records = found.slice(0, limit)
     const next = found.length > limit ? (records.at(-1)?.key ?? null) : null
-    if (options.json) printJson(io, { records, next })
-    else if (options.csv) io.write(csv(CSV_COLUMNS, records.map(toCsvRow)))
+    if (options.json) printJson(io, { records: records.map(toPlainRow), next })
+    else if (options.csv) io.write(csv(CSV_COLUMNS, records.map(toPlainRow)))
     else if (records.length === 0) io.writeError('No records.\n')
     else io.write(table(COLUMNS, records.map(toRow), io))
     if (next !== null && !options.json) io.writeError(`There are more: add --after ${neutralize(next)}\n`)
@@ -44,9 +45,18 @@ function filterOf({ operation, state, scope, stuck, expired, after }: ListOption
     ...(operation !== undefined && { operation }),
     ...(known !== undefined && { state: known }),
     ...(scope !== undefined && { scope }),
-    ...(stuck !== undefined && { stuckFor: stuck as `${number}m` }),
+    ...(stuck !== undefined && { stuckFor: readDuration(stuck) }),
     ...(expired && { expired }),
     ...(after !== undefined && { after }),
+  }
+}
+
+function readDuration(text: string): Duration {
+  try {
+    toMs('stuck', text as Duration)
+    return text as Duration
+  } catch {
+    throw new CliError('--stuck takes a duration such as 30s, 10m or 24h.')
   }
 }
 
@@ -68,4 +78,4 @@ const CSV_COLUMNS = [
   'leaseExpiredMs',
   'retentionRemainingMs',
 ]
-const toCsvRow = ({ ...record }: ListedRecord) => ({ ...record, state: stateName(record.state) })
+const toPlainRow = ({ ...record }: ListedRecord) => ({ ...record, state: stateName(record.state) })

@@ -13,7 +13,8 @@ const NO_SCHEMA = 'The configuration exports an instance, which hides its schema
 export async function schema(io: CliIo, options: CommonOptions): Promise<number> {
   return withTarget(io, options, async (target) => {
     if (!target.schema) throw new CliError(NO_SCHEMA)
-    io.write(target.schema())
+    if (options.json) printJson(io, { schema: target.schema() })
+    else io.write(target.schema())
     return exitCodes.done
   })
 }
@@ -27,7 +28,8 @@ export async function migrate(io: CliIo, options: MigrateOptions): Promise<numbe
   return withTarget(io, options, async (target) => {
     if (!target.migrate) throw new CliError('The configuration exports no migrate function.')
     await target.migrate()
-    io.write('The schema is in place.\n')
+    if (options.json) printJson(io, { migrated: true })
+    else io.write('The schema is in place.\n')
     return exitCodes.done
   })
 }
@@ -36,7 +38,12 @@ export async function check(io: CliIo, options: CommonOptions): Promise<number> 
   return withTarget(io, options, async (target) => {
     if (!target.store) throw new CliError('The configuration exports no store: export const store = …')
     const probed = await probe(target.store)
-    const findings = together((await target.findings?.()) ?? [], probed).map(({ level, finding, advice }) => ({
+    const found = target.findings?.().catch((error: unknown) => {
+      // a server that refuses the probe refuses these questions, too
+      if (probed.length === 0) throw error
+      return []
+    })
+    const findings = together((await found) ?? [], probed).map(({ level, finding, advice }) => ({
       level,
       finding: withoutAddress(finding, options.store ?? io.env.RETRYPROOF_STORE),
       advice,
@@ -49,8 +56,11 @@ export async function check(io: CliIo, options: CommonOptions): Promise<number> 
 }
 
 function describe({ level, finding, advice }: Finding): string {
-  return `${level}: ${neutralize(finding)}\n  ${neutralize(advice)}`
+  return `${level}: ${neutralize(asCommands(finding))}\n  ${neutralize(asCommands(advice))}`
 }
+
+/** Names the commands of functions that the messages of stores name for programs. */
+export const asCommands = (text: string): string => text.replace(/\b(migrate|schema)\(\)/g, '`retryproof $1`')
 
 /** The exit code of an error that a command throws. */
 export function exitCodeOf(error: unknown): number {
@@ -58,6 +68,6 @@ export function exitCodeOf(error: unknown): number {
   if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE', 'IDEMPOTENCY_STORE_CLOSED'))
     return exitCodes.unavailable
   if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_MISCONFIGURED')) return exitCodes.findings
-  if (isIdempotencyError(error, 'IDEMPOTENCY_INVALID_OPTION')) return exitCodes.usage
+  if (isIdempotencyError(error, 'IDEMPOTENCY_INVALID_OPTION', 'IDEMPOTENCY_INVALID_CALL')) return exitCodes.usage
   return isIdempotencyError(error) ? exitCodes.refused : exitCodes.failed
 }

@@ -6,9 +6,10 @@ import { exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
 import { csv, printJson, table } from '../output/rows.ts'
 import { countIn } from '../target/records.ts'
-import { type CommonOptions, withTarget, withTargetToTheEnd } from './context.ts'
+import { type CommonOptions, withTarget } from './context.ts'
 
 const COLUMNS = ['operation', 'state', 'records', 'stuck', 'longest']
+const CSV_COLUMNS = ['operation', 'state', 'records', 'leaseExpired', 'longestExpiredMs']
 
 export interface StatsOptions extends CommonOptions {
   readonly size?: boolean
@@ -17,9 +18,9 @@ export interface StatsOptions extends CommonOptions {
 export async function stats(io: CliIo, options: StatsOptions): Promise<number> {
   return withTarget(io, options, async (target) => {
     const counts = await countIn(target)
-    const bytes = options.size ? ((await target.bytes?.()) ?? null) : undefined
+    const bytes = options.size ? ((await target.bytes?.().catch(() => null)) ?? null) : undefined
     if (options.json) printJson(io, { total: total(counts), bytes, counts: counts.map(toJson) })
-    else if (options.csv) io.write(csv(COLUMNS, counts.map(toRow)))
+    else if (options.csv) io.write(csv(CSV_COLUMNS, counts.map(toJson)))
     else
       io.write(
         counts.length === 0
@@ -38,7 +39,7 @@ export interface WatchOptions extends CommonOptions {
 }
 
 export async function watch(io: CliIo, options: WatchOptions): Promise<number> {
-  return withTargetToTheEnd(io, options, async (target) => {
+  return withTarget(io, options, async (target) => {
     let before: number | undefined
     for (let reading = 1; !io.interrupted.aborted; reading++) {
       const counts = await countIn(target)

@@ -20,6 +20,8 @@ export interface OpenedStore {
   expired?(): Promise<number>
   /** The bytes of the table and its indexes, as the database has them at hand. */
   bytes?(): Promise<number>
+  /** Returns an error that names the cause of one that does not; undefined where there is none to name. */
+  explain?(error: unknown): Error | undefined
   close(): Promise<void>
 }
 

@@ -1,5 +1,5 @@
 /** A store in Redis or Valkey, by `ioredis`. */
-import type { IdempotencyStore } from '@retryproof/core'
+import { type IdempotencyStore, isIdempotencyError, StoreUnavailableError } from '@retryproof/core'
 import { checkClock, checkVersion, type Finding, findingOf, problem, warning } from '../checks/finding.ts'
 import { loadModule } from '../target/load-module.ts'
 import type { OpenedStore, StoreAddress } from './opened-store.ts'
@@ -9,7 +9,7 @@ interface Client {
   info(): Promise<string>
   time(): Promise<[string | number, string | number]>
   disconnect(): void
-  on(event: 'error', listener: () => void): void
+  on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): void
 }
 interface Adapter {
   redisStore(options: object): IdempotencyStore<never> & { check(): Promise<void> }
@@ -22,11 +22,16 @@ export async function openRedis({ url, table, cwd, now }: StoreAddress): Promise
   const driver = await loadModule<{ Redis: new (url: string, options: object) => Client }>(cwd, 'ioredis', NEEDED)
   const client = new driver.Redis(url, {
     connectTimeout: 5000,
+    // a server that is frozen, or no Redis, accepts a connection and never answers
+    commandTimeout: 10_000,
     maxRetriesPerRequest: 1,
     // a command line tells of an outage at once
     retryStrategy: (times: number) => (times > 2 ? null : 100),
   })
-  client.on('error', () => undefined)
+  let reason: NodeJS.ErrnoException | undefined
+  client.on('error', (error) => {
+    reason = error
+  })
   // evicted records are a finding, and no reason not to look at those that are there
   const store = adapter.redisStore({ client, allowEviction: true, ...(table !== undefined && { prefix: table }) })
   const strict = () => adapter.redisStore({ client, ...(table !== undefined && { prefix: table }) })
@@ -34,8 +39,19 @@ export async function openRedis({ url, table, cwd, now }: StoreAddress): Promise
     kind: 'redis',
     store,
     schema: () => 'Redis needs no schema: the store creates its keys.\n',
-    migrate: async () => undefined,
+    // there is nothing to create: a server that answers is in place
+    migrate: async () => void (await store.get('retryproof.migrate')),
     findings: () => findings(client, strict, now),
+    explain(error) {
+      // the driver says at the end only that it gave up
+      const gaveUp =
+        isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && /max retries|is closed/.test(error.message)
+      if (!gaveUp || !reason) return undefined
+      return new StoreUnavailableError(`Redis: ${reason.message || reason.code}.`, {
+        applied: error.applied,
+        cause: error,
+      })
+    },
     close: async () => client.disconnect(),
   }
 }

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { IdempotencyStore } from '@retryproof/core'
-import { CliError } from '../exit-codes.ts'
+import { CliError, exitCodes } from '../exit-codes.ts'
 import { loadModule } from '../target/load-module.ts'
 import { named, type OpenedStore, type StoreAddress, statements } from './opened-store.ts'
 
@@ -19,12 +19,18 @@ const NEEDED = ['@retryproof/sqlite', 'better-sqlite3']
 
 export async function openSqlite({ url, table, cwd }: StoreAddress): Promise<OpenedStore> {
   const adapter = await loadModule<Adapter>(cwd, '@retryproof/sqlite', NEEDED)
-  const file = resolve(cwd, url.replace(/^sqlite:(\/\/)?/, ''))
+  const path = url.replace(/^sqlite:(\/\/)?/i, '')
+  if (path === '') throw new CliError('The address names no file, as in sqlite:payments.db.')
+  const file = resolve(cwd, path)
   const driver = await loadModule<{ default: new (file: string) => Database }>(cwd, 'better-sqlite3', NEEDED)
   let database: Database | undefined
   const open = () => {
-    database ??= new driver.default(file)
-    return database
+    try {
+      database ??= new driver.default(file)
+      return database
+    } catch (error) {
+      throw new CliError(`The file ${file} cannot be opened: ${(error as Error).message}.`, exitCodes.unavailable)
+    }
   }
   // a mistyped name must not make an empty file
   const opened = () => {

@@ -19,5 +19,7 @@ export interface Target {
   readonly expired?: (() => Promise<number>) | undefined
   /** The bytes of the table and its indexes, as the database has them at hand. */
   readonly bytes?: (() => Promise<number>) | undefined
+  /** Returns an error that names the cause of one that does not; undefined where there is none to name. */
+  readonly explain?: ((error: unknown) => Error | undefined) | undefined
   close(): Promise<void>
 }

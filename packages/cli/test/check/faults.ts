@@ -24,7 +24,7 @@ export async function findingsOf(url: string, table: string, given: Partial<CliI
 }
 
 export const sentences = async (...given: Parameters<typeof findingsOf>): Promise<string[]> =>
-  (await findingsOf(...given)).map(({ level, finding }) => `${level}: ${finding}`)
+  (await findingsOf(...given)).map(({ level, finding, advice }) => `${level}: ${finding} ${advice}`)
 
 export async function migrated(url: string): Promise<string> {
   const table = fresh()

@@ -44,6 +44,7 @@ export function redact(value: unknown): unknown {
 
 /** Returns a message without the password and query of a store's address. */
 export function withoutAddress(message: string, address: string | undefined): string {
-  const whole = address ? message.replaceAll(address, '[store]') : message
+  // an address of a scheme alone holds no secret, and stands in other words
+  const whole = address && /:\/\/./.test(address) ? message.replaceAll(address, '[store]') : message
   return whole.replace(/([a-z][a-z+.-]*:\/\/)[^\s@/]*@/gi, `$1${REDACTED}@`)
 }

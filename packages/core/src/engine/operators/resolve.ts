@@ -1,6 +1,7 @@
 /** Resolves a parked record. */
 
 import type { Reference } from '../../api/call.ts'
+import { isUnreplayable } from '../../api/handler-results.ts'
 import type { StoredKey } from '../../api/operators.ts'
 import type { Resolution } from '../../api/policies.ts'
 import type { Serializer } from '../../api/serialization.ts'
@@ -58,9 +59,22 @@ async function changeTo(
 ): Promise<Change> {
   const { retentionMs } = prepared.policies
   if (resolution === 'rerun') return { to: 'released', delayMs: 0, retentionMs }
-  if ('completed' in resolution) return completed(prepared, await encodeDone(prepared, resolution.completed))
+  if ('completed' in resolution) {
+    const encoded = await encodeDone(prepared, resolution.completed)
+    if (!encoded.replayable && !isUnreplayable(resolution.completed)) throw notKept(prepared)
+    return completed(prepared, encoded)
+  }
   const result = await encodeFailure(instance.errorTypes, prepared, resolution.failed)
   return { to: 'failed', result, retentionMs }
+}
+
+/** A handler's effect is done, whether or not its result fits. A person can write down a smaller one. */
+function notKept({ pipeline }: PreparedCall): IdempotencyInvalidCallError {
+  return new IdempotencyInvalidCallError(
+    'payload',
+    `The result cannot be recorded: it has more than the ${pipeline.maxValueBytes} bytes that the store takes, or a codec refuses ` +
+      'it. Give a smaller one, or `unreplayable` where callers need to know only that it is done.',
+  )
 }
 
 /** Names that are made up may be without end. */

@@ -1,8 +1,8 @@
 /** Resolves a parked key of a guarded route with a response. */
-import type { Idempotency, Reference, StoredKey } from '@retryproof/core'
+import { type Idempotency, IdempotencyInvalidCallError, type Reference, type StoredKey } from '@retryproof/core'
 import { partsOf } from '@retryproof/core/internal'
-import type { HeaderField } from '../../protocol/exchange.ts'
-import { responseSerializer, storable } from './stored-response.ts'
+import type { HeaderField, HttpResponse } from '../../protocol/exchange.ts'
+import { isField, responseSerializer, storable } from './stored-response.ts'
 
 /** A response as an operator writes it down. */
 export interface GivenResponse {
@@ -30,15 +30,37 @@ export interface GivenResponse {
 export async function resolveResponse(
   idempotency: Pick<Idempotency, 'operation'>,
   reference: Reference | StoredKey,
-  { status, headers = {}, body }: GivenResponse,
+  response: GivenResponse,
 ): Promise<void> {
   const operation = 'operation' in reference ? reference.operation : partsOf(reference.key).operation
-  const fields = Array.isArray(headers) ? headers : Object.entries(headers)
-  const { type, bytes } = encodeBody(body)
-  const typed = type === undefined || fields.some(([name]) => name.toLowerCase() === 'content-type')
-  const response = storable({ status, headers: typed ? fields : [...fields, ['content-type', type]], body: bytes })
-  await idempotency.operation(operation, { serializer: responseSerializer }).resolve(reference, { completed: response })
+  const completed = readResponse(response)
+  await idempotency.operation(operation, { serializer: responseSerializer }).resolve(reference, { completed })
 }
+
+/** Statuses whose responses have no body. A Fetch `Response` refuses one, and a server drops it. */
+const BODILESS: readonly unknown[] = [204, 205, 304]
+
+/** Reads what a person wrote down, perhaps in a file that no compiler has seen. */
+function readResponse(given: GivenResponse): HttpResponse {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw refused('must be an object with `status`, `headers` and `body`')
+  const { status, headers = {}, body, ...others } = given
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined) throw refused(`has no member '${unknown}': it takes status, headers and body`)
+  if (!Number.isInteger(status) || status < 200 || status > 599) throw refused('needs a `status` of 200 to 599')
+  const isObject = typeof headers === 'object' && headers !== null
+  const fields: unknown[] = Array.isArray(headers) ? headers : isObject ? Object.entries(headers) : [headers]
+  if (!fields.every(isField)) throw refused('takes `headers` of names and texts, such as { "location": "/orders/1" }')
+  const { type, bytes } = encodeBody(body)
+  if (BODILESS.includes(status)) {
+    if (bytes.length > 0) throw refused(`of status ${status} takes no body`)
+    return storable({ status, headers: fields, body: bytes })
+  }
+  const typed = type === undefined || fields.some(([name]) => name.toLowerCase() === 'content-type')
+  return storable({ status, headers: typed ? fields : [...fields, ['content-type', type]], body: bytes })
+}
+
+const refused = (reason: string) => new IdempotencyInvalidCallError('payload', `The response ${reason}.`)
 
 function encodeBody(body: unknown): { readonly type?: string; readonly bytes: Uint8Array } {
   if (body === undefined) return { bytes: new Uint8Array() }

@@ -108,7 +108,8 @@ function isNames(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every(isToken)
 }
 
-function isField(field: unknown): field is HeaderField {
+/** Tells whether a value is a header field that every server can send. */
+export function isField(field: unknown): field is HeaderField {
   if (!Array.isArray(field) || field.length !== 2) return false
   const [name, value] = field as [unknown, unknown]
   return isToken(name) && typeof value === 'string' && FIELD_VALUE.test(value)
