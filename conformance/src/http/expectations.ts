@@ -71,3 +71,15 @@ export function statuses(answers: readonly Received[]): number[] {
 export function describeAnswer({ status, body }: Received): string {
   return `${status} ${body.subarray(0, 200).toString()}`
 }
+
+/** Sends a request beside or after a first one. A second handler would wait, and give no answer: the check fails once it runs. */
+export async function answerBesideOne(client: BindingClient, path: string): Promise<Received> {
+  let isOver = false
+  const answer = client.send(path).finally(() => {
+    isOver = true
+  })
+  // of one that is not waited for, since a second handler ran
+  answer.catch(() => {})
+  while (!isOver) assert.equal(await client.runs(), 1, 'a second handler runs beside the first')
+  return answer
+}

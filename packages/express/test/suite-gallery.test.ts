@@ -50,6 +50,7 @@ const replaying =
 
 const broken: readonly [check: string, name: string, make: Make][] = [
   ['time-out-in-progress', 'tells nobody that a handler is at work', withOptions({ problem: () => ({ status: 503 }) })],
+  ['time-out-in-progress', 'lets a second handler run', withOptions({ key: () => randomUUID() })],
   ['time-out-answer', 'records no late answer', withOptions({ record: () => false })],
   ['time-out-failure', 'records the answer of a time-out', withOptions({ record: 'all' })],
   ['stacked-nearest', 'records by the rule of the guard further out', withOptions({ record: 'final' })],
@@ -64,6 +65,14 @@ const broken: readonly [check: string, name: string, make: Make][] = [
     },
   ],
   ['replay-without', 'replays what was removed', replaying((res) => res.set('X-RateLimit-Remaining', '1'))],
+  [
+    'replay-compression-outside',
+    'gives each header of a replay as a list',
+    replaying((res) => res.setHeader('Content-Type', [String(res.getHeader('Content-Type'))])),
+  ],
+  ['replay-serialized', 'replays without the type', replaying((res) => res.removeHeader('Content-Type'))],
+  ['disconnect-noticed', 'lets a second handler run for a client that left', withOptions({ record: () => false })],
+  ['disconnect-failure', 'records the failure of a handler whose client left', withOptions({ record: 'all' })],
   ['disconnect-handler', 'records no answer for a client that left', withOptions({ record: () => false })],
   [
     'disconnect-stream',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { BindingCheck } from '../check.ts'
-import { assertProblem } from '../expectations.ts'
+import { answerBesideOne, assertProblem } from '../expectations.ts'
 
 /** After how many turns of the event loop a client leaves: from before its first byte to after its answer. */
 const MOMENTS = 40
@@ -39,7 +39,7 @@ export const disconnectChecks: readonly BindingCheck[] = [
       await client.reached({ runs: 1 })
       first.leave()
       await client.reached({ departures: 1 })
-      const again = await client.send('/abandoned')
+      const again = await answerBesideOne(client, '/abandoned')
       assert.deepEqual([again.status, again.header('idempotency-replayed'), again.json()], [201, 'true', { runs: 1 }])
     },
   },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { BindingCheck } from '../check.ts'
 import type { BindingClient, Received } from '../client.ts'
-import { assertProblem } from '../expectations.ts'
+import { answerBesideOne, assertProblem } from '../expectations.ts'
 
 /** Checks of middleware around the guard that answers while the handler is at work. */
 export const timeOutChecks: readonly BindingCheck[] = [
@@ -11,7 +11,7 @@ export const timeOutChecks: readonly BindingCheck[] = [
     needs: ['time-outs'],
     run: async (client) => {
       assert.equal((await timedOut(client, '/timed')).status, 503)
-      assertProblem(await client.send('/timed'), 409, 'in-progress')
+      assertProblem(await answerBesideOne(client, '/timed'), 409, 'in-progress')
       await client.openGate()
       assert.equal(await client.runs(), 1)
     },

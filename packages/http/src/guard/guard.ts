@@ -1,25 +1,18 @@
 /** From a request to its answer: key, scope, fingerprint, then one run of the handler or a replay. */
-import {
-  type Attempt,
-  IdempotencyInvalidOptionError,
-  isIdempotencyError,
-  type Outcome,
-  rollBack,
-} from '@retryproof/core'
-import { failAndAnswer, isRelease } from '@retryproof/core/internal'
-import type { Exchange, HandlerAnswer, HeaderField, HttpResponse } from '../protocol/exchange.ts'
+import { type Attempt, IdempotencyInvalidOptionError, isIdempotencyError } from '@retryproof/core'
+import type { Exchange, HeaderField, HttpResponse } from '../protocol/exchange.ts'
 import { isRefusal } from '../protocol/refusal.ts'
 import { pendingResponse } from './answer/pending-response.ts'
 import { storable } from './answer/stored-response.ts'
-import { toResult, toResultOfThrow } from './answer/to-result.ts'
 import { errorOf } from './error-of.ts'
 import { type WatchedCalls, watchCalls } from './handler-calls.ts'
-import type { HandlerCalls, HandlerEnd, Threw } from './handler-end.ts'
-import { joinOuter, type Mark, markRequest, releaseRefused, tellAnswer, unmarkRequest } from './marks.ts'
+import type { HandlerCalls, HandlerEnd } from './handler-end.ts'
+import { joinOuter, type Mark, markRequest, tellAnswer, unmarkRequest } from './marks.ts'
 import type { Guarding, HttpOptions } from './options/options.ts'
 import { type ResolvedOptions, readHttpOptions } from './options/read-options.ts'
 import type { HandlerAttempt } from './ports.ts'
 import { type Asked, ask } from './prepare-call.ts'
+import { run, runAccepted } from './run-call.ts'
 
 /**
  * The next step of a binding. `pass`: run the handler without protection. `own`: let the answer go that the handler gave,
@@ -182,65 +175,6 @@ async function decide<Native extends object, Tx>(
     return { kind: 'send', response: pendingResponse(await locate(), retryAfterMs) }
   }
 }
-
-/** Runs the call; where its key was used for another request, by each rule that is accepted besides. */
-async function runAccepted<Native, Tx>(
-  asked: Asked<Tx>,
-  execute: (attempt: Attempt, tx: Tx | undefined) => Promise<HandlerEnd>,
-  calls: WatchedCalls<Tx>,
-  options: ResolvedOptions<Native, Tx>,
-  mark: Mark,
-): Promise<Outcome<HttpResponse | undefined>> {
-  let refused: unknown
-  for (const call of [asked.call, ...asked.accepted]) {
-    try {
-      return await run({ ...asked, call }, execute, options, mark)
-    } catch (error) {
-      if (calls.threw(error) || !isIdempotencyError(error, 'IDEMPOTENCY_KEY_REUSED')) throw error
-      refused ??= error
-    }
-  }
-  throw refused
-}
-
-/** Runs the call. The value is undefined where the core replays no more than that it is done. */
-function run<Native, Tx>(
-  { operation, call, policies }: Asked<Tx>,
-  execute: (attempt: Attempt, tx: Tx | undefined) => Promise<HandlerEnd>,
-  { transaction, commitWhen }: ResolvedOptions<Native, Tx>,
-  mark: Mark,
-): Promise<Outcome<HttpResponse | undefined>> {
-  function resultOfAnswer(answer: HandlerAnswer): Result {
-    return mark.refusal ? releaseRefused(mark.refusal, answer.response) : toResult(answer, mark.records)
-  }
-  async function resultOfThrow({ error, answer }: Threw): Promise<Result> {
-    const given = await answer()
-    return mark.refusal ? resultOfAnswer(given) : toResultOfThrow(error, given, mark.records)
-  }
-  /** No answer frees the key of a handler that is at work: what that answers itself comes in its place. */
-  async function resultOf(end: HandlerEnd): Promise<Result> {
-    const result = end.kind === 'threw' ? await resultOfThrow(end) : resultOfAnswer(end.answer)
-    return end.outlast && isRelease(result) && !mark.isAnswered ? resultOf(await end.outlast()) : result
-  }
-  if (!transaction) {
-    return operation.run(call, async (attempt) => resultOf(await execute(attempt, undefined)), policies)
-  }
-  return operation.transaction(
-    call,
-    async (tx, attempt) => {
-      const end = await execute(attempt, tx)
-      if (end.kind === 'threw') return failAndAnswer(end.error, () => resultOfThrow(end))
-      const result = resultOfAnswer(end.answer)
-      const { status } = end.answer.response
-      // by default a write commits only with an answer that is recorded, since a retry would write again
-      const commits = !mark.refusal && (commitWhen?.(status) ?? (status < 400 && !isRelease(result)))
-      return commits ? result : rollBack(result)
-    },
-    policies,
-  )
-}
-
-type Result = ReturnType<typeof toResult>
 
 /** On the request itself, since a WeakMap of all requests would cost each garbage collection more. */
 const ATTEMPT = Symbol('retryproof.attempt')
