@@ -53,9 +53,23 @@ function isBusy(region: Element): boolean {
   )
 }
 
+/** Says why a page will not be up to date again before a person loads it; empty where it may be. */
+function endingOf({ status, redirected }: Response): string {
+  if (redirected || status === 401 || status === 403) return 'You are signed out. Load the page to sign in again.'
+  return status === 404 ? 'This record is gone. Load the page again.' : ''
+}
+
+function end(text: string): void {
+  isPaused = true
+  if (pause) pause.hidden = true
+  say(text)
+}
+
 async function read(): Promise<void> {
   try {
     const response = await fetch(location.href, { credentials: 'same-origin' })
+    const ending = endingOf(response)
+    if (ending) return end(ending)
     if (!response.ok) throw new Error(String(response.status))
     const sentAt = performance.now()
     const fresh = new DOMParser().parseFromString(await response.text(), 'text/html')

@@ -856,9 +856,23 @@ function isBusy(region) {
     return (region.contains(document.activeElement) ||
         (selection?.isCollapsed === false && region.contains(selection.anchorNode)));
 }
+function endingOf({ status, redirected }) {
+    if (redirected || status === 401 || status === 403)
+        return 'You are signed out. Load the page to sign in again.';
+    return status === 404 ? 'This record is gone. Load the page again.' : '';
+}
+function end(text) {
+    isPaused = true;
+    if (pause)
+        pause.hidden = true;
+    say(text);
+}
 async function read() {
     try {
         const response = await fetch(location.href, { credentials: 'same-origin' });
+        const ending = endingOf(response);
+        if (ending)
+            return end(ending);
         if (!response.ok)
             throw new Error(String(response.status));
         const sentAt = performance.now();

@@ -50,16 +50,16 @@ export function consoleHandler<User extends ConsoleUser>(options: ConsoleOptions
     // it may be a page of its own, with scripts and styles
     if (isResponse(user)) return withHeaders(user, { 'cache-control': 'no-store' })
     if (!user) return withHeaders(refusal(user === false ? 403 : 401), headers)
-    if (typeof user.name !== 'string') throw new IdempotencyInvalidOptionError('authorize', NO_USER)
+    if (typeof user.name !== 'string' || user.name === '') throw new IdempotencyInvalidOptionError('authorize', NO_USER)
     if (!['GET', 'HEAD', 'POST'].includes(request.method)) return withHeaders(refusal(405), headers)
-    const { token, setCookie } = await formToken(request, user.name, read.basePath)
+    const { token, setCookie } = await formToken(request, user.name, read.publicPath)
     const page: PageContext = {
       user: user.name,
       mayChange: !read.readOnly && user.readOnly !== true,
       nonce,
       formToken: token,
       now: new Date(),
-      link: (path) => `${read.basePath}${path}`,
+      link: (path) => `${read.publicPath}${path}`,
     }
     const answer = await app.fetch(request, { page, user } satisfies ConsoleEnv<User>['Bindings'])
     return withHeaders(answer, setCookie === undefined ? headers : { ...headers, 'set-cookie': setCookie })

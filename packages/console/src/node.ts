@@ -1,6 +1,7 @@
 /** The console for frameworks that hand on Node's requests and responses. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
+import { warn } from '@retryproof/core/internal'
 
 /** A request of Node. Express adds the address before mounting, and what a parser has read. */
 export type MountedRequest = IncomingMessage & { readonly originalUrl?: string; readonly body?: unknown }
@@ -22,7 +23,7 @@ export type MountedRequest = IncomingMessage & { readonly originalUrl?: string; 
 export function nodeListener(
   handle: (request: Request) => Promise<Response>,
 ): (req: MountedRequest, res: ServerResponse) => Promise<void> {
-  const listen = getRequestListener(handle, { overrideGlobalObjects: false })
+  const listen = getRequestListener(handle, { overrideGlobalObjects: false, errorHandler: answerFailure })
   return (req, res) => {
     // a mount takes its own path away from `url`
     if (req.originalUrl !== undefined) req.url = req.originalUrl
@@ -30,6 +31,13 @@ export function nodeListener(
     if (form !== undefined) Object.assign(req, { rawBody: Buffer.from(form) })
     return listen(req, res)
   }
+}
+
+/** Answers where nobody could be authorized, for one. The reason is for the log alone. */
+function answerFailure(error: unknown): Response {
+  warn('The console could not answer.', error)
+  const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }
+  return new Response('This page could not be made. The log of the application says why.\n', { status: 500, headers })
 }
 
 /** Returns the form that a parser of forms, text or bytes has read, as it came. */

@@ -49,6 +49,8 @@ export interface ConsoleOptions<User extends ConsoleUser = ConsoleUser> {
   readonly onAction?: (action: ConsoleAction<User>) => void | Promise<void>
   /** The path at which the application mounts the page. @default '/idempotency' */
   readonly basePath?: string
+  /** The path at which browsers see the page, where a proxy changes it. @default the one of `basePath` */
+  readonly publicPath?: string
 }
 
 export interface ReadOptions<User extends ConsoleUser> {
@@ -59,18 +61,29 @@ export interface ReadOptions<User extends ConsoleUser> {
   readonly onAction: (action: ConsoleAction<User>) => void | Promise<void>
   /** Without a slash at its end; empty at the root. */
   readonly basePath: string
+  /** As `basePath`. */
+  readonly publicPath: string
 }
 
-const NAMES: readonly (keyof ConsoleOptions)[] = ['idempotency', 'authorize', 'readOnly', 'onAction', 'basePath']
+const NAMES: readonly (keyof ConsoleOptions)[] = [
+  'idempotency',
+  'authorize',
+  'readOnly',
+  'onAction',
+  'basePath',
+  'publicPath',
+]
 
 /** @throws {@link IdempotencyInvalidOptionError} when an option is missing, unknown or of another type */
 export function readOptions<User extends ConsoleUser>(options: ConsoleOptions<User>): ReadOptions<User> {
   assertKnownNames(options, NAMES)
-  const { idempotency, authorize, readOnly = false, onAction = () => undefined, basePath = '/idempotency' } = options
+  const { idempotency, authorize, readOnly = false, onAction = () => undefined } = options
+  const { basePath = '/idempotency', publicPath = basePath } = options
   requireFunction('authorize', authorize, 'the page shows requests and results, and must not be open to everybody')
   requireFunction('onAction', onAction, 'it receives each action')
   if (typeof readOnly !== 'boolean') throw new IdempotencyInvalidOptionError('readOnly', 'must be true or false')
-  return { instances: readInstances(idempotency), authorize, readOnly, onAction, basePath: readBasePath(basePath) }
+  const paths = { basePath: readPath('basePath', basePath), publicPath: readPath('publicPath', publicPath) }
+  return { instances: readInstances(idempotency), authorize, readOnly, onAction, ...paths }
 }
 
 function requireFunction(option: string, value: unknown, reason: string): void {
@@ -95,7 +108,7 @@ function readInstances(given: ConsoleOptions['idempotency']): ReadonlyMap<string
   return new Map([...bySlug].sort(([one], [other]) => (`${one}.` < `${other}.` ? -1 : 1)))
 }
 
-function readBasePath(path: string): string {
+function readPath(option: 'basePath' | 'publicPath', path: string): string {
   if (typeof path === 'string' && /^(\/[\w.~-]+)*\/?$/.test(path)) return path.replace(/\/$/, '')
-  throw new IdempotencyInvalidOptionError('basePath', `must be a path such as '/idempotency', got '${path}'`)
+  throw new IdempotencyInvalidOptionError(option, `must be a path such as '/idempotency', got '${path}'`)
 }

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { reporterOf } from '../src/routes/report-action.ts'
 import { expectSafe } from './expect-safe.ts'
 import { openConsole, owner } from './open-console.ts'
 
@@ -72,6 +73,63 @@ describe('actions', () => {
     expect(actions).toMatchObject([{ action: 'erase', scope: owner.scope, records: 5, outcome: 'done' }])
   })
 
+  test.each([
+    ['charge', 'rerun', { certain: 'yes' }, 'this one is completed'],
+    ['charge', 'complete', { value: '1' }, 'this one is completed'],
+    ['post-orders', 'complete', { value: '1' }, 'Callers of a route read responses'],
+    ['post-orders', 'fail', { message: 'no' }, 'Callers of a route read responses'],
+  ])('%s takes no %s: neither its page nor its form', async (operation, action, fields, reason) => {
+    const { get, submit, keys, shop, actions } = await openConsole()
+    const key = keys.get(operation) ?? ''
+    const page = await get(`/records/${key}/${action}`)
+    expectSafe(page)
+    expect([page.status, page.text]).toEqual([409, expect.stringContaining(reason)])
+    const before = await shop.inspect({ key })
+    const seen = `${before?.state} ${before?.token}`
+    // the form of another action has the token
+    const form = await get(`/records/${key}/forget`)
+    const posted = { ...form, text: form.text.replace(`${key}/forget"><input`, `${key}/${action}"><input`) }
+    const sent = await submit(posted, { ...fields, seen } as Record<string, string>)
+    expect([sent.path, sent.status]).toEqual([`/idempotency/records/${key}/${action}`, 409])
+    expect((await shop.inspect({ key }))?.state).toBe(before?.state)
+    expect(actions).toMatchObject([{ action, key, outcome: 'refused' }])
+  })
+
+  test('a response that no server could send is told', async () => {
+    const { get, submit, keys } = await openConsole()
+    const form = await get(`/records/${keys.get('post-orders')}/respond`)
+    for (const fields of [
+      { status: '204', value: '{}' },
+      { status: '0xC9', value: '' },
+      { status: '201', type: 'text/plain\r\nx: y', value: 'x' },
+    ])
+      expect([fields, (await submit(form, fields as Record<string, string>)).status]).toEqual([fields, 422])
+  })
+
+  test.each(['not JSON', '[]', '["",""]', '[null]', '{"a":1}'])(
+    'a scope that no page of ours wrote is refused: %s',
+    async (scope) => {
+      const { get, submit, shop } = await openConsole()
+      const form = await get('/erase?scope=tenant_7%0D%0Auser_42')
+      expect((await submit(form, { certain: 'yes', scope })).status).toBe(403)
+      expect((await shop.count()).length).toBeGreaterThan(0)
+    },
+  )
+
+  test.each([
+    ['throws', () => Promise.reject(new Error('the audit log is down'))],
+    ['does not end', () => new Promise<never>(() => {})],
+  ])('an audit log that %s is told to the person, and to the log of the application', async (_, onAction) => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const report = reporterOf(onAction, { action: 'rerun', user: { name: 'ada' }, namespace: 'shop', key: 'k' }, 5)
+    await expect(report('done')).rejects.toMatchObject({
+      status: 500,
+      page: { text: expect.stringMatching(/was made/) },
+    })
+    expect(JSON.stringify(warned.mock.calls)).toMatch(/audit log.*(is down|within 5 ms)/s)
+    warned.mockRestore()
+  })
+
   test('a record that changed meanwhile is left alone', async () => {
     const { get, submit, keys, shop, actions } = await openConsole()
     const key = keys.get('refund') ?? ''
@@ -80,10 +138,7 @@ describe('actions', () => {
     const late = await submit(form, { value: '1' })
     expect([late.status, late.text]).toEqual([409, expect.stringContaining('The record has changed')])
     expectSafe(late)
-    // a completed record takes nothing but to be forgotten
-    const settled = await submit(await get(`/records/${keys.get('charge')}/rerun`), { certain: 'yes' })
-    expect(settled.status).toBe(409)
-    expect(actions.map(({ outcome }) => outcome)).toEqual(['refused', 'refused'])
+    expect(actions.map(({ outcome }) => outcome)).toEqual(['refused'])
   })
 
   test('an audit log that fails is told', async () => {

@@ -210,6 +210,31 @@ describe.skipIf(!executablePath)('in Chromium (skipped where there is none)', { 
     await distant.close()
   })
 
+  test('a page whose session ended, or whose record is gone, says so and asks no more', async () => {
+    const watching = await browser.newPage()
+    await watching.clock.install()
+    for (const [path, answer, words] of [
+      ['', { status: 302, headers: { location: '/login' } }, 'You are signed out'],
+      ['', { status: 401, headers: {} }, 'You are signed out'],
+      ['/records?state=parked', { status: 404, headers: {} }, 'This record is gone'],
+    ] as const) {
+      await watching.goto(`${origin}/idempotency${path}`)
+      const title = await watching.title()
+      let asked = 0
+      await watching.route('**/login', (route) => route.fulfill({ body: '<title>Sign in</title>' }))
+      await watching.route(`${origin}/idempotency${path}`, (route) => {
+        asked++
+        return route.fulfill(answer)
+      })
+      await watching.clock.runFor(11_000)
+      await watching.getByText(words).waitFor()
+      await watching.clock.runFor(120_000)
+      expect([asked, await watching.title()]).toEqual([1, title])
+      await watching.unrouteAll()
+    }
+    await watching.close()
+  })
+
   test('nothing complained, and nothing was asked for elsewhere', () => {
     expect(complaints.filter((text) => !text.includes('422') && !text.includes('404'))).toEqual([])
     expect(abroad).toEqual([])

@@ -1,5 +1,5 @@
 /** The recipes of the README: the console on each framework, with a form sent through its parsers. */
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Module } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
@@ -9,7 +9,7 @@ import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
 import Koa from 'koa'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type ConsoleHandler, consoleHandler } from '../src/index.ts'
 import { nodeListener } from '../src/node.ts'
 import { hiddenFields, park } from './open-console.ts'
@@ -109,4 +109,52 @@ describe.each(Object.entries(mounts))('%s', (_, mount) => {
       await close()
     }
   })
+})
+
+test('a proxy may serve it at another path, where links, forms and the cookie lead', async () => {
+  const { shop, key } = await parkedShop()
+  const handle = consoleHandler({ idempotency: shop, publicPath: '/ops/keys', authorize: () => ({ name: 'ada' }) })
+  const console = await listen(nodeListener(handle))
+  const proxy = await listen((req, res) => {
+    const headers = { ...req.headers, host: new URL(console.origin).host }
+    const path = req.url?.replace(/^\/ops\/keys/, '/idempotency')
+    const upstream = request(`${console.origin}${path}`, { method: req.method, headers }, (answer) => {
+      res.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(res)
+    })
+    req.pipe(upstream)
+  })
+  try {
+    const page = await (await fetch(`${proxy.origin}/ops/keys`)).text()
+    const links = [...page.matchAll(/ (?:href|src|action)="(\/[^"]*)"/g)].map(([, link]) => link ?? '')
+    expect(links.filter((link) => !link.startsWith('/ops/keys/'))).toEqual([])
+    for (const link of links.filter((each) => each.includes('/assets/')))
+      expect((await fetch(proxy.origin + link)).status).toBe(200)
+    const path = `${proxy.origin}/ops/keys/records/${key}/rerun`
+    const form = await fetch(path)
+    expect(form.headers.get('set-cookie')).toContain('Path=/ops/keys;')
+    const cookie = form.headers.get('set-cookie')?.split(';')[0] ?? ''
+    const body = new URLSearchParams({ ...hiddenFields(await form.text()), certain: 'yes' })
+    const headers = { cookie, 'sec-fetch-site': 'same-origin' }
+    const sent = await fetch(path, { method: 'POST', body, headers, redirect: 'manual' })
+    expect([sent.status, sent.headers.get('location')]).toEqual([303, `/ops/keys/records/${key}?done=rerun`])
+  } finally {
+    await proxy.close()
+    await console.close()
+  }
+})
+
+test('an authorize that throws is answered, and its reason is for the log alone', async () => {
+  const { shop } = await parkedShop()
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const authorize = () => Promise.reject(new Error('no session store at redis://ops:hunter2@db'))
+  const { origin, close } = await listen(nodeListener(consoleHandler({ idempotency: shop, authorize })))
+  const response = await fetch(`${origin}/idempotency`)
+  const text = await response.text()
+  await close()
+  expect([response.status, response.headers.get('cache-control')]).toEqual([500, 'no-store'])
+  expect(text).toMatch(/log of the application/)
+  expect(text).not.toContain('session')
+  expect(JSON.stringify(warned.mock.calls)).toContain('no session store')
+  warned.mockRestore()
 })

@@ -50,10 +50,19 @@ describe('pages', () => {
     expect(new Set(seen).size).toBe(60)
   })
 
-  test('a filter that cannot be used is told, and nothing is read', async () => {
+  test.each([
+    ['stuck', 'soon'],
+    ['stuck', '-1m'],
+    ['stuck', '10'],
+    ['state', 'in_progress'],
+    ['state', '__proto__'],
+    ['namespace', 'else'],
+    ['after', 'shop'],
+  ])('a filter that cannot be used is told, and nothing is read: %s=%s', async (name, text) => {
     const { get } = await openConsole()
-    const page = await get('/records?stuck=soon')
-    expect([page.status, page.text]).toEqual([400, expect.stringContaining('stuckFor')])
+    const page = await get(`/records?${name}=${text}`)
+    expect([page.status, page.text]).toEqual([400, expect.stringContaining(`${name}: `)])
+    expect(page.text).toContain('Nothing was read.')
     expectSafe(page)
   })
 

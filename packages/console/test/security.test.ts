@@ -16,6 +16,7 @@ describe('options', () => {
     ['idempotency', { authorize, idempotency: [] }],
     ['idempotency', { authorize, idempotency: [idempotency, idempotency] }],
     ['basePath', { idempotency, authorize, basePath: 'https://elsewhere.test/"' }],
+    ['publicPath', { idempotency, authorize, publicPath: '//elsewhere.test' }],
     ['authorise', { idempotency, authorize, authorise: authorize }],
     ['readOnly', { idempotency, authorize, readOnly: 'no' }],
   ])('%s is checked', (option, options) => {
@@ -52,12 +53,15 @@ describe('who may see it', () => {
     expect(Object.fromEntries(response.headers)).toEqual({ ...fields, 'cache-control': 'no-store' })
   })
 
-  test.each([[true], ['ada'], [{}], [{ name: 7 }]])('a user like %j is refused with what to return', async (answer) => {
-    const handle = consoleHandler({ idempotency, authorize: () => answer as unknown as { name: string } })
-    await expect(handle(new Request(`${ORIGIN}/idempotency`))).rejects.toThrow(
-      expect.objectContaining({ code: 'IDEMPOTENCY_INVALID_OPTION', message: expect.stringContaining('name') }),
-    )
-  })
+  test.each([[true], ['ada'], [{}], [{ name: 7 }], [{ name: '' }]])(
+    'a user like %j is refused with what to return',
+    async (answer) => {
+      const handle = consoleHandler({ idempotency, authorize: () => answer as unknown as { name: string } })
+      await expect(handle(new Request(`${ORIGIN}/idempotency`))).rejects.toThrow(
+        expect.objectContaining({ code: 'IDEMPOTENCY_INVALID_OPTION', message: expect.stringContaining('name') }),
+      )
+    },
+  )
 
   test('an authorize that throws opens nothing', async () => {
     const handle = consoleHandler({ idempotency, authorize: () => Promise.reject(new Error('no session store')) })

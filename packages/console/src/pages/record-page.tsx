@@ -2,9 +2,9 @@
 /** One record: what it means, what happened, what was asked and answered, and what a person can do. */
 import type { Inspection } from '@retryproof/core'
 import { partsOf } from '@retryproof/core/internal'
-import { expiryOf, isRouteSlug, type ShownRecord } from '@retryproof/http/internal'
+import { expiryOf, type ShownRecord } from '@retryproof/http/internal'
 import type { KeyActivity } from '../records/activity.ts'
-import type { RecordAction } from '../records/change-record.ts'
+import { fittingActions } from '../records/change-record.ts'
 import { ACTION_TEXTS } from './action-texts.ts'
 import { Layout } from './layout.tsx'
 import type { PageContext } from './page-context.ts'
@@ -67,17 +67,9 @@ export function RecordPage({ page, record, shown, activity, notice }: RecordPage
 
 const NO_REQUEST = 'The request was not kept, or cannot be read here. Operations keep it with the policy storeRequest.'
 
-/** The actions that a record of this state takes, the usual one first. */
-function actionsOf({ state, key }: Inspection): readonly RecordAction[] {
-  if (state !== 'parked') return ['forget']
-  return isRouteSlug(partsOf(key).operation)
-    ? ['respond', 'rerun', 'forget']
-    : ['complete', 'fail', 'rerun', 'respond', 'forget']
-}
-
 const Actions = ({ page, record }: { page: PageContext; record: Inspection }) => (
   <ul class="actions" aria-label="Actions">
-    {actionsOf(record).map((action, at) => (
+    {fittingActions(record).map((action, at) => (
       <li>
         <a
           class={`button ${action === 'forget' ? 'danger' : at === 0 ? 'primary' : ''}`}

@@ -1,11 +1,21 @@
 /** The changes that a person can make to a record, and what each needs to be told. */
 import { isIdempotencyError, type ListedRecord } from '@retryproof/core'
+import { partsOf } from '@retryproof/core/internal'
 import { type GivenResponse, resolveResponse } from '@retryproof/http'
+import { isRouteSlug } from '@retryproof/http/internal'
 import type { ConsoleActionName, ConsoleInstance } from '../options.ts'
 
 export type RecordAction = Exclude<ConsoleActionName, 'erase'>
 
 export const RECORD_ACTIONS: readonly RecordAction[] = ['complete', 'respond', 'fail', 'rerun', 'forget']
+
+/** Returns the actions that a record takes, the usual one first. Callers of a route read responses alone. */
+export function fittingActions({ state, key }: Pick<ListedRecord, 'state' | 'key'>): readonly RecordAction[] {
+  if (state !== 'parked') return ['forget']
+  return isRouteSlug(partsOf(key).operation)
+    ? ['respond', 'rerun', 'forget']
+    : ['complete', 'fail', 'rerun', 'respond', 'forget']
+}
 
 /** The record that a person saw. */
 type SeenRecord = Pick<ListedRecord, 'key' | 'token'>
@@ -80,9 +90,8 @@ function readMessage(fields: Fields): string {
 }
 
 function readResponse(fields: Fields): GivenResponse {
-  const status = Number(fields.get('status'))
-  if (!Number.isInteger(status) || status < 200 || status > 599)
-    throw new FieldError('status', 'The status is a number from 200 to 599.')
+  const status = Number(/^[2-5]\d\d$/.exec(fields.get('status')?.trim() ?? ''))
+  if (status === 0) throw new FieldError('status', 'The status is a number from 200 to 599.')
   const type = fields.get('type')?.trim() ?? ''
   const text = fields.get('value') ?? ''
   if (text === '') return { status }

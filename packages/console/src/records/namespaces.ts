@@ -1,5 +1,10 @@
 /** Records of all instances that the console shows. */
-import { IdempotencyInvalidCallError, type ListedRecord, type RecordCount } from '@retryproof/core'
+import {
+  IdempotencyInvalidCallError,
+  IdempotencyInvalidOptionError,
+  type ListedRecord,
+  type RecordCount,
+} from '@retryproof/core'
 import { namespaceSlug, partsOf } from '@retryproof/core/internal'
 import type { ConsoleInstance } from '../options.ts'
 import { type FilterTexts, toRecordFilter } from './record-filter.ts'
@@ -104,6 +109,8 @@ async function within<T, Instead>(ms: number, promise: Promise<T>, instead: () =
 async function listPage(instances: ReadonlyMap<string, ConsoleInstance>, texts: FilterTexts): Promise<RecordPage> {
   const filter = toRecordFilter(texts)
   const wanted = texts.namespace === undefined ? undefined : namespaceSlug(texts.namespace)
+  if (wanted !== undefined && !instances.has(wanted))
+    throw new IdempotencyInvalidOptionError('namespace', 'is none that the console shows')
   const { after } = texts
   if (after !== undefined && !STORAGE_KEY.test(after))
     throw new IdempotencyInvalidCallError('key', 'after: this is no key of a record. Begin with the first page.')

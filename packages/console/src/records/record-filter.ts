@@ -1,5 +1,6 @@
 /** The filters of the list, as they stand in its address. */
-import type { RecordFilter } from '@retryproof/core'
+import { type Duration, IdempotencyInvalidOptionError, type RecordFilter } from '@retryproof/core'
+import { toMs } from '@retryproof/core/internal'
 import { STATES } from '@retryproof/http/internal'
 
 /** The filters as a person typed them. Empty texts are left out. */
@@ -27,15 +28,26 @@ export function toQuery(filter: FilterTexts): string {
   return query.size === 0 ? '' : `?${query}`
 }
 
-/** Returns the filter of `list`, which checks the duration by itself. */
+/** @throws {@link IdempotencyInvalidOptionError} when a filter that stands in an address cannot be used */
 export function toRecordFilter({ operation, state, stuck, scope, after }: FilterTexts): RecordFilter {
-  const known = state === undefined ? undefined : STATES[state]
+  const known = state !== undefined && Object.hasOwn(STATES, state) ? STATES[state] : undefined
+  if (state !== undefined && known === undefined)
+    throw new IdempotencyInvalidOptionError('state', `is one of ${Object.keys(STATES).join(', ')}`)
   return {
     ...(operation !== undefined && { operation }),
     ...(known !== undefined && { state: known }),
-    ...(stuck !== undefined && { stuckFor: stuck as `${number}m` }),
+    ...(stuck !== undefined && { stuckFor: readDuration(stuck) }),
     ...(scope !== undefined && { scope: readScope(scope) }),
     ...(after !== undefined && { after }),
+  }
+}
+
+function readDuration(text: string): Duration {
+  try {
+    toMs('stuck', text as Duration)
+    return text as Duration
+  } catch {
+    throw new IdempotencyInvalidOptionError('stuck', 'takes a duration such as 30s, 10m or 24h')
   }
 }
 

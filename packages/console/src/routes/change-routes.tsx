@@ -1,10 +1,17 @@
 /** @jsxImportSource hono/jsx */
 /** Pages that ask, and the changes that follow. */
-import { isIdempotencyError } from '@retryproof/core'
+import { type Inspection, isIdempotencyError } from '@retryproof/core'
+import { stateName } from '@retryproof/http/internal'
 import { Hono } from 'hono'
 import type { ConsoleUser, ReadOptions } from '../options.ts'
 import { ConfirmPage } from '../pages/confirm-page.tsx'
-import { changeRecord, type FieldError, RECORD_ACTIONS, type RecordAction } from '../records/change-record.ts'
+import {
+  changeRecord,
+  type FieldError,
+  fittingActions,
+  RECORD_ACTIONS,
+  type RecordAction,
+} from '../records/change-record.ts'
 import type { Namespaces } from '../records/namespaces.ts'
 import { type ConsoleEnv, html } from './console-env.ts'
 import { noRecord, PageError } from './error-answers.tsx'
@@ -24,7 +31,9 @@ export function changeRoutes<User extends ConsoleUser>(
     const { page } = c.env
     requireChanges(page)
     const { key, action } = c.req.param() as { key: string; action: RecordAction }
-    return html(c, <ConfirmPage page={page} action={action} record={await recordOf(namespaces, key)} />)
+    const record = await recordOf(namespaces, key)
+    requireFitting(record, action)
+    return html(c, <ConfirmPage page={page} action={action} record={record} />)
   })
 
   routes.post(PATH, async (c) => {
@@ -41,6 +50,8 @@ export function changeRoutes<User extends ConsoleUser>(
       await report('refused')
       throw changed(key)
     }
+    if (!fittingActions(record).includes(action)) await report('refused')
+    requireFitting(record, action)
     let isDone: boolean
     try {
       isDone = await changeRecord(instance, record, action, fields)
@@ -57,6 +68,20 @@ export function changeRoutes<User extends ConsoleUser>(
     return c.redirect(page.link(`${next}?done=${action}`), 303)
   })
   return routes
+}
+
+/** @throws PageError when a record of this state or operation does not take the action */
+function requireFitting(record: Inspection, action: RecordAction): void {
+  if (fittingActions(record).includes(action)) return
+  const { key, state } = record
+  throw new PageError(409, {
+    title: 'This does not fit the record',
+    text:
+      state === 'parked'
+        ? 'Callers of a route read responses: record the response that they get. Nothing was done.'
+        : `Only a parked record can be settled; this one is ${stateName(state)}. Nothing was done.`,
+    onward: ['Show the record', `/records/${key}`],
+  })
 }
 
 function changed(key: string): PageError {

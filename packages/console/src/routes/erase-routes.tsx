@@ -9,7 +9,7 @@ import type { Namespaces } from '../records/namespaces.ts'
 import { readScope } from '../records/record-filter.ts'
 import { type ConsoleEnv, html } from './console-env.ts'
 import { noNamespace } from './error-answers.tsx'
-import { readForm, requireChanges } from './read-form.ts'
+import { outOfDate, readForm, requireChanges } from './read-form.ts'
 import { reporterOf } from './report-action.ts'
 
 /** The most records that the question counts. */
@@ -43,7 +43,7 @@ export function eraseRoutes<User extends ConsoleUser>(
     const { page, user } = c.env
     const fields = await readForm(c.req.raw, user.name)
     const { instance, namespace, scope } = ownerOf(namespaces, fields, readHiddenScope)
-    if (scope.length === 0) throw noNamespace
+    if (scope.length === 0) throw outOfDate
     const report = reporterOf(onAction, { action: 'erase', user, namespace, scope })
     if (!page.mayChange) await report('refused')
     requireChanges(page)
@@ -58,8 +58,10 @@ export function eraseRoutes<User extends ConsoleUser>(
       )
     }
     const records = await instance.eraseScope(scope).catch(async (error: unknown) => {
-      await report('failed', { error })
-      throw error
+      // the page that asked has counted this scope: another one was not written by it
+      const isWrong = isIdempotencyError(error, 'IDEMPOTENCY_INVALID_CALL')
+      await report(isWrong ? 'refused' : 'failed', { error })
+      throw isWrong ? outOfDate : error
     })
     await report('done', { records })
     return c.redirect(page.link(`/?erased=${records}`), 303)

@@ -6,17 +6,19 @@ import { PageError } from './error-answers.tsx'
 /** Percent-encoding makes at most three of one: the largest result that a store keeps by default, and its fields. */
 const MAX_FORM_BYTES = 4 * 1024 * 1024
 
+export const outOfDate = new PageError(403, {
+  title: 'This form is out of date',
+  text: 'It did not come from a page that you opened here, or its cookie is gone. Nothing was done. Open the record again.',
+  onward: ['Go to the records', '/records'],
+})
+
 /** @throws PageError when the form is too large, or comes from elsewhere */
 export async function readForm(request: Request, user: string): Promise<URLSearchParams> {
   if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers.get('content-type') ?? ''))
     throw new PageError(415, { title: 'Not a form', text: 'Nothing was done.' })
   const fields = new URLSearchParams(await readText(request))
   if (await isOurForm(request, user, fields.get('form-token'))) return fields
-  throw new PageError(403, {
-    title: 'This form is out of date',
-    text: 'It did not come from a page that you opened here, or its cookie is gone. Nothing was done. Open the record again.',
-    onward: ['Go to the records', '/records'],
-  })
+  throw outOfDate
 }
 
 async function readText({ body }: Request): Promise<string> {

@@ -13,12 +13,12 @@ export interface FormToken {
 
 const NAME = 'retryproof-console'
 
-export async function formToken(request: Request, user: string, basePath: string): Promise<FormToken> {
+export async function formToken(request: Request, user: string, path: string): Promise<FormToken> {
   const secret = cookieOf(request)
   const fresh = secret ?? randomText()
   return {
     token: await digest(fresh, user),
-    setCookie: secret === undefined ? cookie(request, fresh, basePath) : undefined,
+    setCookie: secret === undefined ? cookie(request, fresh, path) : undefined,
   }
 }
 
@@ -45,9 +45,9 @@ function isSecure({ url, headers }: Request): boolean {
   return protocol === 'https:' || (headers.has('sec-fetch-site') && !isLocal)
 }
 
-function cookie(request: Request, value: string, basePath: string): string {
+function cookie(request: Request, value: string, path: string): string {
   // `__Host-`: no other host of the domain can set it
-  const [prefix, where] = isSecure(request) ? ['__Host-', 'Path=/; Secure'] : ['', `Path=${basePath || '/'}`]
+  const [prefix, where] = isSecure(request) ? ['__Host-', 'Path=/; Secure'] : ['', `Path=${path || '/'}`]
   return `${prefix}${NAME}=${value}; ${where}; HttpOnly; SameSite=Strict`
 }
 
