@@ -116,6 +116,36 @@ describe.each(versions)('a handler of %s', (_, framework: typeof express) => {
     expect(await (await post('/')).json()).toEqual([true, true])
   })
 
+  it('that sends another length than it declares is no success: its end throws, as without a guard', async () => {
+    const { app, guard, post, idempotency } = testApp(framework)
+    const thrown: unknown[] = []
+    const handler: RequestHandler = (_req, res) => {
+      res.strictContentLength = true
+      try {
+        res.set('Content-Length', '5').end('x')
+      } catch (error) {
+        thrown.push((error as NodeJS.ErrnoException).code)
+        res.destroy()
+      }
+    }
+    app.post('/bare', handler)
+    app.post('/guarded', guard(), handler)
+    for (const path of ['/bare', '/guarded']) await expect(post(path)).rejects.toThrow()
+    expect(thrown).toEqual(['ERR_HTTP_CONTENT_LENGTH_MISMATCH', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH'])
+    await vi.waitFor(async () => expect(await states({ idempotency })).toEqual(['released']))
+  })
+
+  it('whose listener throws when its answer leaves has answered: no other answer follows', async () => {
+    const { app, guard, post } = testApp(framework)
+    app.post('/', guard(), (_req, res) => {
+      res.on('prefinish', () => {
+        throw new Error('a listener failed')
+      })
+      res.end('x')
+    })
+    for (let sent = 0; sent < 2; sent++) expect(await (await post('/')).text()).toBe('x')
+  })
+
   it('that throws is recorded by the status of its error handler from 400 on', async () => {
     const { app, post, counter } = failing((_req, _res, next) => next(new Error('declined')))
     app.use(answersWith(402))

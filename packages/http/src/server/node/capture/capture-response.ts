@@ -21,6 +21,7 @@ import {
   isValidHead,
   readHeadArguments,
   readWriteArguments,
+  requireDeclaredLength,
   toBytes,
 } from './write-arguments.ts'
 
@@ -213,6 +214,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()
     if (isChunk(chunk)) hold(toBytes(chunk, encoding))
+    if (res.strictContentLength) requireDeclaredLength(res, size)
     if (callback) res.once('finish', callback)
     finish({ isWhole: true })
     return res
@@ -238,7 +240,12 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     // `end` alone declares a length, which an answer in pieces has not
     const isChunked = isInPieces && !captured.hasPassed && !res.hasHeader('content-length')
     if (isChunked) write.call(res, concatenate(rest.splice(0)), 'utf8', undefined)
-    Reflect.apply(end, res, rest)
+    try {
+      Reflect.apply(end, res, rest)
+    } catch {
+      // a listener threw: the answer is recorded, and no error path may give another
+      if (!res.writableEnded) cut()
+    }
     client.reveal()
   }
 

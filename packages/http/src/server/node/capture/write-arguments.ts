@@ -99,6 +99,16 @@ export function isValidHead(status: number, message: string | undefined): boolea
   return Number.isInteger(status) && status >= 100 && status <= 999 && statusMessage.test(message ?? '')
 }
 
+/** Throws as Node does at the end of a response that is strict about its length. */
+export function requireDeclaredLength(res: ServerResponse, size: number): void {
+  const { statusCode, req } = res
+  const hasBody = statusCode !== 204 && statusCode !== 304 && req.method !== 'HEAD'
+  const declared = res.getHeader('content-length')
+  if (!hasBody || declared === undefined || res.hasHeader('transfer-encoding') || Number(declared) === size) return
+  const message = `Response body's content-length of ${size} byte(s) does not match the content-length of ${declared} byte(s) set in header`
+  throw Object.assign(new Error(message), { code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH' })
+}
+
 export function concatenate(chunks: readonly Uint8Array[]): Uint8Array {
   const [only] = chunks
   return chunks.length === 1 && only ? only : Buffer.concat(chunks)
