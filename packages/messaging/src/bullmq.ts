@@ -5,6 +5,7 @@ import type { ConsumerOptions, MessageHandler } from './consumer/consumer-option
 import type { Delivery } from './consumer/delivery.ts'
 import { ID_HEADER, REASON_HEADER } from './consumer/letter-headers.ts'
 import { refuseCircle } from './consumer/refuse-circle.ts'
+import { requireOptions } from './consumer/require-options.ts'
 
 /** A job, as a worker of BullMQ gives it. */
 export interface BullJob {
@@ -66,10 +67,11 @@ const text = new TextEncoder()
  */
 export function idempotent<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
-  { deadLetters, operation, ...options }: BullOptions<Body, InTransaction>,
+  given: BullOptions<Body, InTransaction>,
   handler: MessageHandler<BullJob, Body, Tx, InTransaction>,
 ): BullProcessor {
-  if (typeof deadLetters?.add !== 'function') throw new IdempotencyInvalidOptionError('deadLetters', 'must be a queue')
+  requireOptions(idempotency, given, { deadLetters: { what: 'a queue of BullMQ', method: 'add' } }, ['operation'])
+  const { deadLetters, operation, ...options } = given
   const create = (group: string) => createConsumer(idempotency, group, options, handler)
   // refuses a wrong option now, and not at the first job
   create(operation ?? 'jobs')

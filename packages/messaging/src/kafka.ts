@@ -1,5 +1,5 @@
 /** Kafka: the order of a partition is kept, and its offset committed after its messages are settled. */
-import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
+import type { Idempotency } from '@retryproof/core'
 import type {
   HandleKafka,
   KafkaJsConsumer,
@@ -18,6 +18,7 @@ import { type Consumer, createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery } from './consumer/delivery.ts'
 import { refuseCircle } from './consumer/refuse-circle.ts'
+import { requireOptions } from './consumer/require-options.ts'
 
 export type {
   KafkaJsConsumer,
@@ -98,12 +99,17 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
   options: KafkaOptions<Body, InTransaction>,
   handler: MessageHandler<KafkaMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {
-  const { deadLetters, id } = options
-  if (typeof id !== 'function')
-    throw new IdempotencyInvalidOptionError('id', 'is needed: an offset is another for each copy')
-  if (typeof deadLetters !== 'string' || deadLetters === '') {
-    throw new IdempotencyInvalidOptionError('deadLetters', 'must be a topic')
+  const client =
+    typeof options === 'object' && 'stream' in options
+      ? { stream: { what: 'a stream of @platformatic/kafka', method: 'on' } }
+      : { consumer: { what: 'a consumer of kafkajs', method: 'run' } }
+  const required = {
+    ...client,
+    producer: { what: 'a producer of the same client', method: 'send' },
+    deadLetters: { what: 'the name of a topic' },
+    id: { what: 'a function, since an offset is another for each copy', method: 'call' },
   }
+  requireOptions(idempotency, options, required, ['operation'])
   return 'stream' in options
     ? consumeStream(idempotency, options, handler)
     : consumeKafkaJs(idempotency, options, handler)

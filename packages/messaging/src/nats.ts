@@ -8,6 +8,7 @@ import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery, LetterParts } from './consumer/delivery.ts'
 import { refuseCircle } from './consumer/refuse-circle.ts'
+import { requireOptions } from './consumer/require-options.ts'
 import { deliveriesNeeded, growingDelay, requireDeliveries } from './once/redelivery-delay.ts'
 
 export type { NatsConsumer, NatsJetStream, NatsMessage } from './brokers/nats/client.ts'
@@ -55,16 +56,20 @@ const PAUSES = { firstMs: 100, maxMs: 5000 }
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
-  { consumer, jetstream, deadLetters, operation, ...options }: NatsOptions<Body, InTransaction>,
+  given: NatsOptions<Body, InTransaction>,
   handler: MessageHandler<NatsMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {
+  const required = {
+    consumer: { what: 'a pull consumer of JetStream', method: 'info' },
+    jetstream: { what: 'jetstream(connection)', method: 'publish' },
+    deadLetters: { what: 'the subject of a stream' },
+  }
+  requireOptions(idempotency, given, required, ['operation'])
+  const { consumer, jetstream, deadLetters, operation, ...options } = given
   const info = await consumer.info()
   const { name, config } = info
   const group = operation ?? name
   const at = createConsumer(idempotency, group, options, handler)
-  if (typeof deadLetters !== 'string' || deadLetters === '') {
-    throw new IdempotencyInvalidOptionError('deadLetters', 'must be the subject of a stream')
-  }
   if (config.ack_policy !== 'explicit') {
     throw new IdempotencyInvalidOptionError(
       'consumer',

@@ -9,6 +9,7 @@ import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery } from './consumer/delivery.ts'
 import { refuseCircle } from './consumer/refuse-circle.ts'
+import { requireOptions } from './consumer/require-options.ts'
 
 export type { RabbitAddress, RabbitChannel, RabbitMessage } from './brokers/rabbitmq/client.ts'
 
@@ -60,6 +61,11 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
   options: RabbitOptions<Body, InTransaction>,
   handler: MessageHandler<RabbitMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {
+  const required = {
+    channel: { what: 'a confirm channel of amqplib', method: 'consume' },
+    queue: { what: 'the name of a queue' },
+  }
+  requireOptions(idempotency, options, required, ['deadLetters', 'operation', 'consumerTimeout'])
   const { channel, queue, deadLetters, operation = queue, consumerTimeout = '30m', ...shared } = options
   if (options.operation === undefined && queue.startsWith('amq.')) {
     throw new IdempotencyInvalidOptionError('operation', `is needed: the name of '${queue}' is another at each start`)

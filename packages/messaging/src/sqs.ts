@@ -8,6 +8,7 @@ import { createConsumer } from './consumer/consumer.ts'
 import type { ConsumerHandle, ConsumerOptions, MessageHandler } from './consumer/consumer-options.ts'
 import type { Delivery } from './consumer/delivery.ts'
 import { refuseCircle } from './consumer/refuse-circle.ts'
+import { requireOptions } from './consumer/require-options.ts'
 import { deliveriesNeeded, growingDelay, requireDeliveries } from './once/redelivery-delay.ts'
 
 export type { SqsClient, SqsMessage } from './brokers/sqs/client.ts'
@@ -60,14 +61,18 @@ const text = new TextEncoder()
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
-  { client, queueUrl, deadLetters, operation, batchSize, ...options }: SqsOptions<Body, InTransaction>,
+  given: SqsOptions<Body, InTransaction>,
   handler: MessageHandler<SqsMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {
+  const required = {
+    client: { what: 'new SQS(…) of @aws-sdk/client-sqs', method: 'receiveMessage' },
+    queueUrl: { what: 'the URL of a queue' },
+    deadLetters: { what: 'the URL of a queue' },
+  }
+  requireOptions(idempotency, given, required, ['operation', 'batchSize'])
+  const { client, queueUrl, deadLetters, operation, batchSize, ...options } = given
   const group = operation ?? nameIn(queueUrl)
   const at = createConsumer(idempotency, group, options, handler)
-  if (typeof deadLetters !== 'string' || deadLetters === '') {
-    throw new IdempotencyInvalidOptionError('deadLetters', 'must be the URL of a queue')
-  }
   refuseCircle(deadLetters === queueUrl, 'queue')
   if (at.read.maxRunMs > MAX_HIDDEN_MS) {
     throw new IdempotencyInvalidOptionError('maxRun', 'must be shorter than 11 h 55 min: SQS delivers again after 12 h')

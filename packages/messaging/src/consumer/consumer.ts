@@ -20,6 +20,7 @@ import { type Heartbeat, startHeartbeat } from './heartbeat.ts'
 import { IN_TIME_MS, inTime, isTimeout } from './in-time.ts'
 import { ID_HEADER, roundOf } from './letter-headers.ts'
 import { readDelivery } from './read-delivery.ts'
+import { requireOptions } from './require-options.ts'
 import { writeLetter } from './write-letter.ts'
 
 export interface Consumer<Message> {
@@ -68,6 +69,7 @@ export function createConsumer<Message, Body, Tx, InTransaction extends boolean>
   options: ConsumerOptions<Message, Body, InTransaction>,
   handler: MessageHandler<Message, Body, Tx, InTransaction>,
 ): Consumer<Message> {
+  requireOptions(idempotency, options)
   const {
     scope,
     id,

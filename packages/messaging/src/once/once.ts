@@ -1,7 +1,7 @@
 /** Handles one message once, for any consumer of any broker. */
 
-import type { Idempotency } from '@retryproof/core'
-import { refuseMistypedMembers } from '@retryproof/core/internal'
+import { type Idempotency, IdempotencyInvalidOptionError } from '@retryproof/core'
+import { describeKind, refuseMistypedMembers } from '@retryproof/core/internal'
 import { handleOnce } from './handle-once.ts'
 import type { IncomingMessage, MessageWork } from './message.ts'
 import { type OnceOptions, readOnce } from './once-options.ts'
@@ -81,9 +81,16 @@ export function createOnce<Tx, InTransaction extends boolean = false>(
   const operation = idempotency.operation(name, read.policies)
   return async (message, work) => {
     refuseMistypedMembers('message', message, MEMBERS)
+    requireDeadLetter(message.deadLetter)
     const verdict = await handleOnce(operation, read, message, work as Work<Tx>)
     if (verdict.action === 'ack' || !message.isLastDelivery) return verdict
     const description = `The broker would not deliver it again (${verdict.because}).`
     return putAway(read, message, { reason: 'last-delivery', description, error: verdict.error })
   }
+}
+
+/** A message without it would come back for ever: nothing could put it away. */
+function requireDeadLetter(deadLetter: unknown): void {
+  if (typeof deadLetter !== 'function')
+    throw new IdempotencyInvalidOptionError('deadLetter', `must be a function, got ${describeKind(deadLetter)}`)
 }
