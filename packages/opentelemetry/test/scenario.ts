@@ -76,8 +76,11 @@ export async function playEverything({ idempotency, call, pass, setDown }: Retur
   crash.reject(new Error('crashed'))
   await silent.catch(ignore)
 
-  // renewed
-  await idempotency.run(call('long'), () => new Promise((resolve) => setTimeout(resolve, 60)), { lease: '90ms' })
+  // renewed: a machine may stall for longer than a short lease lasts
+  const renewed = new Promise<void>((resolve) => {
+    idempotency.on('renewed', () => resolve())
+  })
+  await idempotency.run(call('long'), () => renewed, { lease: '1500ms' })
 
   // unrecorded, storeUnavailable; the store stays down, else this would be recorded after all, some time later
   const done = () => {

@@ -1,7 +1,6 @@
 /** `retryproof list`: the records, page by page. */
-import type { Duration, ListedRecord } from '@retryproof/core'
-import { toMs } from '@retryproof/core/store'
-import { expiryOf, leaseOf, neutralize, STATES, stateName } from '@retryproof/http/internal'
+import type { ListedRecord } from '@retryproof/core'
+import { expiryOf, leaseOf, neutralize, readDuration, STATES, stateName } from '@retryproof/http/internal'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import type { CliIo } from '../io.ts'
 import { csv, printJson, table } from '../output/rows.ts'
@@ -41,22 +40,16 @@ function filterOf({ operation, state, scope, stuck, expired, after }: ListOption
   const known = state === undefined ? undefined : STATES[state]
   if (state !== undefined && known === undefined)
     throw new CliError(`--state is one of ${Object.keys(STATES).join(', ')}.`)
+  const stuckFor = stuck === undefined ? undefined : readDuration(stuck)
+  if (stuck !== undefined && stuckFor === undefined)
+    throw new CliError('--stuck takes a duration such as 30s, 10m or 24h.')
   return {
     ...(operation !== undefined && { operation }),
     ...(known !== undefined && { state: known }),
     ...(scope !== undefined && { scope }),
-    ...(stuck !== undefined && { stuckFor: readDuration(stuck) }),
+    ...(stuckFor !== undefined && { stuckFor }),
     ...(expired && { expired }),
     ...(after !== undefined && { after }),
-  }
-}
-
-function readDuration(text: string): Duration {
-  try {
-    toMs('stuck', text as Duration)
-    return text as Duration
-  } catch {
-    throw new CliError('--stuck takes a duration such as 30s, 10m or 24h.')
   }
 }
 

@@ -1,7 +1,6 @@
 /** The filters of the list, as they stand in its address. */
-import { type Duration, IdempotencyInvalidOptionError, type RecordFilter } from '@retryproof/core'
-import { toMs } from '@retryproof/core/internal'
-import { STATES } from '@retryproof/http/internal'
+import { IdempotencyInvalidOptionError, type RecordFilter } from '@retryproof/core'
+import { readDuration, STATES } from '@retryproof/http/internal'
 
 /** The filters as a person typed them. Empty texts are left out. */
 export interface FilterTexts {
@@ -33,21 +32,15 @@ export function toRecordFilter({ operation, state, stuck, scope, after }: Filter
   const known = state !== undefined && Object.hasOwn(STATES, state) ? STATES[state] : undefined
   if (state !== undefined && known === undefined)
     throw new IdempotencyInvalidOptionError('state', `is one of ${Object.keys(STATES).join(', ')}`)
+  const stuckFor = stuck === undefined ? undefined : readDuration(stuck)
+  if (stuck !== undefined && stuckFor === undefined)
+    throw new IdempotencyInvalidOptionError('stuck', 'takes a duration such as 30s, 10m or 24h')
   return {
     ...(operation !== undefined && { operation }),
     ...(known !== undefined && { state: known }),
-    ...(stuck !== undefined && { stuckFor: readDuration(stuck) }),
+    ...(stuckFor !== undefined && { stuckFor }),
     ...(scope !== undefined && { scope: readScope(scope) }),
     ...(after !== undefined && { after }),
-  }
-}
-
-function readDuration(text: string): Duration {
-  try {
-    toMs('stuck', text as Duration)
-    return text as Duration
-  } catch {
-    throw new IdempotencyInvalidOptionError('stuck', 'takes a duration such as 30s, 10m or 24h')
   }
 }
 

@@ -1,3 +1,6 @@
+import type { Duration } from '@retryproof/core'
+import { toMs } from '@retryproof/core/internal'
+
 const UNITS = [
   ['d', 86_400_000],
   ['h', 3_600_000],
@@ -16,4 +19,14 @@ export function duration(ms: number): string {
     if (parts.length === 2) break
   }
   return parts.join(' ') || (ms === 0 ? '0s' : `${Math.round(Math.abs(ms))}ms`)
+}
+
+/** Reads a duration that a person has typed, such as `10m`. Returns undefined for anything else. */
+export function readDuration(text: string): Duration | undefined {
+  try {
+    toMs('duration', text as Duration)
+    return text as Duration
+  } catch {
+    return undefined
+  }
 }
