@@ -12,7 +12,7 @@ import {
   toMs,
 } from '@retryproof/core/store'
 import { createCheck } from './check-server.ts'
-import { mayResend, type RedisClient, requireUsable, untilClosed } from './driver.ts'
+import { mayResend, type RedisClient, requireUsable, untilClosed, writesTogether } from './driver.ts'
 import { toStoreError } from './errors.ts'
 import { number, text, toListed, toView } from './record.ts'
 import { type Argument, callArguments, changeArguments, claimArguments, type Field, script, sha } from './statements.ts'
@@ -85,6 +85,7 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
   if (!prefix) throw new IdempotencyInvalidOptionError('prefix', 'must not be empty: a listing finds its records by it')
   const resends = mayResend(client)
   const wait = durability && readDurability(client, durability, resends)
+  const writeTogether = writesTogether(client)
   const answered = resends ? <T>(reply: Promise<T>) => reply : untilClosed(client)
   const fullPrefix = `${client.options.keyPrefix ?? ''}${prefix}`
   const watch = createWatch(client)
@@ -97,20 +98,21 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
   async function call(command: string, key: string, rest: Argument[] = []): Promise<Field[]> {
     await passed()
     const all = [...callArguments(prefix + key, command, now?.(), wait !== undefined), ...rest].map(toSent)
-    return mapped(async () => {
-      try {
-        return await confirmed(() => client.evalshaBuffer(sha, 1, ...all))
-      } catch (error) {
+    return mapped(() =>
+      confirmed(() => client.evalshaBuffer(sha, 1, ...all)).catch((error) => {
         if (!String(error).includes('NOSCRIPT')) throw error
-        return await confirmed(() => client.evalBuffer(script, 1, ...all))
-      }
-    })
+        return confirmed(() => client.evalBuffer(script, 1, ...all))
+      }),
+    )
   }
 
-  async function confirmed(send: () => Promise<unknown>): Promise<Field[]> {
+  function confirmed(send: () => Promise<unknown>): Promise<Field[]> {
+    writeTogether()
     const reply = answered(send()) as Promise<Field[]>
-    if (!wait) return reply
-    const { replicas, timeoutMs } = wait
+    return wait ? replicated(reply, wait) : reply
+  }
+
+  async function replicated(reply: Promise<Field[]>, { replicas, timeoutMs }: Waiting): Promise<Field[]> {
     // WAIT is about what its own connection wrote: both are sent in the same tick
     const [value, count] = await Promise.all([reply, answered(client.wait(replicas, timeoutMs))])
     if (Number(count) >= replicas) return value
@@ -190,8 +192,13 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
   }
 }
 
+interface Waiting {
+  readonly replicas: number
+  readonly timeoutMs: number
+}
+
 /** @throws {@link IdempotencyInvalidOptionError} when WAIT could be about another connection than the one that wrote */
-function readDurability(client: RedisClient, { replicas, timeout = '1s' }: Durability, resends: boolean) {
+function readDurability(client: RedisClient, { replicas, timeout = '1s' }: Durability, resends: boolean): Waiting {
   const timeoutMs = toMs('durability.timeout', timeout, { min: 1 })
   const problem = client.isCluster
     ? 'is not for a Cluster, where WAIT may reach another server than the record: set min-replicas-to-write on them'
