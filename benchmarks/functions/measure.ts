@@ -26,8 +26,11 @@ export interface Plan {
   readonly callers: readonly number[]
 }
 
-/** The calls of each cell in the first round, which is not counted: code that ran a few hundred times is not compiled yet. */
-const WARM_UP = 2_000
+/**
+ * The least of each cell in the first round, which is not counted. After 2,000 calls of the core some of its code is still
+ * interpreted, and a cell of 100 ms then shows how many calls it happened to have.
+ */
+const WARM_UP = { calls: 2_000, ms: 500 }
 /** Keys that are settled before the replays are measured. */
 const SETTLED = 64
 const items = Array.from({ length: 20 }, (_, index) => ({ sku: `sku-${index}`, quantity: index, price: index * 100 }))
@@ -50,8 +53,8 @@ export async function measure(driver: Driver, { rounds, cellMs, callers }: Plan)
       for (const cell of cells) {
         if (cell.subject !== subject) continue
         const call = await callOf(each, cell.scenario, `${prefix}-${cell.callers}`)
-        const sample = await runFor(cellMs, cell.callers, call, round === 0 ? WARM_UP : 0)
-        if (round > 0) cell.samples.push(sample)
+        if (round === 0) await runFor(Math.max(cellMs, WARM_UP.ms), cell.callers, call, WARM_UP.calls)
+        else cell.samples.push(await runFor(cellMs, cell.callers, call))
       }
     }
   }
@@ -86,7 +89,7 @@ function notHeld(): never {
   throw new Error('A key that is held was not refused.')
 }
 
-async function runFor(ms: number, callers: number, call: () => Promise<unknown>, least: number): Promise<Sample> {
+async function runFor(ms: number, callers: number, call: () => Promise<unknown>, least = 0): Promise<Sample> {
   const cpu = process.cpuUsage()
   const startedAt = performance.now()
   const endsAt = startedAt + ms

@@ -79,13 +79,16 @@ export function createIdempotency<Tx = NoTransactions>(options: IdempotencyOptio
 
   const refuseDraining: Refusal = () => (draining ? new IdempotencyDrainingError() : undefined)
 
-  /** `Value` is the type of what the serializer makes of a `T`. */
+  /** `Value` is the type of what the serializer makes of a `T`. `asked` is called inside: what it throws rejects. */
   async function runCall<T, Value>(
-    call: Call,
+    asked: () => Call,
     handler: Handler<T, Tx>,
-    policies: ResolvedPolicies,
+    own: ResolvedPolicies,
+    given?: Policies,
     refusal = refuseDraining,
   ): Promise<Outcome<Value>> {
+    const call = asked()
+    const policies = nearest(own, given)
     requireFunction('handler', handler)
     const preparing = prepare(call, policies)
     const prepared = isPromise(preparing) ? await preparing : preparing
@@ -141,8 +144,8 @@ export function createIdempotency<Tx = NoTransactions>(options: IdempotencyOptio
       return isStoredKey(reference) ? reference : named(reference as Named)
     }
     return {
-      run: async <T, Value>(call: Named & Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies) =>
-        runCall<T, Value>(asked(call), handler, nearest(own, policies)),
+      run: <T, Value>(call: Named & Omit<Call, 'operation'>, handler: Handler<T, Tx>, policies?: Policies) =>
+        runCall<T, Value>(() => asked(call), handler, own, policies),
       transaction: async <T, Value>(
         call: Named & Omit<Call, 'operation'>,
         work: Work<T, Tx>,
@@ -157,7 +160,13 @@ export function createIdempotency<Tx = NoTransactions>(options: IdempotencyOptio
         requireFunction('describe', describe)
         const resolved = nearest(own, policies)
         return async (...args: Args): Promise<Value> =>
-          (await runCall<T, Value>(asked(describe(...args)), () => fn(...args), resolved)).value
+          (
+            await runCall<T, Value>(
+              () => asked(describe(...args)),
+              () => fn(...args),
+              resolved,
+            )
+          ).value
       },
       inspect: async (reference: Named | StoredKey) => inspect(instance, located(reference), own),
       resolve: async (reference: Named | StoredKey, resolution: Resolution) =>
@@ -201,7 +210,8 @@ export function createIdempotency<Tx = NoTransactions>(options: IdempotencyOptio
           // an expired one replays, and begins nothing
           const refusal: Refusal = () =>
             expiresAt <= Date.now() ? new IdempotencyInvalidTokenError('expired') : refuseDraining()
-          return runCall({ ...call, operation: name, key }, handler, { ...resolved, retentionMs }, refusal)
+          const asked = () => ({ ...call, operation: name, key })
+          return runCall(asked, handler, { ...resolved, retentionMs }, undefined, refusal)
         },
       }
     },

@@ -29,11 +29,12 @@ const MEMBERS: ReadonlySet<string> = new Set<keyof Call>(['operation', 'scope', 
 export const MAX_CHARACTERS = 255
 
 /** Texts that JavaScript gives to what is not there. All callers with that bug would share one key. */
-const ACCIDENTS: ReadonlySet<unknown> = new Set(['undefined', 'null', 'NaN', '[object Object]'])
+const ACCIDENTS: readonly unknown[] = ['undefined', 'null', 'NaN', '[object Object]']
 
 /** Tells whether a value is the text of one that its caller does not have: `String(undefined)`, for instance. */
 export function isAccident(value: unknown): value is string {
-  return ACCIDENTS.has(value)
+  // a list, since a set digests each text that it is asked for
+  return ACCIDENTS.includes(value)
 }
 
 /** Says why a value cannot be a key, an operation or a part of a scope; null where it can. */

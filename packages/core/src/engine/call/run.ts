@@ -81,7 +81,7 @@ function isSameOrLater(record: RecordView, seen: RecordView): boolean {
 const MAX_RENEWALS = 3
 
 function hasEnoughLease({ policies }: PreparedCall, { reply, sentAt }: Acquired): boolean {
-  return msUntil(later(sentAt, reply.leaseRemainingMs)) >= policies.leaseMs / 2
+  return msUntil(sentAt) + reply.leaseRemainingMs >= policies.leaseMs / 2
 }
 
 /** Renews a lease of which less than half is left (a repeated or a slow begin): the attempt runs only on `ok`. */

@@ -112,26 +112,28 @@ export function createStoreCalls(
     giveBack,
 
     begin(key, claim) {
-      const until = later(instant(), timeoutMs)
+      const begunAt = instant()
       let pending: Promise<BeginReply> | undefined
       const start = () => {
         pending = store.begin(key, claim)
         return pending
       }
-      const once = () => {
+      const again = async () => {
         const sentAt = instant()
         pending = undefined
-        return bounded('begin', key, start, msUntil(until)).then((reply) => ({ reply, sentAt }))
+        return { reply: await bounded('begin', key, start, timeoutMs + msUntil(begunAt)), sentAt }
       }
       let isUnknown = false
-      return once().catch((error) =>
-        repeated(once, error, async (last, tries) => {
-          const pause = backOff(tries, BEGIN_PAUSES)
-          isUnknown ||= isIdempotencyError(last, 'IDEMPOTENCY_STORE_UNAVAILABLE') && last.applied === 'unknown'
-          if (tries + 1 < MAX_BEGINS && canRepeat(last) && msUntil(until) > pause) return sleep(pause)
-          if (isUnknown) void abandon(key, claim, pending)
-          throw last
-        }),
+      return bounded('begin', key, start, timeoutMs).then(
+        (reply) => ({ reply, sentAt: begunAt }),
+        (error) =>
+          repeated(again, error, async (last, tries) => {
+            const pause = backOff(tries, BEGIN_PAUSES)
+            isUnknown ||= isIdempotencyError(last, 'IDEMPOTENCY_STORE_UNAVAILABLE') && last.applied === 'unknown'
+            if (tries + 1 < MAX_BEGINS && canRepeat(last) && timeoutMs + msUntil(begunAt) > pause) return sleep(pause)
+            if (isUnknown) void abandon(key, claim, pending)
+            throw last
+          }),
       )
     },
 
