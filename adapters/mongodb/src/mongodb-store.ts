@@ -80,7 +80,7 @@ export function mongodbStore<Session extends MongodbSession>(
   async function* find(filter: object, options: object, variables = {}): AsyncGenerator<Seen & { key: string }> {
     await check()
     try {
-      const found = collection.find(filter, { ...COMMITTED, ...options, let: { now: clock(), ...variables } })
+      const found = collection.find(filter, { let: { now: clock(), ...variables }, ...COMMITTED, ...options })
       for await (const document of found) yield { key: (document as { _id: string })._id, ...toSeen(document) }
     } catch (error) {
       throw toStoreError(error, 'no')
@@ -93,7 +93,7 @@ export function mongodbStore<Session extends MongodbSession>(
     const stale = tx !== undefined && !isStarting(tx)
     const variables = { now: clock(), touch: stale, ...variablesOf(values) }
     await check()
-    const all = { ...(tx ? { ...READABLE, session: tx } : DURABLY), upsert: stale, ...options, let: variables }
+    const all = { upsert: stale, let: variables, ...options, ...(tx ? { session: tx, ...READABLE } : DURABLY) }
     for (let tries = 1; ; tries++) {
       try {
         return toSeen(await collection.findOneAndUpdate({ _id: key }, pipeline, all))

@@ -189,7 +189,7 @@ export async function sendInTransaction(
 }
 
 async function send(connection: MysqlConnection, { text }: Sql, timeoutMs?: number): Promise<unknown> {
-  const answer = connection.query({ ...pinned, sql: text })
+  const answer = connection.query({ sql: text, ...pinned })
   const [reply] = await (timeoutMs === undefined ? answer : answered(timeoutMs, answer))
   return reply
 }

@@ -51,11 +51,15 @@ export function instrumentStore<Tx>(
     const startedAt = performance.now()
     const labels = { [attributes.storeCall]: call, ...described }
     const span = tracer.startSpan(`store ${call}`, {
-      attributes: { ...labels, ...(key !== undefined && { [spanAttributes.key]: key }) },
+      attributes: key === undefined ? labels : { [spanAttributes.key]: key, ...labels },
     })
     const inSpan = trace.setSpan(context.active(), span)
     const end = (ended: Attributes) => {
-      duration.record((performance.now() - startedAt) / 1000, { ...labels, ...ended }, inSpan)
+      duration.record(
+        (performance.now() - startedAt) / 1000,
+        { [attributes.storeCall]: call, ...described, ...ended },
+        inSpan,
+      )
       span.setAttributes(ended).end()
     }
     try {

@@ -24,10 +24,10 @@ export function recordMetrics(
     type: Type,
     name: string,
     description: string,
-    more: (event: IdempotencyEvents[Type]) => Attributes = () => ({}),
+    labels: (event: IdempotencyEvents[Type]) => Attributes = of,
   ): () => void {
     const counter = meter.createCounter(name, { description, unit: `{${UNITS[type] ?? 'call'}}` })
-    return idempotency.on(type, (event) => counter.add(1, { ...of(event), ...more(event) }, contextOf(event)))
+    return idempotency.on(type, (event) => counter.add(1, labels(event), contextOf(event)))
   }
 
   const duration = meter.createHistogram(metrics.attemptDuration, {
@@ -37,7 +37,7 @@ export function recordMetrics(
   })
   const time = (outcome: 'completed' | 'failed' | 'released') =>
     idempotency.on(outcome, (event) =>
-      duration.record(event.durationMs / 1000, { ...of(event), [attributes.outcome]: outcome }, contextOf(event)),
+      duration.record(event.durationMs / 1000, { [attributes.outcome]: outcome, ...of(event) }, contextOf(event)),
     )
 
   const storeErrors = meter.createCounter(metrics.storeErrors, {
@@ -46,8 +46,9 @@ export function recordMetrics(
   })
 
   return [
-    count('started', metrics.executions, 'Handlers that began to run.', ({ interrupted }) => ({
-      [attributes.interrupted]: interrupted,
+    count('started', metrics.executions, 'Handlers that began to run.', (event) => ({
+      [attributes.interrupted]: event.interrupted,
+      ...of(event),
     })),
     count('replayed', metrics.replays, 'Answers from a record.'),
     count('conflict', metrics.conflicts, 'Calls rejected because another attempt holds the key.'),

@@ -32,7 +32,7 @@ export function attemptSpans(tracer: Tracer, label: (operation: string) => strin
 
   function start(event: AttemptEvent & { interrupted: boolean }): void {
     const span = tracer.startSpan(`attempt ${label(event.operation)}`, {
-      attributes: { ...describe(event, label), [attributes.interrupted]: event.interrupted },
+      attributes: { [attributes.interrupted]: event.interrupted, ...describe(event, label) },
     })
     open.set(nameOf(event), span)
     for (const oldest of open.keys()) {
@@ -58,7 +58,7 @@ export function attemptSpans(tracer: Tracer, label: (operation: string) => strin
   }
 
   function addEvent(event: EventBase, outcome: string): void {
-    const details = { ...describe(event, label), [attributes.outcome]: outcome }
+    const details = { [attributes.outcome]: outcome, ...describe(event, label) }
     trace.getActiveSpan()?.addEvent(`retryproof.${outcome}`, details)
   }
 
