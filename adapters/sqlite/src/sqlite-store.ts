@@ -17,6 +17,7 @@ import {
   readPages,
   reduce,
   type StoredRecord,
+  type TransitionReply,
   toMs,
   toUs,
 } from '@retryproof/core/store'
@@ -136,12 +137,8 @@ export function sqliteStore<Database extends SqliteDatabase>(
     })
   const [sendBegin, sendTransition] = batch ? [lane(), lane()] : [one, one]
 
-  async function apply<Reply>(
-    key: string,
-    decide: Decide<Reply>,
-    bytes = 0,
-    send: (decision: Decision) => Promise<unknown> = one,
-  ): Promise<Reply> {
+  /** Answers from what is there, which waits for no writer; else decides under the lock. */
+  async function apply<Reply>(key: string, decide: Decide<Reply>, send: () => Promise<unknown>): Promise<Reply> {
     const seen = await use((sql) => {
       const previous = readRecord(sql, key)
       const at = clock()
@@ -150,7 +147,7 @@ export function sqliteStore<Database extends SqliteDatabase>(
       const isSure = record === previous && (previous === null || previous.expiresAt > at)
       return isSure ? { reply } : undefined
     })
-    if (!seen) return (await send({ key, decide, bytes })) as Reply
+    if (!seen) return (await send()) as Reply
     // a loop that asks until an attempt has ended would else keep that attempt's calls from their turn
     if (batch && isUnderWay(seen.reply)) await turn()
     return seen.reply
@@ -189,9 +186,14 @@ export function sqliteStore<Database extends SqliteDatabase>(
       transactional: 'sync',
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    begin: async (key, claim) => apply(key, begin(claim), claim.request?.length, sendBegin),
-    transition: async (key, token, change) => apply(key, transition(token, change), sizeOf(change), sendTransition),
-    get: (key) => apply(key, get),
+    async begin(key, claim) {
+      const decide = begin(claim)
+      return apply(key, decide, () => sendBegin({ key, decide, bytes: claim.request?.length ?? 0 }))
+    },
+    // nearly all of them write, so that a read before the lock would be one more
+    transition: async (key, token, change) =>
+      sendTransition({ key, decide: transition(token, change), bytes: sizeOf(change) }) as Promise<TransitionReply>,
+    get: (key) => apply(key, get, () => one({ key, decide: get, bytes: 0 })),
     async purge({ limit, graceMs = PURGE_GRACE_MS }) {
       const purged = await locked((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes))
       // a loop of purges would else let nothing else of this process come to its turn
@@ -220,8 +222,9 @@ function transition(token: number, change: Change) {
   return (record: StoredRecord | null, at: number) => reduce(record, { op: 'transition', token, change }, at)
 }
 
-function sizeOf(change: Change): number | undefined {
-  return 'result' in change ? change.result.length : change.to === 'renew' ? change.checkpoint?.data.length : 0
+function sizeOf(change: Change): number {
+  if ('result' in change) return change.result.length
+  return (change.to === 'renew' && change.checkpoint?.data.length) || 0
 }
 
 const get = (record: StoredRecord | null, at: number) => reduce(record, { op: 'get' }, at)
