@@ -29,7 +29,7 @@ export function watchHandler(request: FastifyRequest, reply: FastifyReply): Hand
     )
   })
   watchContext(request)
-  void whenAwaited(reply).then(() => {
+  onAwait(reply, () => {
     isAwaited = true
   })
   return {
@@ -42,14 +42,17 @@ export function watchHandler(request: FastifyRequest, reply: FastifyReply): Hand
 
 /** Resolves when somebody waits for the reply: a handler that gives it as its value has ended, and its promise waits for the answer. */
 export function whenAwaited(reply: FastifyReply): Promise<void> {
+  return new Promise((resolve) => onAwait(reply, resolve))
+}
+
+function onAwait(reply: FastifyReply, awaited: () => void): void {
   const { then } = reply
-  return new Promise((resolve) => {
-    // biome-ignore lint/suspicious/noThenProperty: a reply of Fastify has one
-    reply.then = (...callbacks) => {
-      resolve()
-      return then.apply(reply, callbacks)
-    }
-  })
+  const watchedThen: typeof then = (...callbacks) => {
+    awaited()
+    return then.apply(reply, callbacks)
+  }
+  // biome-ignore lint/suspicious/noThenProperty: a reply of Fastify has one
+  reply.then = watchedThen
 }
 
 /** Waits for the answer that Fastify makes of a payload. Without one, Fastify would take a renewed reply for unanswered. */

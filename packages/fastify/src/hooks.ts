@@ -48,7 +48,8 @@ export function hooksOf(
         bytes = known
       })
       const head = { status: reply.statusCode, headers: headersOf(reply) }
-      note.serialized = () => bytes && new SerializedAnswer(head, bytes)
+      const serialized = () => bytes && new SerializedAnswer(head, bytes)
+      note.serialized = serialized
       // at once: as long as a hook takes, Fastify takes the reply for unsent, and may be given another
       done(null, sent)
     },

@@ -103,9 +103,10 @@ function putBack(ctx: Context, bytes: Uint8Array): void {
 function streamOf({ pieces, ended }: PassingBody): Readable {
   const stream = Readable.from(pieces)
   const { _destroy: destroy } = stream
-  stream._destroy = (error, done) => {
+  const destroyOnceEnded: typeof destroy = (error, done) => {
     destroy.call(stream, error, () => void ended.then(() => done(error), done))
   }
+  stream._destroy = destroyOnceEnded
   return stream
 }
 
@@ -153,7 +154,8 @@ function keepOpen(stream: Readable): () => void {
   const { destroy } = stream as Partial<Readable>
   // a stream of Node's first kind may have none
   if (!destroy) return () => {}
-  stream.destroy = (error?: Error) => (error || stream.readableEnded ? destroy.call(stream, error) : stream)
+  const destroyIfFailed = (error?: Error) => (error || stream.readableEnded ? destroy.call(stream, error) : stream)
+  stream.destroy = destroyIfFailed
   return () => {
     stream.destroy = destroy
     stream.destroy()

@@ -38,12 +38,13 @@ const WRITABLE = {
 export function keepAnswering(ctx: Context, onError: (error: unknown) => void, hasFailed: () => boolean): void {
   const { response, res, onerror } = ctx
   Object.defineProperty(response, 'writable', WRITABLE)
-  ctx.onerror = (error: Error) => {
+  function watchedError(error: Error): void {
     if (error) onError(error)
     onerror.call(ctx, error)
     // Koa answers neither after a part nor to nothing, and would leave the client waiting
     if ((error || hasFailed()) && !res.writableEnded) res.destroy(error)
   }
+  ctx.onerror = watchedError
 }
 
 /** The answer of a context before a handler ran. */

@@ -28,7 +28,10 @@ export class HandlerAttempt implements Attempt {
     this.token = head.token
     this.interrupted = head.interrupted
     this[LEASE] = lease
-    this.keyFor = (step, options) => derivedKeys(instance.digest, prepared.key, prepared.fingerprint)(step, options)
+    // V8 keeps a function that is written behind the assignment, and its call, until the next full collection
+    const keyFor: Attempt['keyFor'] = (step, options) =>
+      derivedKeys(instance.digest, prepared.key, prepared.fingerprint)(step, options)
+    this.keyFor = keyFor
     Object.defineProperty(this, 'signal', SIGNAL)
   }
 }
@@ -52,7 +55,9 @@ export class SteppingAttempt extends HandlerAttempt implements Steps<unknown> {
       return steps
     }
     this.checkpoint = checkpoint
-    this.step = (name, fn) => opening().step(name, fn)
-    this.transaction = (name, work) => opening().transaction(name, work)
+    const step: typeof this.step = (name, fn) => opening().step(name, fn)
+    const transaction: typeof this.transaction = (name, work) => opening().transaction(name, work)
+    this.step = step
+    this.transaction = transaction
   }
 }

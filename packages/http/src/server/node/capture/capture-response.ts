@@ -174,7 +174,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     destroy.call(res)
   }
 
-  res.writeHead = (givenStatus: number, ...rest: unknown[]) => {
+  function captureHead(givenStatus: number, ...rest: unknown[]): ServerResponse {
     // Node takes a text or a fraction too
     const status = Math.trunc(Number(givenStatus))
     if (!hasMessage && head && phase !== 'open') refuseChange()
@@ -194,7 +194,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     return res
   }
 
-  res.write = (chunk: unknown, ...rest: unknown[]): boolean => {
+  function captureWrite(chunk: unknown, ...rest: unknown[]): boolean {
     if (!isWriting() || !isChunk(chunk)) return Reflect.apply(write, res, [chunk, ...rest])
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()
@@ -207,7 +207,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     return whole || size <= maxResponseBytes ? takesMore(bytes.length) : pass()
   }
 
-  res.end = (...values: unknown[]) => {
+  function captureEnd(...values: unknown[]): ServerResponse {
     const [chunk, ...rest] = typeof values[0] === 'function' ? [undefined, ...values] : values
     const isFit = chunk === undefined || chunk === null || isChunk(chunk)
     if (!isWriting() || !isFit) return Reflect.apply(end, res, values)
@@ -220,7 +220,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     return res
   }
 
-  res.flushHeaders = () => {
+  function captureFlush(): void {
     if (phase === 'buffering') {
       requireHead()
       isInPieces = true
@@ -229,6 +229,12 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     // the head of a complete answer waits for its record
     if (phase === 'passing' || phase === 'open') flushHeaders.call(res)
   }
+
+  // V8 keeps a function that is written behind the assignment, and its request, until the next full collection
+  res.writeHead = captureHead
+  res.write = captureWrite
+  res.end = captureEnd
+  res.flushHeaders = captureFlush
 
   function release(headers: readonly HeaderField[] = []): void {
     open()

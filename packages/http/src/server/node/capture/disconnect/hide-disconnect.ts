@@ -41,10 +41,11 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
 
   const onDestroy = watchSources(res, told, () => hidden.isGone)
   const { destroy } = res
-  res.destroy = (error?: Error) => {
+  const watchedDestroy = (error?: Error) => {
     onDestroy(error)
     return told.isHeld() ? res : destroy.call(res, error)
   }
+  res.destroy = watchedDestroy
 
   const giveBackSocket = socket
     ? ownSocket(req, socket, (error) => {
@@ -72,13 +73,14 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
 
   function swallowClose(): void {
     const { emit } = res
-    res.emit = (event: string | symbol, ...values: unknown[]): boolean => {
+    const swallow = (event: string | symbol, ...values: unknown[]): boolean => {
       if (event !== 'close') return emit.call(res, event, ...values)
       res.emit = emit
       hide()
       // a writer that waits for the connection to take more goes on
       return emit.call(res, 'drain')
     }
+    res.emit = swallow
   }
 
   function hide(): void {

@@ -17,17 +17,19 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
   const onDestroy = watchSources(res, told, () => hidden.isGone)
   const restore = watchDestruction(stream, onDestroy)
 
-  res.destroy = (error?: Error) => {
+  const watchedDestroy = (error?: Error) => {
     onDestroy(error)
     return told.isHeld() ? res : destroy.call(res, error)
   }
-  res.emit = (event: string | symbol, ...values: unknown[]): boolean => {
+  const watchedEmit = (event: string | symbol, ...values: unknown[]): boolean => {
     if (!told.isWriting() || !stream.destroyed || (event !== 'close' && event !== 'finish')) {
       return emit.call(res, event, ...values)
     }
     swallowed.push(event)
     return true
   }
+  res.destroy = watchedDestroy
+  res.emit = watchedEmit
 
   function hideFromRequest(): void {
     if (told.isWriting()) showGone ??= hideGone(res.req)
@@ -72,13 +74,15 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
 function watchDestruction(stream: ServerHttp2Stream, onDestroy: (error: Error | undefined) => void): () => void {
   const { destroy, close } = stream
   const isOver = () => stream.closed || stream.destroyed || (stream.session?.destroyed ?? true)
-  stream.destroy = (error?: Error) => {
+  const watchedDestroy = (error?: Error) => {
     if (!isOver()) onDestroy(error)
     return destroy.call(stream, error)
   }
-  stream.close = (code?: number, callback?: () => void) => {
+  const watchedClose = (code?: number, callback?: () => void) => {
     if (!isOver()) onDestroy(undefined)
     close.call(stream, code, callback)
   }
+  stream.destroy = watchedDestroy
+  stream.close = watchedClose
   return () => Object.assign(stream, { destroy, close })
 }
