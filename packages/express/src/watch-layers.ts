@@ -114,7 +114,7 @@ function watchPrototype(prototype: Prototype): void {
   for (const [onError, onRequest] of methods) {
     const { [onError]: handleError, [onRequest]: handleRequest } = prototype
     if (!handleError || !handleRequest) continue
-    prototype[onError] = function (error, req, ...rest) {
+    const watchError: HandleError = function (error, req, ...rest) {
       const { [WATCHED]: watched } = req
       if (watched) {
         if (!watched.progress.hasFailed) watched.progress.isPassedBy = true
@@ -122,7 +122,7 @@ function watchPrototype(prototype: Prototype): void {
       }
       return handleError.call(this, error, req, ...rest)
     }
-    prototype[onRequest] = function (req, res, next) {
+    const watchRequest: HandleRequest = function (req, res, next) {
       const { [WATCHED]: watched } = req
       const handler = this.handle as unknown as Handler
       // one of four parameters is an error handler, which Express passes by
@@ -138,6 +138,8 @@ function watchPrototype(prototype: Prototype): void {
       if (req.next) req.next = watchNext(req, req.next)
       return handleRequest.call(layer, req, res, watchNext(req, next))
     }
+    prototype[onError] = watchError
+    prototype[onRequest] = watchRequest
   }
 }
 

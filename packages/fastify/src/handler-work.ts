@@ -76,9 +76,10 @@ function watchContext(request: FastifyRequest): void {
   if (!context || known.has(context)) return
   known.add(context)
   const { handler } = context
-  context.handler = (called, reply) => {
+  const watchedHandler: RouteContext['handler'] = (called, reply) => {
     const returned = handler.call(context, called, reply)
     listeners.get(called)?.(returned)
     return returned
   }
+  context.handler = watchedHandler
 }

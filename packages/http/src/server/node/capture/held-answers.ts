@@ -28,9 +28,10 @@ function keepConnections(server: Partial<Server>, held: ReadonlySet<Held>): void
     for (const answer of held) answer.finished = finished
   }
   // `close` calls it too
-  server.closeIdleConnections = () => {
+  const closeIdleOnly = () => {
     setFinished(false)
     closeIdleConnections.call(server as Server)
     setFinished(true)
   }
+  server.closeIdleConnections = closeIdleOnly
 }
