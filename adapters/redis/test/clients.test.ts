@@ -138,7 +138,8 @@ describe.skipIf(redis.missing)('calls of one tick', () => {
     const client = new Redis(address)
     onTestFinished(() => client.disconnect())
     const store = storeFor(client)
-    await store.check()
+    // the server has the script from here on
+    await store.begin('first', claim)
     const { stream } = client
     const writes: number[] = []
     const { _write, _writev } = stream
