@@ -67,12 +67,12 @@ const text = new TextEncoder()
  */
 export function idempotent<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
-  given: BullOptions<Body, InTransaction>,
+  options: BullOptions<Body, InTransaction>,
   handler: MessageHandler<BullJob, Body, Tx, InTransaction>,
 ): BullProcessor {
-  requireOptions(idempotency, given, { deadLetters: { what: 'a queue of BullMQ', method: 'add' } }, ['operation'])
-  const { deadLetters, operation, ...options } = given
-  const create = (group: string) => createConsumer(idempotency, group, options, handler)
+  requireOptions(idempotency, options, { deadLetters: { what: 'a queue of BullMQ', method: 'add' } }, ['operation'])
+  const { deadLetters, operation, ...shared } = options
+  const create = (group: string) => createConsumer(idempotency, group, shared, handler)
   // refuses a wrong option now, and not at the first job
   create(operation ?? 'jobs')
   const consumers = new Map<string, Consumer<BullJob>>()

@@ -56,7 +56,7 @@ const PAUSES = { firstMs: 100, maxMs: 5000 }
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
-  given: NatsOptions<Body, InTransaction>,
+  options: NatsOptions<Body, InTransaction>,
   handler: MessageHandler<NatsMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {
   const required = {
@@ -64,12 +64,12 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     jetstream: { what: 'jetstream(connection)', method: 'publish' },
     deadLetters: { what: 'the subject of a stream' },
   }
-  requireOptions(idempotency, given, required, ['operation'])
-  const { consumer, jetstream, deadLetters, operation, ...options } = given
+  requireOptions(idempotency, options, required, ['operation'])
+  const { consumer, jetstream, deadLetters, operation, ...shared } = options
   const info = await consumer.info()
   const { name, config } = info
   const group = operation ?? name
-  const at = createConsumer(idempotency, group, options, handler)
+  const at = createConsumer(idempotency, group, shared, handler)
   if (config.ack_policy !== 'explicit') {
     throw new IdempotencyInvalidOptionError(
       'consumer',

@@ -61,7 +61,7 @@ const text = new TextEncoder()
  */
 export async function consume<Tx, Body = unknown, InTransaction extends boolean = false>(
   idempotency: Idempotency<Tx>,
-  given: SqsOptions<Body, InTransaction>,
+  options: SqsOptions<Body, InTransaction>,
   handler: MessageHandler<SqsMessage, Body, Tx, InTransaction>,
 ): Promise<ConsumerHandle> {
   const required = {
@@ -69,10 +69,10 @@ export async function consume<Tx, Body = unknown, InTransaction extends boolean 
     queueUrl: { what: 'the URL of a queue' },
     deadLetters: { what: 'the URL of a queue' },
   }
-  requireOptions(idempotency, given, required, ['operation', 'batchSize'])
-  const { client, queueUrl, deadLetters, operation, batchSize, ...options } = given
+  requireOptions(idempotency, options, required, ['operation', 'batchSize'])
+  const { client, queueUrl, deadLetters, operation, batchSize, ...shared } = options
   const group = operation ?? nameIn(queueUrl)
-  const at = createConsumer(idempotency, group, options, handler)
+  const at = createConsumer(idempotency, group, shared, handler)
   refuseCircle(deadLetters === queueUrl, 'queue')
   if (at.read.maxRunMs > MAX_HIDDEN_MS) {
     throw new IdempotencyInvalidOptionError('maxRun', 'must be shorter than 11 h 55 min: SQS delivers again after 12 h')
