@@ -4,7 +4,7 @@ import { type Inspection, isIdempotencyError } from '@retryproof/core'
 import { stateName } from '@retryproof/http/internal'
 import { Hono } from 'hono'
 import type { ConsoleUser, ReadOptions } from '../options.ts'
-import { ConfirmPage } from '../pages/confirm-page.tsx'
+import { ConfirmPage } from '../pages/actions/confirm-page.tsx'
 import {
   changeRecord,
   type FieldError,

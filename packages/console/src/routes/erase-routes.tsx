@@ -3,7 +3,7 @@
 import { isIdempotencyError } from '@retryproof/core'
 import { Hono } from 'hono'
 import type { ConsoleInstance, ConsoleUser, ReadOptions } from '../options.ts'
-import { EraseConfirm, EraseForm } from '../pages/erase-page.tsx'
+import { EraseConfirm, EraseForm } from '../pages/actions/erase-page.tsx'
 import { type Fields, requireCertainty } from '../records/change-record.ts'
 import type { Namespaces } from '../records/namespaces.ts'
 import { readScope } from '../records/record-filter.ts'

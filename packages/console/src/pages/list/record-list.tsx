@@ -2,12 +2,12 @@
 /** The list of records, with the filters that stand in its address. */
 import type { ListedRecord } from '@retryproof/core'
 import { expiryOf, STATES } from '@retryproof/http/internal'
-import type { RecordPage } from '../records/namespaces.ts'
-import { type FilterTexts, toQuery } from '../records/record-filter.ts'
+import type { RecordPage } from '../../records/namespaces.ts'
+import { type FilterTexts, toQuery } from '../../records/record-filter.ts'
+import { Layout } from '../layout.tsx'
+import type { PageContext } from '../page-context.ts'
+import { Lease, Notice, State, StorageKey, typedText } from '../parts.tsx'
 import { NamespaceField, ScopeField } from './find-form.tsx'
-import { Layout } from './layout.tsx'
-import type { PageContext } from './page-context.ts'
-import { Lease, Notice, State, StorageKey, typedText } from './parts.tsx'
 
 export interface RecordListProps {
   readonly page: PageContext

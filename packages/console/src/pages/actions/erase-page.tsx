@@ -2,11 +2,11 @@
 /** Erases every record of a scope: asks for it, then names what will be deleted. */
 import { namespaceSlug } from '@retryproof/core/internal'
 import { neutralize, neutralizeJson } from '@retryproof/http/internal'
+import { Layout } from '../layout.tsx'
+import { NamespaceField, ScopeField } from '../list/find-form.tsx'
+import type { PageContext } from '../page-context.ts'
+import { FormToken, Notice } from '../parts.tsx'
 import { Certain } from './confirm-page.tsx'
-import { NamespaceField, ScopeField } from './find-form.tsx'
-import { Layout } from './layout.tsx'
-import type { PageContext } from './page-context.ts'
-import { FormToken, Notice } from './parts.tsx'
 
 export interface EraseFormProps {
   readonly page: PageContext

@@ -1,11 +1,11 @@
 /** @jsxImportSource hono/jsx */
 /** Names the key, says what will happen, and asks. */
 import type { Inspection } from '@retryproof/core'
-import type { FieldError, Fields, RecordAction } from '../records/change-record.ts'
+import type { FieldError, Fields, RecordAction } from '../../records/change-record.ts'
+import { Layout } from '../layout.tsx'
+import type { PageContext } from '../page-context.ts'
+import { FormToken, Notice, State, StorageKey, typedText } from '../parts.tsx'
 import { ACTION_TEXTS } from './action-texts.ts'
-import { Layout } from './layout.tsx'
-import type { PageContext } from './page-context.ts'
-import { FormToken, Notice, State, StorageKey, typedText } from './parts.tsx'
 
 export interface ConfirmPageProps {
   readonly page: PageContext

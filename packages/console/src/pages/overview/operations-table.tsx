@@ -2,9 +2,9 @@
 /** Records by operation. */
 import type { RecordCount, RecordState } from '@retryproof/core'
 import { neutralize, stateName } from '@retryproof/http/internal'
-import type { NamespaceCounts } from '../records/namespaces.ts'
-import { toQuery } from '../records/record-filter.ts'
-import type { PageContext } from './page-context.ts'
+import type { NamespaceCounts } from '../../records/namespaces.ts'
+import { toQuery } from '../../records/record-filter.ts'
+import type { PageContext } from '../page-context.ts'
 
 const STATES: readonly RecordState[] = ['parked', 'in_progress', 'released', 'completed', 'failed']
 const MAX_ROWS = 100

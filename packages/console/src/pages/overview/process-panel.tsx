@@ -1,7 +1,7 @@
 /** @jsxImportSource hono/jsx */
 /** Shows the events of this process in the last hour. */
 import { duration } from '@retryproof/http/internal'
-import { type Activity, type EventCounts, MINUTES } from '../records/activity.ts'
+import { type Activity, type EventCounts, MINUTES } from '../../records/activity.ts'
 
 /** Rates are those of the last five minutes. */
 const RATED_MINUTES = 5

@@ -1,8 +1,8 @@
 /** @jsxImportSource hono/jsx */
 /** Shows a value of a record, redacted, as JSON or text; cuts a long one, which can be downloaded whole. */
 import { neutralizeJson, toPlain } from '@retryproof/http/internal'
-import type { PageContext } from './page-context.ts'
-import { ForeignBlock } from './parts.tsx'
+import type { PageContext } from '../page-context.ts'
+import { ForeignBlock } from '../parts.tsx'
 
 /** The most characters that a page shows of a value. */
 export const MAX_SHOWN = 4000

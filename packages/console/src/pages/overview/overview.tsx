@@ -2,14 +2,14 @@
 /** The first page: whether somebody is needed, what there is, and what this process does. */
 import type { RecordCount, RecordState } from '@retryproof/core'
 import { duration } from '@retryproof/http/internal'
-import type { Activity } from '../records/activity.ts'
-import type { Counted } from '../records/namespaces.ts'
-import { toQuery } from '../records/record-filter.ts'
-import { FindForm } from './find-form.tsx'
-import { Layout } from './layout.tsx'
+import type { Activity } from '../../records/activity.ts'
+import type { Counted } from '../../records/namespaces.ts'
+import { toQuery } from '../../records/record-filter.ts'
+import { Layout } from '../layout.tsx'
+import { FindForm } from '../list/find-form.tsx'
+import type { PageContext } from '../page-context.ts'
+import { Notice } from '../parts.tsx'
 import { OperationsTable } from './operations-table.tsx'
-import type { PageContext } from './page-context.ts'
-import { Notice } from './parts.tsx'
 import { ProcessPanel } from './process-panel.tsx'
 
 export interface OverviewProps {

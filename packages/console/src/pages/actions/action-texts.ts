@@ -1,5 +1,5 @@
 /** The words of each action: what was found out, what the button does, and what can go wrong. */
-import type { RecordAction } from '../records/change-record.ts'
+import type { RecordAction } from '../../records/change-record.ts'
 
 export interface ActionTexts {
   /** Stands on the record's page. */

@@ -2,7 +2,7 @@
 /** The attempts of a record: what the record tells, and what this process saw. */
 import type { EventType, Inspection } from '@retryproof/core'
 import { duration } from '@retryproof/http/internal'
-import type { KeyActivity } from '../records/activity.ts'
+import type { KeyActivity } from '../../records/activity.ts'
 
 const SEEN: Readonly<Partial<Record<EventType, string>>> = {
   started: 'started',

@@ -2,8 +2,8 @@
 /** Finds the record of a key that a client sent. */
 import { namespaceSlug } from '@retryproof/core/internal'
 import { neutralize } from '@retryproof/http/internal'
-import type { PageContext } from './page-context.ts'
-import { Notice, typedText } from './parts.tsx'
+import type { PageContext } from '../page-context.ts'
+import { Notice, typedText } from '../parts.tsx'
 
 export interface FindFormProps {
   readonly page: PageContext
