@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createIdempotency, IdempotencyInvalidOptionError, StoreUnavailableError, unscoped } from '@retryproof/core'
 import {
@@ -48,14 +49,14 @@ for (const { title, url } of await services('mongodb')) {
     test('16 transactions that outlast their lease on a pool of 4: each is done once', async () => {
       const own = connect(url, { maxPoolSize: 4 })
       const collection = databaseOf(own).collection<Document & { _id: string }>(records.collectionName)
-      const options = { namespace: 'pools', lease: '1s', storeTimeout: '30s', onInProgress: { wait: '50s' } } as const
+      const options = { namespace: 'pools', lease: '2s', storeTimeout: '30s', onInProgress: { wait: '50s' } } as const
       const idempotency = createIdempotency({ store: mongodbStore({ collection }), ...options })
       const done = databaseOf(own).collection(`done_${records.collectionName}`)
       await databaseOf(own).createCollection(done.collectionName)
       const call = (key: string) =>
         idempotency.transaction({ operation: 'slow', scope: unscoped, key }, async (session) => {
           await done.insertOne({ key }, { session })
-          await sleep(1_500)
+          await sleep(2_500)
           return key
         })
       // a duplicate of each key waits, and takes over where a lease is lost
@@ -135,20 +136,19 @@ for (const { title, url } of await services('mongodb')) {
       const idempotency = createIdempotency({ store, namespace: 'slow', lease: '150ms' })
       const call = { operation: 'pay', scope: unscoped, key: freshKey() } as const
       let bodies = 0
-      let written = () => {}
-      const hasWritten = new Promise<void>((resolve) => {
-        written = resolve
-      })
+      const steps = new EventEmitter()
+      const [written, refused] = [once(steps, 'written'), once(steps, 'refused')]
       const slow = idempotency.transaction(call, async (tx) => {
         bodies++
         await effects.insertOne({ key: call.key }, { session: tx })
-        written()
-        await sleep(500)
+        steps.emit('written')
+        await Promise.all([refused, sleep(500)])
         return 'paid'
       })
-      await hasWritten
+      await written
       const duplicate = idempotency.transaction(call, () => 'paid twice')
       await expect(duplicate).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' })
+      steps.emit('refused')
       expect(await slow).toMatchObject({ value: 'paid', recorded: true, attempt: 1 })
       expect([bodies, await effects.countDocuments({ key: call.key })]).toEqual([1, 1])
     })
