@@ -73,6 +73,8 @@ export function watchErrors(req: Request, { onError, onLost }: Listeners): Watch
   }
   return {
     async working() {
+      // at once, since what a timer aborts may settle in this turn
+      if (progress.work.size > 0) return { end: endOf([...progress.work, ...progress.dropped.splice(0)]) }
       for (const each of progress.dropped.splice(0)) noteWork(progress, each)
       // those that have settled are over after this turn
       await undefined
@@ -82,9 +84,13 @@ export function watchErrors(req: Request, { onError, onLost }: Listeners): Watch
   }
 }
 
-async function endOf(work: Iterable<Promise<unknown>>): Promise<void> {
-  const ends = await Promise.allSettled(work)
-  for (const end of ends) if (end.status === 'rejected') throw end.reason
+function endOf(work: Iterable<Promise<unknown>>): Promise<void> {
+  const end = Promise.allSettled(work).then((ends) => {
+    for (const each of ends) if (each.status === 'rejected') throw each.reason
+  })
+  // not everybody who asks waits for it
+  end.catch(() => {})
+  return end
 }
 
 type Prototype = { [name in (typeof methods)[number][0]]?: HandleError } & {

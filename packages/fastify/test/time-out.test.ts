@@ -23,17 +23,24 @@ describe.each([
   ['given to the guard', true],
   ['behind the guard', false],
 ])('a handler %s', (_form, isGiven) => {
-  /** Serves a handler that is run once with `first`, past which a timer answers, and that answers from then on. */
-  function serving(first: (reply: FastifyReply) => unknown, options: Partial<HttpOptions<FastifyRequest>> = {}) {
+  const answerTooLate = (reply: FastifyReply) => {
+    if (!reply.sent) reply.code(503).send('too late')
+  }
+
+  /** Serves a handler that is run once with `first`, past which timers act in one turn, and that answers from then on. */
+  function serving(
+    first: (reply: FastifyReply) => unknown,
+    options: Partial<HttpOptions<FastifyRequest>> = {},
+    timers: readonly ((reply: FastifyReply) => void)[] = [answerTooLate],
+  ) {
     const app = Fastify()
     apps.push(app)
     let runs = 0
     const onRequest: onRequestHookHandler = (_request, reply, done) => {
-      const onTimeOut = () => {
-        if (runs === 0) (executionAsyncResource() as NodeJS.Timeout).refresh()
-        else if (!reply.sent) reply.code(503).send('too late')
+      for (const act of runs === 0 ? timers : []) {
+        const onTimeOut = () => (runs === 0 ? (executionAsyncResource() as NodeJS.Timeout).refresh() : act(reply))
+        setTimeout(onTimeOut, 1)
       }
-      if (runs === 0) setTimeout(onTimeOut, 1)
       done()
     }
     const handler = (_request: FastifyRequest, reply: FastifyReply) =>
@@ -80,6 +87,28 @@ describe.each([
     expect((await post()).statusCode).toBe(409)
     work.resolve()
     expect((await untilDecided(post)).json()).toEqual({ runs: 2 })
+  })
+
+  it('that answers 503 itself, and ends in the turn in which a timer answers, runs again', async () => {
+    const work = deferred()
+    const first = async (reply: FastifyReply) => {
+      reply.code(503).send('later')
+      await work.promise
+    }
+    const post = serving(first, {}, [() => work.resolve(), answerTooLate])
+    expect((await post()).body).toBe('later')
+    expect((await untilDecided(post)).json()).toEqual({ runs: 2 })
+  })
+
+  it('which a timer aborts as it answers leaves an unknown outcome', async () => {
+    const work = deferred()
+    const abort = (reply: FastifyReply) => {
+      work.resolve()
+      answerTooLate(reply)
+    }
+    const post = serving(() => work.promise, { onTakeover: 'park' }, [abort])
+    expect((await post()).body).toBe('too late')
+    expect((await untilDecided(post)).body).toContain('outcome-unknown')
   })
 
   it('past which a timer answers, and that never does, leaves an unknown outcome', async () => {

@@ -38,7 +38,14 @@ export function runOnNode<Tx>(
 ): HandlerOnNode {
   const { tx, limits } = terms
   let handedOver: { readonly error: unknown }[] = []
-  const isOuterTimer = watchOuterTimers(binding.req)
+  const isTimer = watchOuterTimers(binding.req)
+  const handlerNow = () => ({ hadReturned: hasReturned, working: hasReturned ? binding.working?.() : undefined })
+  /** The handler when a timer answered past it: what that timer aborts may end in the same turn. */
+  let passedBy: ReturnType<typeof handlerNow> | undefined
+  function isOuterTimer(): boolean {
+    passedBy = isTimer() ? handlerNow() : undefined
+    return passedBy !== undefined
+  }
   const onCut = () => lapse(attempt)
   // spread last: Node 20 makes a hidden class for each object that is spread and then given more members
   const limitsOf = (given: BodyLimits): CaptureLimits => ({ attempt, onCut, isOuterTimer, ...given })
@@ -97,13 +104,13 @@ export function runOnNode<Tx>(
 
   /** Lets an answer go that says nothing about the handler, since that is still at work, and waits for the end of the handler itself. */
   async function outlast(end: HandlerEnd, answer: HandlerAnswer): Promise<HandlerEnd> {
-    // a handler that answers last returns right afterwards
-    await turn()
     const { isTimedOut } = captured
+    // a handler that answers last returns right afterwards
+    if (!isTimedOut) await turn()
+    const { hadReturned, working } = passedBy ?? handlerNow()
     // nobody learns when a handler of callbacks ends
     const ofCallbacks = isTimedOut ? new Promise<undefined>(() => {}) : undefined
-    const working = hasReturned ? await binding.working?.() : undefined
-    const work = hasReturned ? (working?.end ?? ofCallbacks) : returned
+    const work = hadReturned ? ((await working)?.end ?? ofCallbacks) : returned
     if (!work) return end
     isAhead = true
     handedOver = []
@@ -117,7 +124,8 @@ export function runOnNode<Tx>(
       const last = await Promise.race([captured.answered.then(() => undefined), work.then((left) => left || null)])
       if (last && 'error' in last) return threw(last.error, async () => answer)
       if (last === null) await turn()
-      if (last !== null || captured.isBegun()) return await endBy(last ?? undefined)
+      // a timer may have answered in that turn: the handler is over all the same
+      if (last !== null || (captured.isBegun() && !captured.isTimedOut)) return await endBy(last ?? undefined)
       // its own answer, after which it has cleaned up, stands
       return isTimedOut || end.kind === 'threw' ? silent : end
     } catch (error) {
