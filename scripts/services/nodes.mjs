@@ -1,6 +1,6 @@
 /** Server processes: a free port, a folder, a start that waits for a real answer, and an end. */
 import { fork } from 'node:child_process'
-import { chownSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -153,10 +153,21 @@ export async function startNode({
       }
     }
   }
-  node.signal = (signal) => globalThis.process.kill(node.pid, signal)
+  node.signal = (signal) => {
+    globalThis.process.kill(node.pid, signal)
+    if (signal === 'SIGSTOP') waitUntilStopped(node.pid)
+  }
   node.kill = () => tell({ do: 'stop', name, signal: 'SIGKILL' }).then(() => undefined)
   node.stop = () => tell({ do: 'stop', name, signal: 'SIGTERM' }).then(() => undefined)
   return node.start()
+}
+
+/** The threads of a process stop one after the other, and answer until then. Linux tells the state of each. */
+function waitUntilStopped(pid) {
+  const threads = `/proc/${pid}/task`
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  const isStopped = (thread) => / [Tt] /.test(readFileSync(`${threads}/${thread}/stat`, 'utf8').replace(/.*\)/s, ''))
+  while (existsSync(threads) && !readdirSync(threads).every(isStopped)) Atomics.wait(pause, 0, 0, 1)
 }
 
 function lastLines(log) {
