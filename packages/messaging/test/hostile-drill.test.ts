@@ -36,8 +36,8 @@ for (const broker of brokerNames) {
         })
         const { good, bad, letters } = report
         expect(report).toMatchObject({ done: good, duplicates: 0, lost: [], missing: [], untrue: [], stopped: 0 })
-        // a crash between a letter and its record may make a second one of what was at hand
-        expect(letters).toBeLessThanOrEqual(bad + 10 * KILLS)
+        // a crash brings back what had no record, or what Kafka's group had not committed
+        expect(letters).toBeLessThanOrEqual(bad * (1 + KILLS))
       },
     )
 }
