@@ -2,6 +2,7 @@
 import { type Idempotency, IdempotencyInvalidCallError, type Reference, type StoredKey } from '@retryproof/core'
 import { partsOf } from '@retryproof/core/internal'
 import type { HeaderField, HttpResponse } from '../../protocol/exchange.ts'
+import { forbidsBody, isRecordableStatus } from '../../protocol/status.ts'
 import { isField, responseSerializer, storable } from './stored-response.ts'
 
 /** A response as an operator writes it down. */
@@ -37,9 +38,6 @@ export async function resolveResponse(
   await idempotency.operation(operation, { serializer: responseSerializer }).resolve(reference, { completed })
 }
 
-/** Statuses whose responses have no body. A Fetch `Response` refuses one, and a server drops it. */
-const BODILESS: readonly unknown[] = [204, 205, 304]
-
 /** Reads what a person wrote down, perhaps in a file that no compiler has seen. */
 function readResponse(given: GivenResponse): HttpResponse {
   if (typeof given !== 'object' || given === null || Array.isArray(given))
@@ -47,12 +45,12 @@ function readResponse(given: GivenResponse): HttpResponse {
   const { status, headers = {}, body, ...others } = given
   const [unknown] = Object.keys(others)
   if (unknown !== undefined) throw refused(`has no member '${unknown}': it takes status, headers and body`)
-  if (!Number.isInteger(status) || status < 200 || status > 599) throw refused('needs a `status` of 200 to 599')
+  if (!isRecordableStatus(status)) throw refused('needs a `status` of 200 to 599')
   const isObject = typeof headers === 'object' && headers !== null
   const fields: unknown[] = Array.isArray(headers) ? headers : isObject ? Object.entries(headers) : [headers]
   if (!fields.every(isField)) throw refused('takes `headers` of names and texts, such as { "location": "/orders/1" }')
   const { type, bytes } = encodeBody(body)
-  if (BODILESS.includes(status)) {
+  if (forbidsBody(status)) {
     if (bytes.length > 0) throw refused(`of status ${status} takes no body`)
     return storable({ status, headers: fields, body: bytes })
   }

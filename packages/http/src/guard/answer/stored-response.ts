@@ -3,6 +3,7 @@ import { IdempotencyUndecodableError, type Serializer } from '@retryproof/core'
 import { joinLine, splitLine } from '../../protocol/bytes.ts'
 import { type AnswerForm, type HeaderField, type HttpResponse, headerValues } from '../../protocol/exchange.ts'
 import type { AnswerSummary } from '../../protocol/problems.ts'
+import { isRecordableStatus } from '../../protocol/status.ts'
 
 /** Headers that are never replayed: they belong to one connection, one moment or one client. */
 export const NEVER_REPLAYED: ReadonlySet<string> = new Set([
@@ -80,13 +81,11 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 /** Checked, so that no record can make a response that the server refuses to send, or one that injects a header. */
 function readHead(head: unknown): Omit<HttpResponse, 'body'> {
   const { status, headers, removed, form } = head as { readonly [Name in keyof HttpResponse]?: unknown }
-  if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
-    throw new TypeError('a stored response has a status of 200 to 599')
-  }
+  if (!isRecordableStatus(status)) throw new TypeError('a stored response has a status of 200 to 599')
   if (!Array.isArray(headers) || !headers.every(isField)) throw new TypeError('a stored response has header fields')
   if (removed !== undefined && !isNames(removed)) throw new TypeError('removed headers are names')
   if (form !== undefined && !isForm(form)) throw new TypeError('a stored response has a known form, or none')
-  return withNotes({ status: status as number, headers }, removed, form)
+  return withNotes({ status, headers }, removed, form)
 }
 
 function withNotes<Head extends object>(

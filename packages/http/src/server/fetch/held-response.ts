@@ -1,8 +1,8 @@
 /** Responses of Fetch, held back until they are recorded. Of a response only public members are read: it may be a ponyfill's. */
 import { type BodyLimits, holdBody, type PassingBody } from '../../guard/answer/held-body.ts'
 import { changedFields, type HandlerAnswer, type HeaderField, removedFields } from '../../protocol/exchange.ts'
+import { forbidsBody } from '../../protocol/status.ts'
 import { piecesOf, streamOf } from './streams.ts'
-import { forbidsBody } from './to-response.ts'
 
 export interface HeldResponse {
   readonly answer: HandlerAnswer

@@ -1,12 +1,6 @@
 /** Makes responses of Fetch from recorded answers and problems. */
 import type { HeaderField, HttpResponse } from '../../protocol/exchange.ts'
-
-const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304])
-
-/** Tells whether a response of this status has no body, not even an empty one. */
-export function forbidsBody(status: number): boolean {
-  return WITHOUT_BODY.has(status)
-}
+import { forbidsBody } from '../../protocol/status.ts'
 
 /**
  * Makes a response of a recorded answer, or of a problem.
