@@ -26,32 +26,33 @@ export const FindForm = ({ page, namespaces, missed }: FindFormProps) => (
     {missed && <Notice kind="bad">{missed.problem}</Notice>}
     <form class="fields" action={page.link('/find')}>
       <NamespaceField namespaces={namespaces} />
-      <label>
-        Operation
-        <input
-          name="operation"
-          required
-          maxlength={255}
-          value={typedText(missed?.operation ?? '')}
-          placeholder="POST /charges"
-          autocomplete="off"
-        />
-      </label>
+      <TextField label="Operation" name="operation" value={missed?.operation} placeholder="POST /charges" />
       <ScopeField value={missed?.scope} />
-      <label>
-        Key
-        <input
-          name="key"
-          required
-          maxlength={255}
-          value={typedText(missed?.key ?? '')}
-          placeholder="order-1017"
-          autocomplete="off"
-        />
-      </label>
+      <TextField label="Key" name="key" value={missed?.key} placeholder="order-1017" />
       <button type="submit">Find the record</button>
     </form>
   </section>
+)
+
+interface TextFieldProps {
+  readonly label: string
+  readonly name: string
+  readonly value: string | undefined
+  readonly placeholder: string
+}
+
+const TextField = ({ label, name, value, placeholder }: TextFieldProps) => (
+  <label>
+    {label}
+    <input
+      name={name}
+      required
+      maxlength={255}
+      value={typedText(value ?? '')}
+      placeholder={placeholder}
+      autocomplete="off"
+    />
+  </label>
 )
 
 /** Asks for the namespace where there are several. */

@@ -1,7 +1,7 @@
 /** @jsxImportSource hono/jsx */
 /** The first page: whether somebody is needed, what there is, and what this process does. */
 import type { RecordCount, RecordState } from '@retryproof/core'
-import { duration } from '@retryproof/http/internal'
+import { duration, stateName } from '@retryproof/http/internal'
 import type { Activity } from '../../records/activity.ts'
 import type { Counted } from '../../records/namespaces.ts'
 import { toQuery } from '../../records/record-filter.ts'
@@ -57,34 +57,9 @@ export function Overview({ page, namespaces, counted, activity, notice }: Overvi
             hint={oldestMs > 0 ? `oldest ${duration(oldestMs)} ago` : 'nobody at work'}
             kind="overdue"
           />
-          <Tile
-            page={page}
-            name="In progress"
-            count={inState('in_progress')}
-            query={{ state: 'in-progress' }}
-            hint="held by an attempt"
-          />
-          <Tile
-            page={page}
-            name="Released"
-            count={inState('released')}
-            query={{ state: 'released' }}
-            hint="free for a retry"
-          />
-          <Tile
-            page={page}
-            name="Completed"
-            count={inState('completed')}
-            query={{ state: 'completed' }}
-            hint="retries are replayed"
-          />
-          <Tile
-            page={page}
-            name="Failed"
-            count={inState('failed')}
-            query={{ state: 'failed' }}
-            hint="retries get the failure"
-          />
+          {calm.map(([state, name, hint]) => (
+            <Tile page={page} name={name} count={inState(state)} query={{ state: stateName(state) }} hint={hint} />
+          ))}
         </ul>
         <div class="columns">
           <ProcessPanel activity={activity} now={page.now.getTime()} />
@@ -95,6 +70,14 @@ export function Overview({ page, namespaces, counted, activity, notice }: Overvi
     </Layout>
   )
 }
+
+/** The states in which nobody is needed. */
+const calm: readonly (readonly [state: RecordState, name: string, hint: string])[] = [
+  ['in_progress', 'In progress', 'held by an attempt'],
+  ['released', 'Released', 'free for a retry'],
+  ['completed', 'Completed', 'retries are replayed'],
+  ['failed', 'Failed', 'retries get the failure'],
+]
 
 const sum = (counts: readonly RecordCount[], pick: (count: RecordCount) => number) =>
   counts.reduce((all, count) => all + pick(count), 0)
