@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 const SECRET = 'hunter2'
 
-/** What stands where a client should, as in JavaScript. */
+/** Stands where a client should, as JavaScript allows it. */
 const foreign: readonly (readonly [kind: string, client: unknown])[] = [
   ['undefined', undefined],
   ['null', null],

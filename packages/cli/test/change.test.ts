@@ -1,4 +1,4 @@
-/** What `resolve` and `forget` refuse: a record that is not, or no longer, what they were told; a file that does not fit. */
+/** Refusals of `resolve` and `forget`: of a record in another state, or that has changed meanwhile; of a file that does not fit. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

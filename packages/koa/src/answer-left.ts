@@ -56,7 +56,7 @@ export async function answerLeft(
   }
 }
 
-/** What Koa writes as JSON is a value. */
+/** Calls a value what Koa writes as JSON. */
 function formOf({ body }: Context): AnswerForm {
   if (typeof body === 'string') return 'text'
   if (typeof body !== 'object') return body === undefined ? 'bytes' : 'value'
