@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { Cluster, Redis } from 'ioredis'
 import { type OwnNode, type ServiceOptions, startService, unavailable } from '../../../scripts/services.mjs'
 import { type Durability, type RedisStore, redisStore } from '../src/index.ts'
+import { toSeen } from '../src/record.ts'
 
 export interface FailoverOptions {
   readonly shape: 'redis-sentinel' | 'redis-cluster'
@@ -70,8 +71,9 @@ export async function failover(options: FailoverOptions): Promise<FailoverReport
     const report = { ...counts(), acknowledged: work.acknowledged.length, unknown: work.unknown() }
     report.outageMs = Math.round(performance.now() - killedMs)
     for (const one of work.acknowledged) {
-      const kept = await client.hget(`${PREFIX}${one.key}`, 't')
-      await examine(plain, one, kept === null ? 0 : Number(kept), report)
+      const kept = await client.getBuffer(`${PREFIX}${one.key}`)
+      const { record } = toSeen([Buffer.from('0'), kept ?? Buffer.of()])
+      await examine(plain, one, record?.token ?? 0, report)
     }
     return report
   } finally {

@@ -5,15 +5,14 @@ import { isIdempotencyError, StoreMisconfiguredError } from '@retryproof/core/st
 import type { RedisClient, RedisNode } from './driver.ts'
 import { refusals, TOO_OLD, toStoreError } from './errors.ts'
 
-/** Runs every command of the store's script once, on a record that removes itself. */
+/** Runs every command of the store's script once, on a record that the last of them removes. */
 const probe = `
-redis.acl_check_cmd('HDEL', KEYS[1], 'a')
+redis.acl_check_cmd('PEXPIREAT', KEYS[1], 0)
 redis.call('TIME')
-redis.call('HSET', KEYS[1], 'a', 1)
-redis.call('PEXPIREAT', KEYS[1], ARGV[1])
-redis.call('HGET', KEYS[1], 'a')
-redis.call('HMGET', KEYS[1], 'a')
-return redis.call('HDEL', KEYS[1], 'a')`
+redis.call('SET', KEYS[1], 'probe', 'PXAT', ARGV[1])
+redis.call('SETRANGE', KEYS[1], 0, 'probe')
+redis.call('GETRANGE', KEYS[1], 0, -1)
+return redis.call('PEXPIREAT', KEYS[1], 1)`
 const probeSha = createHash('sha1').update(probe).digest('hex')
 
 /** Asks again after this time, in the background of a call: settings and privileges change while a store lives. */

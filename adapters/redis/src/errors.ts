@@ -26,7 +26,7 @@ const misuses: Readonly<Record<string, string>> = {
   NOAUTH: 'Give the client a password.',
   WRONGPASS: 'Give the client the right user and password.',
   MOVED: 'It is a server of a Cluster: connect by new Cluster(…).',
-  NOPERM: 'Its user needs evalsha, eval, time, hget, hmget, hset, hdel and pexpireat on the keys with the prefix.',
+  NOPERM: 'Its user needs evalsha, eval, time, getrange, set, setrange and pexpireat on the keys with the prefix.',
 }
 
 /** Advice for a server that lacks a command. */

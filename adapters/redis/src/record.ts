@@ -1,46 +1,48 @@
-/** Converts replies of the script to record views. */
-import { type ListedRecord, type ListQuery, type RecordView, toListedRecord } from '@retryproof/core/store'
-import type { Field } from './statements.ts'
+/** Converts replies of the script to records. */
+import type { StoredRecord } from '@retryproof/core/store'
+import { HEAD_BYTES, letters, type Reply } from './statements.ts'
 
-export const text = (field: Field | undefined): string => String(field ?? '')
-
-export const number = (field: Field | undefined): number => Number(text(field))
-
-/** Copies bytes: the driver's Buffer is a part of everything that it read at once. */
-const bytes = (field: Field | undefined): Uint8Array | null =>
-  field instanceof Uint8Array ? new Uint8Array(field) : null
-
-export function toView(reply: Field[]): RecordView {
-  const [, state, token, fingerprint, attempt, interrupted, lease, retention, request, seq, data, result] = reply
-  const checkpoint = bytes(data)
-  return {
-    state: text(state) as RecordView['state'],
-    token: number(token),
-    fingerprint: text(fingerprint),
-    attempt: number(attempt),
-    interrupted: number(interrupted) === 1,
-    leaseRemainingMs: number(lease),
-    retentionRemainingMs: number(retention),
-    request: bytes(request),
-    checkpoint: checkpoint && { seq: number(seq), data: checkpoint },
-    result: bytes(result),
-  }
+/** A record, and the server's clock (µs) when it was seen. */
+export interface Seen {
+  readonly record: StoredRecord | null
+  readonly now: number
 }
 
-const unread = { owner: '', fingerprint: '', request: null, checkpoint: null, result: null }
+const states = Object.fromEntries(
+  Object.entries(letters).map(([state, letter]) => [letter.charCodeAt(0), state as StoredRecord['state']]),
+)
 
-/** Returns a record as a listing shows it; null if `query` rules it out, or it is gone. */
-export function toListed(key: string, reply: Field[], query: ListQuery): ListedRecord | null {
-  const [state, token, attempt, interrupted, lease, expires, now] = reply
-  if (state === undefined) return null
-  const record = {
-    ...unread,
-    state: text(state) as RecordView['state'],
-    token: number(token),
-    attempt: number(attempt),
-    interrupted: number(interrupted) === 1,
-    leaseUntil: number(lease),
-    expiresAt: number(expires),
+/** Reads the clock, and the record or its beginning: values that the script left out are null. */
+export function toSeen(reply: Reply): Seen {
+  const [clock, found] = reply as readonly Buffer[]
+  const now = Number(String(clock))
+  if (!found?.length) return { record: null, now }
+  let end = HEAD_BYTES
+  const text = (length: number) => {
+    end += length
+    return found.toString('utf8', end - length, end)
   }
-  return toListedRecord(key, record, query, number(now))
+  /** Copies bytes: the driver's Buffer is a part of everything that it read at once. */
+  const bytes = (length: number) => {
+    end += Math.max(length, 0)
+    return length < 0 || end > found.length ? null : new Uint8Array(found.subarray(end - length, end))
+  }
+  const owner = text(found.readUInt32LE(40))
+  const fingerprint = text(found.readUInt32LE(44))
+  const request = bytes(found.readInt32LE(48))
+  const data = bytes(found.readInt32LE(52))
+  const record: StoredRecord = {
+    state: states[found.readUInt8(2)] ?? 'tombstone',
+    token: found.readDoubleLE(8),
+    owner,
+    fingerprint,
+    attempt: found.readUInt32LE(4),
+    interrupted: found.readUInt8(3) === 1,
+    leaseUntil: found.readDoubleLE(16),
+    expiresAt: found.readDoubleLE(24),
+    request,
+    checkpoint: data && { seq: found.readDoubleLE(32), data },
+    result: bytes(found.readInt32LE(56)),
+  }
+  return { record, now }
 }

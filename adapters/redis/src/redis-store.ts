@@ -1,21 +1,31 @@
 import {
   assertKnownOptions,
   assertValueFits,
-  type BeginReply,
   type Duration,
   IdempotencyInvalidOptionError,
   type ListedRecord,
   type ListQuery,
   type RecordStore,
+  reduce,
   type StoreCapabilities,
   StoreUnavailableError,
+  toListedRecord,
   toMs,
 } from '@retryproof/core/store'
 import { createCheck } from './check-server.ts'
 import { mayResend, type RedisClient, requireUsable, untilClosed, writesTogether } from './driver.ts'
 import { toStoreError } from './errors.ts'
-import { number, text, toListed, toView } from './record.ts'
-import { type Argument, callArguments, changeArguments, claimArguments, type Field, script, sha } from './statements.ts'
+import { toSeen } from './record.ts'
+import {
+  type Argument,
+  callArguments,
+  changeArguments,
+  claimArguments,
+  letters,
+  type Reply,
+  script,
+  sha,
+} from './statements.ts'
 import { createWatch } from './watch.ts'
 
 export interface RedisStoreOptions {
@@ -95,7 +105,7 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     wasReady = true
   })
 
-  async function call(command: string, key: string, rest: Argument[] = []): Promise<Field[]> {
+  async function call(command: string, key: string, rest: Argument[] = []): Promise<Reply> {
     await passed()
     const all = [...callArguments(prefix + key, command, now?.(), wait !== undefined), ...rest].map(toSent)
     return mapped(() =>
@@ -106,13 +116,13 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     )
   }
 
-  function confirmed(send: () => Promise<unknown>): Promise<Field[]> {
+  function confirmed(send: () => Promise<unknown>): Promise<Reply> {
     writeTogether()
-    const reply = answered(send()) as Promise<Field[]>
+    const reply = answered(send()) as Promise<Reply>
     return wait ? replicated(reply, wait) : reply
   }
 
-  async function replicated(reply: Promise<Field[]>, { replicas, timeoutMs }: Waiting): Promise<Field[]> {
+  async function replicated(reply: Promise<Reply>, { replicas, timeoutMs }: Waiting): Promise<Reply> {
     // WAIT is about what its own connection wrote: both are sent in the same tick
     const [value, count] = await Promise.all([reply, answered(client.wait(replicas, timeoutMs))])
     if (Number(count) >= replicas) return value
@@ -149,27 +159,37 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     return [...seen].filter((key) => key > after).sort()
   }
 
+  /** Returns a record as a listing shows it; null if `query` rules it out, or it is gone. */
+  async function listed(key: string, query: ListQuery): Promise<ListedRecord | null> {
+    const { record, now } = toSeen(await call('list', key))
+    return record && toListedRecord(key, record, query, now)
+  }
+
   return {
     capabilities,
     check: ask,
 
     async begin(key, claim) {
       assertValueFits(capabilities.maxValueBytes, claim)
-      const reply = await call('begin', key, claimArguments(claim))
-      return { outcome: text(reply[0]) as BeginReply['outcome'], ...toView(reply) }
+      const { record, now } = toSeen(await call('begin', key, claimArguments(claim)))
+      const { reply } = reduce(record, { op: 'begin', claim }, now)
+      // with lease and retention 0 the new record has expired already, and reduce acquires it once more
+      return record && record.token !== reply.token ? { ...reply, token: record.token } : reply
     },
 
     async transition(key, token, change) {
       assertValueFits(capabilities.maxValueBytes, change)
-      const command = change.to === 'forgotten' ? 'tombstone' : change.to
-      const reply = await call(command, key, [token, ...changeArguments(change)])
-      if (text(reply[0]) === 'ok') return { outcome: 'ok', applied: number(reply[1]) === 1 }
-      return { outcome: 'lost', current: reply.length > 1 ? toView(reply) : null }
+      const { to } = change
+      const command = to === 'renew' ? to : letters[to === 'forgotten' ? 'tombstone' : to]
+      const answer = await call(command, key, [token, ...changeArguments(change)])
+      if (!Array.isArray(answer)) return { outcome: 'ok', applied: Number(answer) === 1 }
+      const { record, now } = toSeen(answer)
+      return reduce(record, { op: 'transition', token, change }, now).reply
     },
 
     async get(key) {
-      const reply = await call('get', key)
-      return reply.length > 0 ? toView(reply) : null
+      const { record, now } = toSeen(await call('get', key))
+      return reduce(record, { op: 'get' }, now).reply
     },
 
     async *list(query) {
@@ -178,7 +198,7 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
       let given = 0
       for (let at = 0; at < keys.length && given < limit; at += PAGE) {
         const page = keys.slice(at, at + PAGE)
-        const found = await Promise.all(page.map(async (key) => toListed(key, await call('list', key), query)))
+        const found = await Promise.all(page.map((key) => listed(key, query)))
         for (const record of found) {
           if (given === limit) return
           if (!record) continue

@@ -1,4 +1,5 @@
 import { createIdempotency, unscoped } from '@retryproof/core'
+import type { Change } from '@retryproof/core/store'
 import { Redis } from 'ioredis'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { startService, unavailable } from '../../../scripts/services.mjs'
@@ -6,7 +7,7 @@ import { redisStore } from '../src/index.ts'
 import { type Address, addressOf, bytesOf, claim, freshPrefix, ioredis6, storeFor } from './harness.ts'
 
 const missing = await unavailable('redis')
-const needed = ['eval', 'evalsha', 'time', 'hget', 'hmget', 'hset', 'hdel', 'pexpireat']
+const needed = ['eval', 'evalsha', 'time', 'getrange', 'set', 'setrange', 'pexpireat']
 const hints = ['info', 'publish', 'scan', 'subscribe']
 const allow = (commands: readonly string[]) => commands.map((command) => `+${command}`)
 
@@ -59,41 +60,45 @@ describe.skipIf(missing)('the privileges of the user', () => {
         return attempt.number
       })
     await charge('before')
+    // EVAL is needed only while the server does not know the script, the rest only to renew, release or park
+    const unused = ['eval', 'setrange', 'pexpireat']
     for (const command of needed) {
       await admin.acl('SETUSER', 'fading', `-${command}`)
       const error = await charge(`without ${command}`).catch((failed: unknown) => failed)
       await admin.acl('SETUSER', 'fading', `+${command}`)
-      // EVAL is needed only while the server does not know the script
-      if (command !== 'eval') expect(error).toMatchObject({ code: 'IDEMPOTENCY_STORE_MISCONFIGURED' })
+      if (!unused.includes(command)) expect(error).toMatchObject({ code: 'IDEMPOTENCY_STORE_MISCONFIGURED' })
     }
     for (const key of await admin.keys(`${prefix}*`)) expect(await admin.pttl(key)).not.toBe(-1)
     client.disconnect()
   })
 
-  test('a record whose HDEL was refused shows nothing of its earlier life', async () => {
-    const client = await connectAs('half', [...needed, ...hints])
-    const store = redisStore({ client, prefix: freshPrefix() })
+  test.each(['set', 'setrange', 'pexpireat'])('a refused %s leaves the record as it was', async (lacking) => {
+    const name = `half-${lacking}`
+    const client = await connectAs(name, [...needed, ...hints])
+    const prefix = freshPrefix()
+    const store = redisStore({ client, prefix })
     await store.check()
-    const first = await store.begin('key', { ...claim, leaseMs: 0, retentionMs: 1000 })
-    const checkpoint = { seq: 1, data: bytesOf('old') }
-    await store.transition('key', first.token, { to: 'renew', leaseMs: 0, checkpoint })
-    await expect.poll(() => store.get('key'), { timeout: 5000 }).toBeNull()
-    await admin.acl('SETUSER', 'half', '-hdel')
-    await expect(store.begin('key', claim)).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_MISCONFIGURED' })
-    await admin.acl('SETUSER', 'half', '+hdel')
-    const begun = await store.begin('key', claim)
-    expect(begun).toMatchObject({ outcome: 'acquired', attempt: 1, checkpoint: null })
-    // nothing is half settled either
-    await store.transition('key', begun.token, { to: 'renew', leaseMs: 1000, checkpoint })
-    const settle = { to: 'completed', result: bytesOf('1'), retentionMs: 60_000 } as const
-    await admin.acl('SETUSER', 'half', '-hdel')
-    await expect(store.transition('key', begun.token, settle)).rejects.toMatchObject({
-      code: 'IDEMPOTENCY_STORE_MISCONFIGURED',
-    })
-    expect(await store.get('key')).toMatchObject({ state: 'in_progress' })
-    await admin.acl('SETUSER', 'half', '+hdel')
-    expect(await store.transition('key', begun.token, settle)).toEqual({ outcome: 'ok', applied: true })
-    expect(await store.get('key')).toMatchObject({ state: 'completed', checkpoint: null })
+    const { token } = await store.begin('key', claim)
+    const checkpoint = { seq: 1, data: bytesOf('one') }
+    await store.transition('key', token, { to: 'renew', leaseMs: 60_000, checkpoint })
+    const stored = async () => [await admin.get(`${prefix}key`), await admin.pexpiretime(`${prefix}key`)]
+    const before = await stored()
+    await admin.acl('SETUSER', name, `-${lacking}`)
+    const refused = { code: 'IDEMPOTENCY_STORE_MISCONFIGURED', message: expect.stringContaining('Its user needs') }
+    const writes: Change[] =
+      lacking === 'set'
+        ? [
+            { to: 'completed', result: bytesOf('1'), retentionMs: 90_000 },
+            { to: 'forgotten', tombstoneMs: 90_000 },
+            { to: 'renew', leaseMs: 90_000, checkpoint: { seq: 2, data: bytesOf('two') } },
+          ]
+        : [
+            { to: 'renew', leaseMs: 90_000 },
+            { to: 'parked', retentionMs: 90_000 },
+            { to: 'released', delayMs: 0, retentionMs: 90_000 },
+          ]
+    for (const change of writes) await expect(store.transition('key', token, change)).rejects.toMatchObject(refused)
+    expect(await stored()).toEqual(before)
     client.disconnect()
   })
 

@@ -30,7 +30,7 @@ const lastPrimary = (nodes: readonly OwnNode[]) => primariesOf(nodes).at(-1) as 
 
 describe.skipIf(missing)('a topology with one bad server', { timeout: 60_000 }, () => {
   test('alone: a command of the script is renamed away', async () => {
-    const store = storeFor(ioredis6(addressOf(await start('redis', { args: ['--rename-command', 'HDEL', ''] }))))
+    const store = storeFor(ioredis6(addressOf(await start('redis', { args: ['--rename-command', 'SETRANGE', ''] }))))
     await expect(store.check()).rejects.toMatchObject(misconfigured('Redis 7.0 or later'))
     await expect(store.begin('key', claim)).rejects.toMatchObject(misconfigured('Redis 7.0 or later'))
   })
@@ -103,7 +103,7 @@ describe.skipIf(missing)('a topology with one bad server', { timeout: 60_000 }, 
         '~*',
         '&*',
         '+@all',
-        ...(node === bad ? ['-hdel'] : []),
+        ...(node === bad ? ['-setrange'] : []),
       )
     }
     const store = storeFor(clusterOf(nodes, { redisOptions: { username: 'app', password: 'secret' } }))

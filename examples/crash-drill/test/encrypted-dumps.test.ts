@@ -34,8 +34,8 @@ const dumps: Record<BackendName, (place: Place) => Promise<string>> = {
     const { Redis } = await import('ioredis')
     const client = new Redis(url)
     const keys = await client.keys(`drill:${name}:*`)
-    // DUMP may pack what it gives; what is in the fields is looked at as it is
-    const values = await Promise.all(keys.flatMap((key) => [client.hgetallBuffer(key), client.dumpBuffer(key)]))
+    // DUMP may pack what it gives; the record is looked at as it is
+    const values = await Promise.all(keys.flatMap((key) => [client.getBuffer(key), client.dumpBuffer(key)]))
     await client.quit()
     return textOf([keys, values])
   },
