@@ -95,8 +95,9 @@ function putBack(ctx: Context, bytes: Uint8Array): void {
     ctx.body = body
     return
   }
+  // Koa removes the length of a body that it sees replaced, and Node then sends an empty one in chunks
+  Object.assign(ctx.response, { _body: undefined })
   ctx.body = Readable.from(body.length > 0 ? [body] : [], { objectMode: false })
-  if (declared) ctx.set('Content-Length', declared)
 }
 
 /** A stream is closed once its source has ended, which goes on for a client that has left. */

@@ -8,7 +8,7 @@ import { caseOf } from './cases.ts'
 import { overhear, overheard } from './event-log.ts'
 import { controlRoutes } from './routes/control.ts'
 import { earlyRoutes, STATUS_PATH } from './routes/early.ts'
-import { failingRoutes, throwAsAsked } from './routes/failing.ts'
+import { failingRoutes, scopeAsAsked, throwAsAsked } from './routes/failing.ts'
 import { plainRoutes } from './routes/plain.ts'
 import { requestRoutes } from './routes/requests.ts'
 import type { RouteDescription, RouteOptions } from './routes/route.ts'
@@ -78,13 +78,14 @@ export function bindingApp<Native extends object>({
 
   function optionsOf(
     name: string,
-    { store: _, byUser, respond, throwsAsAsked, ...options }: RouteOptions,
+    { store: _, byUser, respond, throwsAsAsked, scopeAsAsked: isScopeAsked, ...options }: RouteOptions,
   ): HttpOptions<Native> {
     return {
       scope: byUser ? user : unscoped,
       ...(!knowsRoutes && { operation: name }),
       ...(respond && { respond, statusResource: resource }),
       ...(throwsAsAsked && throwing),
+      ...(isScopeAsked && { scope: (request: Native) => scopeAsAsked(header(request, 'x-scope') ?? '') }),
       ...options,
     }
   }

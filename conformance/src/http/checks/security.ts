@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { strangeErrors, throwingOptions } from '../app/routes/failing.ts'
+import { nobodies, strangeErrors, throwingOptions } from '../app/routes/failing.ts'
 import type { BindingCheck } from '../check.ts'
 import type { BindingClient } from '../client.ts'
 import { assertProblem, assertReplay, statuses } from '../expectations.ts'
@@ -120,6 +120,29 @@ export const securityChecks: readonly BindingCheck[] = [
       }
       assert.equal(await client.runs(), 0)
       assert.equal((await client.send('/options-throw')).status, 201)
+    },
+  },
+  {
+    id: 'security-nobody',
+    title: 'a scope that names nobody, in whichever way, is answered with 401, and takes no key',
+    run: async (client) => {
+      for (const name of Object.keys(nobodies)) {
+        assertProblem(await client.send('/scoped', { headers: { 'X-Scope': name } }), 401, 'unauthenticated')
+      }
+      assert.equal(await client.runs(), 0)
+      assert.equal((await client.send('/scoped', { headers: { 'X-Scope': 'ann' } })).status, 201)
+    },
+  },
+  {
+    id: 'security-scope-throws',
+    title: 'a scope that throws at once, whatever the value, is an error of the application, and takes no key',
+    run: async (client) => {
+      for (const name of Object.keys(strangeErrors)) {
+        const { status, body } = await client.send('/scoped', { headers: { 'X-Scope': `throws ${name}` } })
+        assert.deepEqual([name, status, body.includes('urn:uuid')], [name, 500, false])
+      }
+      assert.equal(await client.runs(), 0)
+      assert.equal((await client.send('/scoped', { headers: { 'X-Scope': 'ann' } })).status, 201)
     },
   },
   {

@@ -1,4 +1,5 @@
 /** Handlers of Koa. */
+import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Context } from 'koa'
 import send from 'koa-send'
@@ -51,6 +52,7 @@ const answers: readonly KoaEnding[] = [
   body('a stream', () => streamOf()),
   body('a stream with a type', () => streamOf(), { type: 'text/plain' }),
   body('a stream with a length', () => streamOf(), { length: 24 }),
+  body('an empty stream', () => Readable.from([])),
   body('a web stream', () => new Blob(['piece 0;piece 1;']).stream()),
   body('a Blob', () => new Blob(['blob'], { type: 'text/x-blob' })),
   body('a Response', () => new Response('text', { status: 201, headers: { 'X-One': '1' } })),

@@ -11,6 +11,7 @@ export const failingRoutes: readonly RouteDescription[] = [
   },
   answers('/fails', (runs) => ({ fails: runs === 1 ? 503 : 402 })),
   answers('/options-throw', () => ({ status: 201 }), { guard: { throwsAsAsked: true } }),
+  answers('/scoped', () => ({ status: 201 }), { guard: { scopeAsAsked: true } }),
   answers('/throws-late', (runs) => ({ status: 201, body: { json: { runs } }, throwsAfterwards: true })),
   {
     path: '/recovers',
@@ -39,6 +40,26 @@ export const strangeErrors: Readonly<Record<string, unknown>> = {
   zero: 0,
   false: false,
   route: 'route',
+}
+
+/** Scopes that name nobody, by the name under which a request asks for them in `X-Scope`. */
+export const nobodies: Readonly<Record<string, unknown>> = {
+  'an empty text': '',
+  'the text undefined': 'undefined',
+  'a text of an object': '[object Object]',
+  'a list of nothing': [],
+  'a list with an empty text': ['tenant', ''],
+  'a list with undefined': ['tenant', undefined],
+  'a promise of an empty text': Promise.resolve(''),
+  undefined,
+  null: null,
+}
+
+/** Gives the scope that a request asks for, or throws at once the strange error that it asks for. */
+export function scopeAsAsked(asked: string): string {
+  const [word, name = ''] = asked.split(' ')
+  if (word === 'throws') throw strangeErrors[name]
+  return (Object.hasOwn(nobodies, asked) ? nobodies[asked] : asked) as string
 }
 
 /** Names functions among the options, each of which throws where a request asks for it in `X-Throws`. */

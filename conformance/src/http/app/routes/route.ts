@@ -26,6 +26,8 @@ export interface RouteOptions
   readonly byUser?: boolean
   /** Its functions throw what a request asks for in `X-Throws`. */
   readonly throwsAsAsked?: boolean
+  /** Its scope is what a request asks for in `X-Scope`. */
+  readonly scopeAsAsked?: boolean
 }
 
 export interface RouteDescription extends Partial<Pick<Route<never>, 'method' | 'prefix' | 'compression' | 'timeout'>> {
