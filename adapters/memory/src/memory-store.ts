@@ -1,4 +1,5 @@
 import {
+  answered,
   assertKnownOptions,
   assertValueFits,
   IdempotencyInvalidOptionError,
@@ -126,19 +127,22 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       transactional: false,
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    async begin(key, claim) {
-      assertValueFits(MAX_VALUE_BYTES, claim)
-      return copyOut(apply(key, (record, at) => reduce(record, { op: 'begin', claim }, at)))
-    },
-    async transition(key, token, change) {
-      assertValueFits(MAX_VALUE_BYTES, change)
-      const reply = apply(key, (record, at) => reduce(record, { op: 'transition', token, change }, at))
-      return reply.outcome === 'lost' && reply.current ? { ...reply, current: copyOut(reply.current) } : reply
-    },
-    async get(key) {
-      const view = apply(key, (record, at) => reduce(record, { op: 'get' }, at))
-      return view && copyOut(view)
-    },
+    begin: (key, claim) =>
+      answered(() => {
+        assertValueFits(MAX_VALUE_BYTES, claim)
+        return copyOut(apply(key, (record, at) => reduce(record, { op: 'begin', claim }, at)))
+      }),
+    transition: (key, token, change) =>
+      answered(() => {
+        assertValueFits(MAX_VALUE_BYTES, change)
+        const reply = apply(key, (record, at) => reduce(record, { op: 'transition', token, change }, at))
+        return reply.outcome === 'lost' && reply.current ? { ...reply, current: copyOut(reply.current) } : reply
+      }),
+    get: (key) =>
+      answered(() => {
+        const view = apply(key, (record, at) => reduce(record, { op: 'get' }, at))
+        return view && copyOut(view)
+      }),
     purge: async ({ limit, graceMs = PURGE_GRACE_MS }) => removeExpired(clock(), { limit, graceMs }),
     list: (query) => listUnsorted(query, seen()),
     async watch(key, onChange, signal) {

@@ -1,4 +1,5 @@
 /** The entry for store authors: the port, its contract as a pure function, and helpers to implement it. */
+
 export { type Duration, toMs } from './base/durations.ts'
 export { assertKnownOptions } from './base/options/known-options.ts'
 export {
@@ -10,6 +11,7 @@ export {
   TransactionConflictError,
   UnsupportedIsolationError,
 } from './errors.ts'
+export { answered } from './store/answered.ts'
 export { type CasEntry, type CasStorage, createCasStore } from './store/cas/cas-store.ts'
 export {
   countRecords,

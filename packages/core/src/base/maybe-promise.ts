@@ -13,6 +13,14 @@ export function after<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePro
   return isPromise(value) ? value.then(next) : next(value)
 }
 
+/** Answers a rejection by what `otherwise` gives. */
+export function orElse<T, U>(
+  value: MaybePromise<T>,
+  otherwise: (error: unknown) => MaybePromise<U>,
+): MaybePromise<T | U> {
+  return isPromise(value) ? value.catch(otherwise) : value
+}
+
 /** Waits inside of a flow: `const bytes = yield* settled(encode(value))`. */
 export function* settled<T>(value: MaybePromise<T>): Flow<T> {
   return (yield value) as T

@@ -42,7 +42,8 @@ export async function execute<T>(
     } catch (error) {
       return await settlement.fail(error)
     }
-    return await (isRelease(returned) ? settlement.release(returned) : settlement.complete(returned))
+    const settled = isRelease(returned) ? settlement.release(returned) : settlement.complete(returned)
+    return isPromise(settled) ? await settled : settled
   } finally {
     // a recording that its caller no longer waits for continues under the lease
     if (settlement.recording !== undefined) call.recording = settlement.recording.then(() => lease.stop())

@@ -1,6 +1,7 @@
 /** Serves one call from its key to its outcome: a replay, a conflict, a wait, or an attempt of its own. */
 
 import type { Outcome } from '../../api/call.ts'
+import { isPromise } from '../../base/maybe-promise.ts'
 import { instant, later, msUntil } from '../../base/timers.ts'
 import {
   type IdempotencyError,
@@ -39,7 +40,8 @@ export async function run<T>(
     if (refused) return replayOnly(instance, prepared, refused, waitUntil)
     let begun: Acquired
     try {
-      begun = await instance.calls.begin(prepared.key, newClaim(prepared))
+      const beginning = instance.calls.begin(prepared.key, newClaim(prepared))
+      begun = isPromise(beginning) ? await beginning : beginning
     } catch (error) {
       if (unprotected && isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) return unprotected()
       throw error

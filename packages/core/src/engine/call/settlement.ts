@@ -4,7 +4,7 @@ import type { Outcome } from '../../api/call.ts'
 import { errorOf, isNotStarted, isTerminal, type Release, type Unreplayable } from '../../api/handler-results.ts'
 import type { FailureDecision } from '../../api/policies.ts'
 import { toMs } from '../../base/durations.ts'
-import { isPromise } from '../../base/maybe-promise.ts'
+import { after, isPromise, type MaybePromise } from '../../base/maybe-promise.ts'
 import { instant, later } from '../../base/timers.ts'
 import { warn } from '../../base/warn.ts'
 import { type Encoded, encodeDone, encodeFailure } from '../../encoding/result.ts'
@@ -37,16 +37,19 @@ export class Settlement<T> {
     this.#startedAt = startedAt
   }
 
-  async complete(returned: T | Unreplayable<T>): Promise<Outcome<T>> {
+  complete(returned: T | Unreplayable<T>): MaybePromise<Outcome<T>> {
+    return after(encodeDone(this.#opened.prepared, returned), (encoded) => this.#record(encoded))
+  }
+
+  #record(encoded: Encoded<T>): MaybePromise<Outcome<T>> {
     const { instance, prepared, head } = this.#opened
-    const encoding = encodeDone(prepared, returned)
-    const encoded: Encoded<T> = isPromise(encoding) ? await encoding : encoding
-    const change = completed(prepared, encoded)
-    const reply = await this.#send(change, instance.settleTimeoutMs, () => this.#emitCompleted(encoded))
-    if (reply.outcome === 'ok') return recordedOutcome(prepared, encoded.value, head.attempt)
-    const own: Own<T> = { kind: 'value', ...encoded }
-    if (reply.outcome === 'unanswered') return returnUnrecorded(this.#opened, own, reply.reason)
-    return deferToWinner(this.#opened, own, reply.current)
+    const sent = this.#send(completed(prepared, encoded), instance.settleTimeoutMs, () => this.#emitCompleted(encoded))
+    return after(sent, (reply) => {
+      if (reply.outcome === 'ok') return recordedOutcome(prepared, encoded.value, head.attempt)
+      const own: Own<T> = { kind: 'value', ...encoded }
+      if (reply.outcome === 'unanswered') return returnUnrecorded(this.#opened, own, reply.reason)
+      return deferToWinner(this.#opened, own, reply.current)
+    })
   }
 
   /** Returns the outcome of a value that a committed transaction recorded. */
@@ -98,31 +101,34 @@ export class Settlement<T> {
    * Repeats until the store answers. The caller waits for `patienceMs`; the recording continues for `maxRun` or until the
    * lease is abandoned, and keeps no process alive. Calls `tell` once it is applied, however late.
    */
-  #send(change: Change, patienceMs: number, tell: () => void): Promise<TransitionReply | Unanswered> {
+  #send(change: Change, patienceMs: number, tell: () => void): MaybePromise<TransitionReply | Unanswered> {
     const { instance, prepared, head } = this.#opened
     const lease = this.#lease
     lease.settling()
     const until = later(instant(), Math.max(this.#policies.maxRunMs, patienceMs))
+    const answered = (reply: TransitionReply) => {
+      if (reply.outcome === 'ok') tell()
+      else lease.stop()
+      return reply
+    }
+    const sent = instance.calls.transitionUntil(until, prepared.key, head.token, change, () => lease.abandoned)
+    if (!isPromise(sent)) return answered(sent)
     return new Promise((resolve) => {
       const patience = new Patience(instance.timers, patienceMs, resolve)
-      this.recording = instance.calls
-        .transitionUntil(until, prepared.key, head.token, change, () => lease.abandoned)
-        .then(
-          (reply) => {
-            this.recording = undefined
-            if (reply.outcome === 'ok') tell()
-            else lease.stop()
-            patience.answer(reply)
-          },
-          (error: unknown) => {
-            this.recording = undefined
-            patience.answer({ outcome: 'unanswered', reason: String(error) })
-          },
-        )
+      this.recording = sent.then(
+        (reply) => {
+          this.recording = undefined
+          patience.answer(answered(reply))
+        },
+        (error: unknown) => {
+          this.recording = undefined
+          patience.answer({ outcome: 'unanswered', reason: String(error) })
+        },
+      )
     })
   }
 
-  #sendRelease(delayMs: number, unresolved: boolean): Promise<TransitionReply | Unanswered> {
+  #sendRelease(delayMs: number, unresolved: boolean): MaybePromise<TransitionReply | Unanswered> {
     const { instance, prepared, hasSteps } = this.#opened
     const { retentionMs } = this.#policies
     const isForgettable = delayMs === 0 && !unresolved && !hasSteps && isForgettableCall(prepared)

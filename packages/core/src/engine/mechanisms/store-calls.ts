@@ -1,22 +1,25 @@
 /** Wraps every store call: a time-out, retries where a repeat is safe, typed errors, and a `storeUnavailable` event. */
 
 import type { IdempotencyEvents } from '../../api/events.ts'
+import { isPromise, type MaybePromise, orElse } from '../../base/maybe-promise.ts'
 import { backOff, type Instant, instant, later, msUntil, sleep } from '../../base/timers.ts'
 import { describeThrown } from '../../base/warn.ts'
 import { type IdempotencyError, isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
+import { answerOf } from '../../store/answered.ts'
 import type { BeginReply, Change, Claim, RecordStore, RecordView, TransitionReply } from '../../store/store.ts'
 import type { Timed, TimerQueue } from './timer-queue.ts'
 
 type CallName = IdempotencyEvents['storeUnavailable']['call']
 
+/** Answers at once where the store does. Rejects where it fails, and throws nothing. */
 export interface StoreCalls {
   /**
    * Begins, and repeats with the same owner after an error, within the store's time-out. After it gave up without an
    * answer, it asks again in the background and releases what it had acquired, so that nobody waits for the lease.
    */
-  begin(key: string, claim: Claim): Promise<{ readonly reply: BeginReply; readonly sentAt: Instant }>
+  begin(key: string, claim: Claim): MaybePromise<Acquired>
   /** Tries once, for at most `withinMs`. */
-  transition(key: string, token: number, change: Change, withinMs?: number): Promise<TransitionReply>
+  transition(key: string, token: number, change: Change, withinMs?: number): MaybePromise<TransitionReply>
   /**
    * Repeats until the store answers, or `until` is over: then it throws the last error. Given `isOver`, the pauses keep no
    * process alive, and it gives up after the try during which `isOver` became true.
@@ -27,13 +30,13 @@ export interface StoreCalls {
     token: number,
     change: Change,
     isOver?: () => boolean,
-  ): Promise<TransitionReply>
+  ): MaybePromise<TransitionReply>
   /**
    * Releases an attempt that was acquired and never ran, as interrupted as it was found. Repeats for one lease, after
    * which the key is free without it. Never rejects.
    */
   giveBack(key: string, acquired: BeginReply, terms: Pick<Claim, 'leaseMs' | 'retentionMs'>): Promise<void>
-  get(key: string): Promise<RecordView | null>
+  get(key: string): MaybePromise<RecordView | null>
   /** Resolves to true once the store notifies of changes, until `signal` aborts; to false where it cannot, or failed. */
   watch(key: string, onChange: () => void, signal: AbortSignal): Promise<boolean>
 }
@@ -50,7 +53,7 @@ export function createStoreCalls(
   timers: TimerQueue,
   onError: (call: CallName, key: string, error: unknown) => void,
 ): StoreCalls {
-  function bounded<T>(name: CallName, key: string, start: () => Promise<T>, withinMs: number): Promise<T> {
+  function bounded<T>(name: CallName, key: string, start: () => Promise<T>, withinMs: number): MaybePromise<T> {
     return withTimeout(timers, start, withinMs, (error) => {
       const typed = toStoreError(name, error)
       onError(name, key, typed)
@@ -61,23 +64,21 @@ export function createStoreCalls(
   const transition: StoreCalls['transition'] = (key, token, change, withinMs = timeoutMs) =>
     bounded('transition', key, () => store.transition(key, token, change), Math.min(withinMs, timeoutMs))
 
-  const transitionUntil: StoreCalls['transitionUntil'] = (until, key, token, change, isOver) =>
-    transition(key, token, change).catch((error) =>
-      repeated(
-        () => transition(key, token, change),
-        error,
-        async (last, tries) => {
-          const pause = backOff(tries, SETTLE_PAUSES)
-          if (!canRepeat(last) || msUntil(until) < pause || isOver?.()) throw last
-          await sleep(pause, undefined, { background: isOver !== undefined })
-          if (isOver?.()) throw last
-        },
-      ),
+  const transitionUntil: StoreCalls['transitionUntil'] = (until, key, token, change, isOver) => {
+    const attempt = () => transition(key, token, change)
+    return orElse(attempt(), (error) =>
+      repeated(attempt, error, async (last, tries) => {
+        const pause = backOff(tries, SETTLE_PAUSES)
+        if (!canRepeat(last) || msUntil(until) < pause || isOver?.()) throw last
+        await sleep(pause, undefined, { background: isOver !== undefined })
+        if (isOver?.()) throw last
+      }),
     )
+  }
 
   const giveBack: StoreCalls['giveBack'] = async (key, { token, interrupted }, { leaseMs, retentionMs }) => {
     const change = { to: 'released', delayMs: 0, retentionMs, unresolved: interrupted } as const
-    await transitionUntil(later(instant(), leaseMs), key, token, change).catch(() => undefined)
+    await orElse(transitionUntil(later(instant(), leaseMs), key, token, change), () => undefined)
   }
 
   /**
@@ -124,7 +125,9 @@ export function createStoreCalls(
         return { reply: await bounded('begin', key, start, timeoutMs + msUntil(begunAt)), sentAt }
       }
       let isUnknown = false
-      return bounded('begin', key, start, timeoutMs).then(
+      const first = bounded('begin', key, start, timeoutMs)
+      if (!isPromise(first)) return { reply: first, sentAt: begunAt }
+      return first.then(
         (reply) => ({ reply, sentAt: begunAt }),
         (error) =>
           repeated(again, error, async (last, tries) => {
@@ -142,17 +145,19 @@ export function createStoreCalls(
     async watch(key, onChange, signal) {
       if (!store.watch) return false
       const arm = async () => store.watch?.(key, onChange, signal)
-      return bounded('watch', key, arm, timeoutMs).then(
-        () => true,
-        () => false,
-      )
+      try {
+        await bounded('watch', key, arm, timeoutMs)
+        return true
+      } catch {
+        return false
+      }
     },
   }
 }
 
 /** Repeats what has failed once. `wait` throws where it is not to be tried again. */
 async function repeated<T>(
-  call: () => Promise<T>,
+  call: () => MaybePromise<T>,
   error: unknown,
   wait: (error: unknown, tries: number) => Promise<void>,
 ): Promise<T> {
@@ -181,22 +186,27 @@ function toStoreError(name: CallName, error: unknown): IdempotencyError {
   })
 }
 
-/** Settles as the call does, or rejects when its time is over. `typed` replaces what it is rejected with. */
+/**
+ * Returns the answer where the call has it at once. Else settles as the call does, or rejects when its time is over.
+ * `typed` replaces what it is rejected with.
+ */
 function withTimeout<T>(
   timers: TimerQueue,
   start: () => Promise<T>,
   ms: number,
   typed: (error: unknown) => unknown = (error) => error,
-): Promise<T> {
+): MaybePromise<T> {
+  let call: Promise<T>
+  try {
+    call = start()
+  } catch (error) {
+    // a store that throws at once rejects too
+    return Promise.reject(typed(error))
+  }
+  const answer = answerOf(call)
+  if (answer !== call) return answer
   return new Promise((resolve, reject) => {
     const timeout = new Timeout(timers, ms, (error) => reject(typed(error)))
-    let call: Promise<T>
-    try {
-      call = start()
-    } catch (error) {
-      // a store that throws at once rejects too, and leaves no timer
-      return timeout.rejected(error)
-    }
     Promise.resolve(call).then(
       (value) => {
         if (timeout.end()) resolve(value)

@@ -3,6 +3,7 @@
  * wakes them all; a free key wakes one of them, which begins, while the others wait on.
  */
 
+import { orElse } from '../../base/maybe-promise.ts'
 import { backOff, sleep, startTimer } from '../../base/timers.ts'
 import type { RecordView } from '../../store/store.ts'
 import type { StoreCalls } from './store-calls.ts'
@@ -71,7 +72,7 @@ async function serve(calls: StoreCalls, key: string, { waiting, stop: { signal }
   const pauses = armed ? POLL_BESIDE_WATCH : POLL
   let tries = 0
   while (!signal.aborted) {
-    const record = await calls.get(key).catch(() => undefined)
+    const record = await orElse(calls.get(key), () => undefined)
     let pause = backOff(tries++, pauses)
     if (record !== undefined && !isHeld(record)) {
       const woken = isFree(record) ? [...waiting].slice(0, 1) : [...waiting]

@@ -6,7 +6,7 @@
 import type { Outcome } from '../../api/call.ts'
 import { errorOf, isRelease } from '../../api/handler-results.ts'
 import { equal } from '../../base/bytes.ts'
-import { type Flow, settled } from '../../base/maybe-promise.ts'
+import { type Flow, type MaybePromise, settled } from '../../base/maybe-promise.ts'
 import { instant, later, msUntil } from '../../base/timers.ts'
 import type { Encoded } from '../../encoding/result.ts'
 import type { BeginReply, BoundStore } from '../../store/store.ts'
@@ -112,7 +112,7 @@ export async function runSingle<Tx, T>(
 
   /** Records a result on its own, after the transaction was rolled back and its record with it. */
   async function settleAfterwards(
-    settle: (settlement: Settlement<T>) => Promise<Outcome<T>>,
+    settle: (settlement: Settlement<T>) => MaybePromise<Outcome<T>>,
   ): Promise<Outcome<T> | null> {
     const { reply } = await instance.calls.begin(prepared.key, newClaim(prepared))
     return reply.outcome === 'acquired' ? settle(settlementOf(reply)) : answer(reply)
