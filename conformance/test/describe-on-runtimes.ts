@@ -52,7 +52,12 @@ export function describeOnRuntimes(name: string, app: URL, lacks: (runtime: Name
     describe.skipIf(missing)(title, () => {
       describeBinding(name, {
         authenticates: true,
-        lacks: { ...lacks(each), transactions: 'the memory store has none', ...program.lacks },
+        lacks: {
+          ...lacks(each),
+          transactions: 'the memory store has none',
+          closing: 'the server runs in a process of its own',
+          ...program.lacks,
+        },
         async start() {
           await bundle(each, program, fileURLToPath(app), folder)
           return serve(missing === undefined ? found.path : '', program, folder)

@@ -25,6 +25,7 @@ export function describeOverHttp2(name: string, { start, lacks, authenticates = 
       lacks: {
         transactions: 'the memory store has none',
         memory: 'measured over HTTP/1.1',
+        closing: 'a server of HTTP/2 has no idle connections to close',
         'the wire of HTTP/1.1': 'nothing is written by hand over HTTP/2 and TLS',
         ...lacks,
       },

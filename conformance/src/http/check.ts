@@ -29,6 +29,8 @@ export type BindingNeed =
   | 'compression inside'
   /** The store of this run has transactions that handlers may await in. */
   | 'transactions'
+  /** The server is one of `node:http`, in the process of the check, which closes its idle connections. */
+  | 'closing'
   /** The server speaks HTTP/1.1, in which a request can be written by hand. */
   | 'the wire of HTTP/1.1'
   /** The server's process tells how much memory it holds. */

@@ -4,6 +4,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { within } from '../store/tools/within.ts'
+import { closeIdleUntil } from './closing.ts'
 import { begin as beginRequest, type Message, type Server } from './transport.ts'
 
 /** Ample for any answer, on any machine. */
@@ -46,6 +47,8 @@ export interface Pending {
   received(): Promise<Received>
   /** Closes the connection. */
   leave(): void
+  /** Resets the connection, which the server is told as an error. */
+  reset(): void
 }
 
 export interface BindingClient {
@@ -71,6 +74,8 @@ export interface BindingClient {
   told(secret: string): Promise<{ readonly isTold: boolean; readonly isPolluted: boolean }>
   /** Lets the handlers of this check go on that wait. */
   openGate(): Promise<void>
+  /** Closes the idle connections of the server, as its `close` does, in each turn of the event loop until this has settled. */
+  closeIdleUntil(settled: Promise<unknown>): Promise<void>
   /** Lets the time-outs of this check's requests pass. */
   timeOut(): Promise<void>
   /** Memory that the server's process holds; null where its runtime does not tell. */
@@ -110,6 +115,7 @@ export function clientOf(server: Server): BindingClient {
         return received
       },
       leave: () => sent.destroy(),
+      reset: () => sent.reset(),
     }
   }
 
@@ -148,6 +154,7 @@ export function clientOf(server: Server): BindingClient {
     async openGate() {
       await control('open')
     },
+    closeIdleUntil: (settled) => closeIdleUntil(server.port, () => control('case'), settled),
     async timeOut() {
       await control('time-out')
     },

@@ -18,6 +18,8 @@ export interface Outgoing {
   end(payload: string | Uint8Array | undefined): void
   /** Leaves: closes the connection, or the stream. */
   destroy(): void
+  /** Leaves, and resets the connection, or the stream: the server sees an error. */
+  reset(): void
 }
 
 /** A server on 127.0.0.1. */
@@ -76,6 +78,7 @@ function overHttp2({ port, protocol }: Server, method: string, path: string, hea
     write: (part, written) => void stream.write(part, () => written()),
     end: (payload) => void stream.end(payload),
     destroy: () => stream.close(constants.NGHTTP2_CANCEL),
+    reset: () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
   }
 }
 
@@ -92,6 +95,8 @@ function overHttp1({ port, protocol }: Server, method: string, path: string, hea
     write: (part, written) => void sent.write(part, () => written()),
     end: (payload) => void sent.end(payload),
     destroy: () => void sent.destroy(),
+    // Node resets no connection with TLS
+    reset: () => void (protocol === 'https' ? sent.destroy() : sent.socket?.resetAndDestroy()),
   }
 }
 

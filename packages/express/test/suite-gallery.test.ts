@@ -79,6 +79,19 @@ const broken: readonly [check: string, name: string, make: Make][] = [
     'ends the stream of a client that left',
     inside((req, res) => req.socket.once('close', () => res.destroy())),
   ],
+  [
+    'disconnect-closing',
+    'forgets the answers that it holds when its server closes',
+    inside((req) => {
+      const { server } = req.socket as { readonly server?: object }
+      if (server) Reflect.deleteProperty(server, 'closeIdleConnections')
+    }),
+  ],
+  ['security-nobody', 'takes nobody for somebody', withOptions({ scope: unscoped })],
+  ['security-scope-throws', 'takes a scope that throws for nobody', withOptions({ scope: () => '' })],
+  ['body-query', 'looks at no query', withOptions({ fingerprint: (req) => req.body as unknown })],
+  ['replay-cookies', 'replays cookies', replaying((res) => res.setHeader('Set-Cookie', 'session=1'))],
+  ['outcome-throw', 'records what a throw answers', withOptions({ record: 'all' })],
   ['outcome-500', 'records server errors', withOptions({ record: 'all' })],
   ['outcome-404', 'records no refusals', withOptions({ record: 'success' })],
   ['route-operations', 'takes all routes for one', withOptions({ operation: 'same' })],

@@ -36,9 +36,16 @@ const WRITABLE = {
  * @param hasFailed tells whether the handler threw, which may have been nothing
  */
 export function keepAnswering(ctx: Context, onError: (error: unknown) => void, hasFailed: () => boolean): void {
-  const { response, res, onerror } = ctx
+  const { response, req, res, app, onerror } = ctx
   Object.defineProperty(response, 'writable', WRITABLE)
+  let told: unknown
   function watchedError(error: Error): void {
+    // the client has left, and the handler goes on
+    if (error && error === req.socket.errored) {
+      if (error !== told) app.emit('error', error, ctx)
+      return
+    }
+    told = error
     if (error) onError(error)
     onerror.call(ctx, error)
     // Koa answers neither after a part nor to nothing, and would leave the client waiting

@@ -44,6 +44,19 @@ export const disconnectChecks: readonly BindingCheck[] = [
     },
   },
   {
+    id: 'disconnect-reset',
+    title: 'a connection that is reset is a client that left, and no failure of the handler',
+    needs: ['disconnects'],
+    run: async (client) => {
+      const first = client.begin('/abandoned')
+      await client.reached({ runs: 1 })
+      first.reset()
+      await client.reached({ departures: 1 })
+      const again = await answerBesideOne(client, '/abandoned')
+      assert.deepEqual([again.status, again.header('idempotency-replayed'), again.json()], [201, 'true', { runs: 1 }])
+    },
+  },
+  {
     id: 'disconnect-failure',
     title: 'a handler that fails after its client has left releases the key',
     needs: ['disconnects'],
@@ -92,6 +105,30 @@ export const disconnectChecks: readonly BindingCheck[] = [
         const again = await client.send('/patient', sent)
         assert.deepEqual([again.status, again.json()], [201, { runs: 1, name: 'Zoë' }])
       }
+    },
+  },
+  {
+    id: 'disconnect-closing',
+    title: 'a server that closes its idle connections does not cut an answer that waits for its record',
+    needs: ['closing'],
+    run: async (client) => {
+      const answer = client.begin('/slow').received()
+      await client.closeIdleUntil(answer)
+      assert.equal((await answer).status, 201)
+    },
+  },
+  {
+    id: 'disconnect-endless',
+    title: 'a source that never waits leaves others their turn when its client has left',
+    needs: ['disconnects'],
+    run: async (client) => {
+      const first = client.begin('/endless')
+      assert.ok(await (await first.opened).next())
+      first.leave()
+      await client.reached({ departures: 1 })
+      // answered while the source gives, which the gate ends
+      await client.openGate()
+      assertProblem(await client.send('/endless'), 410, 'not-replayable')
     },
   },
   {

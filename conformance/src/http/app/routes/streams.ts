@@ -1,9 +1,12 @@
 import type { Answer, RouteRequest } from '../app.ts'
-import { chunksOf, gate, type RouteDescription, run, utf8, waits } from './route.ts'
+import { caseOf, change } from '../cases.ts'
+import { chunksOf, gate, idOf, type RouteDescription, run, utf8, waits } from './route.ts'
 
 const PIECE_BYTES = 62_500
 export const LARGE_BYTES = 64 * PIECE_BYTES
 export const HUGE_BYTES = 8_000 * PIECE_BYTES
+/** More than a source gives while others have their turn. */
+const ENDLESS_PIECES = 100_000
 
 /** Answers that are not kept whole. */
 export const streamRoutes: readonly RouteDescription[] = [
@@ -36,9 +39,33 @@ export const streamRoutes: readonly RouteDescription[] = [
       }
     },
   },
+  {
+    path: '/endless',
+    guard: waits,
+    handle: (request) => {
+      const runs = run(request)
+      if (runs > 1) return { status: 201, body: { json: { runs } } }
+      void request.clientGone().then(() => change(idOf(request), (each) => each.departures++))
+      return {
+        status: 200,
+        headers: [['Content-Type', 'application/x-ndjson']],
+        body: { chunks: untilOpened(request) },
+      }
+    },
+  },
   { path: '/large', handle: (request) => pieces(request, LARGE_BYTES) },
   { path: '/huge', handle: (request) => pieces(request, HUGE_BYTES) },
 ]
+
+/** Never waits, and fails where nobody else had a turn. */
+async function* untilOpened(request: RouteRequest): AsyncGenerator<Uint8Array> {
+  const piece = new Uint8Array(1_024).fill(10)
+  for (let given = 0; given < ENDLESS_PIECES; given++) {
+    if (caseOf(idOf(request)).isOpen) return
+    yield piece
+  }
+  throw new Error('nobody else had a turn')
+}
 
 function pieces(request: RouteRequest, bytes: number): Answer {
   run(request)
