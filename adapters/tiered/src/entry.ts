@@ -66,6 +66,19 @@ export function toRecord(entry: Entry, now: number): RecordView | null {
 export function entryFormat(durableId: string): EntryFormat {
   const seal = (key: string, facts: string, result: Uint8Array) =>
     digest('retryproof/cached', [VERSION, durableId, key, facts, result])
+  /** Entries by the array that held them: a cache in memory gives the same one each time, and it is checked once. */
+  const known = new WeakMap<Uint8Array, { readonly key: string; readonly entry: Entry | null }>()
+
+  function check(key: string, bytes: Uint8Array): Entry | null {
+    const factsAt = VERSION.length + DIGEST_CHARACTERS + 1
+    const resultAt = bytes.indexOf(LINE_FEED, factsAt) + 1
+    if (bytes[factsAt - 1] !== LINE_FEED || resultAt === 0) return null
+    const facts = text.decode(bytes.subarray(factsAt, resultAt - 1))
+    const result = bytes.slice(resultAt)
+    const sealed = `${VERSION}${seal(key, facts, result)}`
+    // the seal proves that `encode` wrote the facts
+    return text.decode(bytes.subarray(0, factsAt - 1)) === sealed ? { ...(JSON.parse(facts) as Entry), result } : null
+  }
 
   return {
     encode(key, { result, ...entry }) {
@@ -80,14 +93,11 @@ export function entryFormat(durableId: string): EntryFormat {
     decode(key, bytes) {
       // a text, a list of numbers, an object: the client of a cache may have parsed what it found
       if (Object.prototype.toString.call(bytes) !== '[object Uint8Array]') return null
-      const factsAt = VERSION.length + DIGEST_CHARACTERS + 1
-      const resultAt = bytes.indexOf(LINE_FEED, factsAt) + 1
-      if (bytes[factsAt - 1] !== LINE_FEED || resultAt === 0) return null
-      const facts = text.decode(bytes.subarray(factsAt, resultAt - 1))
-      const result = bytes.slice(resultAt)
-      const sealed = `${VERSION}${seal(key, facts, result)}`
-      // the seal proves that `encode` wrote the facts
-      return text.decode(bytes.subarray(0, factsAt - 1)) === sealed ? { ...(JSON.parse(facts) as Entry), result } : null
+      const before = known.get(bytes)
+      if (before?.key === key) return before.entry
+      const entry = check(key, bytes)
+      known.set(bytes, { key, entry })
+      return entry
     },
   }
 }

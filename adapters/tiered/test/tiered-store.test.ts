@@ -256,6 +256,23 @@ test.each<[string, (entry: Uint8Array | undefined) => unknown]>([
   }
 })
 
+test('an array that a cache gives again, changed meanwhile, is no answer', async () => {
+  const entries = new Map<string, Uint8Array>()
+  const cache: SettledCache = {
+    get: (key) => entries.get(key),
+    set: (key, value) => entries.set(key, value),
+    delete: (key) => entries.delete(key),
+  }
+  const store = tieredStore({ cache, durable: memoryStore() })
+  const settled = { outcome: 'settled', result: new Uint8Array([1, 2, 3]) }
+  const { token } = await store.begin('k', claim('f'))
+  await store.transition('k', token, { to: 'completed', result: settled.result, retentionMs: 1000 })
+  for (let replay = 0; replay < 3; replay++) {
+    expect(await store.begin('k', claim('f'))).toMatchObject(settled)
+    entries.get('k')?.fill(7, -3)
+  }
+})
+
 test('an entry of a process whose clock is ahead lives no longer than one of our own', async () => {
   const [cache, durable] = [lruCache(), memoryStore()]
   const tiers = { cache, durable, durableId: 'orders', cacheFor: '30s' } as const
