@@ -3,7 +3,7 @@ import type { BodyLimits, Guard, HeaderField, HttpResponse } from '@retryproof/h
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { noteJson } from './json-bytes.ts'
 import type { Notes } from './notes.ts'
-import { headersOf, type Payload, replacePayload, tapPayload } from './payloads.ts'
+import { fieldsOf, type Payload, type ReplyHeaders, replacePayload, tapPayload } from './payloads.ts'
 import { stateOf } from './reply-state.ts'
 import type { IdempotentRoute } from './route.ts'
 import { ownMethod } from './to-exchange.ts'
@@ -11,6 +11,8 @@ import { ownMethod } from './to-exchange.ts'
 /** An attempt that is under way. */
 export interface Note {
   readonly limits: BodyLimits
+  /** True once an error was passed on: only then Fastify calls an error handler. */
+  hasFailed: boolean
   /** Called when an error handler answers. */
   onError: (error: unknown) => void
   /** Gives the answer before it was compressed, once all of it is known. */
@@ -32,6 +34,8 @@ export function hooksOf(
     onError(request, _reply, error, done) {
       const refusal = guard.refusalOf(error, request)
       if (refusal) replacements.set(request, refusal)
+      const note = notes.get(request)
+      if (note) note.hasFailed = true
       done()
     },
     onSend(request, reply, given, done) {
@@ -42,13 +46,14 @@ export function hooksOf(
         done(null, payload)
         return
       }
-      if (isAnsweredByErrorHandler(reply)) note.onError(undefined)
+      if (note.hasFailed && isAnsweredByErrorHandler(reply)) note.onError(undefined)
       let bytes: (() => Uint8Array) | undefined
       const sent = tapPayload(payload, reply, note.limits.maxResponseBytes, (known) => {
         bytes = known
       })
-      const head = { status: reply.statusCode, headers: headersOf(reply) }
-      const serialized = () => bytes && new SerializedAnswer(head, bytes)
+      const { statusCode } = reply
+      const headers = reply.getHeaders()
+      const serialized = () => bytes && new SerializedAnswer(statusCode, headers, bytes)
       note.serialized = serialized
       // at once: as long as a hook takes, Fastify takes the reply for unsent, and may be given another
       done(null, sent)
@@ -56,16 +61,20 @@ export function hooksOf(
   }
 }
 
-/** An answer as it was serialized. Its bytes are made only where they are needed, since those that leave were compressed. */
+/** An answer as it was serialized. Its fields and bytes are made only where they are needed, since those that leave were compressed. */
 class SerializedAnswer implements HttpResponse {
   readonly status: number
-  readonly headers: readonly HeaderField[]
+  readonly #headers: ReplyHeaders
   readonly #bytes: () => Uint8Array
 
-  constructor({ status, headers }: Omit<HttpResponse, 'body'>, bytes: () => Uint8Array) {
+  constructor(status: number, headers: ReplyHeaders, bytes: () => Uint8Array) {
     this.status = status
-    this.headers = headers
+    this.#headers = headers
     this.#bytes = bytes
+  }
+
+  get headers(): readonly HeaderField[] {
+    return fieldsOf(this.#headers)
   }
 
   get body(): Uint8Array {

@@ -89,7 +89,7 @@ export function idempotent<Tx>(
         reply.send(replacePayload(reply, response))
       },
       begin({ limits }) {
-        note = { limits, onError: () => {}, serialized: () => undefined }
+        note = { limits, hasFailed: false, onError: () => {}, serialized: () => undefined }
         notes.set(request, note)
       },
       watchErrors({ onError }) {

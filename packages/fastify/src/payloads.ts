@@ -1,6 +1,6 @@
 /** The payloads that Fastify's `onSend` hooks pass on: serialized, and not yet compressed. */
 import { pipeline, type Readable, Transform } from 'node:stream'
-import type { HeaderField, HttpResponse } from '@retryproof/http'
+import { type HeaderField, type HttpResponse, headerValues } from '@retryproof/http'
 import { groupFields } from '@retryproof/http/node'
 import type { FastifyReply } from 'fastify'
 import { setState } from './reply-state.ts'
@@ -108,8 +108,9 @@ export function replacePayload(
   reply: FastifyReply,
   { status, headers, removed = [], body }: HttpResponse,
 ): Buffer | null {
-  // Fastify adds it to a reply that has none
-  reply.code(status).removeHeader('content-type')
+  reply.code(status)
+  // Fastify adds it to a reply that has none. A header that is removed makes the headers a dictionary, which costs every later look
+  if (headerValues(headers, 'content-type').length === 0) reply.removeHeader('content-type')
   for (const name of removed) {
     reply.removeHeader(name)
     if (!reply.raw.headersSent) reply.raw.removeHeader(name)
@@ -118,9 +119,16 @@ export function replacePayload(
   return body.length > 0 ? Buffer.from(body) : null
 }
 
+export type ReplyHeaders = Readonly<ReturnType<FastifyReply['getHeaders']>>
+
 export function headersOf(reply: FastifyReply): HeaderField[] {
+  return fieldsOf(reply.getHeaders())
+}
+
+export function fieldsOf(headers: ReplyHeaders): HeaderField[] {
   const fields: HeaderField[] = []
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
+  for (const name in headers) {
+    const value = headers[name]
     if (Array.isArray(value)) for (const each of value) fields.push([name, each])
     else if (value !== undefined) fields.push([name, String(value)])
   }

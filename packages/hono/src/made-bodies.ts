@@ -7,7 +7,7 @@ type MakeHtml = (body: unknown, ...rest: unknown[]) => Response | Promise<Respon
 
 /** The last response that a context made. */
 export interface MadeResponse {
-  readonly response: Response | undefined
+  response: Response | undefined
   /** Gives its body; `undefined` for any other response, and for a stream. */
   bodyOf(response: unknown): MadeBody | undefined
 }
@@ -18,11 +18,14 @@ export function noteBodies(c: Context): MadeResponse {
   const text = c.text as Make
   const html = c.html as MakeHtml
   const json = c.json as Make
-  let last: Response | undefined
   let made: MadeBody | undefined
+  const last: MadeResponse = {
+    response: undefined,
+    bodyOf: (response) => (response === last.response ? made : undefined),
+  }
 
   function note(response: Response, body: unknown): Response {
-    last = response
+    last.response = response
     made = keep(body)
     return response
   }
@@ -42,12 +45,7 @@ export function noteBodies(c: Context): MadeResponse {
       return note(make(body, init, { 'Content-Type': jsonType, ...headers }), body)
     },
   })
-  return {
-    get response() {
-      return last
-    },
-    bodyOf: (response) => (response === last ? made : undefined),
-  }
+  return last
 }
 
 /** The content type that `c.json` of this version of Hono sets. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInThisContext } from 'node:vm'
 import { IdempotencyUndecodableError } from '@retryproof/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -27,6 +29,17 @@ describe('a stored response', () => {
         expect({ status, headers, body: [...body] }).toEqual({ ...given, body: [...given.body] })
       }),
     )
+  })
+
+  it('has the hidden class of any other when it is read: a class of its own would stay until the next full collection', () => {
+    setFlagsFromString('--allow-natives-syntax')
+    const share = runInThisContext('(one, other) => %HaveSameMap(one, other)') as (
+      one: object,
+      other: object,
+    ) => boolean
+    const read = () => deserialize(record({ status: 200, headers: [['a', 'b']] }, 'body')) as HttpResponse
+    expect(share(read(), read())).toBe(true)
+    expect(share(replayOf(read(), 'Replayed'), replayOf(read(), 'Replayed'))).toBe(true)
   })
 
   it('costs a binary body nothing', () => {

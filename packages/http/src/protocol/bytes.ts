@@ -13,7 +13,13 @@ export function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
 
 /** A line of text (which has no line feed), then bytes as they are. */
 export function joinLine(line: string, rest: Uint8Array): Uint8Array {
-  return joinBytes(utf8.encode(`${line}\n`), rest)
+  const text = `${line}\n`
+  const bytes = new Uint8Array(text.length + rest.length)
+  // no text has fewer bytes than characters
+  if (utf8.encodeInto(text, bytes.subarray(0, text.length)).read < text.length)
+    return joinBytes(utf8.encode(text), rest)
+  bytes.set(rest, text.length)
+  return bytes
 }
 
 /** @throws TypeError when there is no line, or it is no UTF-8 */

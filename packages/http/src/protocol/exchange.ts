@@ -111,6 +111,7 @@ export function changedFields(fields: readonly HeaderField[], before: readonly H
  * removedFields(['etag'], [['Vary', 'Origin'], ['ETag', '"1"']]) // { removed: ['vary'] }
  */
 export function removedFields(names: Iterable<string>, before: readonly HeaderField[]): Pick<HttpResponse, 'removed'> {
+  if (before.length === 0) return {}
   const present = new Set([...names].map((name) => name.toLowerCase()))
   const removed = new Set(before.map(([name]) => name.toLowerCase()).filter((name) => !present.has(name)))
   return removed.size > 0 ? { removed: [...removed] } : {}
@@ -119,7 +120,8 @@ export function removedFields(names: Iterable<string>, before: readonly HeaderFi
 /** The media type without its parameters; empty where there is none. */
 export function mediaTypeOf(headers: readonly HeaderField[]): string {
   const [type = ''] = headerValues(headers, 'content-type')
-  return (type.split(';', 1)[0] ?? '').trim().toLowerCase()
+  const end = type.indexOf(';')
+  return (end < 0 ? type : type.slice(0, end)).trim().toLowerCase()
 }
 
 /** The header fields of a request of Node. */

@@ -10,7 +10,9 @@ export function isStreamed(headers: readonly HeaderField[]): boolean {
 
 /** Returns true for a body in a content coding: its bytes were made for one client, and mean nothing to another. */
 export function isCoded({ headers }: { readonly headers: readonly HeaderField[] }): boolean {
-  return headerValues(headers, 'content-encoding')
+  const codings = headerValues(headers, 'content-encoding')
+  if (codings.length === 0) return false
+  return codings
     .flatMap((value) => value.split(','))
     .some((coding) => !['', 'identity'].includes(coding.trim().toLowerCase()))
 }

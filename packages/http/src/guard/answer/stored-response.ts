@@ -48,11 +48,12 @@ export function storable({ status, headers, removed, body, form }: HttpResponse)
  */
 export function replayOf(recorded: HttpResponse | undefined, marker: string): HttpResponse {
   const response: HttpResponse = recorded ?? { status: 204, headers: [], body: new Uint8Array() }
-  if (!(response.body instanceof Uint8Array)) throw new IdempotencyUndecodableError('The record holds no response.')
+  const { status, headers, removed, body, form } = response
+  if (!(body instanceof Uint8Array)) throw new IdempotencyUndecodableError('The record holds no response.')
   const name = marker.toLowerCase()
-  const headers: HeaderField[] = response.headers.filter((field) => field[0].toLowerCase() !== name)
-  headers.push([marker, 'true'])
-  return { ...response, headers }
+  const others: HeaderField[] = headers.filter((field) => field[0].toLowerCase() !== name)
+  others.push([marker, 'true'])
+  return withNotes({ status, headers: others, body }, removed, form)
 }
 
 /** Keeps status and `Location` of an answer that is not recorded. */
@@ -70,7 +71,8 @@ export const responseSerializer: Serializer = {
   },
   deserialize(bytes) {
     const [line, body] = splitLine(bytes)
-    return { ...readHead(JSON.parse(line)), body } satisfies HttpResponse
+    const { status, headers, removed, form } = readHead(JSON.parse(line))
+    return withNotes({ status, headers, body }, removed, form) satisfies HttpResponse
   },
   summarize: (value) => summaryOf(value as HttpResponse),
 }

@@ -1,7 +1,7 @@
 /** The form in which the core records an answer. */
 import { release, unreplayable } from '@retryproof/core'
 import { releaseAfter } from '@retryproof/core/internal'
-import type { HandlerAnswer } from '../../protocol/exchange.ts'
+import type { HandlerAnswer, HttpResponse } from '../../protocol/exchange.ts'
 import { isCoded } from './media.ts'
 import type { GivenAnswer } from './record-policy.ts'
 import { storable, summaryOf } from './stored-response.ts'
@@ -9,8 +9,9 @@ import { storable, summaryOf } from './stored-response.ts'
 /** Records an answer, or releases the key: the final status decides. */
 export function toResult(answer: HandlerAnswer, records: (answer: GivenAnswer) => boolean) {
   const { response } = answer
-  if (!records(given(answer))) return release(response)
-  return isHeld(answer) ? storable(response) : unreplayable(response, summaryOf(response))
+  const held = isHeld(answer)
+  if (!records(given(response, held))) return release(response)
+  return held ? storable(response) : unreplayable(response, summaryOf(response))
 }
 
 /** Records the answer to a throw by its status as well, but never as a success: an answer below 400 releases the key. */
@@ -19,7 +20,7 @@ export function toResultOfThrow(
   answer: HandlerAnswer,
   records: (answer: GivenAnswer) => boolean,
 ): ReturnType<typeof toResult> {
-  const isRecorded = answer.response.status >= 400 && records(given(answer))
+  const isRecorded = answer.response.status >= 400 && records(given(answer.response, isHeld(answer)))
   return isRecorded ? toResult(answer, records) : releaseAfter(error, answer.response)
 }
 
@@ -30,9 +31,8 @@ function isHeld({ response, replayable }: HandlerAnswer): boolean {
 
 const utf8 = new TextDecoder()
 
-function given(answer: HandlerAnswer): GivenAnswer {
-  const { status, headers } = answer.response
-  const body = isHeld(answer) ? answer.response.body : undefined
+function given({ status, headers, body: bytes }: HttpResponse, held: boolean): GivenAnswer {
+  const body = held ? bytes : undefined
   return {
     status,
     headers,

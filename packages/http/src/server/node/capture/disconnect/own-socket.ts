@@ -36,5 +36,7 @@ export function viewOf(socket: Socket, own: Readonly<Record<PropertyKey, unknown
 }
 
 function setSocket(req: IncomingMessage, socket: Socket): void {
+  // cheap where it is a field, as Node has it
+  if (Reflect.set(req, 'socket', socket) && req.socket === socket) return
   Object.defineProperty(req, 'socket', { configurable: true, enumerable: true, writable: true, value: socket })
 }
