@@ -5,7 +5,7 @@ export type { SpellingOptions } from './guard/answer/spelling.ts'
 export type { Preset } from './guard/answer/spelling-presets.ts'
 export { responseSerializer } from './guard/answer/stored-response.ts'
 export { recordable } from './guard/answer/undo-middleware.ts'
-export { attemptFor, createGuard, type Decision, type Guard } from './guard/guard.ts'
+export { createGuard, type Decision, type Guard } from './guard/guard.ts'
 export {
   type Answered,
   answered,
@@ -15,6 +15,7 @@ export {
   type Threw,
   threw,
 } from './guard/handler-end.ts'
+export { attemptFor } from './guard/marks.ts'
 export {
   GUARDED_METHODS,
   type Guarding,

@@ -7,7 +7,7 @@ import { storable } from './answer/stored-response.ts'
 import { errorOf } from './error-of.ts'
 import { type WatchedCalls, watchCalls } from './handler-calls.ts'
 import type { HandlerCalls, HandlerEnd } from './handler-end.ts'
-import { joinOuter, type Mark, markRequest, tellAnswer, unmarkRequest } from './marks.ts'
+import { joinOuter, type Mark, markRequest, setAttempt, tellAnswer, unmarkRequest } from './marks.ts'
 import type { Guarding, HttpOptions } from './options/options.ts'
 import { type ResolvedOptions, readHttpOptions } from './options/read-options.ts'
 import type { HandlerAttempt } from './ports.ts'
@@ -148,7 +148,7 @@ async function decide<Native extends object, Tx>(
   const locate = () => locationOf(options, name, asked.call.key)
 
   async function execute(attempt: Attempt, tx: Tx | undefined): Promise<HandlerEnd> {
-    ;(native as Attempted)[ATTEMPT] = attempt as HandlerAttempt
+    setAttempt(native, attempt as HandlerAttempt)
     if (options.respondsEarly && !calls.wasAnswered()) {
       await calls.answerEarly(pendingResponse(await locate(), options.maxRetryAfterMs))
     }
@@ -174,25 +174,6 @@ async function decide<Native extends object, Tx>(
     const retryAfterMs = Math.min(error.retryAfterMs, options.maxRetryAfterMs)
     return { kind: 'send', response: pendingResponse(await locate(), retryAfterMs) }
   }
-}
-
-/** On the request itself, since a WeakMap of all requests would cost each garbage collection more. */
-const ATTEMPT = Symbol('retryproof.attempt')
-
-interface Attempted {
-  [ATTEMPT]?: HandlerAttempt
-}
-
-/**
- * The attempt that handles a request; `undefined` where the request passed without protection.
- *
- * @example
- * import { attemptFor } from '@retryproof/http'
- *
- * const providerKey = attemptFor(request)?.keyFor('charge')
- */
-export function attemptFor(request: object): HandlerAttempt | undefined {
-  return (request as Attempted)[ATTEMPT]
 }
 
 function sendUnlessAnswered<Tx>(calls: WatchedCalls<Tx>, response: HttpResponse): Decision {

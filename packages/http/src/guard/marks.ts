@@ -3,6 +3,7 @@ import { IdempotencyInvalidOptionError, type Release, release } from '@retryproo
 import { releaseAfter } from '@retryproof/core/internal'
 import type { HttpResponse } from '../protocol/exchange.ts'
 import type { ResolvedOptions } from './options/read-options.ts'
+import type { HandlerAttempt } from './ports.ts'
 import type { Asked } from './prepare-call.ts'
 
 /** The mark of a guard whose attempt is under way. */
@@ -24,11 +25,39 @@ interface Refusal {
   readonly hasRun: boolean
 }
 
-const GUARDED = Symbol('retryproof.guarded')
+const NOTES = Symbol('retryproof.notes')
+
+/** The notes of all guards on a request. One object for all of them: on Express each member of a request takes a hidden class of its own. */
+interface Notes {
+  marks: readonly Mark[] | undefined
+  attempt: HandlerAttempt | undefined
+}
 
 /** On the request itself, since a WeakMap of all requests would cost each garbage collection more. */
-interface Guarded {
-  [GUARDED]?: readonly Mark[] | undefined
+interface Noted {
+  [NOTES]?: Notes
+}
+
+function notesOn(native: Noted): Notes {
+  native[NOTES] ??= { marks: undefined, attempt: undefined }
+  return native[NOTES]
+}
+
+/** Notes the attempt that handles the request. */
+export function setAttempt(native: object, attempt: HandlerAttempt): void {
+  notesOn(native).attempt = attempt
+}
+
+/**
+ * The attempt that handles a request; `undefined` where the request passed without protection.
+ *
+ * @example
+ * import { attemptFor } from '@retryproof/http'
+ *
+ * const providerKey = attemptFor(request)?.keyFor('charge')
+ */
+export function attemptFor(request: object): HandlerAttempt | undefined {
+  return (request as Noted)[NOTES]?.attempt
 }
 
 /**
@@ -38,12 +67,12 @@ interface Guarded {
  * @throws {@link IdempotencyInvalidOptionError} where this one has a transaction, which it could not open
  */
 export function joinOuter<Tx>(
-  native: Guarded,
+  native: Noted,
   instance: object,
   { name, call }: Asked<Tx>,
   { records, transaction }: Pick<ResolvedOptions<never, Tx>, 'records' | 'transaction'>,
 ): boolean {
-  const outer = native[GUARDED]?.find(
+  const outer = native[NOTES]?.marks?.find(
     (each) => each.instance === instance && each.name === name && each.key === call.key,
   )
   if (!outer) return false
@@ -58,20 +87,21 @@ export function joinOuter<Tx>(
 }
 
 /** Marks the request for guards further in. Gives the marks of those further out. */
-export function markRequest(native: Guarded, mark: Mark): readonly Mark[] | undefined {
-  const { [GUARDED]: outer } = native
-  native[GUARDED] = outer ? [...outer, mark] : [mark]
+export function markRequest(native: Noted, mark: Mark): readonly Mark[] | undefined {
+  const notes = notesOn(native)
+  const { marks: outer } = notes
+  notes.marks = outer ? [...outer, mark] : [mark]
   return outer
 }
 
 /** Takes the mark away: the same request object may be given to a handler again. */
-export function unmarkRequest(native: Guarded, outer: readonly Mark[] | undefined): void {
-  native[GUARDED] = outer
+export function unmarkRequest(native: Noted, outer: readonly Mark[] | undefined): void {
+  notesOn(native).marks = outer
 }
 
 /** Tells the guards further out that this one answers. For a refusal they release their keys, and record nothing. */
-export function tellAnswer(native: Guarded, refusal?: Refusal): void {
-  for (const outer of native[GUARDED] ?? []) Object.assign(outer, { isAnswered: true, refusal })
+export function tellAnswer(native: Noted, refusal?: Refusal): void {
+  for (const outer of native[NOTES]?.marks ?? []) Object.assign(outer, { isAnswered: true, refusal })
 }
 
 /** Releases a key for an answer that is the refusal of a guard further in. */

@@ -36,8 +36,23 @@ export interface NativeRequest {
 }
 
 /** Methods that would fail, or write, after the end of a response. */
-const writers = ['setHeader', 'appendHeader', 'removeHeader', 'writeHead', 'flushHeaders', 'write', 'end'] as const
+const writers = ['setHeader', 'appendHeader', 'removeHeader', 'writeHead', 'flushHeaders', 'write', 'end', 'render']
 
+function stayMute<Response>(this: Response): Response {
+  return this
+}
+
+const mutes = new WeakMap<object, object>()
+
+/** Mutes a response by its prototype: on Express each property that is added to it takes a hidden class of its own. */
 export function muteWrites(res: ServerResponse): void {
-  for (const name of writers) Object.assign(res, { [name]: () => res })
+  const prototype = Object.getPrototypeOf(res) as object
+  let mute = mutes.get(prototype)
+  if (!mute) {
+    mute = Object.create(prototype) as object
+    for (const name of writers) Object.assign(mute, { [name]: stayMute })
+    mutes.set(prototype, mute)
+  }
+  Object.setPrototypeOf(res, mute)
+  for (const name of writers) if (Object.hasOwn(res, name)) Object.assign(res, { [name]: stayMute })
 }

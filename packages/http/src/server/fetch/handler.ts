@@ -1,6 +1,7 @@
 /** Handlers of Fetch requests: Next, React Router, Bun, Deno, Workers, and whatever else takes a Request. */
 
-import { attemptFor, createGuard } from '../../guard/guard.ts'
+import { createGuard } from '../../guard/guard.ts'
+import { attemptFor } from '../../guard/marks.ts'
 import type { Guarding, HttpOptions } from '../../guard/options/options.ts'
 import type { HandlerAttempt, StatusResource } from '../../guard/ports.ts'
 import type { Exchange } from '../../protocol/exchange.ts'

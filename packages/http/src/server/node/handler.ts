@@ -1,7 +1,8 @@
 /** Listeners of Node's own servers: of `http` and `https`, and of `http2` with its compatible API. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import { attemptFor, createGuard } from '../../guard/guard.ts'
+import { createGuard } from '../../guard/guard.ts'
+import { attemptFor } from '../../guard/marks.ts'
 import type { Guarding, HttpOptions } from '../../guard/options/options.ts'
 import type { HandlerAttempt } from '../../guard/ports.ts'
 import { type Exchange, headerFields } from '../../protocol/exchange.ts'

@@ -8,14 +8,15 @@ const DEFAULT_LIMIT = 16_384
  * the event loop, in which others have theirs.
  */
 export function slowDown(res: ServerResponse): (bytes: number) => boolean {
-  // HTTP/2 does not say
-  const limit = res.writableHighWaterMark || DEFAULT_LIMIT
+  let limit = 0
   let taken = 0
   function drain(): void {
     taken = 0
     if (!res.writableEnded) res.emit('drain')
   }
   return (bytes) => {
+    // asked where somebody writes parts. HTTP/2 does not say
+    limit ||= res.writableHighWaterMark || DEFAULT_LIMIT
     if (taken < limit && taken + bytes >= limit) setImmediate(drain)
     taken += bytes
     return taken < limit

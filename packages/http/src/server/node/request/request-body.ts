@@ -68,9 +68,9 @@ export function lostBody(): Error {
 
 /** Begins to watch the body of a request. Gives a function that returns true once it was read, and nobody left it parsed. */
 export function watchBody(req: IncomingMessage): () => boolean {
-  const { readableDidRead, readableEnded, readableLength } = req
+  if (req.readableEnded || !hasBody(req)) return () => false
+  const { readableDidRead, readableLength } = req
   const parsed = parsedOf(req)
-  if (!hasBody(req) || readableEnded) return () => false
   // a body that was put back counts as read, and is there as long as its bytes are
   const isRead = () => (readableDidRead ? req.readableLength < readableLength : req.readableDidRead)
   return () => isRead() && parsedOf(req) === parsed
