@@ -14,11 +14,13 @@ export function textOf({ req, message, status }: Context): string {
 /** Gives the headers, with their names as they were written where the response knows that. */
 export function headersOf({ res }: Context): HeaderField[] {
   const { getRawHeaderNames } = res as { getRawHeaderNames?(): string[] }
-  return (getRawHeaderNames?.call(res) ?? res.getHeaderNames()).flatMap((name): HeaderField[] => {
+  const fields: HeaderField[] = []
+  for (const name of getRawHeaderNames?.call(res) ?? res.getHeaderNames()) {
     const value = res.getHeader(name)
-    if (value === undefined) return []
-    return Array.isArray(value) ? value.map((each) => [name, each]) : [[name, String(value)]]
-  })
+    if (Array.isArray(value)) for (const each of value) fields.push([name, each])
+    else if (value !== undefined) fields.push([name, String(value)])
+  }
+  return fields
 }
 
 /** One getter for all responses: V8 makes a dictionary of an object that has a getter of its own. */
