@@ -13,13 +13,7 @@ export function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
 
 /** A line of text (which has no line feed), then bytes as they are. */
 export function joinLine(line: string, rest: Uint8Array): Uint8Array {
-  const text = `${line}\n`
-  const bytes = new Uint8Array(text.length + rest.length)
-  // no text has fewer bytes than characters
-  if (utf8.encodeInto(text, bytes.subarray(0, text.length)).read < text.length)
-    return joinBytes(utf8.encode(text), rest)
-  bytes.set(rest, text.length)
-  return bytes
+  return joinBytes(utf8.encode(`${line}\n`), rest)
 }
 
 /** @throws TypeError when there is no line, or it is no UTF-8 */
