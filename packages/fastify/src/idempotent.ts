@@ -4,6 +4,7 @@ import {
   createGuard,
   type Guarding,
   type HandlerAttempt,
+  type HeaderField,
   type HttpOptions,
   type HttpResponse,
   recordable,
@@ -73,7 +74,8 @@ export function idempotent<Tx>(
   const hooks = hooksOf(guard, json, replacements, notes)
 
   function serve(request: FastifyRequest, reply: FastifyReply, { run, fail, working, renew }: Running<Tx>): void {
-    const before = headersOf(reply)
+    /** The headers of before the first attempt: a replay does not ask for them. */
+    let before: readonly HeaderField[] = []
     let note: Note | undefined
     const binding: NodeBinding<Tx> = {
       req: request.raw,
@@ -89,6 +91,7 @@ export function idempotent<Tx>(
         reply.send(replacePayload(reply, response))
       },
       begin({ limits }) {
+        if (!note) before = headersOf(reply)
         note = { limits, hasFailed: false, onError: () => {}, serialized: () => undefined }
         notes.set(request, note)
       },
