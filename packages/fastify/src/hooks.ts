@@ -61,7 +61,7 @@ export function hooksOf(
   }
 }
 
-/** An answer as it was serialized. Its fields and bytes are made only where they are needed, since those that leave were compressed. */
+/** An answer as it was serialized. Its fields and bytes are made where an answer was compressed, which needs them. */
 class SerializedAnswer implements HttpResponse {
   readonly status: number
   readonly #headers: ReplyHeaders
