@@ -2,6 +2,9 @@ import {
   answered,
   assertKnownOptions,
   assertValueFits,
+  type Change,
+  type Checkpoint,
+  type Claim,
   IdempotencyInvalidOptionError,
   isPurgeable,
   listUnsorted,
@@ -69,7 +72,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
 
   function keep(key: string, record: StoredRecord, previous: StoredRecord | null, at: number): void {
     if (previous === null) makeRoom(at)
-    records.set(key, withOwnBytes(record, previous))
+    records.set(key, record)
     if (isIdle(record)) idle.add(key)
     else if (idle.size > 0) idle.delete(key)
     firstExpiry = Math.min(firstExpiry, record.expiresAt)
@@ -130,12 +133,14 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     begin: (key, claim) =>
       answered(() => {
         assertValueFits(MAX_VALUE_BYTES, claim)
-        return copyOut(apply(key, (record, at) => reduce(record, { op: 'begin', claim }, at)))
+        return copyOut(apply(key, (record, at) => reduce(record, { op: 'begin', claim: withOwnRequest(claim) }, at)))
       }),
     transition: (key, token, change) =>
       answered(() => {
         assertValueFits(MAX_VALUE_BYTES, change)
-        const reply = apply(key, (record, at) => reduce(record, { op: 'transition', token, change }, at))
+        const reply = apply(key, (record, at) =>
+          reduce(record, { op: 'transition', token, change: withOwnBytes(change) }, at),
+        )
         return reply.outcome === 'lost' && reply.current ? { ...reply, current: copyOut(reply.current) } : reply
       }),
     get: (key) =>
@@ -169,20 +174,17 @@ function monotonicMs(): number {
   return performance.timeOrigin + performance.now()
 }
 
-/** Copies the bytes of a command: they belong to the caller, who may reuse them. */
-function withOwnBytes(record: StoredRecord, previous: StoredRecord | null): StoredRecord {
-  const { request, checkpoint, result } = record
-  const isSame =
-    request === (previous?.request ?? null) &&
-    checkpoint === (previous?.checkpoint ?? null) &&
-    result === (previous?.result ?? null)
-  if (isSame) return record
-  return {
-    ...record,
-    request: request === previous?.request ? request : copy(request),
-    checkpoint: checkpoint === previous?.checkpoint ? checkpoint : copyCheckpoint(checkpoint),
-    result: result === previous?.result ? result : copy(result),
-  }
+/** Copies the bytes of a claim: they belong to the caller, who may reuse them. */
+function withOwnRequest(claim: Claim): Claim {
+  return claim.request ? { ...claim, request: new Uint8Array(claim.request) } : claim
+}
+
+/** Copies the bytes of a change that its caller may reuse. */
+function withOwnBytes(change: Change): Change {
+  if (change.to === 'renew')
+    return change.checkpoint ? { ...change, checkpoint: copyCheckpoint(change.checkpoint) } : change
+  if (change.to !== 'completed' && change.to !== 'failed') return change
+  return change.immutable ? change : { ...change, result: new Uint8Array(change.result) }
 }
 
 /** Copies the bytes of a reply, so that a caller who changes them does not change the record. */
@@ -191,13 +193,13 @@ function copyOut<View extends RecordView>(view: View): View {
   return {
     ...view,
     request: copy(view.request),
-    checkpoint: copyCheckpoint(view.checkpoint),
+    checkpoint: view.checkpoint && copyCheckpoint(view.checkpoint),
     result: copy(view.result),
   }
 }
 
-function copyCheckpoint(checkpoint: RecordView['checkpoint']): RecordView['checkpoint'] {
-  return checkpoint && { seq: checkpoint.seq, data: new Uint8Array(checkpoint.data) }
+function copyCheckpoint({ seq, data }: Checkpoint): Checkpoint {
+  return { seq, data: new Uint8Array(data) }
 }
 
 function copy(bytes: Uint8Array | null): Uint8Array | null {

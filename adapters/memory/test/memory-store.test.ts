@@ -199,3 +199,15 @@ describe('watch', () => {
     expect(calls).toBe(1)
   })
 })
+
+test('only a result that is immutable is kept without a copy', async () => {
+  const { store } = storeAt(1_000_000)
+  for (const immutable of [false, true]) {
+    const key = `key-${immutable}`
+    const { token } = await store.begin(key, claim())
+    const result = new Uint8Array([1, 2, 3])
+    await store.transition(key, token, { to: 'completed', result, retentionMs: 9_000, immutable })
+    result[0] = 9
+    expect((await store.get(key))?.result).toEqual(new Uint8Array([immutable ? 9 : 1, 2, 3]))
+  }
+})

@@ -171,3 +171,23 @@ test('encryption without a secret is refused', () => {
   const codecs = [encrypted({ keys: { a: key() } })]
   expect(() => createIdempotency({ store: memoryStore(), namespace: 'n', codecs })).toThrow(/secret/)
 })
+
+test('a codec may use its buffer again: the record keeps the bytes of its own value', async () => {
+  const buffer = new Uint8Array(64)
+  const reusing: Codec = {
+    id: 'reusing',
+    encode(bytes) {
+      buffer.set(bytes)
+      return buffer.subarray(0, bytes.length)
+    },
+    decode: (bytes) => bytes,
+  }
+  const idempotency = createIdempotency({ store: memoryStore(), namespace: 'shop', codecs: [reusing] })
+  const pay = (key: string) => idempotency.run({ ...call, key }, () => `paid ${key}`)
+  await pay('k1')
+  await pay('k2')
+  expect([await pay('k1'), await pay('k2')]).toMatchObject([
+    { value: 'paid k1', replayed: true },
+    { value: 'paid k2', replayed: true },
+  ])
+})

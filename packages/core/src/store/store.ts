@@ -45,7 +45,13 @@ export interface Checkpoint {
 /** The changes that the holder of a token may make to its record. Durations are whole milliseconds. */
 export type Change =
   | { readonly to: 'renew'; readonly leaseMs: number; readonly retentionMs?: number; readonly checkpoint?: Checkpoint }
-  | { readonly to: 'completed' | 'failed'; readonly result: Uint8Array; readonly retentionMs: number }
+  | {
+      readonly to: 'completed' | 'failed'
+      readonly result: Uint8Array
+      readonly retentionMs: number
+      /** Nobody changes the bytes of `result` any more: a store may keep them without a copy. @default false */
+      readonly immutable?: boolean
+    }
   | {
       readonly to: 'released'
       readonly delayMs: number

@@ -7,7 +7,7 @@ import type { PreparedCall } from '../context/prepared-call.ts'
 
 /** The change that records a result. */
 export function completed({ policies }: PreparedCall, { result }: Pick<Encoded<unknown>, 'result'>): Change {
-  return { to: 'completed', result, retentionMs: policies.retentionMs }
+  return { to: 'completed', result, retentionMs: policies.retentionMs, immutable: true }
 }
 
 export function recordedOutcome<T>({ policies }: PreparedCall, value: T, attempt: number): Outcome<T> {

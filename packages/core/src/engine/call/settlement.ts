@@ -142,7 +142,7 @@ export class Settlement<T> {
   async #storeFailure(error: unknown): Promise<TransitionReply | Unanswered> {
     const { instance, prepared } = this.#opened
     const result = await encodeFailure(instance.errorTypes, prepared, error)
-    const change: Change = { to: 'failed', result, retentionMs: this.#policies.retentionMs }
+    const change: Change = { to: 'failed', result, retentionMs: this.#policies.retentionMs, immutable: true }
     return this.#send(change, instance.settleTimeoutMs, () =>
       instance.events.emit('failed', () => ({ durationMs: this.#durationMs(), ...this.#opened.event })),
     )
