@@ -14,7 +14,10 @@ export const letters: Readonly<Record<StoredRecord['state'], string>> = {
 
 /** The bytes at the beginning of a record that each call reads. What lies behind them is read when it is needed. */
 const WINDOW = 4096
-/** The head of a record, as `struct` writes it. Behind it lie owner, fingerprint, request, checkpoint data and result. */
+/**
+ * The head of a record, as `struct` writes it: the mark of its layout, state, interrupted, attempt, token, leaseUntil,
+ * expiresAt, checkpoint seq, and the lengths of what lies behind it: owner, fingerprint, request, checkpoint data, result.
+ */
 const HEAD = '<c2c1BI4ddddI4I4i4i4i4'
 /** The length of a head. */
 export const HEAD_BYTES = 60
@@ -25,8 +28,8 @@ export const HEAD_BYTES = 60
  * on; from ARGV[4] on the command's own. Returns 1 or 0 (`applied`) for a transition, else the clock and the record, or
  * as much of it as the answer needs.
  *
- * Times are whole µs, which a double holds exactly until 2255. The lengths q, c and r of request, checkpoint and result
- * are -1 where there is none. Redis removes a record a minute after its expiry, so that a clock that steps back gives out
+ * Times are whole µs, which a double holds exactly until 2255. The lengths are o, f, q, c and r; the last three are -1 where
+ * there is no request, checkpoint or result. Redis removes a record a minute after its expiry, so that a clock that steps back gives out
  * no token twice.
  */
 export const script = `
