@@ -1,5 +1,5 @@
 /** The driver as this store uses it, typed by use: a pg.Pool, a pg.Client, a PGlite, or a wrapper of one. */
-import { describeKind, within, withoutRelease } from '@retryproof/core/internal'
+import { describeKind, within } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError, StoreUnavailableError } from '@retryproof/core/store'
 import { raceIn, toStoreError } from './errors.ts'
 
@@ -39,7 +39,12 @@ export interface Statement {
 }
 
 interface Pg {
-  query(config: Statement & { values: unknown[]; types: typeof unparsed }): ReturnType<PostgresQueryable['query']>
+  query(config: {
+    name: string | undefined
+    text: string
+    values: unknown[]
+    types: typeof unparsed
+  }): ReturnType<PostgresQueryable['query']>
 }
 
 const unparsed = { getTypeParser: () => (value: unknown) => value }
@@ -119,7 +124,7 @@ export async function onClient<Client, T>(
         return broken
       },
     }
-    return await withoutRelease(client, () => use(lent))
+    return await use(lent)
   } finally {
     client.off('error', note)
     client.release(!kept)
@@ -150,8 +155,9 @@ export async function ask<Reply>(
   values: unknown[],
   prepare = false,
 ): Promise<Reply[]> {
+  // members that are always the same, and none is spread: each object would else have a hidden class of its own
   const { rows } = isPg(db)
-    ? await db.query({ ...(prepare && name ? { name } : {}), text, values, types: unparsed })
+    ? await db.query({ name: prepare ? name : undefined, text, values, types: unparsed })
     : await db.query(text, values)
   return (rows as { readonly reply: unknown }[]).map(({ reply }) => JSON.parse(String(reply)) as Reply)
 }

@@ -39,6 +39,10 @@ function view(when: { readonly request?: string; readonly checkpoint?: string; r
     CASE WHEN ${when.result ?? 'false'} THEN ${bytes('result')} END AS result`
 }
 
+/** The columns of which a view is made. */
+const VIEWED =
+  'now, state, token, fingerprint, attempt, interrupted, lease_until, expires_at, request, checkpoint_seq, checkpoint, result'
+
 /** One row whatever `rows` holds: a reply without a record says the isolation too. */
 const reply = (columns: string, rows: string) => `
 SELECT row_to_json(reply)::text AS reply FROM (
@@ -95,22 +99,24 @@ export function statements({ table, layout, hasSlots }: TableNames, notify: bool
     const told =
       notify && to !== 'renew' ? `, CASE WHEN verdict = 'apply' THEN pg_notify('${CHANNEL}', $1)::text END AS told` : ''
     const verdict = `verdict, verdict = 'apply' AND ${applied} AS applied${told}`
-    const change = `timed AS MATERIALIZED (SELECT *, ${NOW} AS now FROM held),
-judged AS MATERIALIZED (
+    const judged = (rows: string) => `judged AS MATERIALIZED (
   SELECT *, CASE WHEN token IS DISTINCT FROM $3 OR expires_at <= now THEN 'lost' WHEN state = ${target} THEN 'same'
-                 WHEN state IN (${from}) THEN 'apply' ELSE 'lost' END AS verdict FROM timed v),
+                 WHEN state IN (${from}) THEN 'apply' ELSE 'lost' END AS verdict
+  FROM (SELECT *, ${NOW} AS now FROM (${rows}) held) v),
 changed AS (UPDATE ${table} r SET ${set} FROM judged v WHERE r.k = $1 AND v.verdict = 'apply')`
+    const lock = (key: string) => `SELECT * FROM ${table} WHERE k = ${key} FOR NO KEY UPDATE`
     return {
       ...named(`
-WITH held AS MATERIALIZED (SELECT * FROM ${table} WHERE k = $1 FOR NO KEY UPDATE),
-${change}${reply(`${verdict}, ${view({ result: "verdict = 'lost'" })}`, 'judged v')}`),
+WITH ${judged(lock('$1'))}${reply(`${verdict}, ${view({ result: "verdict = 'lost'" })}`, 'judged v')}`),
       // a row that somebody else holds is left to a call of its own, which waits; so is what was lost, for the full answer
       many: named(`
 WITH ${callsOf(['bigint', ...types])},
-held AS MATERIALIZED (
-  SELECT * FROM (SELECT DISTINCT ON (key) * FROM calls ORDER BY key, i) c
-  CROSS JOIN LATERAL (SELECT * FROM ${table} WHERE k = key FOR NO KEY UPDATE SKIP LOCKED) r),
-${ofCall(change, 'v')}
+${ofCall(
+  judged(`
+    SELECT * FROM (SELECT DISTINCT ON (key) * FROM calls ORDER BY key, i) c
+    CROSS JOIN LATERAL (${lock('key')} SKIP LOCKED) r`),
+  'v',
+)}
 SELECT row_to_json(reply)::text AS reply FROM (
   SELECT i, ${DURABLE}, ${ofCall(verdict, 'v')} FROM judged v WHERE verdict <> 'lost') reply`),
     }
@@ -146,14 +152,14 @@ hit AS MATERIALIZED (
   const first = `
   INSERT INTO ${table} AS r (k, token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request)
   SELECT $1, now, $3, $4, 'in_progress', 1, false, now + $5::bigint, now + $5 + $6::bigint, $7::bytea`
-  const taken = (i: string) =>
-    `SELECT ${i}'acquired' AS outcome, ${view({ request: 'attempt > 1', checkpoint: 'true' })} FROM taken`
-  const met = (i: string) =>
-    `SELECT ${i}outcome, ${view({
-      request: "outcome = 'acquired' AND attempt > 1",
-      checkpoint: "outcome = 'acquired'",
-      result: "outcome = 'settled'",
-    })} FROM hit`
+  /** The record that was taken, or the one that was met, beside its outcome. */
+  const answer = (columns: string, taken: string, met: string) => `
+    SELECT 'acquired' AS outcome, ${columns} FROM ${taken} UNION ALL SELECT outcome, ${columns} FROM ${met}`
+  const answered = `outcome, ${view({
+    request: "outcome = 'acquired' AND attempt > 1",
+    checkpoint: "outcome = 'acquired'",
+    result: "outcome = 'settled'",
+  })}`
 
   return {
     /**
@@ -175,7 +181,7 @@ taken AS (${first}
           FROM (SELECT ${NOW} AS now) n) f)
   WHERE r.state = 'tombstone' OR r.expires_at <= ${NOW} OR (r.fingerprint = $4 AND r.lease_until <= ${NOW}
     AND (r.state = 'released' OR (r.state = 'in_progress' AND r.owner <> $3)))
-  RETURNING *, lease_until - $5 AS now)${reply('a.*', `(${taken('')} UNION ALL ${met('')}) a`)}`),
+  RETURNING *, lease_until - $5 AS now)${reply(answered, `(${answer(VIEWED, 'taken', 'hit')}) a`)}`),
       // acquires where there is no row, and leaves every other acquisition to a call of its own
       many: named(`
 WITH ${callsOf(['text', 'text', 'bigint', 'bigint', 'bytea'])},${ofCall(hit(`calls CROSS JOIN LATERAL (SELECT * FROM ${table} WHERE k = key) found`), 'r')},
@@ -186,8 +192,8 @@ taken AS (${ofCall(first, 'f')}
   ON CONFLICT ON CONSTRAINT ${layout} DO NOTHING
   RETURNING *, token AS now)
 SELECT row_to_json(reply)::text AS reply FROM (
-  SELECT ${DURABLE}, a.* FROM (${taken('i, ')} JOIN free ON key = k UNION ALL ${met('i, ')}
-    WHERE coalesce(octet_length(request), 0) + coalesce(octet_length(checkpoint), 0) + coalesce(octet_length(result), 0) <= ${MAX_BATCHED_BYTES}) a) reply`),
+  SELECT i, ${DURABLE}, ${answered} FROM (${answer(`i, ${VIEWED}`, 'taken JOIN free ON key = k', 'hit')}) a
+  WHERE coalesce(octet_length(request), 0) + coalesce(octet_length(checkpoint), 0) + coalesce(octet_length(result), 0) <= ${MAX_BATCHED_BYTES}) reply`),
     },
 
     get: named(

@@ -1,9 +1,10 @@
 /** A transaction whose end is known, or said to be unknown. */
-import { turnsOf } from '@retryproof/core/internal'
+import { turnsOf, withoutRelease } from '@retryproof/core/internal'
 import { isIdempotencyError, StoreUnavailableError, TransactionConflictError } from '@retryproof/core/store'
 import {
   answered,
   isEmbedded,
+  type Lent,
   onClient,
   type PostgresEmbedded,
   type PostgresPool,
@@ -72,7 +73,7 @@ function inPool<Tx extends PostgresQueryable, T>(
   work: Work<Tx, T>,
   explained: Explained,
 ): Promise<T> {
-  return onClient(pool, timeoutMs, async (lent) => {
+  const onLent = async (lent: Lent<Tx>) => {
     const { client, keep } = lent
     const send = (text: string) => answered(timeoutMs, client.query(text))
     await send(`BEGIN ${READ_COMMITTED}; SET LOCAL lock_timeout = ${lockTimeoutMs}`).catch(explained)
@@ -93,7 +94,8 @@ function inPool<Tx extends PostgresQueryable, T>(
     // after a statement that failed, COMMIT rolls back and does not call it an error
     if (command === 'COMMIT') return value
     throw new StoreUnavailableError('The transaction was rolled back: a statement in it had failed.', { applied: 'no' })
-  })
+  }
+  return onClient(pool, timeoutMs, (lent) => withoutRelease(lent.client, () => onLent(lent)))
 }
 
 const hangs = (error: unknown): boolean =>

@@ -10,9 +10,16 @@ export function within<T>(ms: number, pending: PromiseLike<T>, late: () => Error
     let stop = startTimer(ms, () => {
       stop = startTimer(0, () => reject(late()))
     })
-    Promise.resolve(pending)
-      .then(resolve, reject)
-      .finally(() => stop())
+    Promise.resolve(pending).then(
+      (answer) => {
+        stop()
+        resolve(answer)
+      },
+      (error) => {
+        stop()
+        reject(error)
+      },
+    )
   })
 }
 
