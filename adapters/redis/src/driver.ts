@@ -101,25 +101,18 @@ export function untilClosed(client: RedisClient): <T>(reply: Promise<T>) => Prom
     })
 }
 
-/** The server answers the first commands of a tick while the client prepares the next ones: larger writes make it wait. */
-const TOGETHER = 4
-
 /**
- * Sends a few commands of one tick of the event loop in one write: a write is a system call, which takes longer than all else
+ * Sends the commands of one tick of the event loop in one write: a write is a system call, which takes longer than all else
  * that a client does for a command. A lone command leaves in the same tick too, as it does without.
  */
 export function writesTogether(client: RedisClient): () => void {
   let corked: Connection | undefined
-  let count = 0
   const uncork = () => {
     corked?.uncork()
     corked = undefined
   }
   return () => {
-    if (count === TOGETHER) uncork()
-    count++
     if (corked || !client.stream) return
-    count = 1
     corked = client.stream
     corked.cork()
     process.nextTick(uncork)

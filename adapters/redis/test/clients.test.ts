@@ -134,7 +134,7 @@ describe.skipIf(redis.missing)('every way to configure a client answers the same
 })
 
 describe.skipIf(redis.missing)('calls of one tick', () => {
-  test('leave in few writes, of which the first does not wait for the last', async () => {
+  test('share one write to the connection', async () => {
     const client = new Redis(address)
     onTestFinished(() => client.disconnect())
     const store = storeFor(client)
@@ -153,6 +153,6 @@ describe.skipIf(redis.missing)('calls of one tick', () => {
     }
     const begun = await Promise.all(Array.from({ length: 20 }, (_, index) => store.begin(`key-${index}`, claim)))
     expect(begun.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 20 }, () => 'acquired'))
-    expect(writes).toEqual([4, 4, 4, 4, 4])
+    expect(writes).toHaveLength(1)
   })
 })
