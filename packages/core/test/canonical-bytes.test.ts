@@ -77,3 +77,14 @@ test('a value that does not fit is never cut, however near the end it comes', ()
     }
   }
 })
+
+test('a getter that asks for the bytes of another value leaves those of its own as they are', () => {
+  const value = {
+    a: 'before',
+    get b() {
+      return textOf(canonicalBytes({ another: 'value', that: ['is', 'longer', 'than', 'the', 'first'] }))
+    },
+    c: 'after',
+  }
+  expect(textOf(canonicalBytes(value))).toBe(canonicalize(value))
+})

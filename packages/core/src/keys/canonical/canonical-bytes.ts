@@ -21,6 +21,8 @@ const utf8 = new TextEncoder()
 
 /** Reused: the bytes are good until the next use. */
 const scratch = new Uint8Array(65_536)
+/** A getter of a value that is written may make a call of its own, whose value must not land in the same bytes. */
+let isWriting = false
 
 /**
  * Returns the canonical JSON of a value in UTF-8, good until the next call; its text where the value is not plain or too
@@ -32,10 +34,19 @@ export function canonicalBytes(value: unknown): Uint8Array | string {
   return plainBytes(value) ?? canonicalize(value)
 }
 
-/** Returns the canonical JSON of a plain value in UTF-8, good until the next call; `undefined` for any other value, and for one that is too large. */
+/**
+ * Returns the canonical JSON of a plain value in UTF-8, good until the next call; `undefined` for any other value, for one
+ * that is too large, and while another one is written.
+ */
 export function plainBytes(value: unknown): Uint8Array | undefined {
-  const end = write(value, scratch, 0, 0)
-  return end === NOT_WRITTEN || end > scratch.length ? undefined : scratch.subarray(0, end)
+  if (isWriting) return undefined
+  isWriting = true
+  try {
+    const end = write(value, scratch, 0, 0)
+    return end === NOT_WRITTEN || end > scratch.length ? undefined : scratch.subarray(0, end)
+  } finally {
+    isWriting = false
+  }
 }
 
 /** Writes `value` at `at`. Returns the end, which may lie behind that of `target`: then it did not fit. */
