@@ -80,8 +80,9 @@ async function compare(kind: string, few: Side, many: Side): Promise<void> {
   }
 }
 
-/** Room for a million records: MariaDB takes 128 MiB by itself, and a server of today gets most of the memory of its machine. */
-const roomOf = (kind: string) => (kind === 'mariadb' ? ['--innodb-buffer-pool-size=1G'] : [])
+/** Room for all records: MariaDB takes 128 MiB by itself, and a server of today gets most of the memory of its machine. */
+const roomOf = (kind: string) =>
+  kind === 'mariadb' ? [`--innodb-buffer-pool-size=${Math.ceil(MANY / 1_000_000)}G`] : []
 
 for (const kind of process.env.STORES?.split(',') ?? Object.keys(fillers)) {
   const options = { durable: true, args: roomOf(kind) }
