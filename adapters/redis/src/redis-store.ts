@@ -77,7 +77,7 @@ const PAGE = 200
 const SCANNED = 1000
 
 /**
- * Keeps records in Redis 7 and later or Valkey: one hash for each record, one round trip for each call.
+ * Keeps records in Redis 7 and later or Valkey: one string for each record, one round trip for each call.
  *
  * @example
  * import { redisStore } from '@retryproof/redis'
