@@ -22,7 +22,8 @@ export const refusals: Readonly<Record<string, string>> = {
 
 /** Refusals that last until somebody changes something. */
 const misuses: Readonly<Record<string, string>> = {
-  WRONGTYPE: 'Something else than a record has its name: give the store a prefix of its own.',
+  WRONGTYPE:
+    'Something else than a record of this version has its name: give the store a prefix of its own. Records of versions that wrote hashes are gone at the end of their retention.',
   NOAUTH: 'Give the client a password.',
   WRONGPASS: 'Give the client the right user and password.',
   MOVED: 'It is a server of a Cluster: connect by new Cluster(…).',
