@@ -8,10 +8,8 @@ import { storable, summaryOf } from './stored-response.ts'
 
 /** Records an answer, or releases the key: the final status decides. */
 export function toResult(answer: HandlerAnswer, records: (answer: GivenAnswer) => boolean) {
-  const { response } = answer
   const held = isHeld(answer)
-  if (!records(given(response, held))) return release(response)
-  return held ? storable(response) : unreplayable(response, summaryOf(response))
+  return records(given(answer.response, held)) ? recorded(answer, held) : release(answer.response)
 }
 
 /** Records the answer to a throw by its status as well, but never as a success: an answer below 400 releases the key. */
@@ -20,8 +18,13 @@ export function toResultOfThrow(
   answer: HandlerAnswer,
   records: (answer: GivenAnswer) => boolean,
 ): ReturnType<typeof toResult> {
-  const isRecorded = answer.response.status >= 400 && records(given(answer.response, isHeld(answer)))
-  return isRecorded ? toResult(answer, records) : releaseAfter(error, answer.response)
+  const held = isHeld(answer)
+  const isRecorded = answer.response.status >= 400 && records(given(answer.response, held))
+  return isRecorded ? recorded(answer, held) : releaseAfter(error, answer.response)
+}
+
+function recorded({ response }: HandlerAnswer, held: boolean) {
+  return held ? storable(response) : unreplayable(response, summaryOf(response))
 }
 
 /** Tells whether the bytes can be replayed: those that were compressed for one client would be noise to another. */
