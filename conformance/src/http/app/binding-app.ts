@@ -76,6 +76,12 @@ export function bindingApp<Native extends object>({
     },
   }
 
+  /** Not `async`, so that it throws at once. */
+  function askedScope(request: Native): string {
+    throwAsAsked('scope', header(request, 'x-throws'))
+    return scopeAsAsked(header(request, 'x-scope') ?? '')
+  }
+
   function optionsOf(
     name: string,
     { store: _, byUser, respond, throwsAsAsked, scopeAsAsked: isScopeAsked, ...options }: RouteOptions,
@@ -85,7 +91,7 @@ export function bindingApp<Native extends object>({
       ...(!knowsRoutes && { operation: name }),
       ...(respond && { respond, statusResource: resource }),
       ...(throwsAsAsked && throwing),
-      ...(isScopeAsked && { scope: (request: Native) => scopeAsAsked(header(request, 'x-scope') ?? '') }),
+      ...(isScopeAsked && { scope: askedScope }),
       ...options,
     }
   }

@@ -45,6 +45,11 @@ export function change(id: string, act: (each: Case) => void): void {
   for (const notify of [...found.watchers]) notify()
 }
 
+/** A change: handlers of the case that wait at the gate go on. */
+export function openGate(each: Case): void {
+  each.isOpen = true
+}
+
 /** Resolves as soon as the case is as `isReached` wants it. */
 export async function reached(id: string, isReached: (each: Readonly<Case>) => boolean): Promise<void> {
   const found = watchedCase(id)

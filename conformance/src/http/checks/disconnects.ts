@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { BindingCheck } from '../check.ts'
+import type { BindingClient, Pending } from '../client.ts'
 import { answerBesideOne, assertProblem } from '../expectations.ts'
 
 /** After how many turns of the event loop a client leaves: from before its first byte to after its answer. */
 const MOMENTS = 40
+
+/** Ends a request while its handler runs, in a way that the server notices, and expects the answer for the next one. */
+async function answeredAfter(client: BindingClient, end: (first: Pending) => void): Promise<void> {
+  const first = client.begin('/abandoned')
+  await client.reached({ runs: 1 })
+  end(first)
+  await client.reached({ departures: 1 })
+  const again = await answerBesideOne(client, '/abandoned')
+  assert.deepEqual([again.status, again.header('idempotency-replayed'), again.json()], [201, 'true', { runs: 1 }])
+}
 
 export const disconnectChecks: readonly BindingCheck[] = [
   {
@@ -34,27 +45,13 @@ export const disconnectChecks: readonly BindingCheck[] = [
     title: 'nor is an answer lost that is given when the server knows that the client has left',
     peers: ['IDJ 3'],
     needs: ['disconnects'],
-    run: async (client) => {
-      const first = client.begin('/abandoned')
-      await client.reached({ runs: 1 })
-      first.leave()
-      await client.reached({ departures: 1 })
-      const again = await answerBesideOne(client, '/abandoned')
-      assert.deepEqual([again.status, again.header('idempotency-replayed'), again.json()], [201, 'true', { runs: 1 }])
-    },
+    run: (client) => answeredAfter(client, (first) => first.leave()),
   },
   {
     id: 'disconnect-reset',
     title: 'a connection that is reset is a client that left, and no failure of the handler',
     needs: ['disconnects'],
-    run: async (client) => {
-      const first = client.begin('/abandoned')
-      await client.reached({ runs: 1 })
-      first.reset()
-      await client.reached({ departures: 1 })
-      const again = await answerBesideOne(client, '/abandoned')
-      assert.deepEqual([again.status, again.header('idempotency-replayed'), again.json()], [201, 'true', { runs: 1 }])
-    },
+    run: (client) => answeredAfter(client, (first) => first.reset()),
   },
   {
     id: 'disconnect-failure',

@@ -138,7 +138,7 @@ export const securityChecks: readonly BindingCheck[] = [
     title: 'a scope that throws at once, whatever the value, is an error of the application, and takes no key',
     run: async (client) => {
       for (const name of Object.keys(strangeErrors)) {
-        const { status, body } = await client.send('/scoped', { headers: { 'X-Scope': `throws ${name}` } })
+        const { status, body } = await client.send('/scoped', { headers: { 'X-Throws': `scope ${name}` } })
         assert.deepEqual([name, status, body.includes('urn:uuid')], [name, 500, false])
       }
       assert.equal(await client.runs(), 0)

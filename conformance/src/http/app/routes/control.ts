@@ -1,5 +1,5 @@
 import type { RouteRequest } from '../app.ts'
-import { type Case, caseOf, change, reached } from '../cases.ts'
+import { type Case, caseOf, change, openGate, reached } from '../cases.ts'
 import { isTold } from '../event-log.ts'
 import { idOf, type RouteDescription } from './route.ts'
 
@@ -16,9 +16,7 @@ export const controlRoutes: readonly RouteDescription[] = [
       return { status: 200, body: { json: { runs: ran, isWritten: await request.isWritten(idOf(request)) } } }
     },
   },
-  changing('/control/open', (each) => {
-    each.isOpen = true
-  }),
+  changing('/control/open', openGate),
   changing('/control/time-out', (each) => {
     each.isTimedOut = true
   }),

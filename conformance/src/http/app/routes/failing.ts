@@ -55,10 +55,8 @@ export const nobodies: Readonly<Record<string, unknown>> = {
   null: null,
 }
 
-/** Gives the scope that a request asks for, or throws at once the strange error that it asks for. */
+/** Gives the scope that a request asks for. */
 export function scopeAsAsked(asked: string): string {
-  const [word, name = ''] = asked.split(' ')
-  if (word === 'throws') throw strangeErrors[name]
   return (Object.hasOwn(nobodies, asked) ? nobodies[asked] : asked) as string
 }
 

@@ -26,7 +26,7 @@ export interface RouteOptions
   readonly byUser?: boolean
   /** Its functions throw what a request asks for in `X-Throws`. */
   readonly throwsAsAsked?: boolean
-  /** Its scope is what a request asks for in `X-Scope`. */
+  /** Gives the scope that a request asks for in `X-Scope`, or throws at once what it asks for in `X-Throws`. */
   readonly scopeAsAsked?: boolean
 }
 

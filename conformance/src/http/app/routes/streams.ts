@@ -1,5 +1,5 @@
 import type { Answer, RouteRequest } from '../app.ts'
-import { caseOf, change } from '../cases.ts'
+import { caseOf, change, openGate } from '../cases.ts'
 import { chunksOf, gate, idOf, type RouteDescription, run, utf8, waits } from './route.ts'
 
 const PIECE_BYTES = 62_500
@@ -45,7 +45,7 @@ export const streamRoutes: readonly RouteDescription[] = [
     handle: (request) => {
       const runs = run(request)
       if (runs > 1) return { status: 201, body: { json: { runs } } }
-      void request.clientGone().then(() => setTimeout(open, 0, idOf(request)))
+      void request.clientGone().then(() => setTimeout(change, 0, idOf(request), openGate))
       return {
         status: 200,
         headers: [['Content-Type', 'application/x-ndjson']],
@@ -56,12 +56,6 @@ export const streamRoutes: readonly RouteDescription[] = [
   { path: '/large', handle: (request) => pieces(request, LARGE_BYTES) },
   { path: '/huge', handle: (request) => pieces(request, HUGE_BYTES) },
 ]
-
-function open(id: string): void {
-  change(id, (each) => {
-    each.isOpen = true
-  })
-}
 
 /** Never waits, and fails where nobody else had a turn. */
 async function* untilOpened(request: RouteRequest): AsyncGenerator<Uint8Array> {
