@@ -4,9 +4,11 @@ import { sleep } from '../../base/timers.ts'
 /** One call from its first store call to its last. */
 export interface ServedCall {
   /** Set once its handler runs: ends the heartbeat and aborts the signal; the record is left to its lease. */
-  lease?: Abandonable
+  lease: Abandonable | undefined
   /** Set where its last store call outlives its answer: resolves when that is over. */
-  recording?: Promise<unknown>
+  recording: Promise<unknown> | undefined
+  /** Its place among the calls that run. Kept by them. */
+  place: number
 }
 
 interface Abandonable {
@@ -25,19 +27,24 @@ export interface RunningCalls {
 }
 
 export function createRunningCalls(): RunningCalls {
-  const calls = new Set<ServedCall>()
+  /** No set: V8 links the table of a set to the one that replaces it, and old tables then keep young calls alive. */
+  const calls: ServedCall[] = []
   /** Called with each call that is over. */
   const watchers = new Set<(call: ServedCall) => void>()
 
   function over(call: ServedCall): void {
-    calls.delete(call)
+    const last = calls.pop()
+    if (last && last !== call) {
+      calls[call.place] = last
+      last.place = call.place
+    }
     if (watchers.size > 0) for (const watch of watchers) watch(call)
   }
 
   return {
     begin() {
-      const call: ServedCall = {}
-      calls.add(call)
+      const call: ServedCall = { lease: undefined, recording: undefined, place: calls.length }
+      calls.push(call)
       return call
     },
 
@@ -61,7 +68,7 @@ export function createRunningCalls(): RunningCalls {
     },
 
     abandonAll(reason) {
-      const attempts = [...calls].filter((call) => call.lease)
+      const attempts = calls.filter((call) => call.lease)
       for (const { lease } of attempts) lease?.abandon(reason)
       return attempts.length
     },
