@@ -2,6 +2,7 @@ import {
   answered,
   assertKnownOptions,
   assertValueFits,
+  type BeginReply,
   type Change,
   type Checkpoint,
   type Claim,
@@ -133,7 +134,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     begin: (key, claim) =>
       answered(() => {
         assertValueFits(MAX_VALUE_BYTES, claim)
-        return copyOut(apply(key, (record, at) => reduce(record, { op: 'begin', claim: withOwnRequest(claim) }, at)))
+        const reply = apply(key, (record, at) => withOwnRequest(reduce(record, { op: 'begin', claim }, at), claim))
+        return claim.readOnly ? reply : copyOut(reply)
       }),
     transition: (key, token, change) =>
       answered(() => {
@@ -174,9 +176,11 @@ function monotonicMs(): number {
   return performance.timeOrigin + performance.now()
 }
 
-/** Copies the bytes of a claim: they belong to the caller, who may reuse them. */
-function withOwnRequest(claim: Claim): Claim {
-  return claim.request ? { ...claim, request: new Uint8Array(claim.request) } : claim
+/** Copies the request of a claim where its record keeps it: the bytes belong to the caller, who may reuse them. */
+function withOwnRequest(reduced: Reduced<BeginReply>, { request }: Claim): Reduced<BeginReply> {
+  const { record, reply } = reduced
+  if (!request || record?.request !== request) return reduced
+  return { record: { ...record, request: new Uint8Array(request) }, reply }
 }
 
 /** Copies the bytes of a change that its caller may reuse. */

@@ -211,3 +211,24 @@ test('only a result that is immutable is kept without a copy', async () => {
     expect((await store.get(key))?.result).toEqual(new Uint8Array([immutable ? 9 : 1, 2, 3]))
   }
 })
+
+test('only a reader that changes no bytes is given those of the record', async () => {
+  const { store } = storeAt(1_000_000)
+  const { token } = await store.begin('k', claim())
+  const result = new Uint8Array([1, 2, 3])
+  await store.transition('k', token, { to: 'completed', result, retentionMs: 9_000, immutable: true })
+  expect((await store.begin('k', claim())).result).not.toBe(result)
+  expect((await store.begin('k', claim({ readOnly: true }))).result).toBe(result)
+})
+
+test('a request is copied where its record keeps it, and never for a replay', async () => {
+  const { store } = storeAt(1_000_000)
+  const request = new Uint8Array([1, 2, 3])
+  const { token } = await store.begin('k', claim({ request }))
+  request[0] = 9
+  expect((await store.get('k'))?.request).toEqual(new Uint8Array([1, 2, 3]))
+  await store.transition('k', token, { to: 'completed', result: new Uint8Array(), retentionMs: 9_000 })
+  const other = new Uint8Array([4])
+  await store.begin('k', claim({ request: other }))
+  expect((await store.get('k'))?.request).toEqual(new Uint8Array([1, 2, 3]))
+})

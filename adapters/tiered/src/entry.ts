@@ -40,8 +40,12 @@ export function toEntry(record: RecordView, sentAt: number, cacheForMs: number):
   return { state, token, fingerprint, attempt, interrupted, expiresAt, deadline, result }
 }
 
-/** Returns the record as a store would answer it at `now`; null after the deadline of the entry. */
-export function toRecord(entry: Entry, now: number): RecordView | null {
+/**
+ * Returns the record as a store would answer it at `now`; null after the deadline of the entry.
+ *
+ * @param readOnly its reader changes no bytes, and needs no copy of them
+ */
+export function toRecord(entry: Entry, now: number, readOnly = false): RecordView | null {
   const { state, token, fingerprint, attempt, interrupted, expiresAt, deadline, result } = entry
   if (deadline <= now) return null
   return {
@@ -54,7 +58,7 @@ export function toRecord(entry: Entry, now: number): RecordView | null {
     retentionRemainingMs: Math.ceil(expiresAt - now),
     request: null,
     checkpoint: null,
-    result: result.slice(),
+    result: readOnly ? result : result.slice(),
   }
 }
 

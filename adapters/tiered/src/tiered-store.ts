@@ -76,7 +76,7 @@ export function tieredStore<Tx = NoTransactions>(options: TieredStoreOptions<Tx>
   const flights = new Map<string, Flight>()
 
   /** Finds a settled reply for this payload in the caches. Copies it into the nearer ones. */
-  async function lookUp(key: string, fingerprint: string): Promise<BeginReply | null> {
+  async function lookUp(key: string, { fingerprint, readOnly }: Claim): Promise<BeginReply | null> {
     for (const [index, cache] of caches.entries()) {
       const bytes = await inTime(() => cache.get(key), cacheTimeoutMs)
       const entry = bytes ? decode(key, bytes) : null
@@ -84,7 +84,7 @@ export function tieredStore<Tx = NoTransactions>(options: TieredStoreOptions<Tx>
       const at = now()
       // a process whose clock is ahead writes entries that would outlive a `forget`
       if (entry.deadline > at + cacheForMs) continue
-      const record = toRecord(entry, at)
+      const record = toRecord(entry, at, readOnly)
       if (!record) continue
       for (const nearer of caches.slice(0, index)) put(nearer, key, bytes, entry.deadline - at)
       return { outcome: 'settled', ...record }
@@ -133,7 +133,7 @@ export function tieredStore<Tx = NoTransactions>(options: TieredStoreOptions<Tx>
 
   return wrapStore(durable, {
     async begin(key, claim) {
-      return (await lookUp(key, claim.fingerprint)) ?? (await beginOnce(key, claim))
+      return (await lookUp(key, claim)) ?? (await beginOnce(key, claim))
     },
     async transition(key, token, change) {
       const reply = await durable.transition(key, token, change)

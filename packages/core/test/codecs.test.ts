@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { memoryStore } from '@retryproof/memory'
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
-import { type Codec, compressed, createIdempotency, encrypted, unscoped } from '../src/index.ts'
+import { type Codec, compressed, createIdempotency, encrypted, type Serializer, unscoped } from '../src/index.ts'
 import type { RecordStore } from '../src/store.ts'
 
 const call = { operation: 'charge', scope: unscoped, key: 'k', payload: { card: '4242-4242' } } as const
@@ -190,4 +190,19 @@ test('a codec may use its buffer again: the record keeps the bytes of its own va
     { value: 'paid k1', replayed: true },
     { value: 'paid k2', replayed: true },
   ])
+})
+
+test('only where nobody but the core decodes the bytes of a reply, a store may give its own', async () => {
+  const claims: (boolean | undefined)[] = []
+  const store = memoryStore()
+  const begin: typeof store.begin = (key, claim) => {
+    claims.push(claim.readOnly)
+    return store.begin(key, claim)
+  }
+  const options = { store: { ...store, begin }, namespace: 'n' }
+  const own: Serializer = { id: 'own', serialize: () => new Uint8Array(), deserialize: (bytes) => bytes }
+  await createIdempotency(options).run(call, () => 1)
+  await createIdempotency({ ...options, codecs: [compressed()] }).run(call, () => 1)
+  await createIdempotency({ ...options, serializer: own }).run({ ...call, key: 'other' }, () => 1)
+  expect(claims).toEqual([true, false, false])
 })

@@ -10,7 +10,7 @@ import { concat } from '../base/bytes.ts'
 import { type Flow, type MaybePromise, runFlow, settled } from '../base/maybe-promise.ts'
 import { remembered } from '../base/remembered.ts'
 import { IdempotencyUndecodableError, isIdempotencyError } from '../errors.ts'
-import { json, toJson, utf8 } from './json.ts'
+import { json, toJson, utf8, writesJson } from './json.ts'
 
 /** The record that the bytes belong to. */
 export interface Where {
@@ -21,6 +21,8 @@ export interface Where {
 /** A serializer and codecs, with the envelope around them. */
 export interface Pipeline {
   readonly serializer: Serializer
+  /** Only the core sees the bytes that it decodes, and changes none of them. */
+  readonly readsOnly: boolean
   /** The most bytes of an envelope that the store takes. */
   readonly maxValueBytes: number
   /** The operations that were warned of results which are not kept. */
@@ -103,6 +105,7 @@ export function createPipeline(
 
   return {
     serializer,
+    readsOnly: codecs.length === 0 && writesJson(serializer),
     maxValueBytes,
     warned: new Set(),
     encodeValue: (plain, where) => encode('value', serializer, plain, where),

@@ -28,7 +28,7 @@ export function json(): Serializer {
 
 const own = new WeakSet<Serializer>()
 
-/** Tells whether `json()` made this serializer, so that its text can be taken in place of its bytes. */
+/** Tells whether `json()` made this serializer: its text can be taken in place of its bytes, and it keeps no bytes. */
 export function writesJson(serializer: Serializer): boolean {
   return own.has(serializer)
 }

@@ -34,6 +34,8 @@ export interface Claim {
   readonly retentionMs: number
   /** The encoded request, kept with the record for operators, resolvers and the recoverer. */
   readonly request?: Uint8Array
+  /** Nobody changes the bytes of the reply: a store may give its own, without a copy. @default false */
+  readonly readOnly?: boolean
 }
 
 /** Progress of an attempt; a checkpoint with a `seq` that is not above the stored one is ignored. */

@@ -40,10 +40,10 @@ function newOwner(): string {
   return `${processId}-${claims.toString(36)}`
 }
 
-export function newClaim({ fingerprint, policies, request }: PreparedCall): Claim {
+export function newClaim({ fingerprint, policies, pipeline, request }: PreparedCall): Claim {
   const { leaseMs, retentionMs } = policies
-  const claim = { owner: newOwner(), fingerprint, leaseMs, retentionMs }
-  return request ? { ...claim, request } : claim
+  const claim = { owner: newOwner(), fingerprint, leaseMs, retentionMs, readOnly: pipeline.readsOnly }
+  return request ? { request, ...claim } : claim
 }
 
 export function eventOf({ namespace }: Instance, { operation, key }: PreparedCall): EventBase {
