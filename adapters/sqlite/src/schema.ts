@@ -79,7 +79,8 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   requireDriver(database)
   const [createTable, createIndex] = schema({ table })
   await whenFree(database, toMs('lockTimeout', lockTimeout), () => {
-    exclusively(database, () => {
+    const begin = () => impatiently(database, () => statement(database, 'BEGIN IMMEDIATE').run())
+    exclusively(database, begin, () => {
       statement(database, createTable).run()
       verifyTable(database, table)
       statement(database, createIndex).run()

@@ -1,5 +1,6 @@
-import { createLanes } from '@retryproof/core/internal'
+import { after, answerOf, createLanes } from '@retryproof/core/internal'
 import {
+  answered,
   assertKnownOptions,
   assertValueFits,
   type BeginReply,
@@ -25,7 +26,7 @@ import { isInTransaction, requireDriver, type SqliteDatabase } from './driver.ts
 import { isRefused } from './errors.ts'
 import { type CountRow, type Row, toCount, toRecord } from './record.ts'
 import { isFile, quoted } from './schema.ts'
-import { prepareStatements, readRecord, type Statements, writeRecord } from './statements.ts'
+import { beginLocked, prepareStatements, readRecord, type Statements, writeRecord } from './statements.ts'
 import { exclusively, impatiently, inTransaction, whenFree } from './transaction.ts'
 
 export interface SqliteStoreOptions<Database extends SqliteDatabase> {
@@ -63,8 +64,9 @@ function isUnderWay(reply: unknown): boolean {
   return outcome === 'in_progress' || state === 'in_progress'
 }
 
-/** Fake timers of tests replace the global one. */
+/** Fake timers of tests replace the global ones. */
 const nextTurn = setImmediate
+const { nextTick } = process
 
 /** Resolves in the next turn of the event loop. */
 const turn = (): Promise<void> => new Promise((resolve) => nextTurn(resolve))
@@ -121,7 +123,9 @@ export function sqliteStore<Database extends SqliteDatabase>(
     return reply
   }
 
-  const locked = <T>(work: (sql: Statements) => T): Promise<T> => use((sql) => exclusively(database, () => work(sql)))
+  const beginOwn = () => beginLocked(database, ownStatements())
+  const locked = <T>(work: (sql: Statements) => T): Promise<T> =>
+    use((sql) => exclusively(database, beginOwn, () => work(sql)))
   const one = ({ key, decide }: Decision): Promise<unknown> => locked((sql) => applyHeld(sql, key, decide))
 
   /** Answers are there before anybody else can call: the lane rests until the next turn of the event loop. */
@@ -133,24 +137,28 @@ export function sqliteStore<Database extends SqliteDatabase>(
       sizeOf: ({ bytes }) => bytes,
       timeoutMs: lockTimeoutMs + LANE_MS,
       lanes: 1,
-      rest: turn,
+      rest: { turn, afterMicrotasks: nextTick },
     })
   const [sendBegin, sendTransition] = batch ? [lane(), lane()] : [one, one]
 
   /** Answers from what is there, which waits for no writer; else decides under the lock. */
-  async function apply<Reply>(key: string, decide: Decide<Reply>, send: () => Promise<unknown>): Promise<Reply> {
-    const seen = await use((sql) => {
+  function apply<Reply>(key: string, decide: Decide<Reply>, send: () => Promise<unknown>): Promise<Reply> {
+    const look = use((sql) => {
       const previous = readRecord(sql, key)
       const at = clock()
       const { record, reply } = decide(previous, at)
       // a record that seems to have expired may have been renewed between the read and the clock: only the lock makes sure
       const isSure = record === previous && (previous === null || previous.expiresAt > at)
-      return isSure ? { reply } : undefined
+      return isSure ? { reply } : null
     })
-    if (!seen) return (await send()) as Reply
-    // a loop that asks until an attempt has ended would else keep that attempt's calls from their turn
-    if (batch && isUnderWay(seen.reply)) await turn()
-    return seen.reply
+    return Promise.resolve(
+      after(answerOf(look), (seen) => {
+        if (!seen) return send() as Promise<Reply>
+        // a loop that asks until an attempt has ended would else keep that attempt's calls from their turn
+        if (batch && isUnderWay(seen.reply)) return turn().then(() => seen.reply)
+        return answered(() => seen.reply)
+      }),
+    )
   }
 
   function bind(tx: Database): BoundStore {
@@ -186,13 +194,17 @@ export function sqliteStore<Database extends SqliteDatabase>(
       transactional: 'sync',
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    async begin(key, claim) {
-      const decide = begin(claim)
-      return apply(key, decide, () => sendBegin({ key, decide, bytes: claim.request?.length ?? 0 }))
-    },
+    begin: (key, claim) =>
+      checked(() => {
+        const decide = begin(claim)
+        return apply(key, decide, () => sendBegin({ key, decide, bytes: claim.request?.length ?? 0 }))
+      }),
     // nearly all of them write, so that a read before the lock would be one more
-    transition: async (key, token, change) =>
-      sendTransition({ key, decide: transition(token, change), bytes: sizeOf(change) }) as Promise<TransitionReply>,
+    transition: (key, token, change) =>
+      checked(() => {
+        const decide = transition(token, change)
+        return sendTransition({ key, decide, bytes: sizeOf(change) }) as Promise<TransitionReply>
+      }),
     get: (key) => apply(key, get, () => one({ key, decide: get, bytes: 0 })),
     async purge({ limit, graceMs = PURGE_GRACE_MS }) {
       const purged = await locked((sql) => Number(sql.purge.run(clock() - graceMs * 1000, clock(), limit).changes))
@@ -208,7 +220,16 @@ export function sqliteStore<Database extends SqliteDatabase>(
         return (sql.count.all(now, now, after, end) as CountRow[]).map(toCount)
       }),
     bind,
-    transaction: (work) => inTransaction(database, lockTimeoutMs, ownStatements, work),
+    transaction: (work) => inTransaction(database, lockTimeoutMs, beginOwn, work),
+  }
+}
+
+/** Starts a call, whose promise rejects with what is wrong with its values. */
+function checked<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return start()
+  } catch (error) {
+    return Promise.reject(error)
   }
 }
 

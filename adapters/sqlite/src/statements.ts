@@ -1,6 +1,7 @@
 /** The statements of the store, and how a record stands in a row. */
 import { type StoredRecord, StoreMisconfiguredError } from '@retryproof/core/store'
 import { isInTransaction, pragma, type SqliteDatabase, statement } from './driver.ts'
+import { guard } from './errors.ts'
 import { type Row, toRecord } from './record.ts'
 import { columns, quoted, verifyJournal, verifyTable } from './schema.ts'
 
@@ -36,6 +37,8 @@ export function prepareStatements(database: SqliteDatabase, table: string) {
       `INSERT INTO ${name} (${all}) VALUES (${all.map((column) => (columns[column] === 'BLOB' ? 'CAST(? AS BLOB)' : '?'))})
        ON CONFLICT (k) DO UPDATE SET ${all.slice(1).map((column) => `${column} = excluded.${column}`)}`,
     ),
+    /** Reads nothing, and gives the transaction the snapshot of this moment. */
+    snapshot: statement(database, `SELECT 1 FROM ${name} WHERE 0`),
     /** Takes the write lock and changes nothing; fails where the transaction has read an older snapshot. */
     lock: statement(database, `UPDATE ${name} SET token = token WHERE 0`),
     /** expiry (µs), now (µs), limit */
@@ -59,6 +62,16 @@ export function prepareStatements(database: SqliteDatabase, table: string) {
        GROUP BY operation, state ORDER BY operation, state`,
     ),
   }
+}
+
+/**
+ * Opens a transaction with the write lock. Where a transaction has a snapshot, SQLite takes the lock at once or refuses:
+ * it waits for nobody, whatever the busy time-out of the connection, and refuses also where somebody has written since.
+ */
+export function beginLocked(database: SqliteDatabase, { snapshot, lock }: Statements): void {
+  guard(() => database.exec('BEGIN'))
+  snapshot.get()
+  lock.run()
 }
 
 export function readRecord(sql: Statements, key: string): StoredRecord | null {

@@ -1,6 +1,11 @@
 /** Transactions on the one connection: when they may begin, and that they end. */
 import { backOff, sleep } from '@retryproof/core/internal'
-import { IdempotencyInvalidOptionError, isIdempotencyError, StoreUnavailableError } from '@retryproof/core/store'
+import {
+  answered,
+  IdempotencyInvalidOptionError,
+  isIdempotencyError,
+  StoreUnavailableError,
+} from '@retryproof/core/store'
 import { isInTransaction, pragma, type SqliteDatabase } from './driver.ts'
 import { guard, isLocked } from './errors.ts'
 
@@ -8,10 +13,10 @@ import { guard, isLocked } from './errors.ts'
 const BLOCKING_MS = 25
 const PAUSES = { firstMs: 1, maxMs: 50 }
 
-/** Runs `work` in a transaction that holds the write lock from its start. Work that throws is rolled back. */
-export function exclusively<T>(database: SqliteDatabase, work: () => T): T {
-  impatiently(database, () => guard(() => database.exec('BEGIN IMMEDIATE')))
+/** Runs `work` in a transaction that `begin` opens, with the write lock. What throws is rolled back. */
+export function exclusively<T>(database: SqliteDatabase, begin: () => void, work: () => T): T {
   try {
+    begin()
     const value = work()
     guard(() => database.exec('COMMIT'), 'unknown')
     return value
@@ -24,32 +29,48 @@ export function exclusively<T>(database: SqliteDatabase, work: () => T): T {
 
 /**
  * Calls `work` once the database is not locked. In between the event loop is free: the busy time-out of the connection
- * would block it, and every heartbeat with it. `mayRepeat` tells whether `work` may be called again after it failed.
+ * would block it, and every heartbeat with it. `mayRepeat` tells whether `work` may be called again after it failed. The
+ * promise shows an answer that was there at once.
  *
  * @throws {@link StoreUnavailableError} with `applied: 'no'` when it is locked for longer than `timeoutMs`
  */
-export async function whenFree<T>(
+export function whenFree<T>(
   database: SqliteDatabase,
   timeoutMs: number,
   work: () => T,
   mayRepeat = () => true,
 ): Promise<T> {
-  const until = performance.now() + timeoutMs
-  for (let tries = 0; ; tries++) {
-    let refusal: unknown
-    try {
-      if (!isInTransaction(database)) return work()
-      // work would become a part of that transaction, and be undone with it
-      const message = 'A transaction is open on the connection of the store: use bind() in it, or another connection.'
-      refusal = new StoreUnavailableError(message, { applied: 'no' })
-    } catch (error) {
-      const isRefused = isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE') && isLocked(error.cause)
-      if (!isRefused || !mayRepeat()) throw error
-      refusal = error
-    }
-    if (performance.now() >= until) throw refusal
-    await sleep(backOff(tries, PAUSES))
+  function attempt(): T {
+    // work would become a part of that transaction, and be undone with it
+    if (isInTransaction(database)) throw new StoreUnavailableError(OPEN, { applied: 'no' })
+    return work()
   }
+  async function repeat(refused: unknown): Promise<T> {
+    const until = performance.now() + timeoutMs
+    for (let tries = 0, refusal = refused; ; tries++) {
+      if (!isBusy(refusal) || !mayRepeat() || performance.now() >= until) throw refusal
+      await sleep(backOff(tries, PAUSES))
+      try {
+        return attempt()
+      } catch (error) {
+        refusal = error
+      }
+    }
+  }
+  try {
+    const answer = attempt()
+    return answered(() => answer)
+  } catch (error) {
+    return repeat(error)
+  }
+}
+
+const OPEN = 'A transaction is open on the connection of the store: use bind() in it, or another connection.'
+
+/** Tells whether an error says that what failed may succeed once others have ended their transactions. */
+function isBusy(error: unknown): boolean {
+  if (!isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) return false
+  return error.message === OPEN || isLocked(error.cause)
 }
 
 /** Calls `work`, which takes a lock, with a short busy time-out, and gives the connection its own back. */
@@ -65,23 +86,21 @@ export function impatiently<T>(database: SqliteDatabase, work: () => T): T {
 }
 
 /**
- * Commits what `work` of the caller wrote, once `prepare` and the write lock allow it. Its own errors are the caller's,
+ * Commits what `work` of the caller wrote, once `begin` has the write lock. Its own errors are the caller's,
  * also one that says that some database is locked: it is called once.
  */
 export function inTransaction<Database extends SqliteDatabase, T>(
   database: Database,
   timeoutMs: number,
-  prepare: () => unknown,
+  begin: () => void,
   work: (tx: Database) => T | Promise<T>,
 ): Promise<T> {
   let started = false
-  const attempt = () => {
-    prepare()
-    return exclusively(database, () => {
+  const attempt = () =>
+    exclusively(database, begin, () => {
       started = true
       return refusePromise(work(database))
     })
-  }
   return whenFree(database, timeoutMs, attempt, () => !started)
 }
 

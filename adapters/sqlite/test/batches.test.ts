@@ -64,6 +64,17 @@ test('a lone call commits before the event loop turns', async () => {
   expect([turned, commits.count]).toEqual([false, 2])
 })
 
+test('calls of other callbacks of the same turn share the second commit', async () => {
+  const { store, commits } = await openStore()
+  await Promise.all(
+    keys.map(async (key) => {
+      await new Promise((resolve) => setImmediate(resolve))
+      await store.begin(key, claim({ owner: key }))
+    }),
+  )
+  expect(commits.count).toBe(2)
+})
+
 test('batch: false commits each call by itself', async () => {
   const { store, commits } = await openStore(false)
   await Promise.all(keys.map((key) => store.begin(key, claim({ owner: key }))))

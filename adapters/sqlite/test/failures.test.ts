@@ -35,6 +35,48 @@ describe('a lock that is held for long', () => {
     expect(await store.begin('k', claim())).toMatchObject({ outcome: 'acquired', attempt: 1 })
   })
 
+  test('is refused at once, whatever the busy time-out of the connection', async () => {
+    const file = await migratedFile()
+    const said: string[] = []
+    const database = open(file, { timeout: 10_000, verbose: (statement) => said.push(String(statement)) })
+    const store = sqliteStore({ database, lockTimeout: 50 })
+    await store.get('k')
+    const other = open(file)
+    other.exec('BEGIN IMMEDIATE')
+    said.length = 0
+    const start = performance.now()
+    const pending = errorOf(store.begin('k', claim()))
+    expect(performance.now() - start).toBeLessThan(5_000)
+    expect(await pending).toMatchObject({ applied: 'no', message: expect.stringContaining('locked') })
+    expect(said.filter((statement) => statement.includes('busy_timeout'))).toEqual([])
+  })
+
+  test('that was held and given back between snapshot and lock: what was written then decides', async () => {
+    const { database, file, store } = await storeAt(1_000_000)
+    const another = sqliteStore({ database: open(file), now: () => 1_000_000 })
+    await another.get('k')
+    let locks = 0
+    const late: typeof database = Object.create(database, {
+      inTransaction: { get: () => database.inTransaction },
+      exec: { value: (sql: string) => database.exec(sql) },
+      prepare: {
+        value: (sql: string) => {
+          const prepared = database.prepare(sql)
+          if (!sql.startsWith('UPDATE')) return prepared
+          const run = () => {
+            if (locks++ === 0) void another.begin('k', claim({ owner: 'another' }))
+            return prepared.run()
+          }
+          return { run }
+        },
+      },
+    })
+    const reply = await sqliteStore({ database: late, now: () => 1_000_000 }).begin('k', claim({ owner: 'one' }))
+    expect(reply).toMatchObject({ outcome: 'in_progress', attempt: 1 })
+    expect(locks).toBe(2)
+    expect(await store.get('k')).toMatchObject({ state: 'in_progress', token: reply.token })
+  })
+
   test('blocks no read for as long as the connection would wait: another holds the whole file', async () => {
     const file = await migratedFile()
     const other = open(file)

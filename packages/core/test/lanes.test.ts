@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isIdempotencyError, StoreUnavailableError } from '../src/errors.ts'
+import { answered } from '../src/store/answered.ts'
 import { createLanes } from '../src/store/connections/lanes.ts'
 import { onVirtualTime } from './testbed.ts'
 
@@ -151,6 +152,78 @@ describe('lanes', () => {
       expect(await answer).toBe(call)
       await advance(0)
     }
+  })
+
+  describe('of a driver that answers at once', () => {
+    /** Lanes whose turns and ends of microtasks come when a test says so. */
+    function answering() {
+      const sent: (number | readonly number[])[] = []
+      const turns: (() => void)[] = []
+      const ends: (() => void)[] = []
+      const all = async (callbacks: (() => void)[]) => {
+        for (const callback of callbacks.splice(0)) callback()
+        await advance(0)
+      }
+      const send = createLanes<number, number>({
+        one: (call) =>
+          answered(() => {
+            sent.push(call)
+            return call
+          }),
+        many: async (calls) => {
+          sent.push(calls)
+          return calls
+        },
+        isRefused: () => false,
+        sizeOf: () => 1,
+        timeoutMs: TIMEOUT_MS,
+        lanes: 1,
+        rest: {
+          turn: () => new Promise((resolve) => turns.push(resolve)),
+          afterMicrotasks: (callback) => ends.push(callback),
+        },
+      })
+      return { send, sent, turn: () => all(turns), endMicrotasks: () => all(ends) }
+    }
+
+    test('a caller that sends each call after the answer to the last waits for no turn, for 5 ms', async () => {
+      const { send, sent, turn } = answering()
+      for (const call of [1, 2, 3, 4]) expect(await send(call)).toBe(call)
+      expect(sent).toEqual([1, 2, 3, 4])
+      await advance(5)
+      expect(await send(5)).toBe(5)
+      const late = send(6)
+      await advance(5)
+      expect(sent).toEqual([1, 2, 3, 4, 5])
+      await turn()
+      expect(await late).toBe(6)
+      // it waited alone, so that nobody else is there
+      expect(await send(7)).toBe(7)
+    })
+
+    test('calls that are made together take two batches, the first of which is the first call', async () => {
+      const { send, sent, turn } = answering()
+      const answers = Promise.all([1, 2, 3].map(send))
+      await advance(0)
+      const late = send(4)
+      await turn()
+      expect([await answers, await late]).toEqual([[1, 2, 3], 4])
+      expect(sent).toEqual([1, [2, 3, 4]])
+    })
+
+    test('calls of other callbacks in the same turn go together', async () => {
+      const { send, sent, turn, endMicrotasks } = answering()
+      await send(1)
+      await endMicrotasks()
+      const answers: Promise<number>[] = []
+      for (const call of [2, 3, 4]) {
+        answers.push(send(call))
+        await endMicrotasks()
+      }
+      await turn()
+      expect(await Promise.all(answers)).toEqual([2, 3, 4])
+      expect(sent).toEqual([1, [2, 3, 4]])
+    })
   })
 
   test('what arrives while both lanes are in use goes together, at most 128 at a time', async () => {

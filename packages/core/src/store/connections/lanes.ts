@@ -1,7 +1,9 @@
 /** Lanes to a database: calls that arrive while others are in flight share a statement, and a commit. */
 import { within } from '../../base/bounded.ts'
+import { isPromise } from '../../base/maybe-promise.ts'
 import { startTimer } from '../../base/timers.ts'
 import { isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
+import { answerOf } from '../answered.ts'
 
 export interface LaneOptions<Call, Reply> {
   /** Sends one call. */
@@ -20,7 +22,15 @@ export interface LaneOptions<Call, Reply> {
   /** Bounds how many are in flight: each waits for a commit of its own. @default 2 */
   readonly lanes?: number
   /** Holds a lane after an answer, for a driver that answers before anybody else can call. */
-  rest?(): Promise<void>
+  readonly rest?: Rest
+}
+
+/** How long a lane rests: until others can have called. */
+export interface Rest {
+  /** Resolves in the next turn of the event loop. */
+  turn(): Promise<void>
+  /** Calls back once no microtask is left. Whoever calls before that has its answer, and is the only caller there is. */
+  afterMicrotasks(callback: () => void): void
 }
 
 interface Waiting<Call, Reply> {
@@ -37,6 +47,8 @@ interface Waiting<Call, Reply> {
 const HOLD_MS = 50
 const MAX_CALLS = 128
 const MAX_BYTES = 256 * 1024
+/** Bounds the time for which a lone caller keeps the event loop from its turn. */
+const FOLLOW_MS = 5
 
 /** Returns a function that runs work, once, in the async context in which this one was called: a promise keeps it for `then`. */
 function inThisContext(): Waiting<unknown, unknown>['lead'] {
@@ -69,6 +81,21 @@ export function createLanes<Call, Reply>(options: LaneOptions<Call, Reply>): (ca
   const { one, many, isRefused, sizeOf, timeoutMs, lanes = 2, rest } = options
   const waiting: Waiting<Call, Reply>[] = []
   let inUse = 0
+  /** The resting lane takes one more call: the next one of a caller that has its answer. */
+  let mayFollow = false
+  let followUntil = 0
+
+  /** Lets another call follow one that was answered at once, but none that was made together with it. */
+  function letFollow({ afterMicrotasks }: Rest): void {
+    mayFollow = false
+    if (performance.now() >= followUntil) return
+    queueMicrotask(() => {
+      mayFollow = true
+      afterMicrotasks(() => {
+        mayFollow = false
+      })
+    })
+  }
 
   function wait(call: Call, size: number): Promise<Reply> {
     return new Promise((resolve, reject) => {
@@ -129,19 +156,32 @@ export function createLanes<Call, Reply>(options: LaneOptions<Call, Reply>): (ca
     })
   }
 
-  /** Uses a lane for `sent`, and then for as long as calls wait. */
+  /** Uses a lane for `sent`, and then for as long as calls wait. One that waited alone gives it back without a rest. */
   async function occupy(sent: Promise<unknown>): Promise<void> {
     inUse++
+    let rests = rest
+    if (rest && !isPromise(answerOf(sent))) {
+      followUntil = performance.now() + FOLLOW_MS
+      letFollow(rest)
+    }
     for (let last: Promise<unknown> | undefined = sent; last; last = sendNext()) {
-      await within(HOLD_MS, last, () => new Error('held for long enough')).catch(() => {})
-      await rest?.()
+      if (isPromise(answerOf(last))) {
+        await within(HOLD_MS, last, () => new Error('held for long enough')).catch(() => {})
+      }
+      await rests?.turn()
+      rests = waiting.length > 1 ? rest : undefined
     }
     inUse--
+    mayFollow = false
   }
 
   return (call) => {
     const size = sizeOf(call)
     if (size > MAX_BYTES) return one(call)
+    if (rest && mayFollow && waiting.length === 0) {
+      letFollow(rest)
+      return one(call)
+    }
     if (inUse === lanes) return wait(call, size)
     const sent = one(call)
     void occupy(sent)
