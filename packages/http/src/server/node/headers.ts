@@ -1,6 +1,7 @@
 /** Headers of Node's messages, and responses made of them. */
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { HeaderField, HttpResponse } from '../../protocol/exchange.ts'
+import { forbidsBody } from '../../protocol/status.ts'
 
 /** Copies a response's headers as they are now. */
 export function copyHeaders(res: ServerResponse): OutgoingHttpHeaders {
@@ -95,8 +96,14 @@ export function sendResponse(
 ): void {
   for (const name of removed) res.removeHeader(name)
   for (const [name, value] of groupFields(headers)) res.setHeader(name, value)
+  if (hasLength(res, status)) res.setHeader('Content-Length', body.length)
   res.statusCode = status
-  Reflect.apply(end, res, [body])
+  Reflect.apply(end, res, [Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.length)])
+}
+
+/** Tells whether a length is declared: those outside read it who log, compress, or keep a connection of HTTP/1.0. */
+function hasLength(res: ServerResponse, status: number): boolean {
+  return !forbidsBody(status) && res.req.method !== 'HEAD' && !res.hasHeader('transfer-encoding')
 }
 
 /**

@@ -10,6 +10,7 @@ import type { CapturedResponse, CaptureLimits } from './captured-response.ts'
 import { hideDisconnect } from './disconnect/hide-disconnect.ts'
 import { hideStreamClose } from './disconnect/hide-stream-close.ts'
 import { finishEarly } from './finish-early.ts'
+import { refuseLate, watchPast } from './late-writes.ts'
 import { renewResponse } from './renew-response.ts'
 import { isHttp2, refuseChange, sealOf } from './response-seal.ts'
 import { slowDown } from './slow-down.ts'
@@ -50,7 +51,8 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   const tellFinish = whole ? finishEarly(res) : undefined
   /** `passing`: all but the end leaves. `ended`: complete, and waits for its record. `open`: nothing is held any more. */
   let phase: 'buffering' | 'passing' | 'ended' | 'open' = 'buffering'
-  let head: { readonly status: number; readonly message: string } | undefined
+  /** `reason`: what the handler itself says behind its status, which others may change until it leaves. */
+  let head: { readonly status: number; readonly message: string; readonly reason: string } | undefined
   /** The handler wrote its head or a part before the end: then Node sends a body without a length in chunks. */
   let isInPieces = false
   let isDestroyed = false
@@ -64,8 +66,8 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     settle = { resolve, reject }
   })
   const isWriting = () => phase === 'buffering' || phase === 'passing'
-  // the error of an answer that nobody waits for
-  answered.catch(() => undefined)
+  const isPast = watchPast(answered)
+  const isLate = () => phase === 'ended' && isPast()
   const client = (hasMessage ? hideDisconnect : hideStreamClose)(res, {
     isWriting,
     isHeld: () => phase === 'ended',
@@ -100,7 +102,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     seal.setHeadSent(false)
     // a status that is set after the head was written comes too late
     if (head) res.statusCode = head.status
-    if (head && hasMessage) res.statusMessage = head.message
+    if (head && hasMessage) res.statusMessage = head.reason
     writeHead.call(res, res.statusCode)
     declaredSize = Number(res.getHeader('content-length') ?? Number.NaN)
     const begun = concatenate(held)
@@ -113,14 +115,17 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     size += bytes.length
     const isEnd = size >= declaredSize
     if (!isEnd && !client.isGone) return write.call(res, bytes, 'utf8', callback)
-    if (isEnd) held.push(Uint8Array.from(bytes))
+    if (isEnd) held.push(Buffer.from(bytes))
     if (callback) process.nextTick(callback)
     return takesMore(bytes.length)
   }
 
-  function hold(bytes: Uint8Array): void {
+  /** Copies bytes: the writer may use its buffer again at once. Those who wrap `write` and `end` outside expect a Buffer. */
+  function hold(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): number {
+    const bytes = Buffer.from(chunk as string, encoding)
     held.push(bytes)
     size += bytes.length
+    return bytes.length
   }
 
   function finish({ isWhole }: { isWhole: boolean }): void {
@@ -179,10 +184,11 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     const status = Math.trunc(Number(givenStatus))
     if (!hasMessage && head && phase !== 'open') refuseChange()
     const given = readHeadArguments(rest)
-    const message = given.message ?? (hasMessage ? res.statusMessage || STATUS_CODES[status] || 'unknown' : '')
+    const reason = given.message ?? (hasMessage ? res.statusMessage || '' : '')
+    const message = hasMessage ? reason || STATUS_CODES[status] || 'unknown' : reason
     if (!isWriting() || head || !isValidHead(status, message))
       return Reflect.apply(writeHead, res, [givenStatus, ...rest])
-    const written = { status, message }
+    const written = { status, message, reason }
     // before the headers, as Node does: one that is refused leaves the status behind
     if (hasMessage) setStatus(written)
     applyHeaders(res, given.headers)
@@ -195,25 +201,25 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   }
 
   function captureWrite(chunk: unknown, ...rest: unknown[]): boolean {
+    if (isLate() && isChunk(chunk)) return refuseLate(rest)
     if (!isWriting() || !isChunk(chunk)) return Reflect.apply(write, res, [chunk, ...rest])
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()
     isInPieces = true
-    const bytes = toBytes(chunk, encoding)
-    if (captured.hasPassed) return forward(bytes, callback)
-    // the writer may use its buffer again at once
-    hold(typeof chunk === 'string' ? bytes : Uint8Array.from(bytes))
+    if (captured.hasPassed) return forward(toBytes(chunk, encoding), callback)
+    const length = hold(chunk, encoding)
     if (callback) process.nextTick(callback)
-    return whole || size <= maxResponseBytes ? takesMore(bytes.length) : pass()
+    return whole || size <= maxResponseBytes ? takesMore(length) : pass()
   }
 
   function captureEnd(...values: unknown[]): ServerResponse {
     const [chunk, ...rest] = typeof values[0] === 'function' ? [undefined, ...values] : values
     const isFit = chunk === undefined || chunk === null || isChunk(chunk)
+    if (isLate() && isChunk(chunk) && !refuseLate(rest)) return res
     if (!isWriting() || !isFit) return Reflect.apply(end, res, values)
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()
-    if (isChunk(chunk)) hold(toBytes(chunk, encoding))
+    if (isChunk(chunk)) hold(chunk, encoding)
     if (res.strictContentLength) requireDeclaredLength(res, size)
     if (callback) res.once('finish', callback)
     finish({ isWhole: true })
@@ -239,7 +245,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   function release(headers: readonly HeaderField[] = []): void {
     open()
     if (head && !captured.hasPassed) {
-      setStatus(head)
+      setStatus({ status: head.status, message: head.reason })
       for (const [name, value] of headers) res.setHeader(name, value)
     }
     const rest = held.length > 0 ? [concatenate(held)] : []
