@@ -129,7 +129,7 @@ export function fieldsOf(headers: ReplyHeaders): HeaderField[] {
   const fields: HeaderField[] = []
   for (const name in headers) {
     const value = headers[name]
-    if (Array.isArray(value)) for (const each of value) fields.push([name, each])
+    if (Array.isArray(value)) for (const each of value) fields.push([name, String(each)])
     else if (value !== undefined) fields.push([name, String(value)])
   }
   return fields

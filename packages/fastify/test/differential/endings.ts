@@ -131,6 +131,7 @@ const sent: readonly FastifyEnding[] = [
     'sets cookies',
     (reply) => void reply.header('set-cookie', 'a=1').header('set-cookie', ['b=2', 'c=3']).send('text'),
   ),
+  answered('sets a list of numbers', (reply) => void reply.header('x-sizes', [1, 2]).send('text')),
   answered('removes a header', (reply) => void reply.header('x-one', '1').removeHeader('x-one').send('text')),
   answered('sends trailers', (reply) => void reply.trailer('x-sum', async () => '1').send('text')),
   answered('sends by its other name of a status', (reply) => void reply.status(201).send({ a: 1 })),

@@ -102,6 +102,10 @@ export const heads: readonly NodeEnding[] = [
     res.appendHeader('Vary', 'Accept')
     res.end('x')
   }),
+  answered('sets a list of numbers', (res) => {
+    res.setHeader('X-Sizes', [1, 2] as unknown as string[])
+    res.end('x')
+  }),
   answered('takes a header back', (res) => {
     res.setHeader('X-One', '1')
     res.removeHeader('X-One')

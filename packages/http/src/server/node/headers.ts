@@ -33,7 +33,8 @@ export function changedHeaders(res: ServerResponse, before: OutgoingHttpHeaders)
 
 /** Adds a header of Node, one field for each of its values. */
 function addField(fields: HeaderField[], name: string, value: OutgoingHttpHeader): void {
-  if (Array.isArray(value)) for (const each of value) fields.push([name, each])
+  // Node takes a list of numbers too
+  if (Array.isArray(value)) for (const each of value) fields.push([name, String(each)])
   else fields.push([name, String(value)])
 }
 
