@@ -17,7 +17,7 @@ export function headersOf({ res }: Context): HeaderField[] {
   const fields: HeaderField[] = []
   for (const name of getRawHeaderNames?.call(res) ?? res.getHeaderNames()) {
     const value = res.getHeader(name)
-    if (Array.isArray(value)) for (const each of value) fields.push([name, each])
+    if (Array.isArray(value)) for (const each of value) fields.push([name, String(each)])
     else if (value !== undefined) fields.push([name, String(value)])
   }
   return fields

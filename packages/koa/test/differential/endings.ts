@@ -70,7 +70,7 @@ const answers: readonly KoaEnding[] = [
     ctx.status = 202
   }),
   answered('headers', (ctx) => {
-    ctx.set({ 'X-One': '1' })
+    ctx.set({ 'X-One': '1', 'X-Sizes': [1, 2] as unknown as string[] })
     ctx.append('X-Two', '2')
     ctx.append('X-Two', '3')
     ctx.vary('Origin')
