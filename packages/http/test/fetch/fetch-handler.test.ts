@@ -35,6 +35,17 @@ describe('a Fetch handler', () => {
     expect(await read(new Request('http://test/'))).toBe(answer)
   })
 
+  it('replays an empty text as a body, which servers give a length', async () => {
+    const charge = idempotent(create(), options, () => new Response(''))
+    expect((await charge(post())).body).not.toBeNull()
+    const again = await charge(post())
+    expect([again.headers.get('idempotency-replayed'), again.body, await again.text()]).toEqual([
+      'true',
+      expect.any(ReadableStream),
+      '',
+    ])
+  })
+
   it('replays the answer for the same request object given again', async () => {
     let runs = 0
     const charge = idempotent(create(), options, () => Response.json({ run: ++runs }))

@@ -20,10 +20,11 @@ export function toResponse(
   const isKept = ([name]: HeaderField) => !names.includes(name) && !removed.includes(name)
   const fields = [...before.filter(isKept), ...headers] as [string, string][]
   // a record, which @hono/node-server writes as it is, has each name once, and no default content type
-  const isRecord = fields.length === new Set(names).size && names.includes('content-type')
-  // without a body where it is empty, since an empty one is given a content type
-  const isEmpty = body.length === 0 || forbidsBody(status)
-  return new Response(isEmpty ? null : (body as Uint8Array<ArrayBuffer>), {
+  const hasType = names.includes('content-type')
+  const isRecord = hasType && fields.length === new Set(names).size
+  // an empty body has a length, and is given a content type where there is none
+  const hasBody = !forbidsBody(status) && (hasType || body.length > 0)
+  return new Response(hasBody ? (body as Uint8Array<ArrayBuffer>) : null, {
     status,
     headers: isRecord ? Object.fromEntries(fields) : fields,
   })
