@@ -16,9 +16,14 @@ export function later({ monotonic, wall }: Instant, ms: number): Instant {
   return { monotonic: monotonic + ms, wall: wall + ms }
 }
 
-/** Returns the milliseconds until an instant, by the clock that says less. */
-export function msUntil({ monotonic, wall }: Instant): number {
-  return Math.min(monotonic - performance.now(), wall - Date.now())
+/** Returns the milliseconds until an instant, by the clock that says less. A caller that has read the clocks gives `now`. */
+export function msUntil({ monotonic, wall }: Instant, now?: Instant): number {
+  return Math.min(monotonic - (now?.monotonic ?? performance.now()), wall - (now?.wall ?? Date.now()))
+}
+
+/** Returns the milliseconds until an instant; 0 where there is none. */
+export function msLeft(until: Instant | undefined): number {
+  return until ? msUntil(until) : 0
 }
 
 /** Calls back after `ms`, however many that are (a plain timer fires at once beyond 24.8 days). Returns a function that stops it. */

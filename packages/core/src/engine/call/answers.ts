@@ -2,7 +2,7 @@
 
 import type { Outcome } from '../../api/call.ts'
 import { after, type MaybePromise } from '../../base/maybe-promise.ts'
-import { type Instant, msUntil } from '../../base/timers.ts'
+import { type Instant, msLeft } from '../../base/timers.ts'
 import { decodeResult } from '../../encoding/result.ts'
 import {
   type IdempotencyError,
@@ -36,11 +36,11 @@ export async function replayOnly<T>(
   instance: Instance,
   prepared: PreparedCall,
   refusal: IdempotencyError,
-  waitUntil: Instant,
+  waitUntil: Instant | undefined,
 ): Promise<Outcome<T>> {
   let record = await instance.calls.get(prepared.key)
   if (record?.state === 'in_progress' && record.leaseRemainingMs > 0 && record.fingerprint === prepared.fingerprint)
-    record = await waitOrRefuse(instance, prepared, record, msUntil(waitUntil))
+    record = await waitOrRefuse(instance, prepared, record, msLeft(waitUntil))
   if (record && isSettled(record)) return replayIfSame(instance, prepared, record)
   throw refusal
 }

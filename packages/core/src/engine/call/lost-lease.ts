@@ -1,7 +1,6 @@
 /** Handles a lost lease: another attempt took the key over before this one could settle it. */
 
 import type { Outcome } from '../../api/call.ts'
-import { instant, later } from '../../base/timers.ts'
 import type { Encoded } from '../../encoding/result.ts'
 import { IdempotencyLeaseLostError } from '../../errors.ts'
 import type { RecordView } from '../../store/store.ts'
@@ -88,9 +87,9 @@ export async function recordAfterRelease<T>(
   try {
     const { reply } = await instance.calls.begin(prepared.key, newClaim(prepared))
     if (reply.outcome !== 'acquired') return { current: reply }
-    const until = later(instant(), instance.settleTimeoutMs)
     const change = completed(prepared, encoded)
-    const settled = await instance.calls.transitionUntil(until, prepared.key, reply.token, change)
+    const { calls, settleTimeoutMs } = instance
+    const settled = await calls.transitionWithin(settleTimeoutMs, prepared.key, reply.token, change)
     if (settled.outcome === 'lost') return settled
     const durationMs = performance.now() - begunAt
     const { replayable } = encoded

@@ -2,7 +2,7 @@
 
 import type { Outcome } from '../../api/call.ts'
 import { isPromise } from '../../base/maybe-promise.ts'
-import { instant, later, msUntil } from '../../base/timers.ts'
+import { instant, later, msLeft, msUntil } from '../../base/timers.ts'
 import {
   type IdempotencyError,
   IdempotencyLeaseLostError,
@@ -33,7 +33,8 @@ export async function run<T>(
   refusal: Refusal,
   unprotected?: () => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
-  const waitUntil = later(instant(), prepared.policies.waitMs)
+  const { waitMs } = prepared.policies
+  const waitUntil = waitMs > 0 ? later(instant(), waitMs) : undefined
   let acquisitions = 0
   for (;;) {
     const refused = refusal()
@@ -53,7 +54,7 @@ export async function run<T>(
       case 'mismatch':
         return refuseMismatch(instance, prepared)
       case 'in_progress': {
-        const record = await waitOrRefuse(instance, prepared, reply, msUntil(waitUntil))
+        const record = await waitOrRefuse(instance, prepared, reply, msLeft(waitUntil))
         if (record && isSettled(record) && isSameOrLater(record, reply)) return replayIfSame(instance, prepared, record)
         continue
       }

@@ -5,7 +5,6 @@ import { errorOf, isNotStarted, isTerminal, type Release, type Unreplayable } fr
 import type { FailureDecision } from '../../api/policies.ts'
 import { toMs } from '../../base/durations.ts'
 import { after, isPromise, type MaybePromise } from '../../base/maybe-promise.ts'
-import { instant, later } from '../../base/timers.ts'
 import { warn } from '../../base/warn.ts'
 import { type Encoded, encodeDone, encodeFailure } from '../../encoding/result.ts'
 import { IdempotencyOutcomeUnknownError } from '../../errors.ts'
@@ -105,13 +104,13 @@ export class Settlement<T> {
     const { instance, prepared, head } = this.#opened
     const lease = this.#lease
     lease.settling()
-    const until = later(instant(), Math.max(this.#policies.maxRunMs, patienceMs))
+    const withinMs = Math.max(this.#policies.maxRunMs, patienceMs)
     const answered = (reply: TransitionReply) => {
       if (reply.outcome === 'ok') tell()
       else lease.stop()
       return reply
     }
-    const sent = instance.calls.transitionUntil(until, prepared.key, head.token, change, () => lease.abandoned)
+    const sent = instance.calls.transitionWithin(withinMs, prepared.key, head.token, change, () => lease.abandoned)
     if (!isPromise(sent)) return answered(sent)
     return new Promise((resolve) => {
       const patience = new Patience(instance.timers, patienceMs, resolve)

@@ -128,7 +128,7 @@ export class HeldLease extends Abortable implements Lease, Timed {
     this.#deadline = later(terms.sentAt, terms.leaseRemainingMs - 1)
     this.#expires = later(terms.sentAt, terms.retentionRemainingMs)
     this.#beatAt = now.monotonic + Math.min(terms.leaseRemainingMs, terms.leaseMs) / 3
-    this.#watchDeadline()
+    this.#watchDeadline(now)
   }
 
   onTime(): void {
@@ -189,10 +189,10 @@ export class HeldLease extends Abortable implements Lease, Timed {
   }
 
   /** A timer stands still while the machine sleeps, so the wall clock, which does not, is looked at now and then. */
-  #watchDeadline(): void {
+  #watchDeadline(now = instant()): void {
     const often = Math.max(this.#terms.leaseMs / 100, 1000)
-    const left = Math.min(msUntil(this.#deadline), msUntil(this.#runUntil), often)
-    this.#lookAt = performance.now() + Math.max(0, left)
+    const left = Math.min(msUntil(this.#deadline, now), msUntil(this.#runUntil, now), often)
+    this.#lookAt = now.monotonic + Math.max(0, left)
     this.#schedule()
   }
 
@@ -213,7 +213,7 @@ export class HeldLease extends Abortable implements Lease, Timed {
   }
 
   #schedule(): void {
-    this.#keeper.timers.start(this, Math.min(this.#lookAt, this.#beatAt) - performance.now())
+    this.#keeper.timers.startUntil(this, Math.min(this.#lookAt, this.#beatAt))
   }
 
   /** Asks for more retention only where it is needed, since that costs some stores an index write. */

@@ -21,11 +21,11 @@ export interface StoreCalls {
   /** Tries once, for at most `withinMs`. */
   transition(key: string, token: number, change: Change, withinMs?: number): MaybePromise<TransitionReply>
   /**
-   * Repeats until the store answers, or `until` is over: then it throws the last error. Given `isOver`, the pauses keep no
-   * process alive, and it gives up after the try during which `isOver` became true.
+   * Repeats until the store answers, or `patienceMs` are over: then it throws the last error. Given `isOver`, the pauses
+   * keep no process alive, and it gives up after the try during which `isOver` became true.
    */
-  transitionUntil(
-    until: Instant,
+  transitionWithin(
+    patienceMs: number,
     key: string,
     token: number,
     change: Change,
@@ -64,10 +64,13 @@ export function createStoreCalls(
   const transition: StoreCalls['transition'] = (key, token, change, withinMs = timeoutMs) =>
     bounded('transition', key, () => store.transition(key, token, change), Math.min(withinMs, timeoutMs))
 
-  const transitionUntil: StoreCalls['transitionUntil'] = (until, key, token, change, isOver) => {
-    const attempt = () => transition(key, token, change)
-    return orElse(attempt(), (error) =>
-      repeated(attempt, error, async (last, tries) => {
+  const transitionWithin: StoreCalls['transitionWithin'] = (patienceMs, key, token, change, isOver) => {
+    const first = transition(key, token, change)
+    if (!isPromise(first)) return first
+    const until = later(instant(), patienceMs)
+    const again = () => transition(key, token, change)
+    return first.catch((error) =>
+      repeated(again, error, async (last, tries) => {
         const pause = backOff(tries, SETTLE_PAUSES)
         if (!canRepeat(last) || msUntil(until) < pause || isOver?.()) throw last
         await sleep(pause, undefined, { background: isOver !== undefined })
@@ -78,7 +81,7 @@ export function createStoreCalls(
 
   const giveBack: StoreCalls['giveBack'] = async (key, { token, interrupted }, { leaseMs, retentionMs }) => {
     const change = { to: 'released', delayMs: 0, retentionMs, unresolved: interrupted } as const
-    await orElse(transitionUntil(later(instant(), leaseMs), key, token, change), () => undefined)
+    await orElse(transitionWithin(leaseMs, key, token, change), () => undefined)
   }
 
   /**
@@ -109,7 +112,7 @@ export function createStoreCalls(
 
   return {
     transition,
-    transitionUntil,
+    transitionWithin,
     giveBack,
 
     begin(key, claim) {

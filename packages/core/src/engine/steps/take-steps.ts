@@ -5,7 +5,7 @@
 
 import type { Attempt, CompletedStep, Steps } from '../../api/attempt.ts'
 import { after, type MaybePromise } from '../../base/maybe-promise.ts'
-import { instant, later } from '../../base/timers.ts'
+import { instant } from '../../base/timers.ts'
 import { IdempotencyInvalidStepError, IdempotencyNotReplayableError } from '../../errors.ts'
 import { requireStep } from '../../keys/derived-keys.ts'
 import { SteppingAttempt } from '../context/handler-attempt.ts'
@@ -79,9 +79,8 @@ function takeSteps(opened: OpenAttempt, lease: Lease, earlier: readonly Complete
   async function record(name: string, value: unknown): Promise<CompletedStep> {
     const { step, data, problem } = await encodeTaken(prepared, taken, name, value)
     const sentAt = instant()
-    const until = later(sentAt, instance.settleTimeoutMs)
     const change = { to: 'renew', leaseMs, checkpoint: { seq: progress.seq + 1, data } } as const
-    const reply = await instance.calls.transitionUntil(until, prepared.key, head.token, change)
+    const reply = await instance.calls.transitionWithin(instance.settleTimeoutMs, prepared.key, head.token, change)
     if (reply.outcome === 'lost') throw lostBefore(name)
     lease.extend(sentAt)
     leave(step)

@@ -2,7 +2,7 @@
 
 import type { CompletedStep } from '../../api/attempt.ts'
 import { type Flow, runFlow, settled } from '../../base/maybe-promise.ts'
-import { instant, later } from '../../base/timers.ts'
+import { instant } from '../../base/timers.ts'
 import { IdempotencyLeaseLostError, isIdempotencyError } from '../../errors.ts'
 import type { BoundStore } from '../../store/store.ts'
 import { requireTransactional } from '../../store/transactional-store.ts'
@@ -69,11 +69,11 @@ export async function transactStep<T>(
 /** Finds the step after a lost COMMIT: a renewal waits for that transaction, then the record shows whether it committed. */
 async function findCommitted({ opened, seq }: Progress, name: string): Promise<CompletedStep | undefined> {
   const { instance, prepared, head } = opened
+  const { calls, settleTimeoutMs } = instance
   const { leaseMs } = prepared.policies
-  const until = later(instant(), instance.settleTimeoutMs)
-  const held = await instance.calls.transitionUntil(until, prepared.key, head.token, { to: 'renew', leaseMs })
+  const held = await calls.transitionWithin(settleTimeoutMs, prepared.key, head.token, { to: 'renew', leaseMs })
   if (held.outcome === 'lost') throw lostBefore(name)
-  const record = await instance.calls.get(prepared.key)
+  const record = await calls.get(prepared.key)
   if (record?.token !== head.token) throw lostBefore(name)
   if (!record.checkpoint || record.checkpoint.seq <= seq) return undefined
   return (await readCheckpoint(prepared, record.checkpoint.data))?.at(-1)

@@ -7,7 +7,7 @@ import type { Attempt } from '../../api/attempt.ts'
 import type { Outcome } from '../../api/call.ts'
 import { errorOf, isRelease, isTerminal, notStarted } from '../../api/handler-results.ts'
 import { type Flow, settled } from '../../base/maybe-promise.ts'
-import { instant, later } from '../../base/timers.ts'
+import { instant } from '../../base/timers.ts'
 import type { Encoded } from '../../encoding/result.ts'
 import {
   IdempotencyLeaseLostError,
@@ -119,9 +119,8 @@ export async function executeFenced<Tx, T>(
    * its own result in place, it committed; accepted, it never can.
    */
   async function decideUnknown(encoded: Encoded<T>, settlement: Settlement<T>, error: StoreUnavailableError) {
-    const until = later(instant(), instance.settleTimeoutMs)
     const release = { to: 'released', delayMs: 0, retentionMs: prepared.policies.retentionMs } as const
-    const answer = await instance.calls.transitionUntil(until, prepared.key, token, release)
+    const answer = await instance.calls.transitionWithin(instance.settleTimeoutMs, prepared.key, token, release)
     if (answer.outcome === 'ok') return null
     const { current } = answer
     if (!current)
