@@ -72,7 +72,7 @@ export async function failover(options: FailoverOptions): Promise<FailoverReport
     report.outageMs = Math.round(performance.now() - killedMs)
     for (const one of work.acknowledged) {
       const kept = await client.getBuffer(`${PREFIX}${one.key}`)
-      const { record } = toSeen([Buffer.from('0'), kept ?? Buffer.of()])
+      const { record } = toSeen({ now: 0, found: kept ?? Buffer.of() })
       await examine(plain, one, record?.token ?? 0, report)
     }
     return report

@@ -1,6 +1,12 @@
 /** Converts replies of the script to records. */
 import type { StoredRecord } from '@retryproof/core/store'
-import { HEAD_BYTES, letters, type Reply } from './statements.ts'
+import { HEAD_BYTES, letters } from './statements.ts'
+
+/** The answer to a call, and the server's clock (µs) when it was given. */
+export interface Answer {
+  readonly found: Buffer
+  readonly now: number
+}
 
 /** A record, and the server's clock (µs) when it was seen. */
 export interface Seen {
@@ -13,10 +19,8 @@ const states = Object.fromEntries(
 )
 
 /** Reads the clock, and the record or its beginning: values that the script left out are null. */
-export function toSeen(reply: Reply): Seen {
-  const [clock, found] = reply as readonly Buffer[]
-  const now = Number(String(clock))
-  if (!found?.length) return { record: null, now }
+export function toSeen({ now, found }: Answer): Seen {
+  if (!found.length) return { record: null, now }
   let end = HEAD_BYTES
   const text = (length: number) => {
     end += length
@@ -45,4 +49,9 @@ export function toSeen(reply: Reply): Seen {
     result: bytes(found.readInt32LE(56)),
   }
   return { record, now }
+}
+
+/** Tells whether the script did what a call asks for, and says no more. */
+export function isOk({ found }: Answer): boolean {
+  return found.length === 1 && found[0] === 0x31
 }

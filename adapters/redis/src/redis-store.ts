@@ -8,24 +8,15 @@ import {
   type RecordStore,
   reduce,
   type StoreCapabilities,
-  StoreUnavailableError,
   toListedRecord,
   toMs,
 } from '@retryproof/core/store'
 import { createCheck } from './check-server.ts'
-import { mayResend, type RedisClient, requireUsable, untilClosed, writesTogether } from './driver.ts'
+import { mayResend, type RedisClient, requireUsable, untilClosed } from './driver.ts'
 import { toStoreError } from './errors.ts'
-import { toSeen } from './record.ts'
-import {
-  type Argument,
-  callArguments,
-  changeArguments,
-  claimArguments,
-  letters,
-  type Reply,
-  script,
-  sha,
-} from './statements.ts'
+import { isOk, toSeen } from './record.ts'
+import { createSender, type Waiting } from './sender.ts'
+import { askedBegin, askedChange, reads } from './statements.ts'
 import { createWatch } from './watch.ts'
 
 export interface RedisStoreOptions {
@@ -40,6 +31,8 @@ export interface RedisStoreOptions {
   readonly durability?: Durability
   /** Accepts servers that evict records when they are full: those writes can be run again. @default false */
   readonly allowEviction?: boolean
+  /** Lets calls of one tick of the event loop share a script, but in a Cluster. @default true */
+  readonly batch?: boolean
   /** Replaces the server's clock (ms), for tests. Redis then removes no record by itself. */
   readonly now?: (() => number) | undefined
 }
@@ -89,13 +82,19 @@ const SCANNED = 1000
  * @throws {@link IdempotencyInvalidOptionError} when the client cannot carry the store, or an option is out of range
  */
 export function redisStore(options: RedisStoreOptions): RedisStore {
-  assertKnownOptions(options, { client: true, prefix: true, durability: true, allowEviction: true, now: true })
-  const { prefix = 'retryproof:', durability, allowEviction = false, now } = options
+  assertKnownOptions(options, {
+    client: true,
+    prefix: true,
+    durability: true,
+    allowEviction: true,
+    batch: true,
+    now: true,
+  })
+  const { prefix = 'retryproof:', durability, allowEviction = false, batch = true, now } = options
   const client = requireUsable(options.client)
   if (!prefix) throw new IdempotencyInvalidOptionError('prefix', 'must not be empty: a listing finds its records by it')
   const resends = mayResend(client)
   const wait = durability && readDurability(client, durability, resends)
-  const writeTogether = writesTogether(client)
   const answered = resends ? <T>(reply: Promise<T>) => reply : untilClosed(client)
   const fullPrefix = `${client.options.keyPrefix ?? ''}${prefix}`
   const watch = createWatch(client)
@@ -105,39 +104,12 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     wasReady = true
   })
 
-  async function call(command: string, key: string, rest: Argument[] = []): Promise<Reply> {
-    await passed()
-    const all = [...callArguments(prefix + key, command, now?.(), wait !== undefined), ...rest].map(toSent)
-    return mapped(() =>
-      confirmed(() => client.evalshaBuffer(sha, 1, ...all)).catch((error) => {
-        if (!String(error).includes('NOSCRIPT')) throw error
-        return confirmed(() => client.evalBuffer(script, 1, ...all))
-      }),
-    )
+  // a client that never connected is an outage
+  const mapped = (error: unknown) => toStoreError(error, resends, wasReady && client.status === 'end')
+  const refused = (error: unknown): never => {
+    throw mapped(error)
   }
-
-  function confirmed(send: () => Promise<unknown>): Promise<Reply> {
-    writeTogether()
-    const reply = answered(send()) as Promise<Reply>
-    return wait ? replicated(reply, wait) : reply
-  }
-
-  async function replicated(reply: Promise<Reply>, { replicas, timeoutMs }: Waiting): Promise<Reply> {
-    // WAIT is about what its own connection wrote: both are sent in the same tick
-    const [value, count] = await Promise.all([reply, answered(client.wait(replicas, timeoutMs))])
-    if (Number(count) >= replicas) return value
-    const message = `Redis: ${count} of ${replicas} replicas confirmed the call in ${timeoutMs} ms.`
-    throw new StoreUnavailableError(message, { applied: 'unknown' })
-  }
-
-  async function mapped<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      // a client that never connected is an outage
-      throw toStoreError(error, resends, wasReady && client.status === 'end')
-    }
-  }
+  const call = createSender({ client, prefix, passed, answered, mapped, durability: wait, batch, now })
 
   /** Returns the keys with these parts, sorted. Keys of other stores are left to the record's own test. */
   async function keysOf({ namespace, operation, scope, after = '' }: ListQuery): Promise<string[]> {
@@ -151,7 +123,8 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     for (const node of client.nodes?.('master') ?? [client]) {
       let cursor = '0'
       do {
-        const [next, names] = await mapped(() => answered(node.scan(cursor, 'MATCH', pattern, 'COUNT', SCANNED)))
+        const scanned = answered(node.scan(cursor, 'MATCH', pattern, 'COUNT', SCANNED))
+        const [next, names] = await scanned.catch(refused)
         for (const name of names) seen.add(name.slice(fullPrefix.length))
         cursor = next
       } while (cursor !== '0')
@@ -161,7 +134,7 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
 
   /** Returns a record as a listing shows it; null if `query` rules it out, or it is gone. */
   async function listed(key: string, query: ListQuery): Promise<ListedRecord | null> {
-    const { record, now } = toSeen(await call('list', key))
+    const { record, now } = toSeen(await call(key, reads.list))
     return record && toListedRecord(key, record, query, now)
   }
 
@@ -171,7 +144,9 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
 
     async begin(key, claim) {
       assertValueFits(capabilities.maxValueBytes, claim)
-      const { record, now } = toSeen(await call('begin', key, claimArguments(claim)))
+      const answer = await call(key, askedBegin(claim))
+      if (isOk(answer)) return reduce(null, { op: 'begin', claim }, answer.now).reply
+      const { record, now } = toSeen(answer)
       const { reply } = reduce(record, { op: 'begin', claim }, now)
       // with lease and retention 0 the new record has expired already, and reduce acquires it once more
       return record && record.token !== reply.token ? { ...reply, token: record.token } : reply
@@ -179,16 +154,14 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
 
     async transition(key, token, change) {
       assertValueFits(capabilities.maxValueBytes, change)
-      const { to } = change
-      const command = to === 'renew' ? to : letters[to === 'forgotten' ? 'tombstone' : to]
-      const answer = await call(command, key, [token, ...changeArguments(change)])
-      if (!Array.isArray(answer)) return { outcome: 'ok', applied: Number(answer) === 1 }
+      const answer = await call(key, askedChange(token, change))
+      if (answer.found.length === 1) return { outcome: 'ok', applied: isOk(answer) }
       const { record, now } = toSeen(answer)
       return reduce(record, { op: 'transition', token, change }, now).reply
     },
 
     async get(key) {
-      const { record, now } = toSeen(await call('get', key))
+      const { record, now } = toSeen(await call(key, reads.get))
       return reduce(record, { op: 'get' }, now).reply
     },
 
@@ -208,13 +181,8 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
       }
     },
 
-    watch: (key, onChange, signal) => mapped(() => watch(fullPrefix + key, onChange, signal)),
+    watch: (key, onChange, signal) => watch(fullPrefix + key, onChange, signal).catch(refused),
   }
-}
-
-interface Waiting {
-  readonly replicas: number
-  readonly timeoutMs: number
 }
 
 /** @throws {@link IdempotencyInvalidOptionError} when WAIT could be about another connection than the one that wrote */
@@ -227,9 +195,4 @@ function readDurability(client: RedisClient, { replicas, timeout = '1s' }: Durab
       : (!Number.isSafeInteger(replicas) || replicas < 1) && 'takes a whole number of replicas, from 1'
   if (problem) throw new IdempotencyInvalidOptionError('durability', problem)
   return { replicas, timeoutMs }
-}
-
-/** Copies bytes, since ioredis may write later, and into a Buffer, since it writes any other Uint8Array as text. */
-function toSent(value: Argument): string | Buffer {
-  return value instanceof Uint8Array ? Buffer.from(value) : String(value)
 }

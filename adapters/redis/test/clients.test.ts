@@ -132,27 +132,3 @@ describe.skipIf(redis.missing)('every way to configure a client answers the same
     expect(await collect(other.list({}))).toEqual([])
   })
 })
-
-describe.skipIf(redis.missing)('calls of one tick', () => {
-  test('share one write to the connection', async () => {
-    const client = new Redis(address)
-    onTestFinished(() => client.disconnect())
-    const store = storeFor(client)
-    // the server has the script from here on
-    await store.begin('first', claim)
-    const { stream } = client
-    const writes: number[] = []
-    const { _write, _writev } = stream
-    stream._write = (...write) => {
-      writes.push(1)
-      _write.apply(stream, write)
-    }
-    stream._writev = (chunks, done) => {
-      writes.push(chunks.length)
-      _writev?.call(stream, chunks, done)
-    }
-    const begun = await Promise.all(Array.from({ length: 20 }, (_, index) => store.begin(`key-${index}`, claim)))
-    expect(begun.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 20 }, () => 'acquired'))
-    expect(writes).toHaveLength(1)
-  })
-})

@@ -5,12 +5,16 @@ import { addressOf, clusterOf, harness, ioredis5, ioredis6, nobody } from './har
 
 for (const { title, nodes, missing } of await services('redis')) {
   const server = addressOf(nodes)
-  for (const [driver, connect] of Object.entries({ 'ioredis 6': ioredis6, 'ioredis 5': ioredis5 })) {
+  for (const [driver, connect, batch] of [
+    ['ioredis 6', ioredis6, true],
+    ['ioredis 6, one call a script', ioredis6, false],
+    ['ioredis 5', ioredis5, true],
+  ] as const) {
     describe.skipIf(missing)(`${title}, ${driver}`, () => {
       const unreachable = () => connect(nobody)
       describeStore(
         'redis',
-        harness((address = server) => connect(address), { unreachable, server }),
+        harness((address = server) => connect(address), { unreachable, server, batch }),
       )
     })
   }

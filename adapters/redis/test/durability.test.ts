@@ -33,6 +33,9 @@ describe.skipIf(missing)('durability', () => {
     replica?.signal('SIGSTOP')
     try {
       await expect(careful.begin('new', claim)).rejects.toMatchObject(noReplica)
+      const together = await Promise.allSettled(['new', 'newer'].map((name) => careful.begin(name, claim)))
+      expect(together).toMatchObject([{ reason: noReplica }, { reason: noReplica }])
+      expect(new Set(together.map((one) => 'reason' in one && one.reason)).size).toBe(2)
       // the same begin sent again writes nothing new, and a replay is only read: neither may be trusted any more
       await expect(careful.begin('key', claim)).rejects.toMatchObject(noReplica)
       await careless.transition('key', token, { to: 'completed', result, retentionMs: 60_000 })

@@ -40,12 +40,17 @@ export const freshPrefix = (tag = '') => `${tag}test-${randomBytes(6).toString('
 /** The harness of the suite: stores on the same records, each with a client of its own. */
 export function harness(
   connect: (address?: Address) => OwnClient,
-  { unreachable, server, tag }: { unreachable: () => OwnClient; server?: Address; tag?: string },
+  {
+    unreachable,
+    server,
+    tag,
+    batch = true,
+  }: { unreachable: () => OwnClient; server?: Address; tag?: string; batch?: boolean },
 ): StoreHarness {
   const prefix = freshPrefix(tag)
   const clients = new Map<unknown, OwnClient>()
   const open = (client: OwnClient, now?: () => number) => {
-    const store = redisStore({ client, prefix, ...(now && { now }) })
+    const store = redisStore({ client, prefix, batch, ...(now && { now }) })
     clients.set(store, client)
     return store
   }

@@ -281,7 +281,7 @@ describe.skipIf(missing)('a server in trouble', () => {
             else if (to === 'forgotten') await store.transition(key, token, { to, tombstoneMs: a })
             else await store.transition(key, token, { to, result: bytesOf('1'), retentionMs: b })
           }
-          const { record } = toSeen([Buffer.from('0'), (await admin.getBuffer(prefix + key)) ?? Buffer.of()])
+          const { record } = toSeen({ now: 0, found: (await admin.getBuffer(prefix + key)) ?? Buffer.of() })
           const removedAt = await admin.pexpiretime(prefix + key)
           expect(removedAt).toBe(Math.ceil(Number(record?.expiresAt) / 1000) + 60_000)
         },
