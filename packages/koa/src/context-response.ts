@@ -35,15 +35,21 @@ const WRITABLE = {
  * Lets Koa answer a client that has left, since its answer is recorded, and end an answer that it cannot complete.
  *
  * @param onError called for each error that Koa is to answer
+ * @param isLeft tells whether an answer that the handler left waits for its record
  * @param hasFailed tells whether the handler threw, which may have been nothing
  */
-export function keepAnswering(ctx: Context, onError: (error: unknown) => void, hasFailed: () => boolean): void {
+export function keepAnswering(
+  ctx: Context,
+  onError: (error: unknown) => void,
+  isLeft: () => boolean,
+  hasFailed: () => boolean,
+): void {
   const { response, req, res, app, onerror } = ctx
   Object.defineProperty(response, 'writable', WRITABLE)
   let told: unknown
   function watchedError(error: Error): void {
-    // the client has left, and the handler goes on
-    if (error && error === req.socket.errored) {
+    // the client has left, and the handler goes on; or the answer comes before the error, as without a guard
+    if (error && (error === req.socket.errored || isLeft())) {
       if (error !== told) app.emit('error', error, ctx)
       return
     }

@@ -61,10 +61,12 @@ export function idempotent<Tx>(
     new Promise<void>((resolve, reject) => {
       const before = answerBefore(ctx)
       let hasFailed = false
+      let isLeft = false
       let hasGoneOn = false
       let running: Running | undefined
       function goOn() {
         hasGoneOn = true
+        isLeft = false
         resolve()
       }
       const binding: NodeBinding<Tx> = {
@@ -74,6 +76,7 @@ export function idempotent<Tx>(
           if (handler) await handler(ctx, { attempt: attemptFor(ctx), tx } as never)
           else await next()
           const left = running && (await answerLeft(ctx, before.headers, running))
+          isLeft = left !== undefined
           // Koa writes nothing past a complete answer, nor past a handler that keeps it from answering: that may run again
           const isPastKoa = ctx.res.writableEnded || (tx !== undefined && ctx.respond === false)
           if (!left && !isPastKoa) goOn()
@@ -82,6 +85,7 @@ export function idempotent<Tx>(
         goOn,
         fail(error) {
           hasFailed = true
+          isLeft = false
           if (hasGoneOn) ctx.onerror(error as Error)
           else reject(error)
         },
@@ -93,7 +97,15 @@ export function idempotent<Tx>(
         begin({ limits }, attempt) {
           running = { limits, attempt }
         },
-        watchErrors: ({ onError }) => keepAnswering(ctx, onError, () => hasFailed),
+        watchErrors({ onError }) {
+          isLeft = false
+          keepAnswering(
+            ctx,
+            onError,
+            () => isLeft,
+            () => hasFailed,
+          )
+        },
         reset: before.restore,
         recordable: ({ response, replayable }) => ({ response: { form: 'written', ...response }, replayable }),
         renew() {

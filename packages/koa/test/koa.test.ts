@@ -7,6 +7,7 @@ import { Router, type RouterMiddleware } from '@koa/router'
 import { closedAfterEach } from '@retryproof/conformance/test-tools/closed-after-each'
 import { createIdempotency, IdempotencyInvalidOptionError, unscoped } from '@retryproof/core'
 import { isPlain } from '@retryproof/core/internal'
+import type { RecordStore } from '@retryproof/core/store'
 import type { HttpOptions } from '@retryproof/http'
 import { preconditionFailed } from '@retryproof/http/precondition'
 import { memoryStore } from '@retryproof/memory'
@@ -39,11 +40,11 @@ async function seen(response: Response) {
 }
 
 describe.each(versions)('on %s', (version, Framework: typeof Koa) => {
-  function testApp() {
+  function testApp(store: RecordStore = memoryStore()) {
     const app = new Framework()
     app.silent = true
     const router = new Router()
-    const idempotency = createIdempotency({ store: memoryStore(), namespace: 'test' })
+    const idempotency = createIdempotency({ store, namespace: 'test' })
     const operations: string[] = []
     idempotency.on('completed', ({ operation }) => operations.push(operation))
     let listening: Promise<number> | undefined
@@ -68,6 +69,30 @@ describe.each(versions)('on %s', (version, Framework: typeof Koa) => {
       },
     }
   }
+
+  it('leaves an answer as it is where an error comes while it is recorded, such as that of a stream which was replaced', async () => {
+    const store = memoryStore()
+    const answered = deferred<Context>()
+    const { app, router, guard, post } = testApp({
+      ...store,
+      async transition(...change) {
+        const ctx = await answered.promise
+        ctx.onerror(new Error('late'))
+        return store.transition(...change)
+      },
+    })
+    const told: unknown[] = []
+    app.on('error', ({ message }: Error) => told.push(message))
+    router.post('/', guard(), (ctx) => {
+      ctx.set('X-One', '1')
+      ctx.body = 'fine'
+      answered.resolve(ctx)
+    })
+    const first = await post('/')
+    expect([first.status, first.headers.get('x-one'), await first.text()]).toEqual([200, '1', 'fine'])
+    expect(await (await post('/')).text()).toBe('fine')
+    expect(told).toEqual(['late'])
+  })
 
   const bodies: [string, (ctx: Context) => unknown][] = [
     ['an object', (ctx) => Object.assign(ctx, { status: 201, body: { id: 1 } })],
