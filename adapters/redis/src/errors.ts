@@ -55,3 +55,9 @@ export function toStoreError(cause: unknown, resends: boolean, isClosed = false)
   const message = `Redis: ${said}. ${refusals[code] ?? ''}`.trimEnd()
   return new StoreUnavailableError(message, { applied: refused && !resends ? 'no' : 'unknown', cause })
 }
+
+/** Tells that something else than a record of this version has the name of one. */
+export function isOfAnother(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: unknown }
+  return /^(ReplyError|Error): WRONGTYPE\b/.test(String(cause))
+}

@@ -13,7 +13,7 @@ import {
 } from '@retryproof/core/store'
 import { createCheck } from './check-server.ts'
 import { mayResend, type RedisClient, requireUsable, untilClosed } from './driver.ts'
-import { toStoreError } from './errors.ts'
+import { isOfAnother, toStoreError } from './errors.ts'
 import { isOk, toSeen } from './record.ts'
 import { createSender, type Waiting } from './sender.ts'
 import { askedBegin, askedChange, reads } from './statements.ts'
@@ -132,10 +132,15 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     return [...seen].filter((key) => key > after).sort()
   }
 
-  /** Returns a record as a listing shows it; null if `query` rules it out, or it is gone. */
+  /** Returns a record as a listing shows it; null if `query` rules it out, it is gone, or something else has its name. */
   async function listed(key: string, query: ListQuery): Promise<ListedRecord | null> {
-    const { record, now } = toSeen(await call(key, reads.list))
-    return record && toListedRecord(key, record, query, now)
+    try {
+      const { record, now } = toSeen(await call(key, reads.list))
+      return record && toListedRecord(key, record, query, now)
+    } catch (error) {
+      if (isOfAnother(error)) return null
+      throw error
+    }
   }
 
   return {
