@@ -37,17 +37,23 @@ export interface CheckOptions {
 export interface Check {
   /** Asks every primary now. @throws {@link StoreMisconfiguredError} when a server cannot carry the store */
   ask(): Promise<void>
-  /** Resolves when the last check passed. Checks first before the first call, after a reconnection, and once a minute. */
-  passed(): Promise<void>
+  /**
+   * Resolves when the last check passed; `undefined` where it has. Checks first before the first call, after a reconnection, and
+   * once a minute.
+   */
+  passed(): Promise<void> | undefined
 }
 
 export function createCheck({ client, prefix, allowEviction, answered, resends }: CheckOptions): Check {
   let last: Promise<void> | undefined
+  /** The last check has passed. */
+  let isKnown = false
   let askedAt = 0
   let warned = false
 
   const forget = () => {
     last = undefined
+    isKnown = false
   }
   client.on('close', forget)
   client.on('+node', forget)
@@ -123,10 +129,16 @@ export function createCheck({ client, prefix, allowEviction, answered, resends }
   function start(): Promise<void> {
     const asked = askAll()
     last = asked
+    isKnown = false
     askedAt = performance.now()
-    asked.catch(() => {
-      if (last === asked) last = undefined
-    })
+    asked.then(
+      () => {
+        if (last === asked) isKnown = true
+      },
+      () => {
+        if (last === asked) forget()
+      },
+    )
     return asked
   }
 
@@ -135,7 +147,7 @@ export function createCheck({ client, prefix, allowEviction, answered, resends }
     askedAt = performance.now()
     const asked = askAll()
     asked.catch((error: unknown) => {
-      if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_MISCONFIGURED')) last = undefined
+      if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_MISCONFIGURED')) forget()
     })
   }
 
@@ -144,7 +156,7 @@ export function createCheck({ client, prefix, allowEviction, answered, resends }
     passed() {
       if (!last) return start()
       if (performance.now() - askedAt > CHECK_EVERY_MS) askAgain()
-      return last
+      return isKnown ? undefined : last
     },
   }
 }

@@ -7,8 +7,8 @@ import { type Asked, script, sha, sharedArguments } from './statements.ts'
 export interface SenderOptions {
   readonly client: ReturnType<typeof requireUsable>
   readonly prefix: string
-  /** Resolves when the server can carry the store. */
-  readonly passed: () => Promise<void>
+  /** Resolves when the server can carry the store; `undefined` where that is known. */
+  readonly passed: () => Promise<void> | undefined
   /** Rejects calls that a closed connection leaves without a reply. */
   readonly answered: <T>(reply: Promise<T>) => Promise<T>
   /** Maps an error of the client or the server, each time to an object of its own. */
@@ -70,30 +70,30 @@ export function createSender(options: SenderOptions): (key: string, asked: Asked
 
   async function send(calls: readonly Call[]): Promise<void> {
     try {
-      settle(calls, await run(calls))
+      const all: (string | Buffer)[] = []
+      for (const { key } of calls) all.push(key)
+      all.push(...sharedArguments(now?.(), durability !== undefined))
+      for (const { asked } of calls) all.push(asked.text, asked.value ? toSent(asked.value) : '')
+      let reply: Buffer
+      try {
+        reply = await confirmed(() => client.evalshaBuffer(sha, calls.length, ...all))
+      } catch (error) {
+        if (!String(error).includes('NOSCRIPT')) throw error
+        reply = await confirmed(() => client.evalBuffer(script, calls.length, ...all))
+      }
+      settle(calls, reply)
     } catch (error) {
       refuse(calls, error)
     }
   }
 
-  async function run(calls: readonly Call[]): Promise<Buffer> {
-    const all: (string | Buffer)[] = []
-    for (const { key } of calls) all.push(key)
-    all.push(...sharedArguments(now?.(), durability !== undefined))
-    for (const { asked } of calls) all.push(asked.text, asked.value ? toSent(asked.value) : '')
-    try {
-      return await confirmed(() => client.evalshaBuffer(sha, calls.length, ...all))
-    } catch (error) {
-      if (!String(error).includes('NOSCRIPT')) throw error
-      return confirmed(() => client.evalBuffer(script, calls.length, ...all))
-    }
-  }
-
-  async function confirmed(start: () => Promise<unknown>): Promise<Buffer> {
+  function confirmed(start: () => Promise<unknown>): Promise<Buffer> {
     if (durability || !isBatching) writeTogether()
     const reply = answered(start()) as Promise<Buffer>
-    if (!durability) return reply
-    const { replicas, timeoutMs } = durability
+    return durability ? replicated(reply, durability) : reply
+  }
+
+  async function replicated(reply: Promise<Buffer>, { replicas, timeoutMs }: Waiting): Promise<Buffer> {
     // WAIT is about what its own connection wrote: both are sent in the same tick
     const [value, count] = await Promise.all([reply, answered(client.wait(replicas, timeoutMs))])
     if (Number(count) >= replicas) return value
@@ -130,7 +130,8 @@ export function createSender(options: SenderOptions): (key: string, asked: Asked
   }
 
   return async (key, asked) => {
-    await passed()
+    const checking = passed()
+    if (checking !== undefined) await checking
     const sendBy = (by: (call: Call) => void) =>
       new Promise<Answer | undefined>((resolve, reject) => by({ key: prefix + key, asked, resolve, reject }))
     return ((await sendBy(add)) ?? (await sendBy((call) => void send([call])))) as Answer
