@@ -41,8 +41,12 @@ export interface Written {
   readonly serverStatus: number
 }
 
-/** Rows are objects, and values as mysql2 makes them by itself, whatever the settings of the pool are. */
+/**
+ * Rows are objects, and values as mysql2 makes them by itself, whatever the settings of the pool are. Without `values: null`
+ * mysql2 would look for placeholders in each character of a statement.
+ */
 const pinned = {
+  values: null,
   rowsAsArray: false,
   nestTables: false,
   namedPlaceholders: false,

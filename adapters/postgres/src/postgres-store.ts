@@ -36,7 +36,7 @@ import {
   type Statement,
 } from './driver.ts'
 import { isConflict, isRefused, isStale, toStoreError } from './errors.ts'
-import { type Reply, toLiveView, toView } from './record.ts'
+import { type Reply, toBeginReply, toLiveView } from './record.ts'
 import { qualify, tableNames } from './schema.ts'
 import { type Statements, statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
@@ -192,8 +192,7 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
         assertValueFits(MAX_VALUE_BYTES, claim)
         const { owner, fingerprint, leaseMs, retentionMs, request } = claim
         const values = [owner, fingerprint, toUs(leaseMs), toUs(retentionMs), request ?? null]
-        const reply = await decide('begin', key, ...values)
-        return { outcome: reply.outcome as BeginReply['outcome'], ...toView(reply) }
+        return toBeginReply(await decide('begin', key, ...values))
       },
       async transition(key: string, token: number, change: Change): Promise<TransitionReply> {
         assertValueFits(MAX_VALUE_BYTES, change)

@@ -17,13 +17,24 @@ export interface Reply extends Omit<RecordView, 'request' | 'checkpoint' | 'resu
 /** Bytes of their own: a Buffer may be a part of a larger one. */
 const toBytes = (base64: string) => new Uint8Array(Buffer.from(base64, 'base64'))
 
-export const toLiveView = (reply: Reply): RecordView | null => (reply.live ? toView(reply) : null)
+export function toLiveView(reply: Reply): RecordView | null {
+  if (!reply.live) return null
+  const { outcome: _, ...view } = toBeginReply(reply)
+  return view
+}
 
-export function toView(reply: Reply): RecordView {
-  const { state, token, fingerprint, attempt, interrupted, leaseRemainingMs, retentionRemainingMs } = reply
+/** In one object without a spread, since every call makes one. */
+export function toBeginReply(reply: Reply): BeginReply {
   const { request, checkpoint, result } = reply
   return {
-    ...{ state, token, fingerprint, attempt, interrupted, leaseRemainingMs, retentionRemainingMs },
+    outcome: reply.outcome as BeginReply['outcome'],
+    state: reply.state,
+    token: reply.token,
+    fingerprint: reply.fingerprint,
+    attempt: reply.attempt,
+    interrupted: reply.interrupted,
+    leaseRemainingMs: reply.leaseRemainingMs,
+    retentionRemainingMs: reply.retentionRemainingMs,
     request: request === null ? null : toBytes(request),
     checkpoint: checkpoint && { seq: checkpoint.seq, data: toBytes(checkpoint.data) },
     result: result === null ? null : toBytes(result),
