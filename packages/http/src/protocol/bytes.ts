@@ -13,7 +13,22 @@ export function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
 
 /** A line of text (which has no line feed), then bytes as they are. */
 export function joinLine(line: string, rest: Uint8Array): Uint8Array {
-  return joinBytes(utf8.encode(`${line}\n`), rest)
+  return joinAscii(line, rest) ?? joinBytes(utf8.encode(`${line}\n`), rest)
+}
+
+/** Undefined for a line with other characters. Without an array for the line, and with one from the pool of Node where there is one. */
+function joinAscii(line: string, rest: Uint8Array): Uint8Array | undefined {
+  const { length } = line
+  const size = length + 1 + rest.length
+  const bytes = globalThis.Buffer?.allocUnsafe(size) ?? new Uint8Array(size)
+  for (let at = 0; at < length; at++) {
+    const code = line.charCodeAt(at)
+    if (code > 0x7f) return undefined
+    bytes[at] = code
+  }
+  bytes[length] = LINE_FEED
+  bytes.set(rest, length + 1)
+  return bytes
 }
 
 /** @throws TypeError when there is no line, or it is no UTF-8 */

@@ -69,6 +69,9 @@ export const bodies: readonly NodeEnding[] = [
   }),
 ]
 
+/** Node writes them as they are. */
+const plain = { 'x-one': '1', 'content-type': 'text/plain' }
+
 export const heads: readonly NodeEnding[] = [
   // Node takes a text and a fraction too
   ...[...statuses, '201', 201.9].map((status) =>
@@ -81,6 +84,28 @@ export const heads: readonly NodeEnding[] = [
   answered('writes a head with a reason', (res) => res.writeHead(201, 'Made').end('x')),
   answered('writes a head with headers', (res) => res.writeHead(201, { 'X-One': '1', 'x-two': ['2', '3'] }).end('x')),
   answered('writes a head with a reason and headers', (res) => res.writeHead(201, 'Made', { 'X-One': 1 }).end('x')),
+  answered('writes a head with plain headers', (res) => res.writeHead(201, plain).end('x')),
+  answered('writes a head with plain headers, and nothing', (res) => res.writeHead(201, plain).end()),
+  answered('writes a head with plain headers, and parts', (res) => {
+    res.writeHead(201, plain).write('x')
+    res.end('y')
+  }),
+  answered('writes a head with plain headers and a length', (res) =>
+    res.writeHead(201, 'Made', { ...plain, 'content-length': '1' }).end('x'),
+  ),
+  answered('writes a head of 204 with plain headers', (res) => res.writeHead(204, plain).end()),
+  answered('writes a head with plain headers that change afterwards', (res) => {
+    const headers = { ...plain }
+    res.writeHead(201, headers)
+    headers['x-one'] = '2'
+    res.end('x')
+  }),
+  answered('writes a head with plain headers in a wrapper', (res) => {
+    const { writeHead } = res
+    const wrapped = (status: number) => writeHead.call(res, status, plain)
+    res.writeHead = wrapped
+    res.end('x')
+  }),
   answered('writes a head with a list', (res) =>
     res.writeHead(201, ['X-One', '1', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']).end('x'),
   ),

@@ -28,6 +28,14 @@ const early: readonly NodeEnding[] = [
     streamed,
   ),
   answered(
+    'flushes a head with plain headers',
+    (res) => {
+      res.writeHead(201, { 'x-one': '1' }).flushHeaders()
+      res.end('x')
+    },
+    streamed,
+  ),
+  answered(
     'sends events',
     async (res) => {
       res.writeHead(200, { 'Content-Type': 'text/event-stream' })

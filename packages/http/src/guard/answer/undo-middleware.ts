@@ -34,6 +34,8 @@ export function recordable(
 ): HandlerAnswer {
   const isKnown = serialized?.status === response.status && isCoded(response) && !isCoded(serialized)
   const { status, headers, body } = isKnown ? serialized : response
-  const fields = { headers: changedFields(headers, before), ...removedFields(names, before) }
+  // those of a head may not be set on the response
+  const leaving = before.length > 0 ? [...names, ...response.headers.map(([name]) => name)] : names
+  const fields = { headers: changedFields(headers, before), ...removedFields(leaving, before) }
   return { response: { status, ...fields, body }, replayable: isKnown || replayable }
 }

@@ -2,7 +2,7 @@
  * Holds an answer back that a handler writes to a Node response, of HTTP/1 or HTTP/2, until it is recorded. While it is
  * held, the response looks as if it had been sent (`headersSent`, `writableEnded`), so that later writes fail as ever.
  */
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { isStreamed } from '../../../guard/answer/media.ts'
 import type { HandlerAnswer, HeaderField } from '../../../protocol/exchange.ts'
 import { copyHeaders, recordedHeaders, removedHeaders, restoreHeaders, sendResponse } from '../headers.ts'
@@ -18,9 +18,11 @@ import {
   applyHeaders,
   type Callback,
   concatenate,
+  type GivenHead,
   isChunk,
-  isValidHead,
-  readHeadArguments,
+  type PlainHeaders,
+  plainHeaders,
+  readHead,
   readWriteArguments,
   requireDeclaredLength,
   toBytes,
@@ -51,8 +53,9 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   const tellFinish = whole ? finishEarly(res) : undefined
   /** `passing`: all but the end leaves. `ended`: complete, and waits for its record. `open`: nothing is held any more. */
   let phase: 'buffering' | 'passing' | 'ended' | 'open' = 'buffering'
-  /** `reason`: what the handler itself says behind its status, which others may change until it leaves. */
-  let head: { readonly status: number; readonly message: string; readonly reason: string } | undefined
+  let head: GivenHead | undefined
+  /** The headers of a head that leaves as the handler gave it: none of them is set on the response before. */
+  let given: PlainHeaders | undefined
   /** The handler wrote its head or a part before the end: then Node sends a body without a length in chunks. */
   let isInPieces = false
   let isDestroyed = false
@@ -100,6 +103,8 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     phase = 'passing'
     captured.hasPassed = true
     seal.setHeadSent(false)
+    applyHeaders(res, given)
+    given = undefined
     // a status that is set after the head was written comes too late
     if (head) res.statusCode = head.status
     if (head && hasMessage) res.statusMessage = head.reason
@@ -139,7 +144,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     // HTTP/2 drops the body of a 205 as well
     const hasBody = status !== 204 && status !== 304 && (hasMessage || status !== 205) && res.req.method !== 'HEAD'
     const body = replayable && hasBody ? concatenate(held) : new Uint8Array()
-    const headers = recordedHeaders(res, before)
+    const headers = given ? Object.entries(given) : recordedHeaders(res, before)
     settle.resolve({ response: { status, headers, ...removedHeaders(res, before), body }, replayable })
   }
 
@@ -169,6 +174,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
 
   function reset(): void {
     open()
+    given = undefined
     restoreHeaders(res, before)
     setStatus({ status: 200, message: '' })
   }
@@ -180,23 +186,19 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   }
 
   function captureHead(givenStatus: number, ...rest: unknown[]): ServerResponse {
-    // Node takes a text or a fraction too
-    const status = Math.trunc(Number(givenStatus))
     if (!hasMessage && head && phase !== 'open') refuseChange()
-    const given = readHeadArguments(rest)
-    const reason = given.message ?? (hasMessage ? res.statusMessage || '' : '')
-    const message = hasMessage ? reason || STATUS_CODES[status] || 'unknown' : reason
-    if (!isWriting() || head || !isValidHead(status, message))
-      return Reflect.apply(writeHead, res, [givenStatus, ...rest])
-    const written = { status, message, reason }
+    const written = readHead(res, givenStatus, rest)
+    if (!isWriting() || head || !written) return Reflect.apply(writeHead, res, [givenStatus, ...rest])
     // before the headers, as Node does: one that is refused leaves the status behind
     if (hasMessage) setStatus(written)
-    applyHeaders(res, given.headers)
+    given = plainHeaders(res, written.headers, before)
+    if (!given) applyHeaders(res, written.headers)
     setStatus(written)
     head = written
     isInPieces = true
     seal.setHeadSent(true)
-    if (!whole && (stream || isStreamed([['content-type', String(res.getHeader('content-type'))]]))) pass()
+    const type = String(given ? given['content-type'] : res.getHeader('content-type'))
+    if (!whole && (stream || isStreamed([['content-type', type]]))) pass()
     return res
   }
 
@@ -249,10 +251,13 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
       for (const [name, value] of headers) res.setHeader(name, value)
     }
     const rest = held.length > 0 ? [concatenate(held)] : []
+    // a head that Node made at the end has headers that are set
+    if (!isInPieces) applyHeaders(res, given)
     // `end` alone declares a length, which an answer in pieces has not
-    const isChunked = isInPieces && !captured.hasPassed && !res.hasHeader('content-length')
+    const isChunked = isInPieces && !captured.hasPassed && !given && !res.hasHeader('content-length')
     if (isChunked) write.call(res, concatenate(rest.splice(0)), 'utf8', undefined)
     try {
+      if (isInPieces && given) writeHead.call(res, res.statusCode, given)
       Reflect.apply(end, res, rest)
     } catch {
       // a listener threw: the answer is recorded, and no error path may give another

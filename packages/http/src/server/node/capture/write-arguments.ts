@@ -1,5 +1,5 @@
 /** Reads the arguments of `write`, `end` and `writeHead` as Node does. */
-import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse, STATUS_CODES } from 'node:http'
 import { changedHeaders, restoreHeaders } from '../headers.ts'
 import { isHttp2 } from './response-seal.ts'
 
@@ -31,22 +31,68 @@ type HeadersList = readonly (OutgoingHttpHeader | OutgoingHttpHeader[])[]
 type Pair = [name: string, value: string]
 type HeadersArgument = OutgoingHttpHeaders | HeadersList | undefined
 
-/** The arguments after a status: perhaps a message, perhaps headers. */
-export function readHeadArguments([first, second]: readonly unknown[]): {
-  readonly message: string | undefined
+/** A head as it was given to `writeHead`. */
+export interface GivenHead {
+  readonly status: number
+  readonly message: string
+  /** What the handler itself says behind its status, which others may change until it leaves. */
+  readonly reason: string
   readonly headers: HeadersArgument
-} {
-  if (typeof first !== 'string')
-    return { message: undefined, headers: (second ?? first ?? undefined) as HeadersArgument }
-  return { message: first, headers: (second ?? undefined) as HeadersArgument }
+}
+
+/** Reads the arguments of `writeHead`: a status, perhaps a message, perhaps headers. Undefined for a head that Node refuses. */
+export function readHead(
+  res: ServerResponse,
+  givenStatus: number,
+  [first, second]: readonly unknown[],
+): GivenHead | undefined {
+  // Node takes a text or a fraction too
+  const status = Math.trunc(Number(givenStatus))
+  const hasReason = typeof first === 'string'
+  const hasMessage = !isHttp2(res)
+  const reason = hasReason ? first : hasMessage ? res.statusMessage || '' : ''
+  const message = hasMessage ? reason || STATUS_CODES[status] || 'unknown' : reason
+  const headers = (second ?? (hasReason ? undefined : first) ?? undefined) as HeadersArgument
+  return isValidHead(status, message) ? { status, message, reason, headers } : undefined
+}
+
+/** Headers that Node writes as they are given. */
+export type PlainHeaders = Readonly<Record<string, string>>
+
+const PLAIN_NAME = /^[a-z\d-]+$/
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/**
+ * Gives a copy of headers that Node writes as they are: all texts, their names in lower case, and no others beside them.
+ * Undefined for any others, and for a response that looks at its own headers.
+ */
+export function plainHeaders(
+  res: ServerResponse,
+  headers: HeadersArgument,
+  before: OutgoingHttpHeaders,
+): PlainHeaders | undefined {
+  if (headers === undefined || isList(headers) || isHttp2(res) || res.strictContentLength) return undefined
+  if (!isEmpty(before) || res.getHeaderNames().length > 0) return undefined
+  const copy = { ...headers }
+  for (const name of Object.keys(copy)) {
+    const value = copy[name]
+    if (typeof value !== 'string' || !PLAIN_NAME.test(name) || !FIELD_VALUE.test(value)) return undefined
+  }
+  return copy as PlainHeaders
+}
+
+function isEmpty(headers: object): boolean {
+  for (const _name in headers) return false
+  return true
 }
 
 /** Sets headers as `writeHead` does: from an object, or from a list in which a name may occur several times. */
 export function applyHeaders(res: ServerResponse, headers: HeadersArgument): void {
+  if (headers === undefined) return
   const isFirst = res.getHeaderNames().length === 0
   try {
     if (!isList(headers)) {
-      for (const [name, value] of Object.entries(headers ?? {})) res.setHeader(name, value as OutgoingHttpHeader)
+      for (const [name, value] of Object.entries(headers)) res.setHeader(name, value as OutgoingHttpHeader)
     } else if (isFirst || isHttp2(res)) addList(res, headers)
     else mergeList(res, headers)
   } catch (error) {
@@ -94,9 +140,8 @@ function isList(headers: HeadersArgument): headers is HeadersList {
 
 const statusMessage = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** Node throws for any other. */
-export function isValidHead(status: number, message: string | undefined): boolean {
-  return Number.isInteger(status) && status >= 100 && status <= 999 && statusMessage.test(message ?? '')
+function isValidHead(status: number, message: string): boolean {
+  return Number.isInteger(status) && status >= 100 && status <= 999 && statusMessage.test(message)
 }
 
 /** Throws as Node does at the end of a response that is strict about its length. */
