@@ -147,11 +147,18 @@ async function decide<Native extends object, Tx>(
   const { name, callback } = asked
   const locate = () => locationOf(options, name, asked.call.key)
 
-  async function execute(attempt: Attempt, tx: Tx | undefined): Promise<HandlerEnd> {
+  function execute(attempt: Attempt, tx: Tx | undefined): Promise<HandlerEnd> {
     setAttempt(native, attempt as HandlerAttempt)
-    if (options.respondsEarly && !calls.wasAnswered()) {
-      await calls.answerEarly(pendingResponse(await locate(), options.maxRetryAfterMs))
-    }
+    return options.respondsEarly && !calls.wasAnswered()
+      ? answerEarly().then(() => runHandler(attempt, tx))
+      : runHandler(attempt, tx)
+  }
+
+  async function answerEarly(): Promise<void> {
+    await calls.answerEarly(pendingResponse(await locate(), options.maxRetryAfterMs))
+  }
+
+  function runHandler(attempt: Attempt, tx: Tx | undefined): Promise<HandlerEnd> {
     const { maxResponseBytes, stream, transaction } = options
     const whole = transaction || calls.wasAnswered()
     return calls.execute(attempt as HandlerAttempt, {

@@ -1,6 +1,6 @@
 /** Runs the call of a request, and makes what is recorded of the end of its handler. */
 import { type Attempt, isIdempotencyError, type Outcome, rollBack } from '@retryproof/core'
-import { failAndAnswer, isRelease } from '@retryproof/core/internal'
+import { failAndAnswer, isRelease, type MaybePromise } from '@retryproof/core/internal'
 import type { HandlerAnswer, HttpResponse } from '../protocol/exchange.ts'
 import { toResult, toResultOfThrow } from './answer/to-result.ts'
 import type { WatchedCalls } from './handler-calls.ts'
@@ -44,9 +44,12 @@ export function run<Native, Tx>(
     return mark.refusal ? resultOfAnswer(given) : toResultOfThrow(error, given, mark.records)
   }
   /** No answer frees the key of a handler that is at work: what that answers itself comes in its place. */
-  async function resultOf(end: HandlerEnd): Promise<Result> {
-    const result = end.kind === 'threw' ? await resultOfThrow(end) : resultOfAnswer(end.answer)
-    return end.outlast && isRelease(result) && !mark.isAnswered ? resultOf(await end.outlast()) : result
+  function lastOf(end: HandlerEnd, result: Result): MaybePromise<Result> {
+    return end.outlast && isRelease(result) && !mark.isAnswered ? end.outlast().then(resultOf) : result
+  }
+  function resultOf(end: HandlerEnd): MaybePromise<Result> {
+    if (end.kind === 'threw') return resultOfThrow(end).then((result) => lastOf(end, result))
+    return lastOf(end, resultOfAnswer(end.answer))
   }
   if (!transaction) {
     return operation.run(call, async (attempt) => resultOf(await execute(attempt, undefined)), policies)

@@ -1,7 +1,7 @@
 /** Runs a handler on a Node response, and tells how it ended. */
 import type { ServerResponse } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
-import { lapse } from '@retryproof/core/internal'
+import { lapse, type MaybePromise } from '@retryproof/core/internal'
 import type { BodyLimits } from '../../guard/answer/held-body.ts'
 import { answered, type HandlerEnd, type HandlerRun, threw } from '../../guard/handler-end.ts'
 import type { HandlerAttempt } from '../../guard/ports.ts'
@@ -22,19 +22,20 @@ export interface HandlerOnNode {
   isAhead(): boolean
   /** Returns true when a next run would find no body. */
   hasSpentBody(): boolean
+  /** Passes an error on that comes after the answer, once its request is over: it is the framework's, as it is without a guard. */
+  goOn(): void
   /** Lets the handler's answer go. */
   release(headers: readonly HeaderField[]): void
   /** Returns true for an error that the error path of the framework has already. */
   wasHandedOver(error: unknown): boolean
 }
 
-/** Runs a handler under a capture. `over` resolves when its request is: then errors that come late are passed on. */
+/** Runs a handler under a capture. */
 export function runOnNode<Tx>(
   res: ServerResponse,
   binding: NodeBinding<Tx>,
   attempt: HandlerAttempt,
   terms: HandlerRun<Tx>,
-  over: Promise<void>,
 ): HandlerOnNode {
   const { tx, limits } = terms
   let handedOver: { readonly error: unknown }[] = []
@@ -84,22 +85,27 @@ export function runOnNode<Tx>(
     return recordable(await captured.answered)
   }
 
-  async function endOf(): Promise<HandlerEnd> {
-    return endBy(tx === undefined ? await firstOf(captured.answered, returned) : await returned)
+  async function endOf(first: Promise<First>): Promise<HandlerEnd> {
+    return endBy(await first)
   }
 
-  async function endBy(first: Returned): Promise<HandlerEnd> {
+  function endBy(first: First): MaybePromise<HandlerEnd> {
     if (first && 'error' in first) {
       isThrown = true
       return threw(first.error, () => answerTo(first.error))
     }
-    hasLeft = first !== undefined
-    const answer = first?.left ?? recordable(await captured.answered)
+    hasLeft = first !== undefined && 'left' in first
+    if (!first) return captured.answered.then((answer) => endWith(recordable(answer), tx === undefined))
+    return 'left' in first ? endWith(first.left, false) : endWith(recordable(first.answer), tx === undefined)
+  }
+
+  /** @param mayBeAtWork nobody has said yet that the handler has returned */
+  function endWith(answer: HandlerAnswer, mayBeAtWork: boolean): HandlerEnd {
     // a parser that found no body is answered for by nobody
     if (answer.response.status >= 400 && isBodyLost(binding.req)) throw lostBody()
     const [passedOn] = handedOver
     const end = passedOn ? threw(passedOn.error, async () => answer) : answered(answer)
-    return first || tx !== undefined ? end : { outlast: () => outlast(end, answer), ...end }
+    return mayBeAtWork ? { outlast: () => outlast(end, answer), ...end } : end
   }
 
   /** Lets an answer go that says nothing about the handler, since that is still at work, and waits for the end of the handler itself. */
@@ -138,26 +144,26 @@ export function runOnNode<Tx>(
     binding.watchErrors?.({ onError, onLost })
   }
 
-  /** An error that comes after the answer is the framework's, as it is without a guard. */
-  async function goOn(): Promise<void> {
-    await over
-    const last = await returned
-    if (!last || 'left' in last) binding.goOn?.()
-    else if (!isThrown) binding.fail(last.error)
-  }
-
   begin(limits)
   const returned: Promise<Returned> = binding.run(tx).then(
-    (left) => (left ? { left } : undefined),
-    (error: unknown) => ({ error }),
+    (left) => {
+      hasReturned = true
+      return left ? { left } : undefined
+    },
+    (error: unknown) => {
+      hasReturned = true
+      return { error }
+    },
   )
-  void returned.then(() => {
-    hasReturned = true
-  })
-  void goOn()
   return {
     captured: () => captured,
-    end: endOf(),
+    end: endOf(tx === undefined ? firstOf(captured.answered, returned) : returned),
+    goOn() {
+      void returned.then((last) => {
+        if (!last || 'left' in last) binding.goOn?.()
+        else if (!isThrown) binding.fail(last.error)
+      })
+    },
     hasLeft: () => hasLeft,
     isAhead: () => isAhead,
     hasSpentBody,
@@ -172,10 +178,13 @@ export function runOnNode<Tx>(
 /** The end of a handler, as its framework tells it: a throw, or an answer that the framework is to write. */
 export type Returned = { readonly error: unknown } | { readonly left: HandlerAnswer } | undefined
 
+/** The first that is known of an end: the complete answer, or what the framework tells. */
+type First = { readonly answer: HandlerAnswer } | Returned
+
 /** Waits for a complete answer, one that was left, or a throw, whichever is first. */
-function firstOf(answer: Promise<unknown>, returned: Promise<Returned>): Promise<Returned> {
+function firstOf(answered: Promise<HandlerAnswer>, returned: Promise<Returned>): Promise<First> {
   return new Promise((resolve, reject) => {
-    answer.then(() => resolve(undefined), reject)
+    answered.then((answer) => resolve({ answer }), reject)
     void returned.then((end) => end && resolve(end))
   })
 }

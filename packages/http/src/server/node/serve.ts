@@ -47,10 +47,7 @@ export async function serveNode<Native, Tx>(
   const { req } = binding
   const fail = failing(guard, exchange.native, res, binding)
   let run: HandlerOnNode | undefined
-  let isOver = () => {}
-  const over = new Promise<void>((resolve) => {
-    isOver = resolve
-  })
+  const runs: HandlerOnNode[] = []
   function undo() {
     const left = run?.captured().discard()
     if (left === 'reset') binding.reset?.()
@@ -62,7 +59,8 @@ export async function serveNode<Native, Tx>(
         if (isBodyLost(req)) throw notStarted(lostBody())
         if (run?.hasSpentBody()) throw spentBody()
         undo()
-        run = runOnNode(res, { ...binding, fail }, attempt, terms, over)
+        run = runOnNode(res, { ...binding, fail }, attempt, terms)
+        runs.push(run)
         return run.end
       },
       answerEarly: (response) => answerEarly(res, response),
@@ -79,7 +77,7 @@ export async function serveNode<Native, Tx>(
     // a response that the handler destroyed has nobody left to answer
     if (run?.isAhead() || (undo() !== 'destroyed' && !run?.wasHandedOver(error))) fail(error)
   } finally {
-    isOver()
+    for (const each of runs) each.goOn()
   }
 }
 
