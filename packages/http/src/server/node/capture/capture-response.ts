@@ -21,10 +21,11 @@ import {
   type GivenHead,
   isChunk,
   type PlainHeaders,
-  plainHeaders,
   readHead,
   readWriteArguments,
   requireDeclaredLength,
+  setStatus,
+  takeHeaders,
   toBytes,
 } from './write-arguments.ts'
 
@@ -106,8 +107,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     applyHeaders(res, given)
     given = undefined
     // a status that is set after the head was written comes too late
-    if (head) res.statusCode = head.status
-    if (head && hasMessage) res.statusMessage = head.reason
+    if (head) setStatus(res, head.status, head.reason)
     writeHead.call(res, res.statusCode)
     declaredSize = Number(res.getHeader('content-length') ?? Number.NaN)
     const begun = concatenate(held)
@@ -167,16 +167,11 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     if (!captured.hasPassed) seal.setHeadSent(false)
   }
 
-  function setStatus({ status, message }: { readonly status: number; readonly message: string }): void {
-    res.statusCode = status
-    if (hasMessage) res.statusMessage = message
-  }
-
   function reset(): void {
     open()
     given = undefined
     restoreHeaders(res, before)
-    setStatus({ status: 200, message: '' })
+    setStatus(res, 200, '')
   }
 
   function cut(): void {
@@ -190,10 +185,9 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     const written = readHead(res, givenStatus, rest)
     if (!isWriting() || head || !written) return Reflect.apply(writeHead, res, [givenStatus, ...rest])
     // before the headers, as Node does: one that is refused leaves the status behind
-    if (hasMessage) setStatus(written)
-    given = plainHeaders(res, written.headers, before)
-    if (!given) applyHeaders(res, written.headers)
-    setStatus(written)
+    if (hasMessage) setStatus(res, written.status, written.message)
+    given = takeHeaders(res, written.headers, before)
+    setStatus(res, written.status, written.message)
     head = written
     isInPieces = true
     seal.setHeadSent(true)
@@ -247,7 +241,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   function release(headers: readonly HeaderField[] = []): void {
     open()
     if (head && !captured.hasPassed) {
-      setStatus({ status: head.status, message: head.reason })
+      setStatus(res, head.status, head.reason)
       for (const [name, value] of headers) res.setHeader(name, value)
     }
     const rest = held.length > 0 ? [concatenate(held)] : []

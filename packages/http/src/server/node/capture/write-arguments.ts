@@ -56,17 +56,30 @@ export function readHead(
   return isValidHead(status, message) ? { status, message, reason, headers } : undefined
 }
 
+export function setStatus(res: ServerResponse, status: number, message: string): void {
+  res.statusCode = status
+  if (!isHttp2(res)) res.statusMessage = message
+}
+
 /** Headers that Node writes as they are given. */
 export type PlainHeaders = Readonly<Record<string, string>>
 
 const PLAIN_NAME = /^[a-z\d-]+$/
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/**
- * Gives a copy of headers that Node writes as they are: all texts, their names in lower case, and no others beside them.
- * Undefined for any others, and for a response that looks at its own headers.
- */
-export function plainHeaders(
+/** Gives a copy of headers that Node writes as they are; sets any others, as `writeHead` does. */
+export function takeHeaders(
+  res: ServerResponse,
+  headers: HeadersArgument,
+  before: OutgoingHttpHeaders,
+): PlainHeaders | undefined {
+  const plain = plainHeaders(res, headers, before)
+  if (!plain) applyHeaders(res, headers)
+  return plain
+}
+
+/** Undefined beside other headers, where a value is no text or a name is not in lower case, and where the response looks at its own headers. */
+function plainHeaders(
   res: ServerResponse,
   headers: HeadersArgument,
   before: OutgoingHttpHeaders,
