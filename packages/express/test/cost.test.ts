@@ -1,6 +1,8 @@
 /** Counts the cost of a request, and never times it: calls of the store, signals, and methods of the response. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { AddressInfo } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInThisContext } from 'node:vm'
 import { createIdempotency } from '@retryproof/core'
 import { memoryStore } from '@retryproof/memory'
 import express, { type RequestHandler } from 'express'
@@ -88,6 +90,25 @@ test('a handler that asks for its signal is given one', async () => {
   const server = await served((req, res) => void res.json({ aborted: attemptOf(req)?.signal.aborted }))
   try {
     expect(await server.send()).toMatchObject({ status: 200, signals: 1 })
+  } finally {
+    server.close()
+  }
+})
+
+test('a response has no hidden class of its own for each property that is added, and the members that it had', async () => {
+  setFlagsFromString('--allow-natives-syntax')
+  const isFast = runInThisContext('(object) => %HasFastProperties(object)') as (object: object) => boolean
+  const seen: unknown[] = []
+  const server = await served((req, res) => {
+    seen.push(isFast(req), isFast(res), Object.getOwnPropertyDescriptor(res, 'sendDate'), req.httpVersion)
+    res.json({ charged: true })
+  })
+  try {
+    expect(await server.send()).toMatchObject({ status: 200 })
+    // V8 of Node 24 shares the classes
+    const isShared = Number.parseInt(process.versions.v8, 10) >= 13
+    const sendDate = { value: true, writable: true, enumerable: true, configurable: true }
+    expect(seen).toEqual([isShared, isShared, sendDate, '1.1'])
   } finally {
     server.close()
   }

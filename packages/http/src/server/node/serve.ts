@@ -5,6 +5,7 @@ import type { Guard } from '../../guard/guard.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
 import { answerEarly } from './answer-early.ts'
 import type { NodeBinding } from './node-binding.ts'
+import { shedClass } from './own-class.ts'
 import { isBodyLost, lostBody, spentBody } from './request/request-body.ts'
 import { type HandlerOnNode, runOnNode } from './run-on-node.ts'
 
@@ -45,6 +46,8 @@ export async function serveNode<Native, Tx>(
   binding: NodeBinding<Tx>,
 ): Promise<void> {
   const { req } = binding
+  shedClass(req)
+  shedClass(res)
   const fail = failing(guard, exchange.native, res, binding)
   let run: HandlerOnNode | undefined
   const runs: HandlerOnNode[] = []
