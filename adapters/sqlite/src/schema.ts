@@ -7,7 +7,7 @@ import {
   toMs,
 } from '@retryproof/core/store'
 import { pragma, requireDriver, type SqliteDatabase, statement } from './driver.ts'
-import { exclusively, impatiently, whenFree } from './transaction.ts'
+import { beginImmediate, exclusively, impatiently, whenFree } from './transaction.ts'
 
 export interface SchemaOptions {
   /** The table's name: letters, digits and `_`. @default 'retryproof' */
@@ -79,7 +79,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   requireDriver(database)
   const [createTable, createIndex] = schema({ table })
   await whenFree(database, toMs('lockTimeout', lockTimeout), () => {
-    const begin = () => impatiently(database, () => statement(database, 'BEGIN IMMEDIATE').run())
+    const begin = () => beginImmediate(database)
     exclusively(database, begin, () => {
       statement(database, createTable).run()
       verifyTable(database, table)

@@ -27,7 +27,7 @@ import { isRefused } from './errors.ts'
 import { type CountRow, type Row, toCount, toRecord } from './record.ts'
 import { isFile, quoted } from './schema.ts'
 import { beginLocked, prepareStatements, readRecord, type Statements, writeRecord } from './statements.ts'
-import { exclusively, impatiently, inTransaction, whenFree } from './transaction.ts'
+import { beginImmediate, exclusively, impatiently, inTransaction, whenFree } from './transaction.ts'
 
 export interface SqliteStoreOptions<Database extends SqliteDatabase> {
   /** An open connection of better-sqlite3, node:sqlite or bun:sqlite. It stays yours: close it after the last call. */
@@ -123,9 +123,21 @@ export function sqliteStore<Database extends SqliteDatabase>(
     return reply
   }
 
-  const beginOwn = () => beginLocked(database, ownStatements())
+  /** Asks once without waiting. Each later try waits a little, as those of other processes do: else they would pass it by. */
+  function beginOwn(isRepeated: boolean): void {
+    const sql = ownStatements()
+    if (isRepeated) beginImmediate(database)
+    else beginLocked(database, sql)
+  }
+
   const locked = <T>(work: (sql: Statements) => T): Promise<T> =>
-    use((sql) => exclusively(database, beginOwn, () => work(sql)))
+    whenFree(database, lockTimeoutMs, (isRepeated) =>
+      exclusively(
+        database,
+        () => beginOwn(isRepeated),
+        () => work(ownStatements()),
+      ),
+    )
   const one = ({ key, decide }: Decision): Promise<unknown> => locked((sql) => applyHeld(sql, key, decide))
 
   /** Answers are there before anybody else can call: the lane rests until the next turn of the event loop. */

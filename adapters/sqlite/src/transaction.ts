@@ -9,7 +9,7 @@ import {
 import { isInTransaction, pragma, type SqliteDatabase } from './driver.ts'
 import { guard, isLocked } from './errors.ts'
 
-/** Bounds the time for which one call blocks the event loop while another process writes. */
+/** Bounds the time for which one try blocks the event loop while another process writes. */
 const BLOCKING_MS = 25
 const PAUSES = { firstMs: 1, maxMs: 50 }
 
@@ -29,21 +29,21 @@ export function exclusively<T>(database: SqliteDatabase, begin: () => void, work
 
 /**
  * Calls `work` once the database is not locked. In between the event loop is free: the busy time-out of the connection
- * would block it, and every heartbeat with it. `mayRepeat` tells whether `work` may be called again after it failed. The
- * promise shows an answer that was there at once.
+ * would block it, and every heartbeat with it. `mayRepeat` tells whether `work` may be called again after it failed, and
+ * `isRepeated` tells `work` that it is. The promise shows an answer that was there at once.
  *
  * @throws {@link StoreUnavailableError} with `applied: 'no'` when it is locked for longer than `timeoutMs`
  */
 export function whenFree<T>(
   database: SqliteDatabase,
   timeoutMs: number,
-  work: () => T,
+  work: (isRepeated: boolean) => T,
   mayRepeat = () => true,
 ): Promise<T> {
-  function attempt(): T {
+  function attempt(isRepeated: boolean): T {
     // work would become a part of that transaction, and be undone with it
     if (isInTransaction(database)) throw new StoreUnavailableError(OPEN, { applied: 'no' })
-    return work()
+    return work(isRepeated)
   }
   async function repeat(refused: unknown): Promise<T> {
     const until = performance.now() + timeoutMs
@@ -51,14 +51,14 @@ export function whenFree<T>(
       if (!isBusy(refusal) || !mayRepeat() || performance.now() >= until) throw refusal
       await sleep(backOff(tries, PAUSES))
       try {
-        return attempt()
+        return attempt(true)
       } catch (error) {
         refusal = error
       }
     }
   }
   try {
-    const answer = attempt()
+    const answer = attempt(false)
     return answered(() => answer)
   } catch (error) {
     return repeat(error)
@@ -85,6 +85,11 @@ export function impatiently<T>(database: SqliteDatabase, work: () => T): T {
   }
 }
 
+/** Opens a transaction with the write lock, for which it waits in the line of SQLite's own busy time-out. */
+export function beginImmediate(database: SqliteDatabase): void {
+  impatiently(database, () => guard(() => database.exec('BEGIN IMMEDIATE')))
+}
+
 /**
  * Commits what `work` of the caller wrote, once `begin` has the write lock. Its own errors are the caller's,
  * also one that says that some database is locked: it is called once.
@@ -92,15 +97,19 @@ export function impatiently<T>(database: SqliteDatabase, work: () => T): T {
 export function inTransaction<Database extends SqliteDatabase, T>(
   database: Database,
   timeoutMs: number,
-  begin: () => void,
+  begin: (isRepeated: boolean) => void,
   work: (tx: Database) => T | Promise<T>,
 ): Promise<T> {
   let started = false
-  const attempt = () =>
-    exclusively(database, begin, () => {
-      started = true
-      return refusePromise(work(database))
-    })
+  const attempt = (isRepeated: boolean) =>
+    exclusively(
+      database,
+      () => begin(isRepeated),
+      () => {
+        started = true
+        return refusePromise(work(database))
+      },
+    )
   return whenFree(database, timeoutMs, attempt, () => !started)
 }
 
