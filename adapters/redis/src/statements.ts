@@ -60,7 +60,7 @@ local function run(key, asked, value)
   local mark, state, interrupted, attempt, token, lease, expires, seq, o, f, q, c, r = 'R1', 't', 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1
   local owner, fingerprint = '', ''
   if record ~= '' then
-    if sub(record, 1, 2) ~= 'R1' then error({ err = 'WRONGTYPE the key holds no record' }) end
+    if sub(record, 1, 2) ~= 'R1' or #record < ${HEAD_BYTES} then error({ err = 'WRONGTYPE the key holds no record' }) end
     mark, state, interrupted, attempt, token, lease, expires, seq, o, f, q, c, r = struct.unpack('${HEAD}', record)
     if ${HEAD_BYTES} + o + f > ${WINDOW} then record = whole(key, record) end
     owner, fingerprint = sub(record, ${HEAD_BYTES + 1}, ${HEAD_BYTES} + o), sub(record, ${HEAD_BYTES + 1} + o, ${HEAD_BYTES} + o + f)

@@ -122,7 +122,7 @@ describe.skipIf(redis.missing)('every way to configure a client answers the same
     await expect(store.get('a.b.1')).rejects.toThrow(/client of its own/)
   })
 
-  test('a listing leaves out what is no record: an entry of a cache, a hash of an earlier version', async () => {
+  test('a listing leaves out what is no record: an entry of a cache, a hash of an earlier version, a record that is cut short', async () => {
     const client = ioredis6(address)
     onTestFinished(() => client.disconnect())
     const prefix = freshPrefix()
@@ -130,9 +130,10 @@ describe.skipIf(redis.missing)('every way to configure a client answers the same
     await store.begin('a.b.1', claim)
     await client.set(`${prefix}settled:a.b.1`, 'an entry')
     await client.hset(`${prefix}a.b.2`, 'state', 'in_progress')
+    await client.set(`${prefix}a.b.3`, 'R1')
     expect((await collect(store.list({}))).map(({ key }) => key)).toEqual(['a.b.1'])
     expect((await collect(store.list({ namespace: 'a', operation: 'b' }))).map(({ key }) => key)).toEqual(['a.b.1'])
-    await expect(store.get('a.b.2')).rejects.toThrow(StoreMisconfiguredError)
+    for (const key of ['a.b.2', 'a.b.3']) await expect(store.get(key)).rejects.toThrow(StoreMisconfiguredError)
   })
 
   test('two stores with prefixes of their own share a client, and see no record of each other', async () => {
