@@ -3,6 +3,8 @@
 const LINE_FEED = 10
 const utf8 = new TextEncoder()
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+/** None outside of Node. */
+const { Buffer: pool } = globalThis as { readonly Buffer?: { allocUnsafe(size: number): Uint8Array } }
 
 export function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(first.length + second.length)
@@ -20,7 +22,7 @@ export function joinLine(line: string, rest: Uint8Array): Uint8Array {
 function joinAscii(line: string, rest: Uint8Array): Uint8Array | undefined {
   const { length } = line
   const size = length + 1 + rest.length
-  const bytes = globalThis.Buffer?.allocUnsafe(size) ?? new Uint8Array(size)
+  const bytes = pool?.allocUnsafe(size) ?? new Uint8Array(size)
   for (let at = 0; at < length; at++) {
     const code = line.charCodeAt(at)
     if (code > 0x7f) return undefined
