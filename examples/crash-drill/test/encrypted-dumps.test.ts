@@ -160,20 +160,16 @@ for (const target of targets) {
         reference: ReturnType<typeof call>,
         change: (result: Buffer) => Uint8Array,
       ): Promise<Buffer> {
-        const seen = await moved.inspect(reference)
-        for await (const { key } of moved.list()) {
-          const record = await opened.backend().store.get(key)
-          if (!record || record.token !== seen?.token) continue
-          const result = Buffer.from(record.result ?? [])
-          await opened.backend().store.transition(key, record.token, { to: 'forgotten', tombstoneMs: 1000 })
-          const claim = { owner: 'o', fingerprint: record.fingerprint, leaseMs: 1000, retentionMs: 600_000 }
-          const { token } = await opened.backend().store.begin(key, claim)
-          await opened
-            .backend()
-            .store.transition(key, token, { to: 'completed', result: change(result), retentionMs: 600_000 })
-          return result
-        }
-        throw new Error(`${reference.key} is not in the store`)
+        const { key } = (await moved.inspect(reference)) ?? {}
+        const { store } = opened.backend()
+        const record = key && (await store.get(key))
+        if (!key || !record) throw new Error(`${reference.key} is not in the store`)
+        const result = Buffer.from(record.result ?? [])
+        await store.transition(key, record.token, { to: 'forgotten', tombstoneMs: 1000 })
+        const claim = { owner: 'o', fingerprint: record.fingerprint, leaseMs: 1000, retentionMs: 600_000 }
+        const { token } = await store.begin(key, claim)
+        await store.transition(key, token, { to: 'completed', result: change(result), retentionMs: 600_000 })
+        return result
       }
     })
   })
