@@ -3,8 +3,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { checks } from '@retryproof/conformance'
 import { Redis } from 'ioredis'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { type OwnNode, service, startService, unavailable } from '../../../scripts/services.mjs'
-import { type Address, addressOf, bytesOf, claim, freshPrefix, ioredis5, ioredis6, storeFor } from './harness.ts'
+import { type OwnNode, service, unavailable } from '../../../scripts/services.mjs'
+import { type Address, bytesOf, claim, clients, freshPrefix, ioredis6, startOwnServer, storeFor } from './harness.ts'
 
 const missing = await unavailable('redis')
 const cluster = await service('redis-cluster')
@@ -33,14 +33,9 @@ describe.skipIf(missing)('calls of one tick', () => {
 
   // its own, because these tests fill it, kill it and give it users
   beforeAll(async () => {
-    const server = await startService('redis')
-    node = server.nodes[0] as OwnNode
-    address = addressOf(server.nodes)
-    admin = ioredis6(address, { maxRetriesPerRequest: null })
-    return async () => {
-      admin.disconnect()
-      await server.stop()
-    }
+    const own = await startOwnServer()
+    ;({ node, address, admin } = own)
+    return own.stop
   })
 
   test.each([
@@ -63,10 +58,7 @@ describe.skipIf(missing)('calls of one tick', () => {
     await check.run({ open: () => store })
   })
 
-  test.each([
-    ['ioredis 6', ioredis6],
-    ['ioredis 5', ioredis5],
-  ])('have an outcome each, whatever the others have, %s', async (_, connect) => {
+  test.each(clients)('have an outcome each, whatever the others have, %s', async (_, connect) => {
     const prefix = freshPrefix()
     const store = storeFor(connect(address), { prefix })
     const result = new Uint8Array([0, 0xff, 13, 10])
@@ -154,25 +146,25 @@ describe.skipIf(missing)('calls of one tick', () => {
     expect([one, other]).toMatchObject([{ value: { outcome: 'acquired' } }, { value: { outcome: 'acquired' } }])
   })
 
-  test.each([
-    ['ioredis 6', ioredis6],
-    ['ioredis 5', ioredis5],
-  ])('a connection that is cut leaves each unknown, with an error of its own, %s', async (_, connect) => {
-    const store = storeFor(connect(address))
-    await store.get('warm')
-    node.signal('SIGSTOP')
-    const unanswered = Promise.allSettled(keys(40).map((key) => store.begin(key, claim)))
-    await node.kill()
-    const outcomes = await unanswered
-    expect(outcomes).toMatchObject(
-      keys(40).map(() => ({
-        status: 'rejected',
-        reason: { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'unknown' },
-      })),
-    )
-    expect(new Set(outcomes.map((outcome) => 'reason' in outcome && outcome.reason)).size).toBe(40)
-    await node.start()
-  })
+  test.each(clients)(
+    'a connection that is cut leaves each unknown, with an error of its own, %s',
+    async (_, connect) => {
+      const store = storeFor(connect(address))
+      await store.get('warm')
+      node.signal('SIGSTOP')
+      const unanswered = Promise.allSettled(keys(40).map((key) => store.begin(key, claim)))
+      await node.kill()
+      const outcomes = await unanswered
+      expect(outcomes).toMatchObject(
+        keys(40).map(() => ({
+          status: 'rejected',
+          reason: { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', applied: 'unknown' },
+        })),
+      )
+      expect(new Set(outcomes.map((outcome) => 'reason' in outcome && outcome.reason)).size).toBe(40)
+      await node.start()
+    },
+  )
 
   test('are sent in the async context of the first or the last of them', async () => {
     const context = new AsyncLocalStorage<string>()

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type OwnNode, startService, unavailable } from '../../../scripts/services.mjs'
-import { type Address, addressOf, bytesOf, claim, freshPrefix, ioredis5, ioredis6, storeFor } from './harness.ts'
+import { type Address, addressOf, bytesOf, claim, clients, freshPrefix, ioredis6, storeFor } from './harness.ts'
 
 const missing = await unavailable('redis')
 
@@ -19,10 +19,7 @@ describe.skipIf(missing)('durability', () => {
   const hasty = { replicas: 1, timeout: 50 }
   const noReplica = { applied: 'unknown', message: expect.stringContaining('0 of 1 replicas confirmed') }
 
-  test.each([
-    ['ioredis 6', ioredis6],
-    ['ioredis 5', ioredis5],
-  ])('an answer waits for the replica, and fails without it, %s', async (_, connect) => {
+  test.each(clients)('an answer waits for the replica, and fails without it, %s', async (_, connect) => {
     const prefix = freshPrefix()
     const careless = storeFor(ioredis6(address), { prefix })
     const patiently = storeFor(connect(address), { prefix, durability: patient })

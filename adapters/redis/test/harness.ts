@@ -3,7 +3,7 @@ import type { StoreHarness } from '@retryproof/conformance/vitest'
 import { Cluster, Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { onTestFinished } from 'vitest'
-import type { ServerNode } from '../../../scripts/services.mjs'
+import { type OwnNode, type ServerNode, startService } from '../../../scripts/services.mjs'
 import { type RedisClient, type RedisStoreOptions, redisStore } from '../src/index.ts'
 
 export interface Address {
@@ -21,6 +21,12 @@ export const honest = { autoResendUnfulfilledCommands: false, maxRetriesPerReque
 
 export const ioredis6 = (address: Address, options = {}) => quiet(new Redis({ ...address, ...honest, ...options }))
 export const ioredis5 = (address: Address, options = {}) => quiet(new Redis5({ ...address, ...honest, ...options }))
+
+/** Both versions of the client, for `test.each`. */
+export const clients = [
+  ['ioredis 6', ioredis6],
+  ['ioredis 5', ioredis5],
+] as const
 
 /** A Cluster client that gives up when it finds none of `nodes`. */
 export function clusterOf(nodes: readonly Address[], options = {}): Cluster {
@@ -66,6 +72,18 @@ export function harness(
 export function storeFor(client: OwnClient, options: Partial<RedisStoreOptions> = {}) {
   onTestFinished(() => client.disconnect())
   return redisStore({ client, prefix: freshPrefix(), ...options })
+}
+
+/** A server for tests that fill it, stop it or reconfigure it, and a client for that. */
+export async function startOwnServer() {
+  const server = await startService('redis')
+  const address = addressOf(server.nodes)
+  const admin: Redis = ioredis6(address, { maxRetriesPerRequest: null })
+  async function stop(): Promise<void> {
+    admin.disconnect()
+    await server.stop()
+  }
+  return { node: server.nodes[0] as OwnNode, address, admin, stop }
 }
 
 /** The address of a server. */

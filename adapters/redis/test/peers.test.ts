@@ -5,7 +5,7 @@ import { createClient, createCluster } from 'redis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { service, startService, unavailable } from '../../../scripts/services.mjs'
 import { type RedisClient, redisStore } from '../src/index.ts'
-import { addressOf, bytesOf, claim, clusterOf, freshPrefix, ioredis5, ioredis6, storeFor } from './harness.ts'
+import { addressOf, bytesOf, claim, clients, clusterOf, freshPrefix, ioredis6, storeFor } from './harness.ts'
 
 const redis = await service('redis')
 const cluster = await service('redis-cluster')
@@ -31,10 +31,7 @@ describe.skipIf(redis.missing)('what peers get wrong on Redis', () => {
       expect(construct).toThrow(why)
     })
 
-    test.each([
-      ['ioredis 6', ioredis6],
-      ['ioredis 5', ioredis5],
-    ])('%s holds the key, and the key has an end', async (_, connect) => {
+    test.each(clients)('%s holds the key, and the key has an end', async (_, connect) => {
       const prefix = freshPrefix()
       const client = connect(address)
       const store = storeFor(client, { prefix })

@@ -8,19 +8,19 @@ import {
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type OwnNode, startService, unavailable } from '../../../scripts/services.mjs'
+import { type OwnNode, unavailable } from '../../../scripts/services.mjs'
 import { redisStore } from '../src/index.ts'
 import { toSeen } from '../src/record.ts'
 import {
   type Address,
-  addressOf,
   bytesOf,
   claim,
+  clients,
   freshPrefix,
   harness,
-  ioredis5,
   ioredis6,
   nobody,
+  startOwnServer,
   storeFor,
 } from './harness.ts'
 
@@ -33,14 +33,9 @@ describe.skipIf(missing)('a server in trouble', () => {
 
   // its own, because these tests stop it, fill it and reconfigure it
   beforeAll(async () => {
-    const server = await startService('redis')
-    node = server.nodes[0] as OwnNode
-    address = addressOf(server.nodes)
-    admin = ioredis6(address, { maxRetriesPerRequest: null })
-    return async () => {
-      admin.disconnect()
-      await server.stop()
-    }
+    const own = await startOwnServer()
+    ;({ node, address, admin } = own)
+    return own.stop
   })
   afterEach(async () => {
     await admin.replicaof('NO', 'ONE')
@@ -220,10 +215,7 @@ describe.skipIf(missing)('a server in trouble', () => {
     await expect(resending.begin('key', claim)).rejects.toMatchObject({ applied: 'unknown' })
   })
 
-  test.each([
-    ['ioredis 6', ioredis6],
-    ['ioredis 5', ioredis5],
-  ])('a server that is killed before it answers, %s', async (_, connect) => {
+  test.each(clients)('a server that is killed before it answers, %s', async (_, connect) => {
     const store = storeFor(connect(address))
     await store.check()
     node.signal('SIGSTOP')

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { service, startService, unavailable } from '../../../scripts/services.mjs'
 import type { RedisStore } from '../src/index.ts'
-import { type Address, addressOf, bytesOf, claim, clusterOf, ioredis5, ioredis6, nobody, storeFor } from './harness.ts'
+import { type Address, addressOf, bytesOf, claim, clients, clusterOf, ioredis6, nobody, storeFor } from './harness.ts'
 
 const missing = await unavailable('redis')
 const settle = { to: 'completed', result: bytesOf('result'), retentionMs: 60_000 } as const
@@ -30,10 +30,7 @@ describe.skipIf(missing)('watch', () => {
 
   const subscribers = async () => String(await admin.client('LIST', 'TYPE', 'PUBSUB')).split('id=').length - 1
 
-  test.each([
-    ['ioredis 6', ioredis6],
-    ['ioredis 5', ioredis5],
-  ])('all who watch share one connection, which ends with the last of them, %s', async (_, connect) => {
+  test.each(clients)('all who watch share one connection, which ends with the last of them, %s', async (_, connect) => {
     const store = storeFor(connect(address, { enableOfflineQueue: true }))
     const controllers = Array.from({ length: 50 }, () => new AbortController())
     const heard = new Map<number, number>()
