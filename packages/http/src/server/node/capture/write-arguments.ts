@@ -35,7 +35,7 @@ type HeadersArgument = OutgoingHttpHeaders | HeadersList | undefined
 export interface GivenHead {
   readonly status: number
   readonly message: string
-  /** What the handler itself says behind its status, which others may change until it leaves. */
+  /** The reason phrase of the handler, empty where it gave none: others may change it until it leaves. */
   readonly reason: string
   readonly headers: HeadersArgument
 }
@@ -65,6 +65,7 @@ export function setStatus(res: ServerResponse, status: number, message: string):
 export type PlainHeaders = Readonly<Record<string, string>>
 
 const PLAIN_NAME = /^[a-z\d-]+$/
+/** Characters that Node takes in a header's value and in a reason phrase. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** Gives a copy of headers that Node writes as they are; sets any others, as `writeHead` does. */
@@ -151,10 +152,8 @@ function isList(headers: HeadersArgument): headers is HeadersList {
   return Array.isArray(headers)
 }
 
-const statusMessage = /^[\t\x20-\x7e\x80-\xff]*$/
-
 function isValidHead(status: number, message: string): boolean {
-  return Number.isInteger(status) && status >= 100 && status <= 999 && statusMessage.test(message)
+  return Number.isInteger(status) && status >= 100 && status <= 999 && FIELD_VALUE.test(message)
 }
 
 /** Throws as Node does at the end of a response that is strict about its length. */
