@@ -149,7 +149,7 @@ return table.concat(answers)
 /** The name under which a server keeps the script until it restarts, fails over or flushes its scripts. */
 export const sha = createHash('sha1').update(script).digest('hex')
 
-/** What the script is asked for one key: its command and numbers as text, and a value. */
+/** The arguments of one key: its command and numbers as text, and a value. */
 export interface Asked {
   readonly text: string
   readonly value?: Uint8Array | undefined

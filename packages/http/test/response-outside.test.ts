@@ -1,4 +1,4 @@
-/** What middleware sees that has wrapped a response before it was captured, and what becomes of bytes and writes that come late. */
+/** Middleware that wrapped a response before it was captured sees what a framework would send. Late bytes and writes change nothing. */
 import { createServer, type ServerResponse } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'

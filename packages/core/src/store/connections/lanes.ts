@@ -25,7 +25,7 @@ export interface LaneOptions<Call, Reply> {
   readonly rest?: Rest
 }
 
-/** How long a lane rests: until others can have called. */
+/** Ends the rest of a lane once others can have called. */
 export interface Rest {
   /** Resolves in the next turn of the event loop. */
   turn(): Promise<void>

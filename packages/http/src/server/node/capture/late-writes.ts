@@ -1,4 +1,4 @@
-/** What is written after the end of an answer that is held. */
+/** Refuses writes after the end of an answer that is held. */
 import { readWriteArguments } from './write-arguments.ts'
 
 /** Gives what tells whether the answer was complete before this turn of the microtask queue. Handles its error, which nobody may wait for. */
