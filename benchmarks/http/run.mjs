@@ -2,7 +2,8 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bundled } from '../bundle.mjs'
-import { post, startServer } from '../served.mjs'
+import { startServer } from '../served.mjs'
+import { load } from './client.mjs'
 
 const all = ['express', 'fastify', 'hono', 'koa', 'nest']
 const { values, positionals } = parseArgs({
@@ -25,15 +26,9 @@ const body = JSON.stringify({ amount: 100, items: order })
 
 const { file, drop } = await bundled('http/server.ts')
 
-const send = (server, key) => post(server, '/charges', key, body)
-
-async function load(server, count, key) {
-  let left = count
-  const client = async () => {
-    for (; left > 0; left--) await send(server, key())
-  }
-  await Promise.all(Array.from({ length: CONNECTIONS }, client))
-}
+/** Sends requests to the guarded route of a server. */
+const send = ({ port }, count, key, connections = CONNECTIONS) =>
+  load({ port, connections, count, path: '/charges', body, key })
 
 let keys = 0
 const fresh = () => `key-${keys++}`
@@ -42,7 +37,7 @@ const same = () => 'the-same-key'
 async function measure(framework) {
   const servers = {}
   for (const variant of ['bare', 'floor', 'peer', 'ours'])
-    servers[variant] = await startServer(file, [framework, variant], CONNECTIONS)
+    servers[variant] = await startServer(file, [framework, variant])
   const kinds = [
     ['bare', servers.bare, fresh],
     ...['floor', 'peer', 'ours'].flatMap((variant) => [
@@ -50,13 +45,13 @@ async function measure(framework) {
       [`${variant} replay`, servers[variant], same],
     ]),
   ]
-  for (const variant of ['floor', 'peer', 'ours']) await send(servers[variant], same())
-  for (const [, server, key] of kinds) await load(server, WARM_UP, key)
+  for (const variant of ['floor', 'peer', 'ours']) await send(servers[variant], 1, same, 1)
+  for (const [, server, key] of kinds) await send(server, WARM_UP, key)
   const seen = new Map(kinds.map(([name]) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     for (const [name, server, key] of kinds) {
       await server.ask('cpu')
-      await load(server, requests, key)
+      await send(server, requests, key)
       const { user, system } = await server.ask('cpu')
       seen.get(name).push((user + system) / requests)
     }
