@@ -2,6 +2,7 @@
 import { describeKind, within } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError, StoreUnavailableError } from '@retryproof/core/store'
 import { raceIn, toStoreError } from './errors.ts'
+import { sendOwn, takesOwnQueries } from './own-query.ts'
 
 /** Anything that runs a statement: a pool, a client, an open transaction. */
 export interface PostgresQueryable {
@@ -106,24 +107,18 @@ export async function onClient<Client, T>(
   const client = await within(timeoutMs, coming, late).catch((error) => {
     throw toStoreError(error)
   })
-  let broken: Error | undefined
   let kept = false
-  // without a listener, a connection that breaks between two statements would end the process
-  const note = (error: Error) => {
-    broken = error
-  }
   const keep = () => {
     kept = true
   }
+  // no getter: V8 would make a hidden class for each object
+  const lent = { client, broken: undefined as Error | undefined, keep }
+  // without a listener, a connection that breaks between two statements would end the process
+  const note = (error: Error) => {
+    lent.broken = error
+  }
   client.on('error', note)
   try {
-    const lent = {
-      client,
-      keep,
-      get broken() {
-        return broken
-      },
-    }
     return await use(lent)
   } finally {
     client.off('error', note)
@@ -156,9 +151,12 @@ export async function ask<Reply>(
   prepare = false,
 ): Promise<Reply[]> {
   // members that are always the same, and none is spread: each object would else have a hidden class of its own
-  const { rows } = isPg(db)
-    ? await db.query({ name: prepare ? name : undefined, text, values, types: unparsed })
-    : await db.query(text, values)
+  const preparedName = prepare ? name : undefined
+  const { rows } = takesOwnQueries(db)
+    ? await sendOwn(db, preparedName, text, values, unparsed)
+    : isPg(db)
+      ? await db.query({ name: preparedName, text, values, types: unparsed })
+      : await db.query(text, values)
   return (rows as { readonly reply: unknown }[]).map(({ reply }) => JSON.parse(String(reply)) as Reply)
 }
 

@@ -45,6 +45,21 @@ async function live(store: PostgresRecordStore) {
   return { begun, checkpointed, held, seen, again, settled, replayed, listed, purged }
 }
 
+const knownOf = (given: object) => {
+  const { name, text, values, types } = given as pg.QueryConfig
+  return { name, text, values, types }
+}
+
+function clientThatPassesOn(passedOn: (given: object) => object) {
+  class Client extends pg.Client {
+    override query(given: unknown, ...rest: unknown[]): never {
+      const query: (...all: unknown[]) => unknown = super.query
+      return query.call(this, typeof given === 'object' ? passedOn(Object(given)) : given, ...rest) as never
+    }
+  }
+  return Client
+}
+
 for (const { title, url: server } of await services('postgres')) {
   const url = await freshDatabase(server)
   describe(`drivers on ${title}`, () => {
@@ -116,6 +131,19 @@ for (const { title, url: server } of await services('postgres')) {
       const wrapper = { query: (text: string, values?: unknown[]) => admin.query(text, values) }
       expect(await live(postgresStore({ pool: wrapper, table }))).toMatchObject(HISTORY)
     })
+
+    // tracers copy what they are given, and others answer by a promise of their own
+    test.each<[string, (given: object) => object]>([
+      ['copies of a statement', (given) => ({ ...given })],
+      ['the members that it knows', knownOf],
+    ])('a client whose query passes on %s', (_, passedOn) =>
+      withPool({ Client: clientThatPassesOn(passedOn) } as pg.PoolConfig, async (pool) => {
+        expect(await live(postgresStore({ pool, table }))).toMatchObject(HISTORY)
+        await admin.query(`ALTER TABLE ${table} RENAME TO renamed`)
+        await expect(postgresStore({ pool, table }).get('ns.op.k')).rejects.toThrow(StoreMisconfiguredError)
+        await admin.query(`ALTER TABLE renamed RENAME TO ${table}`)
+      }),
+    )
 
     test('the pool is the caller’s: the store leaves it open, and gives back what it takes', () =>
       withPool({ max: 2 }, async (pool) => {
