@@ -9,6 +9,9 @@ export interface SqliteStatement {
   run(...values: unknown[]): { changes: number | bigint }
   /** node:sqlite, where a connection may have been opened with rows as arrays. */
   setReturnArrays?(enabled: boolean): void
+  /** better-sqlite3, which alone has `pluck`: `raw` of bun:sqlite runs the statement. */
+  raw?(enabled: boolean): unknown
+  readonly pluck?: unknown
 }
 
 /** An open connection. It has one of the two members that say whether a transaction is open. */
@@ -21,10 +24,15 @@ export interface SqliteDatabase {
   readonly isTransaction?: boolean
 }
 
-/** A prepared statement that throws the port's errors. */
-export function statement(database: SqliteDatabase, sql: string): Pick<SqliteStatement, 'get' | 'all' | 'run'> {
+/** A prepared statement that throws the port's errors. `asArrays`: rows have no names, where the driver has such rows. */
+export function statement(
+  database: SqliteDatabase,
+  sql: string,
+  { asArrays = false } = {},
+): Pick<SqliteStatement, 'get' | 'all' | 'run'> {
   const prepared = guard(() => database.prepare(sql))
-  prepared.setReturnArrays?.(false)
+  prepared.setReturnArrays?.(asArrays)
+  if (asArrays && prepared.pluck) prepared.raw?.(true)
   return {
     get: (...values) => guard(() => prepared.get(...values)),
     all: (...values) => guard(() => prepared.all(...values)),

@@ -1,30 +1,40 @@
 /** Converts between rows and records. */
 import type { RecordCount, StoredRecord } from '@retryproof/core/store'
-import type { columns } from './schema.ts'
 
-/** A row; integers are BigInts on a connection that was opened so. */
-export type Row = {
-  readonly [Column in keyof typeof columns]: (typeof columns)[Column] extends `TEXT${string}`
-    ? string
-    : (typeof columns)[Column] extends `INTEGER${string}`
-      ? number | bigint
-      : Uint8Array | null
-}
+/** The values of a row in the order of `columns`; integers are BigInts on a connection that was opened so. */
+type Values = readonly [
+  k: string,
+  token: number | bigint,
+  owner: string,
+  fingerprint: string,
+  state: StoredRecord['state'],
+  attempt: number | bigint,
+  interrupted: number | bigint,
+  leaseUntil: number | bigint,
+  expiresAt: number | bigint,
+  checkpointSeq: number | bigint | null,
+  request: Uint8Array | null,
+  checkpoint: Uint8Array | null,
+  result: Uint8Array | null,
+]
 
-export function toRecord(row: Row): StoredRecord {
-  const data = bytes(row.checkpoint)
+/** `row`: an array or an object with every column, in the order of `columns`. */
+export function toRecord(row: unknown): StoredRecord {
+  const values = (Array.isArray(row) ? row : Object.values(Object(row))) as unknown as Values
+  const [, token, owner, fingerprint, state, attempt, interrupted, leaseUntil, expiresAt, seq] = values
+  const data = bytes(values[11])
   return {
-    state: row.state as StoredRecord['state'],
-    token: Number(row.token),
-    owner: row.owner,
-    fingerprint: row.fingerprint,
-    attempt: Number(row.attempt),
-    interrupted: Number(row.interrupted) === 1,
-    leaseUntil: Number(row.lease_until),
-    expiresAt: Number(row.expires_at),
-    request: bytes(row.request),
-    checkpoint: data && { seq: Number(row.checkpoint_seq), data },
-    result: bytes(row.result),
+    state,
+    token: Number(token),
+    owner,
+    fingerprint,
+    attempt: Number(attempt),
+    interrupted: Number(interrupted) === 1,
+    leaseUntil: Number(leaseUntil),
+    expiresAt: Number(expiresAt),
+    request: bytes(values[10]),
+    checkpoint: data && { seq: Number(seq), data },
+    result: bytes(values[12]),
   }
 }
 

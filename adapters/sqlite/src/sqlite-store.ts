@@ -24,7 +24,7 @@ import {
 } from '@retryproof/core/store'
 import { isInTransaction, requireDriver, type SqliteDatabase } from './driver.ts'
 import { isRefused } from './errors.ts'
-import { type CountRow, type Row, toCount, toRecord } from './record.ts'
+import { type CountRow, toCount, toRecord } from './record.ts'
 import { isFile, quoted } from './schema.ts'
 import { beginLocked, prepareStatements, readRecord, type Statements, writeRecord } from './statements.ts'
 import { beginImmediate, exclusively, impatiently, inTransaction, whenFree } from './transaction.ts'
@@ -195,7 +195,9 @@ export function sqliteStore<Database extends SqliteDatabase>(
       const due = stuckForMs === undefined ? null : now - stuckForMs * 1000
       const filter = [expired ? 0 : now, state ?? null, state ?? null, due, due]
       const isSparse = due !== null || (state !== undefined && state !== 'completed')
-      const rows = await use((sql) => (isSparse ? sql.search : sql.page).all(after, end, ...filter, limit) as Row[])
+      const rows = await use(
+        (sql) => (isSparse ? sql.search : sql.page).all(after, end, ...filter, limit) as { k: string }[],
+      )
       return rows.map((row) => ({ key: row.k, record: toRecord(row), now }))
     }, keyRange(query))
 
