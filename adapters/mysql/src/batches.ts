@@ -3,14 +3,13 @@ import { createLanes } from '@retryproof/core/internal'
 import {
   type BeginReply,
   type Change,
-  type Claim,
   reduce,
   StoreUnavailableError,
   type TransitionReply,
 } from '@retryproof/core/store'
 import { NOTHING, type Row, type Session } from './driver.ts'
 import { isRefused } from './errors.ts'
-import { acquired, foundIn, type Operations } from './operations.ts'
+import { acquired, answerFrom, foundIn, type Operations, type Terms } from './operations.ts'
 import type { Begin, Settle, Statements } from './statements.ts'
 
 /** Runs work on a connection of its own, whose session tells what the server refused, and stays open then. */
@@ -24,11 +23,11 @@ export function batched(
   { begin, transition, get }: Operations,
   onConnection: OnConnection,
   timeoutMs: number,
-  clockMs: () => number,
+  terms: Terms,
 ): Operations {
   const sendBegin = createLanes<Begin, BeginReply>({
     one: ({ key, claim }) => begin(key, claim),
-    many: (calls) => onConnection((session, statement) => beginMany(session, statement, calls, clockMs)),
+    many: (calls) => onConnection((session, statement) => beginMany(session, statement, calls, terms)),
     isRefused,
     sizeOf: ({ claim }) => OVERHEAD + (claim.request?.length ?? 0),
     timeoutMs,
@@ -50,38 +49,38 @@ export function batched(
   }
 }
 
-/** Answers for records that need no write, and inserts the first call of each key that has none. */
+/**
+ * Answers for records that need no write, and inserts the first call of each key that has none. Records are read first where
+ * begins have met some lately, else when the probe has found them.
+ */
 async function beginMany(
   { read, write }: Session,
   statement: Statements,
   calls: readonly Begin[],
-  clockMs: () => number,
+  { clockMs, meetings }: Terms,
 ): Promise<(BeginReply | undefined)[]> {
-  const rows = byKey(await read(statement.readMany(keysOf(calls))))
+  const rows = byKey(meetings.areUsual() ? await read(statement.readMany(keysOf(calls))) : [])
+  const isFresh = ({ key }: Begin) => !rows.has(key)
+  let fresh = firstOfEach(calls.filter(isFresh))
+  if (fresh.length > 0) {
+    // a key that somebody inserts in an open transaction would hold up all others: the probe is refused
+    const met = await read(statement.probe(keysOf(fresh)))
+    const found = met.length > 0 ? await read(statement.readMany(met.map(({ k }) => String(k)))) : []
+    for (const [key, row] of byKey(found)) rows.set(key, row)
+    fresh = fresh.filter(isFresh)
+  }
+  const inserted = new Set(fresh)
+  for (const call of calls) meetings.note(!inserted.has(call))
   const replies = calls.map(({ key, claim }) => answerFrom(rows.get(key), claim))
-  const fresh = firstOfEach(calls.filter(({ key }) => !rows.has(key)))
   if (fresh.length === 0) {
     // what a session reads in a transaction that somebody left open may be out of date
     await write(NOTHING)
     return replies
   }
-  // a key that somebody inserts in an open transaction would hold up all others: the probe is refused
-  await read(statement.probe(keysOf(fresh)))
   const sentMs = clockMs()
   const token = Number((await write(statement.insertMany(fresh))).insertId)
   const nowMs = clockMs()
-  const inserted = new Set(fresh)
   return calls.map((call, index) => (inserted.has(call) ? acquired(call.claim, token, sentMs, nowMs) : replies[index]))
-}
-
-/** The answer for a record that stays as it is; undefined where it changes, or where its values were not read. */
-function answerFrom(row: Row | undefined, claim: Claim): BeginReply | undefined {
-  const found = row && foundIn(row)
-  if (!found?.record) return undefined
-  const { record, reply } = reduce(found.record, { op: 'begin', claim }, found.at)
-  const isWhole =
-    reply.outcome === 'settled' ? reply.state === 'parked' || reply.result !== null : reply.outcome !== 'acquired'
-  return record === found.record && isWhole ? reply : undefined
 }
 
 /** Settles the attempts that hold their keys. */

@@ -2,7 +2,7 @@
 import { backOff, describeKind, sleep, within } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
 import { isConflict, toCommitError, toStoreError, toTransactionError } from './errors.ts'
-import { type Sql, sql } from './statements.ts'
+import { type Sql, sql } from './sql.ts'
 
 /** A connection of mysql2/promise, or a transaction of a wrapper that takes the same. */
 export interface MysqlConnection {
@@ -26,7 +26,8 @@ export interface WithPromise<T> {
 
 /** The connection that the statements of one operation are sent through. */
 export interface Session {
-  read(statement: Sql): Promise<readonly Row[]>
+  /** `applied`: 'unknown' where the statement writes what it reads. */
+  read(statement: Sql, applied?: 'no' | 'unknown'): Promise<readonly Row[]>
   write(statement: Sql): Promise<Written>
   /** The end of a read, by which it sees what the transaction will change. */
   readonly lock: Sql
@@ -148,8 +149,8 @@ export function ownSession(
   }
   return {
     lock: sql``,
-    async read(statement) {
-      const rows = (await ask(statement, 'no')) as Row[]
+    async read(statement, applied = 'no') {
+      const rows = (await ask(statement, applied)) as Row[]
       if (Number(rows[0]?.autocommit ?? 1) === 1) return rows
       throw close(new StoreMisconfiguredError(NOT_ALONE))
     },

@@ -14,6 +14,7 @@ import {
   toUs,
 } from '@retryproof/core/store'
 import { batched } from './batches.ts'
+import { directPool } from './direct.ts'
 import {
   boundSession,
   connect,
@@ -31,6 +32,7 @@ import {
 import { isRefused } from './errors.ts'
 import { type Operations, operations } from './operations.ts'
 import { toCount, toRecord } from './record.ts'
+import { createMeetings } from './returning.ts'
 import { parseTable, qualify, quoted, verify } from './schema.ts'
 import { type Statements, statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
@@ -105,18 +107,19 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
   const lockTimeoutMs = toMs('lockTimeout', options.lockTimeout ?? '5s', { min: 1 })
   requirePositive('maxValueBytes', maxValueBytes)
   const pool = promisedPool(options.pool)
+  const direct = directPool(pool)
   const { core, connections, database } = settingsOf(pool)
   const inTurn = turnsOf(core, connections)
   const clockMs = now ?? (() => performance.now())
-  const terms = { maxValueBytes, clockMs }
+  const terms = { maxValueBytes, clockMs, meetings: createMeetings() }
   let prepared: Promise<Statements> | undefined
 
   /** Looks at the server and the table once, through the session that comes first, and fixes which table that is. */
   function prepare(session: Session): Promise<Statements> {
     prepared ??= qualify(session, table, database)
       .then(async (found) => {
-        await verify(session, found, maxValueBytes)
-        return statements(quoted(found), now && (() => toUs(now())))
+        const { returns } = await verify(session, found, maxValueBytes)
+        return statements(quoted(found), now && (() => toUs(now())), returns)
       })
       .catch((error) => {
         prepared = undefined
@@ -125,11 +128,13 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     return prepared
   }
 
-  async function onConnection<T>(
-    use: (session: Session, statement: Statements, connection: Connection) => Promise<T>,
+  /** Runs `use` on a connection of the pool, or of one that lends the same. */
+  async function on<Lent extends MysqlPoolConnection, T>(
+    lender: MysqlPool<Lent>,
+    use: (session: Session, statement: Statements, connection: Lent) => Promise<T>,
     isRefused?: (error: unknown) => boolean,
   ): Promise<T> {
-    const connection = await connect(pool, timeoutMs)
+    const connection = await connect(lender, timeoutMs)
     try {
       const session = ownSession(connection, timeoutMs, isRefused)
       return await use(session, await prepare(session), connection)
@@ -142,6 +147,11 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     }
   }
 
+  const onConnection = <T>(
+    use: (session: Session, statement: Statements) => Promise<T>,
+    isRefused?: (error: unknown) => boolean,
+  ): Promise<T> => on(direct, use, isRefused)
+
   const operate = <T>(use: (operations: Operations) => Promise<T>): Promise<T> =>
     onConnection(async (session, statement) => use(operations(session, statement, terms)))
 
@@ -151,7 +161,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
     get: (key) => operate(({ get }) => get(key)),
   }
   const together = batch && maxValueBytes >= MIN_BATCHED_VALUE_BYTES
-  const own = together ? batched(single, (work) => onConnection(work, isRefused), timeoutMs, clockMs) : single
+  const own = together ? batched(single, (work) => onConnection(work, isRefused), timeoutMs, terms) : single
 
   const recordsOf = (query: ListQuery) =>
     readPages(async (range, limit) => {
@@ -207,7 +217,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
 
     transaction: (work) =>
       inTurn(() =>
-        onConnection((_session, _statement, connection) =>
+        on(pool, (_session, _statement, connection) =>
           withoutRelease(connection, () =>
             inTransaction(connection, { timeoutMs, lockTimeoutMs }, () => work(connection)),
           ),

@@ -9,13 +9,16 @@ import {
 } from '@retryproof/core/store'
 import { type Row, type Session, untilAnswered } from './driver.ts'
 import { requireShort, toRecord } from './record.ts'
-import { APPLIED, type Sql, type Statements } from './statements.ts'
+import { type Meetings, rowOf } from './returning.ts'
+import type { Sql } from './sql.ts'
+import { APPLIED, type Statements } from './statements.ts'
 
 export type Operations = Pick<IdempotencyStore, 'begin' | 'transition' | 'get'>
 
 export interface Terms {
   readonly maxValueBytes: number
   readonly clockMs: () => number
+  readonly meetings: Meetings
 }
 
 /** A record, and when it stood so, in µs of the store's clock. */
@@ -32,6 +35,16 @@ export function foundIn(row: Row | undefined): Found | undefined {
   return expiresAt > Number(row.started) && expiresAt <= found.at ? undefined : found
 }
 
+/** The answer for a record that stays as it is; undefined where it changes, or where its values were not read. */
+export function answerFrom(row: Row | undefined, claim: Claim): BeginReply | undefined {
+  const found = row && foundIn(row)
+  if (!found?.record) return undefined
+  const { record, reply } = reduce(found.record, { op: 'begin', claim }, found.at)
+  const isWhole =
+    reply.outcome === 'settled' ? reply.state === 'parked' || reply.result !== null : reply.outcome !== 'acquired'
+  return record === found.record && isWhole ? reply : undefined
+}
+
 /** The reply to the first attempt of a key. The lease counts from somewhere between sending (`sentMs`) and answer (`nowMs`). */
 export function acquired(claim: Claim, token: number, sentMs: number, nowMs: number): BeginReply {
   return renewedSince(reduce(null, { op: 'begin', claim }, token).reply, claim, token, sentMs, nowMs)
@@ -44,10 +57,19 @@ function renewedSince(reply: BeginReply, claim: Claim, token: number, sentMs: nu
 export function operations(
   { read, write, lock }: Session,
   statement: Statements,
-  { maxValueBytes, clockMs }: Terms,
+  { maxValueBytes, clockMs, meetings }: Terms,
 ): Operations {
   const find = async (key: string, values?: { work: Sql; result: Sql }): Promise<Found | undefined> =>
     foundIn((await read(statement.read(key, lock, values)))[0])
+
+  /** Inserts the first attempt of a key. The token is 0 where there is a record already, which may be known then. */
+  async function insert(key: string, claim: Claim): Promise<{ token: number; met?: Row }> {
+    if (!statement.insertReturning || !meetings.areUsual())
+      return { token: Number((await write(statement.insert(key, claim))).insertId) }
+    const [answer = {}] = await read(statement.insertReturning(key, claim), 'unknown')
+    const token = Number(answer.inserted)
+    return token > 0 ? { token } : { token, met: rowOf(answer.met) }
+  }
 
   return {
     async begin(key, claim) {
@@ -55,8 +77,11 @@ export function operations(
       assertValueFits(maxValueBytes, claim)
       return untilAnswered(async () => {
         let sentMs = clockMs()
-        const token = Number((await write(statement.insert(key, claim))).insertId)
+        const { token, met } = await insert(key, claim)
+        meetings.note(token === 0)
         if (token > 0) return acquired(claim, token, sentMs, clockMs())
+        const known = answerFrom(met, claim)
+        if (known) return known
         const found = await find(key, statement.valuesForBegin(claim))
         if (!found?.record) return undefined
         const { record, reply } = reduce(found.record, { op: 'begin', claim }, found.at)

@@ -14,7 +14,8 @@ import {
   type Session,
   type WithPromise,
 } from './driver.ts'
-import { type Sql, STATES, sql } from './statements.ts'
+import { type Sql, sql } from './sql.ts'
+import { STATES } from './statements.ts'
 
 export interface SchemaOptions {
   /** The table, perhaps with its database: `idempotency.records`. @default 'retryproof' */
@@ -116,13 +117,15 @@ SELECT DATABASE() AS current, (SELECT COUNT(*) FROM information_schema.tables WH
 }
 
 /**
+ * Resolves with what the server can do: `returns` stands for INSERT … RETURNING, which MySQL has not.
+ *
  * @throws {@link StoreMisconfiguredError} when the table or the server is not what the statements expect
  * @throws {@link StoreUnavailableError} when the server only reads for now
  */
-export async function verify({ read }: Session, table: Table, maxValueBytes = 0): Promise<void> {
+export async function verify({ read }: Session, table: Table, maxValueBytes = 0): Promise<{ returns: boolean }> {
   const [server = {}] = await read(sql`
 SELECT SLEEP(0.001) AS slept, NOW(6) = SYSDATE(6) AS frozen, @@autocommit AS autocommit, @@read_only AS readonly,
-  @@max_allowed_packet AS packet`)
+  @@max_allowed_packet AS packet, VERSION() AS version`)
   const packet = 2 * maxValueBytes + ROOM_BYTES
   refuse(
     Number(server.frozen) === 1,
@@ -168,6 +171,7 @@ FROM information_schema.columns WHERE ${ours}`)
     missing.length > 0,
     `The table '${name}' has another layout: it has (${actual.join(', ')}), and lacks (${missing.join(', ')}). Choose another table.`,
   )
+  return { returns: String(server.version).includes('MariaDB') }
 }
 
 /** A column as COLUMNS has it; some servers tell the width at which a number is shown. */

@@ -2,7 +2,7 @@
 import { isIdempotencyError } from '@retryproof/core/store'
 import { type MysqlPoolConnection, sendInTransaction } from './driver.ts'
 import { toTransactionError } from './errors.ts'
-import { type Sql, sql } from './statements.ts'
+import { type Sql, sql } from './sql.ts'
 
 /** In milliseconds: for the answer to a statement of the transaction itself, and for the locks that others hold. */
 export interface Patience {
