@@ -73,7 +73,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
 
   function keep(key: string, record: StoredRecord, previous: StoredRecord | null, at: number): void {
     if (previous === null) makeRoom(at)
-    records.set(key, record)
+    records.set(key, isOver(record) ? { ...record, owner: '' } : record)
     if (isIdle(record)) idle.add(key)
     else if (idle.size > 0) idle.delete(key)
     firstExpiry = Math.min(firstExpiry, record.expiresAt)
@@ -169,6 +169,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
 /** Tells whether a record remembers nothing that the next attempt has to know. */
 function isIdle({ state, interrupted, leaseUntil, request, checkpoint }: StoredRecord): boolean {
   return state === 'released' && !interrupted && leaseUntil === 0 && request === null && checkpoint === null
+}
+
+/** Tells whether nobody asks for the owner of a record again, so that its text need not be kept. */
+function isOver({ state }: StoredRecord): boolean {
+  return state === 'completed' || state === 'failed'
 }
 
 /** Returns a clock without steps: a step would end leases early, or hold them for hours. */

@@ -41,6 +41,45 @@ test('gives and refuses what `canonicalize` gives and refuses, for any value', (
   )
 })
 
+test('objects whose names came before, in any order and in part, are written as those that come first', () => {
+  const name = fc.constantFrom(
+    '',
+    'a',
+    'b',
+    'ab',
+    'é',
+    '"',
+    '\\n',
+    '\ud83d\ude00',
+    '\ufb33',
+    '10',
+    '9',
+    'toString',
+    '__proto__',
+  )
+  const member = fc.tuple(name, fc.constantFrom<unknown>(undefined, 1, 'x', null, [], {}))
+  const object = fc.array(member, { maxLength: 5 }).map((members) => Object.fromEntries(members))
+  fc.assert(
+    fc.property(fc.array(object, { maxLength: 6 }), fc.nat(5), (objects, at) => {
+      const value = { list: [...objects, ...objects], again: objects[at], nested: { ...objects[at], inner: objects } }
+      const expected = canonicalize(value)
+      for (let times = 0; times < 3; times++) expect(textOf(canonicalBytes(value))).toBe(expected)
+    }),
+  )
+})
+
+test('names that cannot be written are refused as often as they come', () => {
+  const refusal = tried(() => canonicalize({ '\ud800': 1 }))
+  for (let times = 0; times < 3; times++) expect(tried(() => textOf(canonicalBytes({ '\ud800': 1 })))).toBe(refusal)
+})
+
+test('names of one length, and more of them than are remembered', () => {
+  for (const count of [0, 1, 31, 32, 33, 600]) {
+    const value = Object.fromEntries(Array.from({ length: count }, (_, at) => [`${1e6 - at}n`, at]))
+    for (let times = 0; times < 3; times++) expect(textOf(canonicalBytes(value))).toBe(canonicalize(value))
+  }
+})
+
 describe('writes plain values as bytes', () => {
   test.each<[name: string, value: unknown]>([
     ['names that differ late, or not in length', { aab: 1, aa: 2, '': 3, ab: 4, a: 5 }],

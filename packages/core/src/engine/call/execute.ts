@@ -4,6 +4,7 @@ import type { Handler } from '../../api/attempt.ts'
 import type { Outcome } from '../../api/call.ts'
 import { isRelease } from '../../api/handler-results.ts'
 import { isPromise } from '../../base/maybe-promise.ts'
+import { instant } from '../../base/timers.ts'
 import type { Instance } from '../context/instance.ts'
 import { OpenAttempt } from '../context/open-attempt.ts'
 import type { PreparedCall } from '../context/prepared-call.ts'
@@ -23,8 +24,9 @@ export async function execute<T>(
 ): Promise<Outcome<T>> {
   const { interrupted } = acquired.reply
   const opened = new OpenAttempt(instance, prepared, acquired.reply)
-  const lease = opened.holdLease(acquired)
-  const settlement = new Settlement<T>(opened, lease)
+  const now = instant()
+  const lease = opened.holdLease(acquired, now)
+  const settlement = new Settlement<T>(opened, lease, now.monotonic)
   call.lease = lease
   try {
     if (interrupted) instance.events.emit('takeover', () => opened.event)

@@ -1,6 +1,7 @@
 /** An attempt that this process runs. */
 
 import type { AttemptEvent } from '../../api/events.ts'
+import type { Instant } from '../../base/timers.ts'
 import type { BeginReply } from '../../store/store.ts'
 import { HeldLease, type Lease, type LeaseKeeper } from '../mechanisms/lease.ts'
 import type { Acquired, StoreCalls } from '../mechanisms/store-calls.ts'
@@ -49,20 +50,12 @@ export class OpenAttempt implements LeaseKeeper {
     this.instance.events.emit('leaseLost', () => this.event)
   }
 
-  /** Renews the lease by a heartbeat. */
-  holdLease({ reply, sentAt }: Acquired): Lease {
+  /** Renews the lease by a heartbeat, from `now` on. */
+  holdLease({ reply, sentAt }: Acquired, now?: Instant): Lease {
     const { token, leaseRemainingMs, retentionRemainingMs } = reply
     const { key, policies } = this.prepared
     const { leaseMs, retentionMs, maxRunMs } = policies
-    return new HeldLease(this, {
-      key,
-      token,
-      leaseMs,
-      retentionMs,
-      maxRunMs,
-      sentAt,
-      leaseRemainingMs,
-      retentionRemainingMs,
-    })
+    const terms = { key, token, leaseMs, retentionMs, maxRunMs, sentAt, leaseRemainingMs, retentionRemainingMs }
+    return new HeldLease(this, terms, now)
   }
 }

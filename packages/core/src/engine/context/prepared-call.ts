@@ -30,14 +30,14 @@ export function prepareCall(
   return { operation, key, fingerprint, policies, pipeline, signal, request: undefined }
 }
 
-let processId: string | undefined
+let ofProcess: string | undefined
 let claims = 0
 
 /** A random part for the process and a number for the claim: a random text for each costs more than the claim. */
 function newOwner(): string {
-  processId ??= crypto.randomUUID()
+  ofProcess ??= `${crypto.randomUUID()}-`
   claims++
-  return `${processId}-${claims.toString(36)}`
+  return ofProcess + claims.toString(36)
 }
 
 export function newClaim({ fingerprint, policies, pipeline, request }: PreparedCall): Claim {

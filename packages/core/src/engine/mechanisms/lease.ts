@@ -118,9 +118,8 @@ export class HeldLease extends Abortable implements Lease, Timed {
   #settling = false
   #beating: Promise<void> | undefined
 
-  constructor(keeper: LeaseKeeper, terms: LeaseTerms) {
+  constructor(keeper: LeaseKeeper, terms: LeaseTerms, now = instant()) {
     super()
-    const now = instant()
     this.#keeper = keeper
     this.#terms = terms
     this.#runUntil = later(now, terms.maxRunMs)
@@ -193,7 +192,7 @@ export class HeldLease extends Abortable implements Lease, Timed {
     const often = Math.max(this.#terms.leaseMs / 100, 1000)
     const left = Math.min(msUntil(this.#deadline, now), msUntil(this.#runUntil, now), often)
     this.#lookAt = now.monotonic + Math.max(0, left)
-    this.#schedule()
+    this.#schedule(now.monotonic)
   }
 
   #onDeadline(): void {
@@ -212,8 +211,8 @@ export class HeldLease extends Abortable implements Lease, Timed {
     this.#beatAt = Number.POSITIVE_INFINITY
   }
 
-  #schedule(): void {
-    this.#keeper.timers.startUntil(this, Math.min(this.#lookAt, this.#beatAt))
+  #schedule(now = performance.now()): void {
+    this.#keeper.timers.startUntil(this, Math.min(this.#lookAt, this.#beatAt), now)
   }
 
   /** Asks for more retention only where it is needed, since that costs some stores an index write. */

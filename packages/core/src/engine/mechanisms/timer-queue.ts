@@ -31,15 +31,11 @@ export class TimerQueue {
   /** Starts, or starts anew. A time that is no number is over at once. */
   start(timed: Timed, ms: number): void {
     const now = performance.now()
-    this.#start(timed, now + (ms || 0), now)
+    this.startUntil(timed, now + (ms || 0), now)
   }
 
   /** Starts a time that ends at a moment of the monotonic clock, or starts it anew. */
-  startUntil(timed: Timed, dueAt: number): void {
-    this.#start(timed, dueAt, performance.now())
-  }
-
-  #start(timed: Timed, dueAt: number, now: number): void {
+  startUntil(timed: Timed, dueAt: number, now: number): void {
     if (timed.place !== OUTSIDE) this.#remove(timed)
     // never in the pass that starts it: what arrived meanwhile has its turn before
     timed.dueAt = Math.max(dueAt, now, this.#passAt + MIN_MS)

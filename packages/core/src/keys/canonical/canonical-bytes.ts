@@ -1,6 +1,7 @@
 /** Writes the canonical JSON of a plain value straight to bytes, without a text for each of its parts. */
-import { canonicalize, isPlain } from './canonical-json.ts'
+import { canonicalize, hasToJson, isPlain } from './canonical-json.ts'
 import { MAX_DEPTH } from './canonical-text.ts'
+import { MAX_SHAPE_BYTES, type Shape, shapeOf } from './shapes.ts'
 
 /** Says that a value is not plain, or that there is no room for it. */
 const NOT_WRITTEN = -1
@@ -10,6 +11,8 @@ const BACKSLASH = 0x5c
 const COMMA = 0x2c
 const COLON = 0x3a
 const ZERO = 0x30
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
 /** Whole numbers below it are written digit by digit. */
 const MAX_PLAIN = 2 ** 31
 /** Longer texts are escaped and encoded by the runtime. */
@@ -51,24 +54,19 @@ export function plainBytes(value: unknown): Uint8Array | undefined {
 
 /** Writes `value` at `at`. Returns the end, which may lie behind that of `target`: then it did not fit. */
 function write(value: unknown, target: Uint8Array, at: number, depth: number): number {
-  switch (typeof value) {
-    case 'string':
-      return writeText(value, target, at)
-    case 'number':
-      return writeNumber(value, target, at)
-    case 'boolean':
-      return writeAscii(value ? 'true' : 'false', target, at)
-    case 'object':
-      if (value === null) return writeAscii('null', target, at)
-      if (depth >= MAX_DEPTH) return NOT_WRITTEN
-      if (Array.isArray(value)) return writeItems(value, target, at, depth + 1)
-      if (isPlain(value)) return writeMembers(value, target, at, depth + 1)
-  }
+  // no switch, for which V8 makes the name of the type
+  if (typeof value === 'string') return writeText(value, target, at)
+  if (typeof value === 'number') return writeNumber(value, target, at)
+  if (typeof value === 'boolean') return writeAscii(value ? 'true' : 'false', target, at)
+  if (value === null) return writeAscii('null', target, at)
+  if (typeof value !== 'object' || depth >= MAX_DEPTH) return NOT_WRITTEN
+  if (Array.isArray(value)) return writeItems(value, target, at, depth + 1)
+  if (isPlain(value)) return writeMembers(value, target, at, depth + 1)
   return NOT_WRITTEN
 }
 
 function writeItems(items: readonly unknown[], target: Uint8Array, start: number, depth: number): number {
-  if ('toJSON' in items) return NOT_WRITTEN
+  if (hasToJson(items)) return NOT_WRITTEN
   let at = start
   target[at++] = 0x5b
   for (let index = 0; index < items.length; index++) {
@@ -80,34 +78,77 @@ function writeItems(items: readonly unknown[], target: Uint8Array, start: number
   return at
 }
 
-function writeMembers(
-  members: Readonly<Record<string, unknown>>,
-  target: Uint8Array,
-  start: number,
-  depth: number,
-): number {
+type Members = Readonly<Record<string, unknown>>
+
+function writeMembers(members: Members, target: Uint8Array, start: number, depth: number): number {
   const names = Object.keys(members)
+  const shape = shapeOf(names, makeShape)
+  if (shape) return writeShaped(members, shape, target, start, depth)
   sort(names)
   let at = start
-  let isFirst = true
-  target[at++] = 0x7b
+  target[at++] = OPEN_OBJECT
   for (let index = 0; index < names.length; index++) {
     const name = names[index] ?? ''
     const value = members[name]
     if (value === undefined) continue
-    if (!isFirst) target[at++] = COMMA
-    isFirst = false
-    at = writeText(name, target, at)
+    if (at > start + 1) target[at++] = COMMA
+    at = writeName(name, target, at)
     if (at === NOT_WRITTEN) return at
-    target[at++] = COLON
     at = write(value, target, at, depth)
     if (at === NOT_WRITTEN) return at
   }
-  target[at++] = 0x7d
+  target[at++] = CLOSE_OBJECT
   return at
 }
 
-/** Sorts few names in place, by UTF-16 code units. */
+function writeShaped(
+  members: Members,
+  { sorted, bytes, ends }: Shape,
+  target: Uint8Array,
+  start: number,
+  depth: number,
+): number {
+  let at = start
+  let from = 0
+  target[at++] = OPEN_OBJECT
+  for (let index = 0; index < sorted.length; index++) {
+    const end = ends[index] ?? 0
+    const value = members[sorted[index] ?? '']
+    if (value !== undefined) {
+      if (at > start + 1) target[at++] = COMMA
+      // one by one: to set so few costs more
+      while (from < end) target[at++] = bytes[from++] ?? 0
+      at = write(value, target, at, depth)
+      if (at === NOT_WRITTEN) return at
+    }
+    from = end
+  }
+  target[at++] = CLOSE_OBJECT
+  return at
+}
+
+function writeName(name: string, target: Uint8Array, start: number): number {
+  const at = writeText(name, target, start)
+  if (at === NOT_WRITTEN) return at
+  target[at] = COLON
+  return at + 1
+}
+
+function makeShape(names: readonly string[]): Shape | undefined {
+  const sorted = names.slice()
+  sort(sorted)
+  const bytes = new Uint8Array(MAX_SHAPE_BYTES)
+  const ends: number[] = []
+  let at = 0
+  for (const name of sorted) {
+    at = writeName(name, bytes, at)
+    if (at === NOT_WRITTEN) return undefined
+    ends.push(at)
+  }
+  return { sorted, bytes: bytes.slice(0, at), ends }
+}
+
+/** Sorts names in place, by UTF-16 code units. */
 function sort(names: string[]): void {
   if (names.length > FEW) {
     names.sort()
@@ -156,15 +197,21 @@ function writeNumber(value: number, target: Uint8Array, start: number): number {
   if (!Number.isInteger(value) || value < 0 || value >= MAX_PLAIN || Object.is(value, -0)) {
     return Number.isFinite(value) && !Object.is(value, -0) ? writeAscii(`${value}`, target, start) : NOT_WRITTEN
   }
-  let size = 1
-  for (let limit = 10; value >= limit; limit *= 10) size++
+  const size = value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : sizeOf(value)
   let left = value
   for (let at = start + size - 1; at >= start; at--) {
-    const rest = Math.floor(left / 10)
+    // of whole numbers: the compiler multiplies
+    const rest = (left / 10) | 0
     target[at] = ZERO + left - rest * 10
     left = rest
   }
   return start + size
+}
+
+function sizeOf(value: number): number {
+  let size = 4
+  for (let limit = 10_000; value >= limit; limit *= 10) size++
+  return size
 }
 
 function writeAscii(text: string, target: Uint8Array, at: number): number {

@@ -75,8 +75,8 @@ export function isPlain(value: object): value is Readonly<Record<string, unknown
   return Object.hasOwn(prototype as object, 'isPrototypeOf') || Reflect.ownKeys(prototype as object).length === 0
 }
 
-function hasToJson(value: object): value is { toJSON(member: string): unknown } {
-  return 'toJSON' in value && typeof value.toJSON === 'function'
+export function hasToJson(value: object): value is { toJSON(member: string): unknown } {
+  return typeof (value as { toJSON?: unknown }).toJSON === 'function'
 }
 
 function honourToJson(value: unknown, member: string, inner: (held: unknown) => unknown): unknown {
