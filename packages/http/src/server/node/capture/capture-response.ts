@@ -14,6 +14,7 @@ import { refuseLate, watchPast } from './late-writes.ts'
 import { renewResponse } from './renew-response.ts'
 import { isHttp2, refuseChange, sealOf } from './response-seal.ts'
 import { slowDown } from './slow-down.ts'
+import { takeMethods } from './take-methods.ts'
 import {
   applyHeaders,
   type Callback,
@@ -165,6 +166,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     captured.isEnded = false
     seal.setEnded(false)
     if (!captured.hasPassed) seal.setHeadSent(false)
+    giveBack()
   }
 
   function reset(): void {
@@ -232,11 +234,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     if (phase === 'passing' || phase === 'open') flushHeaders.call(res)
   }
 
-  // V8 keeps a function that is written behind the assignment, and its request, until the next full collection
-  res.writeHead = captureHead
-  res.write = captureWrite
-  res.end = captureEnd
-  res.flushHeaders = captureFlush
+  const giveBack = takeMethods(res, captureHead, captureWrite, captureEnd, captureFlush)
 
   function release(headers: readonly HeaderField[] = []): void {
     open()

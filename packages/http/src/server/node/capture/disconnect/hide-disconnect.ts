@@ -39,10 +39,10 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
   let showClose = () => {}
   let showGone = () => {}
 
-  const onDestroy = watchSources(res, told, () => hidden.isGone)
+  const sources = watchSources(res, told, () => hidden.isGone)
   const { destroy } = res
   const watchedDestroy = (error?: Error) => {
-    onDestroy(error)
+    sources.onDestroy(error)
     return told.isHeld() ? res : destroy.call(res, error)
   }
   res.destroy = watchedDestroy
@@ -94,6 +94,9 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
       unwatch()
       showGone()
       giveBackSocket()
+      // others may keep the response, which then keeps nothing of its capture
+      sources.unwatch()
+      if (res.destroy === watchedDestroy && !told.isHeld()) res.destroy = destroy
       if (!isHidden) return
       isHidden = false
       setClosed(res, true)
@@ -124,18 +127,24 @@ function isCutByServer({ readableEnded, errored }: Socket): boolean {
   return !readableEnded && !errored
 }
 
-const closings = new WeakMap<Socket, Set<() => void>>()
+const closings = new WeakMap<Socket, (() => void)[]>()
 
 /** Calls `onClose` before other listeners. One listener serves all requests of a connection, however many are pipelined. */
 function whenClosed(socket: Socket, onClose: () => void): () => void {
-  const known = closings.get(socket)
-  const listeners = known ?? new Set()
-  if (!known) {
-    closings.set(socket, listeners)
-    socket.prependListener('close', () => {
-      for (const listener of [...listeners]) listener()
-    })
+  const listeners = closings.get(socket) ?? listenersOf(socket)
+  listeners.push(onClose)
+  return () => {
+    const at = listeners.indexOf(onClose)
+    if (at >= 0) listeners.splice(at, 1)
   }
-  listeners.add(onClose)
-  return () => void listeners.delete(onClose)
+}
+
+/** Apart from `whenClosed`, so that the listener of a connection does not keep its first request as long as it lives. */
+function listenersOf(socket: Socket): (() => void)[] {
+  const listeners: (() => void)[] = []
+  closings.set(socket, listeners)
+  socket.prependListener('close', () => {
+    for (const listener of [...listeners]) listener()
+  })
+  return listeners
 }

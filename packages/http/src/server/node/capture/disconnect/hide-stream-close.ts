@@ -14,11 +14,11 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
   let swallowed: string[] = []
   let showClose = () => {}
 
-  const onDestroy = watchSources(res, told, () => hidden.isGone)
-  const restore = watchDestruction(stream, onDestroy)
+  const sources = watchSources(res, told, () => hidden.isGone)
+  const restore = watchDestruction(stream, sources.onDestroy)
 
   const watchedDestroy = (error?: Error) => {
-    onDestroy(error)
+    sources.onDestroy(error)
     return told.isHeld() ? res : destroy.call(res, error)
   }
   const watchedEmit = (event: string | symbol, ...values: unknown[]): boolean => {
@@ -51,6 +51,8 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
       stream.off('aborted', hideFromRequest).off('close', onClose)
       showGone?.()
       restore()
+      sources.unwatch()
+      if (res.destroy === watchedDestroy && !told.isHeld()) res.destroy = destroy
       const events = swallowed
       swallowed = []
       res.emit = emit

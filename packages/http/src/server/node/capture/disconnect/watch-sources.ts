@@ -3,31 +3,35 @@ import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { Disconnect } from './disconnect.ts'
 
-/**
- * Watches them, and gives what is called where the response is destroyed. A source that was destroyed since the client had left was
- * abandoned, and has not failed.
- */
-export function watchSources(
-  res: ServerResponse,
-  told: Disconnect,
-  isGone: () => boolean,
-): (error: Error | undefined) => void {
+export interface WatchedSources {
+  /** To be called where the response is destroyed. */
+  onDestroy(error: Error | undefined): void
+  unwatch(): void
+}
+
+/** Watches them. A source that was destroyed since the client had left was abandoned, and has not failed. */
+export function watchSources(res: ServerResponse, told: Disconnect, isGone: () => boolean): WatchedSources {
   const sources: Readable[] = []
 
   function isAbandoned({ destroyed, readableEnded, errored }: Readable): boolean {
     return isGone() && destroyed && !readableEnded && isPrematureEnd(errored)
   }
 
-  res.on('pipe', (source: Readable) => {
+  function onPipe(source: Readable): void {
     sources.push(source)
     source.once('close', () => {
       if (told.isWriting() && isAbandoned(source)) told.onAbandoned()
     })
-  })
-  return (error) => {
-    if (!told.isWriting()) return
-    if (sources.some(isAbandoned)) told.onAbandoned()
-    else told.onDestroyed(error)
+  }
+
+  res.on('pipe', onPipe)
+  return {
+    onDestroy(error) {
+      if (!told.isWriting()) return
+      if (sources.some(isAbandoned)) told.onAbandoned()
+      else told.onDestroyed(error)
+    },
+    unwatch: () => void res.off('pipe', onPipe),
   }
 }
 
