@@ -3,7 +3,7 @@ import type { BodyLimits, Guard, HeaderField, HttpResponse } from '@retryproof/h
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { noteJson } from './json-bytes.ts'
 import type { Notes } from './notes.ts'
-import { fieldsOf, type Payload, type ReplyHeaders, replacePayload, tapPayload } from './payloads.ts'
+import { copyHeaders, fieldsOf, type Payload, type ReplyHeaders, replacePayload, tapPayload } from './payloads.ts'
 import { stateOf } from './reply-state.ts'
 import type { IdempotentRoute } from './route.ts'
 import { ownMethod } from './to-exchange.ts'
@@ -52,7 +52,7 @@ export function hooksOf(
         bytes = known
       })
       const { statusCode } = reply
-      const headers = reply.getHeaders()
+      const headers = copyHeaders(reply)
       const serialized = () => bytes && new SerializedAnswer(statusCode, headers, bytes)
       note.serialized = serialized
       // at once: as long as a hook takes, Fastify takes the reply for unsent, and may be given another

@@ -81,7 +81,7 @@ export function idempotent<Tx>(
       req: request.raw,
       run,
       fail,
-      ...(working && { working }),
+      working: () => working?.(),
       renew() {
         resetReply(reply, before)
         renew?.()

@@ -3,7 +3,7 @@ import { pipeline, type Readable, Transform } from 'node:stream'
 import { type HeaderField, type HttpResponse, headerValues } from '@retryproof/http'
 import { groupFields } from '@retryproof/http/node'
 import type { FastifyReply } from 'fastify'
-import { setState } from './reply-state.ts'
+import { setState, stateOf } from './reply-state.ts'
 
 export type Payload = string | Buffer | Readable | ReadableStream<Uint8Array> | Response | null | undefined
 
@@ -121,8 +121,14 @@ export function replacePayload(
 
 export type ReplyHeaders = Readonly<ReturnType<FastifyReply['getHeaders']>>
 
+/** Gives a copy of all headers of a reply. Those of `reply.header` alone take a third of the time without Node's. */
+export function copyHeaders(reply: FastifyReply): ReplyHeaders {
+  const own = reply.raw.getHeaderNames().length === 0 && (stateOf(reply, 'headers') as ReplyHeaders | undefined)
+  return own ? { ...own } : reply.getHeaders()
+}
+
 export function headersOf(reply: FastifyReply): HeaderField[] {
-  return fieldsOf(reply.getHeaders())
+  return fieldsOf(copyHeaders(reply))
 }
 
 export function fieldsOf(headers: ReplyHeaders): HeaderField[] {

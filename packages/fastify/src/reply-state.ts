@@ -1,7 +1,9 @@
 /** State that Fastify keeps on a reply under symbols of its own, and shows in no other way. */
 import type { FastifyReply } from 'fastify'
 
-type State = 'hijacked' | 'isError' | 'nextErrorHandler'
+type State = 'headers' | 'hijacked' | 'isError' | 'nextErrorHandler'
+
+const known = new Map<State, symbol>()
 
 export function stateOf(reply: FastifyReply, state: State): unknown {
   const symbol = symbolOf(reply, state)
@@ -14,6 +16,11 @@ export function setState(reply: FastifyReply, state: State, value: unknown): voi
 }
 
 function symbolOf(reply: FastifyReply, state: State): symbol | undefined {
+  const last = known.get(state)
+  // a process may have several copies of Fastify
+  if (last && Object.hasOwn(reply, last)) return last
   const description = `fastify.reply.${state}`
-  return Object.getOwnPropertySymbols(reply).find((each) => each.description === description)
+  const symbol = Object.getOwnPropertySymbols(reply).find((each) => each.description === description)
+  if (symbol) known.set(state, symbol)
+  return symbol
 }

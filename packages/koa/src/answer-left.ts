@@ -50,7 +50,10 @@ export async function answerLeft(
       headers,
       form: formOf(ctx),
       body: isHeld && ctx.method !== 'HEAD' ? body : none,
-      ...removedFields(ctx.res.getHeaderNames(), before),
+      ...removedFields(
+        set.map(([name]) => name),
+        before,
+      ),
     },
     replayable: isHeld,
   }

@@ -17,18 +17,18 @@ export function requireOwner<Native>(
 ): MaybePromise<Scope> {
   if (typeof scope !== 'function') return scope
   const found = scope(native)
-  const check = (owner: unknown) => requireKnown(place, scope.name, owner)
+  const check = (owner: unknown) => requireKnown(place, scope, owner)
   return isPromise(found) ? found.then(check) : check(found)
 }
 
-function requireKnown(place: string, finder: string, owner: unknown): Scope {
+function requireKnown(place: string, finder: { readonly name: string }, owner: unknown): Scope {
   if (typeof owner === 'string' && owner !== '' && !isAccident(owner)) return owner
   const parts: unknown[] = [owner].flat()
   if (owner !== undefined && parts.length > 0 && !parts.some(isNobody)) return owner as Scope
   const given = JSON.stringify(owner) ?? 'undefined'
   throw new Refusal(
     'unauthenticated',
-    `The request does not say who sends it: the function \`${finder || 'scope'}\` of ${place} gave ${given}.`,
+    `The request does not say who sends it: the function \`${finder.name || 'scope'}\` of ${place} gave ${given}.`,
   )
 }
 

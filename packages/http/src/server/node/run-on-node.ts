@@ -30,10 +30,15 @@ export interface HandlerOnNode {
   wasHandedOver(error: unknown): boolean
 }
 
-/** Runs a handler under a capture. */
+/**
+ * Runs a handler under a capture.
+ *
+ * @param fail takes an error in the place of the binding's own
+ */
 export function runOnNode<Tx>(
   res: ServerResponse,
   binding: NodeBinding<Tx>,
+  fail: NodeBinding<Tx>['fail'],
   attempt: HandlerAttempt,
   terms: HandlerRun<Tx>,
 ): HandlerOnNode {
@@ -81,7 +86,7 @@ export function runOnNode<Tx>(
       captured = captureResponse(res, limitsOf(limits))
     }
     onError(error)
-    binding.fail(error)
+    fail(error)
     return recordable(await captured.answered)
   }
 
@@ -161,7 +166,7 @@ export function runOnNode<Tx>(
     goOn() {
       void returned.then((last) => {
         if (!last || 'left' in last) binding.goOn?.()
-        else if (!isThrown) binding.fail(last.error)
+        else if (!isThrown) fail(last.error)
       })
     },
     hasLeft: () => hasLeft,

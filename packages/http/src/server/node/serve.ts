@@ -62,7 +62,7 @@ export async function serveNode<Native, Tx>(
         if (isBodyLost(req)) throw notStarted(lostBody())
         if (run?.hasSpentBody()) throw spentBody()
         undo()
-        run = runOnNode(res, { ...binding, fail }, attempt, terms)
+        run = runOnNode(res, binding, fail, attempt, terms)
         runs.push(run)
         return run.end
       },

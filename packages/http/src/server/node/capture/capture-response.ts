@@ -22,6 +22,7 @@ import {
   type GivenHead,
   isChunk,
   type PlainHeaders,
+  plainFields,
   readHead,
   readWriteArguments,
   requireDeclaredLength,
@@ -145,7 +146,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     // HTTP/2 drops the body of a 205 as well
     const hasBody = status !== 204 && status !== 304 && (hasMessage || status !== 205) && res.req.method !== 'HEAD'
     const body = replayable && hasBody ? concatenate(held) : new Uint8Array()
-    const headers = given ? Object.entries(given) : recordedHeaders(res, before)
+    const headers = given ? plainFields(given) : recordedHeaders(res, before)
     settle.resolve({ response: { status, headers, ...removedHeaders(res, before), body }, replayable })
   }
 

@@ -1,7 +1,7 @@
 /** The look of a response: while an answer is held, it looks as if it had been sent. */
 import type { ServerResponse } from 'node:http'
 import { isDetached } from './disconnect/hide-disconnect.ts'
-import { heldAnswers } from './held-answers.ts'
+import { holdable } from './held-answers.ts'
 
 export interface ResponseSeal {
   /** Makes the head look sent, so that nobody changes it. */
@@ -22,15 +22,14 @@ export function sealOf(res: ServerResponse): ResponseSeal {
 /** Sets the two fields from which Node itself derives `headersSent` and `writableEnded`. */
 function sealHttp1(res: ServerResponse): ResponseSeal {
   const sealable = res as unknown as { _header: string | null; finished: boolean }
-  const held = isDetached(res) ? undefined : heldAnswers(res.req)
+  const hold = isDetached(res) ? undefined : holdable(sealable, res.req)
   return {
     setHeadSent(sent) {
       sealable._header = sent ? 'captured' : null
     },
     setEnded(ended) {
       sealable.finished = ended
-      if (ended) held?.add(sealable)
-      else held?.delete(sealable)
+      hold?.(ended)
     },
   }
 }

@@ -1,5 +1,6 @@
 /** Reads the arguments of `write`, `end` and `writeHead` as Node does. */
 import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse, STATUS_CODES } from 'node:http'
+import type { HeaderField } from '../../../protocol/exchange.ts'
 import { changedHeaders, restoreHeaders } from '../headers.ts'
 import { isHttp2 } from './response-seal.ts'
 
@@ -93,6 +94,13 @@ function plainHeaders(
     if (typeof value !== 'string' || !PLAIN_NAME.test(name) || !FIELD_VALUE.test(value)) return undefined
   }
   return copy as PlainHeaders
+}
+
+/** `Object.entries` takes ten times as long. */
+export function plainFields(headers: PlainHeaders): HeaderField[] {
+  const fields: HeaderField[] = []
+  for (const name in headers) fields.push([name, headers[name] ?? ''])
+  return fields
 }
 
 function isEmpty(headers: object): boolean {

@@ -36,7 +36,11 @@ export function viewOf(socket: Socket, own: Readonly<Record<PropertyKey, unknown
 }
 
 function setSocket(req: IncomingMessage, socket: Socket): void {
-  // cheap where it is a field, as Node has it
-  if (Reflect.set(req, 'socket', socket) && req.socket === socket) return
+  try {
+    req.socket = socket
+    if (req.socket === socket) return
+  } catch {
+    // HTTP/2 has none to set
+  }
   Object.defineProperty(req, 'socket', { configurable: true, enumerable: true, writable: true, value: socket })
 }
