@@ -63,12 +63,11 @@ export function operations(
     foundIn((await read(statement.read(key, lock, values)))[0])
 
   /** Inserts the first attempt of a key. The token is 0 where there is a record already, which may be known then. */
-  async function insert(key: string, claim: Claim): Promise<{ token: number; met?: Row }> {
+  async function insert(key: string, claim: Claim): Promise<{ token: number; met?: Row | undefined }> {
     if (!statement.insertReturning || !meetings.areUsual())
       return { token: Number((await write(statement.insert(key, claim))).insertId) }
     const [answer = {}] = await read(statement.insertReturning(key, claim), 'unknown')
-    const token = Number(answer.inserted)
-    return token > 0 ? { token } : { token, met: rowOf(answer.met) }
+    return { token: Number(answer.inserted), met: rowOf(answer.met) }
   }
 
   return {

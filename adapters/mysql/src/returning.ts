@@ -9,21 +9,26 @@ import { type Sql, sql } from './sql.ts'
 const HEAD_FIELDS = 11
 /** The head is shorter than this. */
 const MAX_HEAD_BYTES = 256
+/** The head, an owner and a fingerprint are shorter than this. */
+const ROOM_BYTES = 1024
 
 /**
  * The end of an insertion by `owner`. `inserted`: the token, or 0 where there is a record already: `met`. That the owner is
- * the same makes sure that no other one can take the key for its own, whatever a server makes of LAST_INSERT_ID.
+ * the same makes sure that no other one can take the key for its own, whatever a server makes of LAST_INSERT_ID. A server
+ * joins no text that is longer than a packet, so `met` is NULL where the result nearly fills one.
  */
 export const returning = (owner: string, started: Sql, held: Sql): Sql => {
   const isInserted = sql`token = LAST_INSERT_ID() AND owner = ${owner}`
   return sql`
-RETURNING @@autocommit AND NOT @@in_transaction AS autocommit, IF(${isInserted}, token, 0) AS inserted, IF(${isInserted}, NULL, CONCAT_WS(' ',
+RETURNING @@autocommit AND NOT @@in_transaction AS autocommit, IF(${isInserted}, token, 0) AS inserted,
+  IF(${isInserted} OR LENGTH(result) > @@max_allowed_packet - ${ROOM_BYTES}, NULL, CONCAT_WS(' ',
   ${started}, ${held}, state, token, attempt, interrupted, lease_until, expires_at, IFNULL(checkpoint_seq, -1), LENGTH(owner), LENGTH(fingerprint),
   CONCAT_WS(${''}, owner, fingerprint, result))) AS met`
 }
 
-/** The row of a record that was returned. It has no request and no checkpoint. */
-export function rowOf(met: unknown): Row {
+/** The row of a record that was returned. It has no request and no checkpoint. Undefined where none was returned. */
+export function rowOf(met: unknown): Row | undefined {
+  if (met === null) return undefined
   const bytes = met as Buffer
   const head = bytes.toString('latin1', 0, MAX_HEAD_BYTES).split(' ', HEAD_FIELDS)
   const [started, held, state, token, attempt, interrupted, lease_until, expires_at, seq, ...lengths] = head

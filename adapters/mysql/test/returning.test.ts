@@ -88,6 +88,24 @@ await onEachServer(({ title, url, version }) =>
       await pool.end()
     })
 
+    test.each(['', 'STRICT_ALL_TABLES'])(
+      'a result that fills a packet of the server comes back in mode %j',
+      async (mode) => {
+        const pool = connect(url, { pool: { connectionLimit: 1 }, session: [`SET sql_mode = '${mode}'`] })
+        const store = await meeting(pool)
+        const key = freshTable()
+        const { token } = await store.begin(key, claim())
+        await store.transition(key, token, completed(''))
+        // no text that a server joins may be longer than a packet
+        const filled = `UPDATE ${fixture.table} SET result = REPEAT('x', @@max_allowed_packet - 50) WHERE k = '${key}'`
+        await fixture.pool.query(filled)
+        const replay = await store.begin(key, claim({ owner: 'other' }))
+        const [filling] = await rowsOf(fixture.pool, 'SELECT @@max_allowed_packet - 50 AS bytes')
+        expect([replay.outcome, replay.result?.length]).toEqual(['settled', filling?.bytes])
+        await pool.end()
+      },
+    )
+
     test('a replay, a conflict and a mismatch take one round trip on MariaDB, and two on MySQL', async () => {
       await using proxy = await openProxy(url)
       const pool = connect(proxy.url, { pool: { connectionLimit: 1 } })
