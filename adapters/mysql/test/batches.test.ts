@@ -120,6 +120,25 @@ await onEachServer(({ title, url }) => {
     expect(connections.size).toBeLessThanOrEqual(16)
   })
 
+  test(`${title}: a batch that settles most records of the table does not wait for one that a transaction holds`, async () => {
+    const { store } = await open()
+    const begun = await Promise.all(keys(40).map((key) => store.begin(key, claim())))
+    await store.transaction(async (tx) => {
+      await store.bind(tx).begin('other', claim())
+      const settled = begun.map(({ token }, index) => store.transition(`k${index}`, token, completed('')))
+      expect(await Promise.all(settled)).toEqual(Array(40).fill({ outcome: 'ok', applied: true }))
+    })
+  })
+
+  test(`${title}: a purge of most records of the table does not wait for one that a transaction holds`, async () => {
+    const { store } = await open()
+    for (const key of keys(40)) await store.begin(key, claim({ leaseMs: 0, retentionMs: 0 }))
+    await store.transaction(async (tx) => {
+      await store.bind(tx).begin('other', claim())
+      expect(await store.purge({ limit: 100, graceMs: 0 })).toBe(40)
+    })
+  })
+
   test(`${title}: a session that somebody left in a transaction answers no batch`, async () => {
     const { pool, table } = await open()
     await using proxy = await openProxy(url)
