@@ -3,11 +3,13 @@
  * described anew for each call, to build parsers and a row from the description.
  */
 
+type Sent = Buffer | string | null
+
 interface Connection {
   readonly stream: { cork?(): void; uncork?(): void }
   readonly parsedStatements: Readonly<Record<string, string>>
   parse(statement: { name: string | undefined; text: string }): void
-  bind(portal: { statement: string | undefined; values: unknown[]; valueMapper: typeof toSent }): void
+  bind(portal: { statement: string | undefined; values: Sent[] }): void
   execute(portal: object): void
   sync(): void
 }
@@ -26,26 +28,48 @@ export function takesOwnQueries(db: object): db is OwnQueries {
 
 interface Answer {
   readonly rows: unknown[]
+  readonly rowCount: number
 }
 
 type Callback = (error: Error | null, answer?: Answer) => void
 
-/** A copy without its methods, which tracers make, is a configuration that pg sends by itself, with the same callback. */
-export class OwnQuery {
+/**
+ * A copy without its methods, which tracers make, is a configuration that pg sends by itself, with the same callback. No member
+ * is private: an object that inherits from this one has none.
+ */
+export class OwnQuery implements PromiseLike<Answer> {
   readonly name: string | undefined
   readonly text: string
-  readonly values: unknown[]
+  readonly values: Sent[]
   readonly types: object
   /** pg and tracers put another in its place. */
   callback: Callback
-  readonly #rows: unknown[] = []
+  /** `rows` would mean to pg how many rows it asks for at once. */
+  readonly replies: unknown[] = []
+  readonly answer: Promise<Answer>
 
-  constructor(name: string | undefined, text: string, values: unknown[], types: object, callback: Callback) {
+  /** @throws TypeError where a value cannot be sent; from `submit` it would end the process, or block the client */
+  constructor(name: string | undefined, text: string, values: unknown[], types: object) {
+    let callback: Callback = ignore
+    this.answer = new Promise((resolve, reject) => {
+      callback = (error, answer) => {
+        if (answer) resolve(answer)
+        else reject(error)
+      }
+    })
     this.name = name
     this.text = text
-    this.values = values
+    this.values = values.map(toSent)
     this.types = types
     this.callback = callback
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: wrappers of a client wait for what its `query` returns, and read the rows
+  then<T = Answer, E = never>(
+    onAnswer?: ((answer: Answer) => T | PromiseLike<T>) | null,
+    onError?: ((error: unknown) => E | PromiseLike<E>) | null,
+  ): Promise<T | E> {
+    return this.answer.then(onAnswer, onError)
   }
 
   submit(connection: Connection): void {
@@ -53,7 +77,7 @@ export class OwnQuery {
     connection.stream.cork?.()
     try {
       if (name === undefined || connection.parsedStatements[name] === undefined) connection.parse({ name, text })
-      connection.bind({ statement: name, values, valueMapper: toSent })
+      connection.bind({ statement: name, values })
       connection.execute({})
       connection.sync()
     } finally {
@@ -62,13 +86,13 @@ export class OwnQuery {
   }
 
   handleDataRow({ fields }: { readonly fields: readonly unknown[] }): void {
-    this.#rows.push({ reply: fields[0] })
+    this.replies.push({ reply: fields[0] })
   }
 
   handleCommandComplete(): void {}
 
   handleReadyForQuery(): void {
-    this.callback(null, { rows: this.#rows })
+    this.callback(null, { rows: this.replies, rowCount: this.replies.length })
   }
 
   handleError(error: Error): void {
@@ -77,20 +101,27 @@ export class OwnQuery {
 }
 
 /** Sends a statement, and resolves to its rows. */
-export function sendOwn(db: OwnQueries, name: string | undefined, text: string, values: unknown[], types: object) {
-  return new Promise<Answer>((resolve, reject) => {
-    const query = new OwnQuery(name, text, values, types, (error, answer) => {
-      if (answer) resolve(answer)
-      else reject(error)
-    })
-    const returned = db.query(query)
-    // a wrapper of the client may answer by a promise, and not call back
-    if (returned !== query)
-      Promise.resolve(returned as Answer | undefined).then((answer) => answer?.rows && resolve(answer), reject)
-  })
+export async function sendOwn(
+  db: OwnQueries,
+  name: string | undefined,
+  text: string,
+  values: unknown[],
+  types: object,
+) {
+  const query = new OwnQuery(name, text, values, types)
+  try {
+    // pg returns nothing for a copy, and calls back
+    return ((await db.query(query)) as Answer | undefined) ?? (await query.answer)
+  } catch (error) {
+    // a wrapper that failed by itself leaves the statement to fail later
+    query.answer.catch(ignore)
+    throw error
+  }
 }
 
-function toSent(value: unknown): Buffer | string | null {
+function ignore(): void {}
+
+function toSent(value: unknown): Sent {
   if (value === null || value === undefined) return null
   return ArrayBuffer.isView(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : String(value)
 }

@@ -136,6 +136,7 @@ for (const { title, url: server } of await services('postgres')) {
     test.each<[string, (given: object) => object]>([
       ['copies of a statement', (given) => ({ ...given })],
       ['the members that it knows', knownOf],
+      ['an object that inherits from a statement', (given) => Object.create(given)],
     ])('a client whose query passes on %s', (_, passedOn) =>
       withPool({ Client: clientThatPassesOn(passedOn) } as pg.PoolConfig, async (pool) => {
         expect(await live(postgresStore({ pool, table }))).toMatchObject(HISTORY)
@@ -144,6 +145,50 @@ for (const { title, url: server } of await services('postgres')) {
         await admin.query(`ALTER TABLE renamed RENAME TO ${table}`)
       }),
     )
+
+    test('a client whose query waits for the answer, and reads it', () => {
+      const read: (number | null)[] = []
+      class Client extends pg.Client {
+        override async query(...given: unknown[]): Promise<never> {
+          const query: (...all: unknown[]) => unknown = super.query
+          const { rows, rowCount } = (await query.apply(this, given)) as pg.QueryResult
+          read.push(rows.length - (rowCount ?? 0))
+          return { rows } as never
+        }
+      }
+      return withPool({ Client } as pg.PoolConfig, async (pool) => {
+        expect(await live(postgresStore({ pool, table }))).toMatchObject(HISTORY)
+        expect(new Set(read)).toEqual(new Set([0]))
+      })
+    })
+
+    test('a client whose query fails by itself: the statement that breaks later is no unhandled rejection', async () => {
+      class Client extends pg.Client {
+        override query(given: unknown, ...rest: unknown[]): never {
+          const query: (...all: unknown[]) => unknown = super.query
+          query.call(this, typeof given === 'object' ? { ...Object(given) } : given, ...rest)
+          throw new Error('by itself')
+        }
+      }
+      const client = new Client(url)
+      await client.connect()
+      await expect(postgresStore({ pool: client, table }).get('k')).rejects.toThrow('by itself')
+      // the statement is in flight, and its callback is told that the connection ended
+      await client.end()
+    })
+
+    test('a value that cannot be sent fails alone: others that wait for the same client are answered', async () => {
+      const client = new pg.Client(url)
+      await client.connect()
+      const store = postgresStore({ pool: client, table })
+      const request = new Uint8Array(16)
+      structuredClone(request, { transfer: [request.buffer] })
+      const calls = () => [store.get('before'), store.begin('detached', claim({ request })), store.get('after')]
+      const told = (await Promise.allSettled(calls())).map(({ status }) => status)
+      expect(told).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+      expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+      await client.end()
+    })
 
     test('the pool is the caller’s: the store leaves it open, and gives back what it takes', () =>
       withPool({ max: 2 }, async (pool) => {
