@@ -1,7 +1,7 @@
 /** Runs a handler on a Node response, and tells how it ended. */
 import type { ServerResponse } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
-import { lapse, type MaybePromise } from '@retryproof/core/internal'
+import { isPromise, lapse, type MaybePromise } from '@retryproof/core/internal'
 import type { BodyLimits } from '../../guard/answer/held-body.ts'
 import { answered, type HandlerEnd, type HandlerRun, threw } from '../../guard/handler-end.ts'
 import type { HandlerAttempt } from '../../guard/ports.ts'
@@ -125,7 +125,8 @@ export function runOnNode<Tx>(
     if (!work) return end
     isAhead = true
     handedOver = []
-    captured.renew()
+    const renewed = captured.renew(work)
+    if (isPromise(renewed)) await renewed
     binding.renew?.()
     const whole = { ...limits, stream: false, whole: true }
     begin(whole)

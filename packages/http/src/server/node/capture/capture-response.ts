@@ -11,7 +11,7 @@ import { hideDisconnect } from './disconnect/hide-disconnect.ts'
 import { hideStreamClose } from './disconnect/hide-stream-close.ts'
 import { finishEarly } from './finish-early.ts'
 import { refuseLate, watchPast } from './late-writes.ts'
-import { renewResponse } from './renew-response.ts'
+import { renewOnceSent } from './renew-response.ts'
 import { isHttp2, refuseChange, sealOf } from './response-seal.ts'
 import { slowDown } from './slow-down.ts'
 import { takeMethods } from './take-methods.ts'
@@ -275,9 +275,9 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     // a pipe listens for its end
     isBegun: () => head !== undefined || phase === 'ended' || res.listenerCount('unpipe') > 0,
     release,
-    renew() {
+    renew(work) {
       release()
-      renewResponse(res, before)
+      return renewOnceSent(res, before, work)
     },
     letThrough(headers) {
       open()

@@ -20,8 +20,11 @@ export interface CapturedResponse {
   abandon(error: unknown): void
   /** Lets the handler's answer go, with these headers more where they can still be added. */
   release(headers?: readonly HeaderField[]): void
-  /** Lets the answer go, and makes the response look as if nobody had answered yet. All that is written from now on has to be captured. */
-  renew(): void
+  /**
+   * Lets the answer go, and makes the response look as if nobody had answered yet. All that is written from now on has to be captured.
+   * Gives a promise where somebody outside ends the answer later: it waits for that end, but no longer than for `work`.
+   */
+  renew(work: Promise<unknown>): Promise<void> | undefined
   /** Lets all through that is written from now on, with these headers more, to a response that nobody has written to. */
   letThrough(headers: readonly HeaderField[]): void
   /** Drops it and sends this one; cuts the connection where a part of the handler's has left already. */

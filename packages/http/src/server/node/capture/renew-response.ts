@@ -4,6 +4,23 @@ import { restoreHeaders } from '../headers.ts'
 import { detach } from './disconnect/hide-disconnect.ts'
 import { isHttp2 } from './response-seal.ts'
 
+/**
+ * Renews it at once, or once an answer has left that somebody outside ends later, such as middleware that saves a session first: its end
+ * would write into the next. Waits no longer than for `work`.
+ */
+export function renewOnceSent(
+  res: ServerResponse,
+  before: OutgoingHttpHeaders,
+  work: Promise<unknown>,
+): Promise<void> | undefined {
+  if (!res.writableEnded && !res.destroyed) {
+    const sent = new Promise<void>((resolve) => void res.once('finish', resolve).once('close', resolve))
+    return Promise.race([sent, work]).then(() => renewResponse(res, before))
+  }
+  renewResponse(res, before)
+  return undefined
+}
+
 /** @param before the headers that it is to have */
 export function renewResponse(res: ServerResponse, before: OutgoingHttpHeaders): void {
   if (isHttp2(res)) {
