@@ -198,9 +198,8 @@ WHERE k = ${key} AND token = ${from.token} AND state = ${from.state} AND lease_u
     purgeable: (graceMs: number) => sql`expires_at <= ${started()} - ${toUs(graceMs)} AND token < ${started()}`,
     purgeableKeys: (purgeable: Sql, limit: number) =>
       sql`SELECT k FROM ${table} WHERE state IN (${{ text: STATES }}) AND ${purgeable} ORDER BY state, expires_at LIMIT ${limit}`,
-    /** Only the syntax for several tables takes the index that keeps a small table from being looked at, and locked, as a whole. */
     remove: (keys: readonly string[], purgeable: Sql) => sql`
-DELETE expired FROM ${table} AS expired FORCE INDEX (PRIMARY) WHERE k IN (${listed(keys)}) AND ${purgeable}`,
+DELETE FROM ${table} WHERE k IN (${listed(keys)}) AND ${purgeable}`,
 
     /** The next records after a key, in the order of keys. */
     page: ({ after, end }: KeyRange, { operation, scope, state, stuckForMs, expired }: ListQuery, limit: number) => sql`

@@ -130,15 +130,6 @@ await onEachServer(({ title, url }) => {
     })
   })
 
-  test(`${title}: a purge of most records of the table does not wait for one that a transaction holds`, async () => {
-    const { store } = await open()
-    for (const key of keys(40)) await store.begin(key, claim({ leaseMs: 0, retentionMs: 0 }))
-    await store.transaction(async (tx) => {
-      await store.bind(tx).begin('other', claim())
-      expect(await store.purge({ limit: 100, graceMs: 0 })).toBe(40)
-    })
-  })
-
   test(`${title}: a session that somebody left in a transaction answers no batch`, async () => {
     const { pool, table } = await open()
     await using proxy = await openProxy(url)
