@@ -59,17 +59,22 @@ export function statements(table: Sql, clock?: () => number, returns = false) {
 UPDATE ${table} SET attempt = IF(LAST_INSERT_ID(${mark}), attempt, attempt), ${set}
 WHERE k = ${key} AND token = ${token} AND expires_at > ${held()} AND ${from}`
 
-  function insert(key: string, { owner, fingerprint, leaseMs, retentionMs, request }: Claim): Sql {
-    const now = held()
+  /** The first attempts of keys. `insertId`: the token that they share. */
+  function insertion(calls: readonly Begin[], now: Sql): Sql {
     // a server's clock is read once: the token is what it told
     const begun = clock ? now : sql`token`
-    const lease = toUs(leaseMs)
+    const rows = calls.map(({ key, claim: { owner, fingerprint, leaseMs, retentionMs, request } }) => {
+      const lease = toUs(leaseMs)
+      return sql`
+(${key}, LAST_INSERT_ID(GREATEST(${now}, 1)), ${owner}, ${fingerprint}, 'in_progress', 1, 0, ${begun} + ${lease},
+  ${begun} + ${lease + toUs(retentionMs)}, ${request ?? null})`
+    })
     return sql`
-INSERT INTO ${table} (k, token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request)
-VALUES (${key}, LAST_INSERT_ID(GREATEST(${now}, 1)), ${owner}, ${fingerprint}, 'in_progress', 1, 0,
-  ${begun} + ${lease}, ${begun} + ${lease + toUs(retentionMs)}, ${request ?? null})
-ON DUPLICATE KEY UPDATE attempt = IF(LAST_INSERT_ID(0), attempt, attempt)`
+INSERT INTO ${table} (k, token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request) VALUES ${joined(rows, ',')}`
   }
+
+  const insert = (key: string, claim: Claim) => sql`${insertion([{ key, claim }], held())}
+ON DUPLICATE KEY UPDATE attempt = IF(LAST_INSERT_ID(0), attempt, attempt)`
 
   return {
     /** `insertId`: the token, or 0 where there is a record already. */
@@ -97,19 +102,8 @@ FROM ${table} FORCE INDEX (PRIMARY) WHERE k IN (${listed(keys)})`,
 SELECT ${started()} AS started, ${held()} AS held, @@autocommit AS autocommit, ${LIST_COLUMNS}, checkpoint_seq
 FROM ${table} FORCE INDEX (PRIMARY) WHERE k IN (${listed(keys)}) FOR UPDATE NOWAIT`,
 
-    /** The first attempts of many keys: all of them, or a refusal. `insertId`: the token that they share. */
-    insertMany(calls: readonly Begin[]): Sql {
-      const now = started()
-      const begun = clock ? now : sql`token`
-      const rows = calls.map(({ key, claim: { owner, fingerprint, leaseMs, retentionMs, request } }) => {
-        const lease = toUs(leaseMs)
-        return sql`
-(${key}, LAST_INSERT_ID(GREATEST(${now}, 1)), ${owner}, ${fingerprint}, 'in_progress', 1, 0, ${begun} + ${lease},
-  ${begun} + ${lease + toUs(retentionMs)}, ${request ?? null})`
-      })
-      return sql`
-INSERT INTO ${table} (k, token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request) VALUES ${joined(rows, ',')}`
-    },
+    /** All of them, or a refusal. */
+    insertMany: (calls: readonly Begin[]) => insertion(calls, started()),
 
     /**
      * The results of many attempts. `affectedRows`: how many of them held their keys. A join with a list of calls would make
