@@ -136,23 +136,17 @@ function find<T>(known: ReadonlyMap<string, T>, id: string | undefined): T {
 
 /** Reused for what is sealed, so that one array is made instead of three. */
 const scratch = new Uint8Array(16_384)
-/** The header that stands in it, and the room behind. */
-let sealed: { readonly header: string; readonly room: Uint8Array } | undefined
 
 const prefixOf = remembered((header) => concat([Uint8Array.of(VERSION), utf8.encode(header), Uint8Array.of(LINE_FEED)]))
 
 function seal(header: string, plain: Uint8Array | string): Uint8Array {
-  if (typeof plain !== 'string') return concat([prefixOf(header), plain])
-  if (sealed?.header !== header) {
-    const prefix = prefixOf(header)
-    scratch.set(prefix)
-    sealed = { header, room: scratch.subarray(prefix.length) }
-  }
-  const { room } = sealed
+  const prefix = prefixOf(header)
+  if (typeof plain !== 'string') return concat([prefix, plain])
   // UTF-8 takes at most three bytes for a unit of UTF-16
-  if (plain.length * 3 > room.length) return concat([prefixOf(header), utf8.encode(plain)])
-  const { written } = utf8.encodeInto(plain, room)
-  return scratch.slice(0, scratch.length - room.length + written)
+  if (prefix.length + plain.length * 3 > scratch.length) return concat([prefix, utf8.encode(plain)])
+  scratch.set(prefix)
+  const { written } = utf8.encodeInto(plain, scratch.subarray(prefix.length))
+  return scratch.slice(0, prefix.length + written)
 }
 
 interface Header {
