@@ -21,7 +21,8 @@ export async function load({ port, connections, count, path, body, key }) {
       'Content-Type: application/json',
       `Content-Length: ${Buffer.byteLength(body)}`,
       `Idempotency-Key: ${key()}`,
-      `${HEAD_END.slice(2)}${body}`,
+      '',
+      body,
     ].join('\r\n')
   }
   try {

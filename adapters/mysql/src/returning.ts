@@ -5,7 +5,7 @@
 import type { Row } from './driver.ts'
 import { type Sql, sql } from './sql.ts'
 
-/** How many numbers and names stand before the bytes. */
+/** The number of fields before the bytes. */
 const HEAD_FIELDS = 11
 /** The head is shorter than this. */
 const MAX_HEAD_BYTES = 256

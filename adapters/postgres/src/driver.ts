@@ -150,14 +150,14 @@ export async function ask<Reply>(
   values: unknown[],
   prepare = false,
 ): Promise<Reply[]> {
-  // members that are always the same, and none is spread: each object would else have a hidden class of its own
-  const preparedName = prepare ? name : undefined
-  const { rows } = takesOwnQueries(db)
-    ? await sendOwn(db, preparedName, text, values, unparsed)
-    : isPg(db)
-      ? await db.query({ name: preparedName, text, values, types: unparsed })
-      : await db.query(text, values)
+  const { rows } = await send(db, prepare ? name : undefined, text, values)
   return (rows as { readonly reply: unknown }[]).map(({ reply }) => JSON.parse(String(reply)) as Reply)
+}
+
+function send(db: PostgresQueryable, name: string | undefined, text: string, values: unknown[]) {
+  if (takesOwnQueries(db)) return sendOwn(db, name, text, values, unparsed)
+  // members that are always the same, and none is spread: each object would else have a hidden class of its own
+  return isPg(db) ? db.query({ name, text, values, types: unparsed }) : db.query(text, values)
 }
 
 /** The answer of a statement; later than `timeoutMs` it is unknown. */

@@ -21,8 +21,22 @@ type Values = readonly [
 /** `row`: an array or an object with every column, in the order of `columns`. */
 export function toRecord(row: unknown): StoredRecord {
   const values = (Array.isArray(row) ? row : Object.values(Object(row))) as unknown as Values
-  const [, token, owner, fingerprint, state, attempt, interrupted, leaseUntil, expiresAt, seq] = values
-  const data = bytes(values[11])
+  const [
+    ,
+    token,
+    owner,
+    fingerprint,
+    state,
+    attempt,
+    interrupted,
+    leaseUntil,
+    expiresAt,
+    seq,
+    request,
+    checkpoint,
+    result,
+  ] = values
+  const data = bytes(checkpoint)
   return {
     state,
     token: Number(token),
@@ -32,9 +46,9 @@ export function toRecord(row: unknown): StoredRecord {
     interrupted: Number(interrupted) === 1,
     leaseUntil: Number(leaseUntil),
     expiresAt: Number(expiresAt),
-    request: bytes(values[10]),
+    request: bytes(request),
     checkpoint: data && { seq: Number(seq), data },
-    result: bytes(values[12]),
+    result: bytes(result),
   }
 }
 

@@ -4,7 +4,7 @@
 export interface Shape {
   readonly sorted: readonly string[]
   readonly bytes: Uint8Array
-  /** Where each of them ends. */
+  /** The end of each name in `bytes`. */
   readonly ends: readonly number[]
 }
 
@@ -17,7 +17,7 @@ interface Remembered {
 
 /** A power of two. */
 const PLACES = 64
-/** What is remembered is small, whoever sends it. */
+/** Bounds of a shape: clients send the names, and must not fill the memory with them. */
 const MAX_NAMES = 32
 const MAX_CHARACTERS = 512
 /** A character takes six bytes at most, as an escape; quotes and the colon take three. */
