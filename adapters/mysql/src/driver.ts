@@ -90,8 +90,16 @@ export function promisedPool<Connection extends MysqlPoolConnection>(
   given: MysqlPool<Connection> | WithPromise<MysqlPool<Connection>>,
 ): MysqlPool<Connection> {
   const pool = promised(given)
-  if (typeof Object(pool).getConnection === 'function') return pool
-  throw new IdempotencyInvalidOptionError('pool', `must be a pool of mysql2, got ${describeKind(pool)}`)
+  const kind = typeof Object(pool).getConnection === 'function' ? describeOther(pool) : describeKind(pool)
+  if (kind === undefined) return pool
+  throw new IdempotencyInvalidOptionError('pool', `must be a pool of mysql2, got ${kind}`)
+}
+
+/** Pools that would call back what they were not given, and so end the process. */
+function describeOther(pool: object): string | undefined {
+  if (/^Pool(Cluster|Namespace)$/.test(pool.constructor?.name))
+    return 'a cluster of its callback API: take createPoolCluster of mysql2/promise'
+  return 'acquireConnection' in pool ? 'one of mysql' : undefined
 }
 
 /** Settings of a pool of mysql2, undefined where a wrapper hides them. `core` stands for the pool, whichever API it has. */
@@ -113,10 +121,12 @@ export async function connect<Connection extends MysqlPoolConnection>(
 ): Promise<Connection> {
   const coming = pool.getConnection()
   try {
-    return await answered(timeoutMs, coming)
+    const connection = await answered(timeoutMs, coming)
+    if (typeof Object(connection).query !== 'function') throw new StoreMisconfiguredError(NOT_MYSQL2)
+    return connection
   } catch (error) {
     coming.then(
-      (connection) => connection.release(),
+      (connection) => connection?.release(),
       () => {},
     )
     throw toStoreError(error, 'no')
@@ -150,7 +160,7 @@ export function ownSession(
   return {
     lock: sql``,
     async read(statement, applied = 'no') {
-      const rows = (await ask(statement, applied)) as Row[]
+      const rows = toRows(await ask(statement, applied))
       if (Number(rows[0]?.autocommit ?? 1) === 1) return rows
       throw close(new StoreMisconfiguredError(NOT_ALONE))
     },
@@ -166,12 +176,22 @@ const NOT_ALONE =
   'A connection of the pool has autocommit off, or a transaction that was left open. It was closed, and nothing was changed. ' +
   'Leave autocommit on, and end each transaction before its connection is released.'
 
-/** A session in a transaction of the caller, who rolls it back when a statement throws. */
-export function boundSession(connection: MysqlConnection): Session {
+/**
+ * A session in a transaction of the caller, who rolls it back when a statement throws.
+ *
+ * @throws IdempotencyInvalidOptionError where `tx` cannot run a statement
+ */
+export function boundSession(tx: MysqlConnection | WithPromise<MysqlConnection>): Session {
+  const connection = promised(tx)
+  if (typeof Object(connection).query !== 'function')
+    throw new IdempotencyInvalidOptionError(
+      'tx',
+      `must be the connection of mysql2 that the transaction is open on, got ${describeKind(tx)}; docs/orms.md says where an ORM has it`,
+    )
   const ask = (statement: Sql) => sendInTransaction(connection, statement, 'no')
   return {
     lock: sql` FOR UPDATE`,
-    read: async (statement) => (await ask(statement)) as Row[],
+    read: async (statement) => toRows(await ask(statement)),
     write: async (statement) => (await ask(statement)) as Written,
   }
 }
@@ -195,9 +215,19 @@ export async function sendInTransaction(
 
 async function send(connection: MysqlConnection, { text }: Sql, timeoutMs?: number): Promise<unknown> {
   const answer = connection.query({ sql: text, ...pinned })
-  const [reply] = await (timeoutMs === undefined ? answer : answered(timeoutMs, answer))
-  return reply
+  const reply = await (timeoutMs === undefined ? answer : answered(timeoutMs, answer))
+  if (Array.isArray(reply)) return reply[0]
+  throw new StoreMisconfiguredError(NOT_MYSQL2)
 }
+
+function toRows(reply: unknown): readonly Row[] {
+  if (Array.isArray(reply)) return reply
+  throw new StoreMisconfiguredError(NOT_MYSQL2)
+}
+
+const NOT_MYSQL2 =
+  'The connection does not answer as one of mysql2/promise does, by a promise of [rows, fields]. Give the store a pool of mysql2, or ' +
+  'the connection of mysql2 that is below your ORM (docs/orms.md).'
 
 /**
  * A deadlock ends a transaction on the server, and the statements that follow commit by themselves: a caller who caught

@@ -22,7 +22,6 @@ import {
   type MysqlPool,
   type MysqlPoolConnection,
   ownSession,
-  promised,
   promisedPool,
   requireTransaction,
   type Session,
@@ -201,7 +200,7 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
       }),
 
     bind(tx) {
-      const session = boundSession(promised(tx))
+      const session = boundSession(tx)
       const bound = async () => operations(session, await prepare(session), terms)
       const writing = async () => {
         const operations = await bound()

@@ -154,7 +154,11 @@ SELECT engine AS engine, table_comment AS comment FROM information_schema.tables
     layout > LAYOUT,
     `The table '${name}' belongs to a later version of @retryproof/mysql (layout ${layout}; this version knows ${LAYOUT}). Upgrade it.`,
   )
-  refuse(found?.engine !== 'InnoDB', `The table '${name}' has the engine ${found?.engine}, and InnoDB is needed.`)
+  // a session with SET NAMES binary gets text as bytes
+  refuse(
+    String(found?.engine) !== 'InnoDB',
+    `The table '${name}' has the engine ${found?.engine}, and InnoDB is needed.`,
+  )
 
   const columns = await read(sql`
 SELECT column_name AS name, column_type AS type, is_nullable AS optional, column_key AS part, extra AS extra
@@ -177,7 +181,7 @@ FROM information_schema.columns WHERE ${ours}`)
 /** A column as COLUMNS has it; some servers tell the width at which a number is shown. */
 function definition({ name, type, optional, part }: Row): string {
   const shown = String(type).replace(/int\(\d+\)/, 'int')
-  return `${name} ${shown}${optional === 'NO' ? ' NOT NULL' : ''}${part === 'PRI' ? ' PRIMARY KEY' : ''}`
+  return `${name} ${shown}${String(optional) === 'NO' ? ' NOT NULL' : ''}${String(part) === 'PRI' ? ' PRIMARY KEY' : ''}`
 }
 
 function refuse(problem: boolean, message: string): void {

@@ -1,6 +1,7 @@
 /** Pools as they come: of either API, too small, ended, with connections in a state that the store must not write in. */
 import { inspect } from 'node:util'
 import {
+  IdempotencyInvalidOptionError,
   type IdempotencyStore,
   type RecordState,
   StoreClosedError,
@@ -10,6 +11,7 @@ import {
 import fc from 'fast-check'
 import callbacks from 'mysql2'
 import type mysql from 'mysql2/promise'
+import promises from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest'
 import { migrate, mysqlStore } from '../src/index.ts'
 import {
@@ -57,6 +59,48 @@ await onEachServer(({ title, url }) =>
       })
       await pool.promise().end()
       expectTypeOf(store).toExtend<IdempotencyStore<mysql.PoolConnection>>()
+    })
+
+    test('a cluster of the promise API does as well; one of the callback API is refused, which would end the process', async () => {
+      const uri = { uri: url }
+      const cluster = promises.createPoolCluster()
+      cluster.add('one', uri)
+      const store = mysqlStore({ pool: cluster.of('*'), table: fixture.table })
+      expect(await store.begin('in a cluster', claim())).toMatchObject({ outcome: 'acquired' })
+      await cluster.end()
+      const other = callbacks.createPoolCluster()
+      other.add('one', uri)
+      for (const pool of [other, other.of('*')])
+        expect(() => mysqlStore({ pool: pool as never })).toThrow('take createPoolCluster of mysql2/promise')
+      other.end()
+    })
+
+    test('a session with SET NAMES binary, which gets text as bytes', async () => {
+      const settings = { session: ['SET NAMES binary'] }
+      const { pool, store } = await storeAt(url, settings)
+      const { token } = await store.begin('ns.op.k', claim())
+      await store.transition('ns.op.k', token, completed('x'))
+      expect(await store.begin('ns.op.k', claim())).toMatchObject({ outcome: 'settled', state: 'completed' })
+      for await (const record of store.list({ namespace: 'ns' })) expect(record).toMatchObject({ key: 'ns.op.k' })
+      await pool.end()
+    })
+
+    test('what other drivers and ORMs have in its place is refused, and the error says what to take', async () => {
+      const { store, pool } = fixture
+      const answering = (answer: unknown) => ({ query: async () => answer, release() {}, destroy() {} })
+      for (const answer of [undefined, [], [{ autocommit: 1 }], { affectedRows: 0 }]) {
+        const connection = answering(answer)
+        const other = mysqlStore({ pool: { getConnection: async () => connection as never } })
+        for (const call of [() => other.get('k'), () => store.bind(connection as never).get('k')])
+          await expect(call()).rejects.toThrow(StoreMisconfiguredError)
+      }
+      const nothing = mysqlStore({ pool: { getConnection: async () => undefined as never } })
+      await expect(nothing.get('k')).rejects.toThrow(StoreMisconfiguredError)
+      for (const tx of [undefined, null, {}, () => {}])
+        expect(() => store.bind(tx as never)).toThrow(IdempotencyInvalidOptionError)
+      const ofMysql = { getConnection: () => {}, acquireConnection: () => {} }
+      expect(() => mysqlStore({ pool: ofMysql as never })).toThrow('got one of mysql')
+      expect(await mysqlStore({ pool, table: fixture.table }).get('k')).toBeNull()
     })
 
     test('a transaction that somebody left open on a connection is not written in', async () => {

@@ -1,6 +1,6 @@
 /** The driver as this store uses it, typed by use: a pg.Pool, a pg.Client, a PGlite, or a wrapper of one. */
 import { describeKind, within } from '@retryproof/core/internal'
-import { IdempotencyInvalidOptionError, StoreUnavailableError } from '@retryproof/core/store'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
 import { raceIn, toStoreError } from './errors.ts'
 import { sendOwn, takesOwnQueries } from './own-query.ts'
 
@@ -12,6 +12,7 @@ export interface PostgresQueryable {
 /** A pg.Pool. */
 export interface PostgresPool<Client> extends PostgresQueryable {
   readonly totalCount: number
+  readonly ending?: boolean
   readonly options?: { readonly max?: number | undefined }
   connect(): Promise<Client>
   connect(callback: (error: never, client: never, done: never) => void): void
@@ -57,20 +58,33 @@ const isPg = (db: PostgresQueryable): db is PostgresQueryable & Pg => 'connect' 
 
 /** @throws IdempotencyInvalidOptionError where `pool` cannot run a statement as pg does */
 export function requireDriver(pool: unknown): void {
-  if (typeof Object(pool).query === 'function') return
-  const got =
-    typeof pool === 'function' && 'unsafe' in pool
-      ? 'postgres.js; its README section has a wrapper'
-      : describeKind(pool)
-  throw new IdempotencyInvalidOptionError('pool', `must be a pg.Pool, a connected pg.Client or a PGlite, got ${got}`)
+  const other = describeOther(Object(pool))
+  if (other === undefined && typeof Object(pool).query === 'function') return
+  throw new IdempotencyInvalidOptionError(
+    'pool',
+    `must be a pg.Pool, a connected pg.Client or a PGlite, got ${other ?? describeKind(pool)}`,
+  )
+}
+
+function describeOther(pool: object): string | undefined {
+  if ('unsafe' in pool && 'begin' in pool) return 'postgres.js; its README section has a wrapper'
+  return '$pool' in pool ? 'the database of pg-promise: take its $pool' : undefined
 }
 
 /** Tells whether the driver knows that no transaction is open. */
 const isOutside = (client: PostgresQueryable & { getTransactionStatus?(): string | null }): boolean =>
   client.getTransactionStatus?.() === 'I'
 
-/** @throws StoreUnavailableError where the driver knows that no transaction is open: each statement would commit by itself */
+/**
+ * @throws IdempotencyInvalidOptionError where `tx` cannot run a statement
+ * @throws StoreUnavailableError where the driver knows that no transaction is open: each statement would commit by itself
+ */
 export function requireTransaction(tx: PostgresQueryable): void {
+  if (typeof Object(tx).query !== 'function')
+    throw new IdempotencyInvalidOptionError(
+      'tx',
+      `must be the client of pg that the transaction is open on, got ${describeKind(tx)}; docs/orms.md says where an ORM has it`,
+    )
   if (!isOutside(tx)) return
   throw new StoreUnavailableError('No transaction is open on this client: say BEGIN first.', { applied: 'no' })
 }
@@ -101,6 +115,8 @@ export async function onClient<Client, T>(
       (client) => client.release(),
       () => {},
     )
+    // pg never answers those who wait in a pool that is ended
+    if (pool.ending) return new Error('this call waited for a connection, and met somebody calling end on the pool')
     const message = `The pool had no connection to spare within ${timeoutMs} ms.`
     return new StoreUnavailableError(message, { applied: 'no' })
   }
@@ -127,7 +143,7 @@ export async function onClient<Client, T>(
 }
 
 /** Sends a statement on a client of the pool, which stays open after an answer, and after a race that the statement lost. */
-export function onPool<Client, T>(
+function onPool<Client, T>(
   pool: PostgresPool<Client>,
   timeoutMs: number,
   send: (db: PostgresQueryable) => Promise<T>,
@@ -143,6 +159,26 @@ export function onPool<Client, T>(
   })
 }
 
+type Send = <T>(send: (db: PostgresQueryable) => Promise<T>) => Promise<T>
+
+/** How statements are sent: by clients of a pool, by a PGlite, by a wrapper, or by one client. */
+export function sender<Client>(database: PostgresDatabase<Client>, timeoutMs: number): Send {
+  if (isPool(database)) return (send) => onPool(database, timeoutMs, send)
+  if (isEmbedded(database)) return (send) => send(database)
+  const bounded: Send = (send) => answered(timeoutMs, send(database))
+  return takesOwnQueries(database) ? oneByOne(bounded) : bounded
+}
+
+/** A client of pg warns of a statement that comes while another is in flight, and pg 9 will refuse it. */
+function oneByOne(send: Send): Send {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const answer = last.then(() => send(work))
+    last = answer.catch(() => {})
+    return answer
+  }
+}
+
 /** Runs a statement, and gives the replies that it makes. `prepare`: under its name, where the driver is pg. */
 export async function ask<Reply>(
   db: PostgresQueryable,
@@ -150,9 +186,15 @@ export async function ask<Reply>(
   values: unknown[],
   prepare = false,
 ): Promise<Reply[]> {
-  const { rows } = await send(db, prepare ? name : undefined, text, values)
+  const answer = await send(db, prepare ? name : undefined, text, values)
+  const { rows } = Object(answer)
+  if (!Array.isArray(rows)) throw new StoreMisconfiguredError(`${NOT_PG} ${describeKind(answer)}.`)
   return (rows as { readonly reply: unknown }[]).map(({ reply }) => JSON.parse(String(reply)) as Reply)
 }
+
+const NOT_PG =
+  'Give the store the pg.Pool or the client of pg that is below your ORM (docs/orms.md), or a wrapper of them. This one has a query() ' +
+  'that does not answer with { rows } as that of pg does, but with'
 
 function send(db: PostgresQueryable, name: string | undefined, text: string, values: unknown[]) {
   if (takesOwnQueries(db)) return sendOwn(db, name, text, values, unparsed)

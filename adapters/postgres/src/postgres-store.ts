@@ -25,7 +25,6 @@ import {
   ask,
   isEmbedded,
   isPool,
-  onPool,
   type PostgresDatabase,
   type PostgresEmbedded,
   type PostgresPool,
@@ -34,6 +33,7 @@ import {
   requireDriver,
   requireTransaction,
   type Statement,
+  sender,
 } from './driver.ts'
 import { isConflict, isRefused, isStale, toStoreError } from './errors.ts'
 import { type Reply, toBeginReply, toLiveView } from './record.ts'
@@ -122,7 +122,7 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
     return qualified
   }
 
-  const ofPool: Use = (work) => (isPool(pool) ? onPool(pool, timeoutMs, work) : work(pool))
+  const ofPool: Use = sender(pool, timeoutMs)
 
   /** Sends again what lost a race against another transaction: it changed nothing. */
   async function run<T>(use: Use, pick: (sql: Statements) => Statement, values: unknown[]): Promise<T[]> {
@@ -211,7 +211,9 @@ export function postgresStore<Tx extends PostgresQueryable>(options: PostgresSto
     const isSparse =
       state !== undefined || stuckForMs !== undefined || (operation !== undefined && namespace === undefined)
     let { after, end } = keyRange(query)
-    const filter = [end, operation, state, stuckForMs === undefined ? null : toUs(stuckForMs), expired, scope]
+    const stuckFor = stuckForMs === undefined ? null : toUs(stuckForMs)
+    // postgres.js refuses undefined
+    const filter = [end, operation ?? null, state ?? null, stuckFor, expired, scope ?? null]
     for (let left = limit; left > 0; left -= LIST_BATCH) {
       const values = [after, clock(), ...filter, Math.min(left, LIST_BATCH)]
       const rows = await run<ListedRecord>(ofPool, (sql) => (isSparse ? sql.search : sql.list), values)

@@ -1,7 +1,8 @@
 /** Clients in every mode that a pool may be in: what comes out is the same. */
 import { PGlite, type Transaction } from '@electric-sql/pglite'
-import { StoreMisconfiguredError } from '@retryproof/core'
+import { IdempotencyInvalidOptionError, StoreMisconfiguredError } from '@retryproof/core'
 import pg from 'pg'
+import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest'
 import { service, services } from '../../../scripts/services.mjs'
 import { migrate, type PostgresRecordStore, type PostgresStore, postgresStore } from '../src/index.ts'
@@ -175,6 +176,52 @@ for (const { title, url: server } of await services('postgres')) {
       await expect(postgresStore({ pool: client, table }).get('k')).rejects.toThrow('by itself')
       // the statement is in flight, and its callback is told that the connection ended
       await client.end()
+    })
+
+    test('a single client: calls at the same moment are no reason for pg to warn, and one that is not connected is late', async () => {
+      const warnings: string[] = []
+      const warn = ({ message }: Error) => warnings.push(message)
+      process.on('warning', warn)
+      const client = new pg.Client(url)
+      const late = postgresStore({ pool: client, table, timeout: '50ms' }).get('k')
+      await expect(late).rejects.toMatchObject({ applied: 'unknown', message: expect.stringContaining('50 ms') })
+      await client.connect()
+      const store = postgresStore({ pool: client, table })
+      const answers = await Promise.allSettled([
+        store.get('k'),
+        store.transition('k', 1, completed('')),
+        store.get('k'),
+      ])
+      expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled'])
+      await client.end()
+      process.off('warning', warn)
+      expect(warnings).toEqual([])
+    })
+
+    test('the wrapper of postgres.js in the README, also for listings', async () => {
+      await admin.query(`TRUNCATE ${table}`)
+      const sql = postgres(url)
+      const query = async (text: string, values: unknown[] = []) => ({
+        rows: [...(await sql.unsafe(text, values as never))],
+      })
+      expect(await live(postgresStore({ pool: { query }, table }))).toMatchObject(HISTORY)
+      await sql.end()
+    })
+
+    test('what an ORM has in the place of pg is refused, and the error says what to take', async () => {
+      const store = postgresStore({ pool: admin, table })
+      const bound = (tx: unknown) => store.bind(tx as pg.PoolClient).get('k')
+      for (const foreign of [{ query: async () => [] }, { query: async () => undefined }]) {
+        const misread = /Give the store the pg.Pool or the client of pg .* but with (undefined|an object of Array)/
+        for (const call of [() => postgresStore({ pool: foreign as never }).get('k'), () => bound(foreign)])
+          await expect(call()).rejects.toMatchObject({
+            code: 'IDEMPOTENCY_STORE_MISCONFIGURED',
+            message: expect.stringMatching(misread),
+          })
+      }
+      for (const tx of [undefined, {}, () => {}]) await expect(bound(tx)).rejects.toThrow(IdempotencyInvalidOptionError)
+      const ofPgPromise = { $pool: admin, query: async () => [] } as never
+      expect(() => postgresStore({ pool: ofPgPromise })).toThrow('pg-promise: take its $pool')
     })
 
     test('a value that cannot be sent fails alone: others that wait for the same client are answered', async () => {

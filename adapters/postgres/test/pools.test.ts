@@ -66,6 +66,16 @@ for (const { title, url: server } of await services('postgres')) {
       await pool.end()
     })
 
+    test('a call that waits in a pool that is ended is told so', async () => {
+      const { pool, table } = await storeAt(url, { max: 1 })
+      const taken = await pool.connect()
+      const late = postgresStore({ pool, table, timeout: '100ms' }).get('k')
+      const ended = pool.end()
+      await expect(late).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_CLOSED' })
+      taken.release()
+      await ended
+    })
+
     test('an answer that does not come within `timeout` is unknown, and its connection is closed', async () => {
       const { store, pool, table } = await storeAt(url, { max: 4 })
       const hasty = postgresStore({ pool, table, timeout: '100ms' })
