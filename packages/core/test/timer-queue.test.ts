@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type Timed, TimerQueue } from '../src/engine/mechanisms/timer-queue.ts'
+import { type Timed, TimerQueue } from '../src/base/timer-queue.ts'
+import { useFakeTimers } from './testbed.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -44,18 +45,63 @@ test('each comes in its time, in order, unless it was stopped, whatever is start
         for (const [each] of due) expected.delete(each)
       }
       for (const each of all) queue.stop(each)
+      came.length = 0
+      vi.runAllTimers()
+      expect(came).toEqual([])
       expect(vi.getTimerCount()).toBe(0)
     }),
   )
 })
 
-test('one timer of the runtime serves them all, and none is left when nothing waits', () => {
+test('one timer of the runtime serves them all, and those that follow before it is due', () => {
+  const start = vi.spyOn(globalThis, 'setTimeout')
   const queue = new TimerQueue()
   const all = Array.from({ length: 100 }, () => timed(() => {}))
-  for (const [index, each] of all.entries()) queue.start(each, 1000 + index)
-  expect(vi.getTimerCount()).toBe(1)
-  for (const each of all) queue.stop(each)
+  for (const turn of [0, 1, 2]) {
+    for (const [index, each] of all.entries()) queue.start(each, 1000 + turn + index)
+    expect(vi.getTimerCount()).toBe(1)
+    for (const each of all) queue.stop(each)
+  }
+  expect(start).toHaveBeenCalledOnce()
+  vi.advanceTimersByTime(1000)
   expect(vi.getTimerCount()).toBe(0)
+})
+
+test('no timer is left when nothing waits, where timers are numbers', () => {
+  vi.useRealTimers()
+  useFakeTimers()
+  const queue = new TimerQueue()
+  const each = timed(() => {})
+  queue.start(each, 1000)
+  queue.stop(each)
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('no timer is left when nothing waits, where timers end with their request', async () => {
+  vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' })
+  vi.resetModules()
+  const worker = await import('../src/base/timer-queue.ts')
+  vi.unstubAllGlobals()
+  const queue = new worker.TimerQueue()
+  for (const isBackground of [false, true]) {
+    const each = timed(() => {}, isBackground)
+    queue.start(each, 1000)
+    queue.stop(each)
+    expect(vi.getTimerCount()).toBe(0)
+  }
+})
+
+test('what is left of one clock serves no other', () => {
+  const queue = new TimerQueue()
+  const onTime = vi.fn()
+  const each = timed(onTime)
+  queue.start(each, 1000)
+  queue.stop(each)
+  vi.useRealTimers()
+  vi.useFakeTimers()
+  queue.start(each, 1000)
+  vi.advanceTimersByTime(1000)
+  expect(onTime).toHaveBeenCalledOnce()
 })
 
 test('one that starts another, or stops one that is due too, is obeyed', () => {
@@ -116,6 +162,11 @@ test('only what waits in the foreground keeps the process alive', () => {
   queue.start(background, 1000)
   expect(isRefed()).toBe(false)
   queue.start(foreground, 2000)
+  expect(isRefed()).toBe(true)
+  queue.stop(foreground)
+  expect(isRefed()).toBe(false)
+  queue.start(foreground, 2000)
+  queue.stop(background)
   expect(isRefed()).toBe(true)
   queue.stop(foreground)
   expect(isRefed()).toBe(false)

@@ -1,22 +1,58 @@
 /** Bounds: for an answer, and for how much runs at a time. */
-import { startTimer } from './timers.ts'
+import { type Timed, TimerQueue } from './timer-queue.ts'
+
+/** Of all answers that are waited for. */
+const times = new TimerQueue()
 
 /**
- * The answer of `pending`; after `ms`, the error of `late`, whatever becomes of the answer. An answer that arrived while
- * the event loop was blocked counts: it is read after the timers, so that a second one waits for it.
+ * The time of an answer. An answer that arrived while the event loop was blocked counts: it is read after the timers, so that a
+ * second time follows the first.
  */
+export class Bound implements Timed {
+  dueAt = 0
+  place = -1
+  readonly isBackground = false
+  readonly #timers: TimerQueue
+  readonly #late: () => void
+  #isDue = false
+  #isOver = false
+
+  constructor(ms: number, late: () => void, timers = times) {
+    this.#timers = timers
+    this.#late = late
+    timers.start(this, ms)
+  }
+
+  /** Returns false where it has ended already. */
+  end(): boolean {
+    if (this.#isOver) return false
+    this.#isOver = true
+    this.#timers.stop(this)
+    return true
+  }
+
+  onTime(): void {
+    if (this.#isDue) {
+      this.#isOver = true
+      this.#late()
+    } else {
+      this.#isDue = true
+      this.#timers.start(this, 0)
+    }
+  }
+}
+
+/** The answer of `pending`; after `ms`, the error of `late`, whatever becomes of the answer. */
 export function within<T>(ms: number, pending: PromiseLike<T>, late: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
-    let stop = startTimer(ms, () => {
-      stop = startTimer(0, () => reject(late()))
-    })
+    const bound = new Bound(ms, () => reject(late()))
     Promise.resolve(pending).then(
       (answer) => {
-        stop()
+        bound.end()
         resolve(answer)
       },
       (error) => {
-        stop()
+        bound.end()
         reject(error)
       },
     )

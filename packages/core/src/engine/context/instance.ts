@@ -1,12 +1,12 @@
 /** One instance: its store, codecs and listeners. */
 
 import type { Codec, ErrorType, Serializer } from '../../api/serialization.ts'
+import type { TimerQueue } from '../../base/timer-queue.ts'
 import { createPipeline, type Pipeline } from '../../encoding/envelope.ts'
 import type { Digest } from '../../keys/digest.ts'
 import type { RecordStore } from '../../store/store.ts'
 import type { Emitter } from '../mechanisms/emitter.ts'
 import type { StoreCalls } from '../mechanisms/store-calls.ts'
-import type { TimerQueue } from '../mechanisms/timer-queue.ts'
 import type { Waiters } from '../mechanisms/wait-for-release.ts'
 
 export interface Instance {

@@ -1,11 +1,11 @@
 /** An attempt that this process runs. */
 
 import type { AttemptEvent } from '../../api/events.ts'
+import type { TimerQueue } from '../../base/timer-queue.ts'
 import type { Instant } from '../../base/timers.ts'
 import type { BeginReply } from '../../store/store.ts'
 import { HeldLease, type Lease, type LeaseKeeper } from '../mechanisms/lease.ts'
 import type { Acquired, StoreCalls } from '../mechanisms/store-calls.ts'
-import type { TimerQueue } from '../mechanisms/timer-queue.ts'
 import type { Instance } from './instance.ts'
 import { attemptEventOf, type PreparedCall } from './prepared-call.ts'
 

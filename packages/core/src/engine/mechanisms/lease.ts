@@ -4,11 +4,11 @@
  */
 
 import type { Attempt } from '../../api/attempt.ts'
+import type { Timed, TimerQueue } from '../../base/timer-queue.ts'
 import { type Instant, instant, later, msUntil } from '../../base/timers.ts'
 import { type IdempotencyLeaseLostError, isIdempotencyError } from '../../errors.ts'
 import { Abortable } from './abortable.ts'
 import type { StoreCalls } from './store-calls.ts'
-import type { Timed, TimerQueue } from './timer-queue.ts'
 
 export interface Lease {
   /** Aborts when the lease may be gone or `maxRun` is over. */

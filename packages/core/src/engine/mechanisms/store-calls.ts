@@ -1,13 +1,14 @@
 /** Wraps every store call: a time-out, retries where a repeat is safe, typed errors, and a `storeUnavailable` event. */
 
 import type { IdempotencyEvents } from '../../api/events.ts'
+import { Bound } from '../../base/bounded.ts'
 import { isPromise, type MaybePromise, orElse } from '../../base/maybe-promise.ts'
+import type { TimerQueue } from '../../base/timer-queue.ts'
 import { backOff, type Instant, instant, later, msUntil, sleep } from '../../base/timers.ts'
 import { describeThrown } from '../../base/warn.ts'
 import { type IdempotencyError, isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
 import { answerOf } from '../../store/answered.ts'
 import type { BeginReply, Change, Claim, RecordStore, RecordView, TransitionReply } from '../../store/store.ts'
-import type { Timed, TimerQueue } from './timer-queue.ts'
 
 type CallName = IdempotencyEvents['storeUnavailable']['call']
 
@@ -209,55 +210,20 @@ function withTimeout<T>(
   const answer = answerOf(call)
   if (answer !== call) return answer
   return new Promise((resolve, reject) => {
-    const timeout = new Timeout(timers, ms, (error) => reject(typed(error)))
+    const late = () => {
+      const message = `The store did not answer within ${Math.ceil(ms)} ms.`
+      reject(typed(new StoreUnavailableError(message, { applied: 'unknown' })))
+    }
+    const bound = new Bound(ms, late, timers)
     Promise.resolve(call).then(
       (value) => {
-        if (timeout.end()) resolve(value)
+        if (bound.end()) resolve(value)
       },
-      (error) => timeout.rejected(error),
+      (error) => {
+        if (bound.end()) reject(typed(error))
+      },
     )
   })
-}
-
-class Timeout implements Timed {
-  dueAt = 0
-  place = -1
-  readonly isBackground = false
-  readonly #timers: TimerQueue
-  readonly #ms: number
-  readonly #reject: (error: unknown) => void
-  #isOver = false
-  #isDue = false
-
-  constructor(timers: TimerQueue, ms: number, reject: (error: unknown) => void) {
-    this.#timers = timers
-    this.#ms = ms
-    this.#reject = reject
-    timers.start(this, ms)
-  }
-
-  /** Returns false where it has ended already. */
-  end(): boolean {
-    if (this.#isOver) return false
-    this.#isOver = true
-    this.#timers.stop(this)
-    return true
-  }
-
-  rejected(error: unknown): void {
-    if (this.end()) this.#reject(error)
-  }
-
-  /** An answer that arrived while the event loop was blocked counts: it is read after the timers. */
-  onTime(): void {
-    if (!this.#isDue) {
-      this.#isDue = true
-      this.#timers.start(this, 0)
-      return
-    }
-    const message = `The store did not answer within ${Math.ceil(this.#ms)} ms.`
-    this.rejected(new StoreUnavailableError(message, { applied: 'unknown' }))
-  }
 }
 
 /** A `begin` that gave the right to run, and the instant before it was sent. */

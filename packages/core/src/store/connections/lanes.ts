@@ -1,7 +1,6 @@
 /** Lanes to a database: calls that arrive while others are in flight share a statement, and a commit. */
-import { within } from '../../base/bounded.ts'
+import { Bound, within } from '../../base/bounded.ts'
 import { isPromise } from '../../base/maybe-promise.ts'
-import { startTimer } from '../../base/timers.ts'
 import { isIdempotencyError, StoreUnavailableError } from '../../errors.ts'
 import { answerOf } from '../answered.ts'
 
@@ -40,7 +39,8 @@ interface Waiting<Call, Reply> {
   reject(error: unknown): void
   /** Runs `send`, once, in the async context of the caller: a driver may look there for a tenant, a trace or a transaction. */
   lead<T>(send: () => Promise<T>): Promise<T>
-  stopTimer: () => void
+  /** Its wait for a lane. */
+  readonly bound: Bound
 }
 
 /** Bounds the time for which what was sent holds its lane: a call that waits for somebody's transaction must not hold up others. */
@@ -99,16 +99,14 @@ export function createLanes<Call, Reply>(options: LaneOptions<Call, Reply>): (ca
 
   function wait(call: Call, size: number): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const entry: Waiting<Call, Reply> = { call, size, resolve, reject, lead: inThisContext(), stopTimer: () => {} }
       const giveUp = () => {
         waiting.splice(waiting.indexOf(entry), 1)
         const message = `Calls before this one took longer than ${timeoutMs} ms.`
         reject(new StoreUnavailableError(message, { applied: 'no' }))
       }
-      // a lane that came free while the event loop was blocked takes the call before the second timer
-      entry.stopTimer = startTimer(timeoutMs, () => {
-        entry.stopTimer = startTimer(0, giveUp)
-      })
+      // a lane that came free while the event loop was blocked takes the call before its time is over
+      const bound = new Bound(timeoutMs, giveUp)
+      const entry: Waiting<Call, Reply> = { call, size, resolve, reject, lead: inThisContext(), bound }
       waiting.push(entry)
     })
   }
@@ -123,7 +121,7 @@ export function createLanes<Call, Reply>(options: LaneOptions<Call, Reply>): (ca
       count++
     }
     const batch = waiting.splice(0, count)
-    for (const { stopTimer } of batch) stopTimer()
+    for (const { bound } of batch) bound.end()
     return batch
   }
 

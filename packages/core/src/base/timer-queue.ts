@@ -1,4 +1,4 @@
-/** All timers of an instance behind one of the runtime: each call has several, and nearly all are stopped before they are due. */
+/** Many timers behind one of the runtime: each call has several, and nearly all are stopped before they are due. */
 
 /** An object that waits for its time. */
 export interface Timed {
@@ -18,7 +18,14 @@ const MIN_MS = 0.001
 /** The longest timer of the runtime: a longer one would fire at once. */
 const MAX_MS = 2 ** 31 - 1
 
-/** A heap: the first to come is the first in it. */
+/** Cloudflare ends the timers of a request with the request. */
+const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: string } }
+const endsWithRequests = navigator?.userAgent === 'Cloudflare-Workers'
+
+/**
+ * A heap: the first to come is the first in it. A timer of the runtime that nothing waits for any more stays armed for the next
+ * call, where it keeps no process alive: to make and to stop one for each call costs more than all else of a time-out.
+ */
 export class TimerQueue {
   readonly #heap: Timed[] = []
   #foreground = 0
@@ -27,6 +34,8 @@ export class TimerQueue {
   /** The time of the pass that is under way. */
   #passAt = Number.NEGATIVE_INFINITY
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** The function that made the timer: a clock of tests takes its timers along when it goes. */
+  #madeBy: typeof setTimeout | undefined
 
   /** Starts, or starts anew. A time that is no number is over at once. */
   start(timed: Timed, ms: number): void {
@@ -47,8 +56,8 @@ export class TimerQueue {
   stop(timed: Timed): void {
     if (timed.place === OUTSIDE) return
     this.#remove(timed)
-    if (this.#heap.length === 0) this.#clear()
-    else this.#keepAlive()
+    this.#keepAlive()
+    if (this.#heap.length === 0 && (this.#keepsAlive || endsWithRequests)) this.#clear()
   }
 
   /** Leaves an armed timer that comes early enough as it is. */
@@ -58,9 +67,10 @@ export class TimerQueue {
       this.#clear()
       return
     }
-    if (this.#armedFor > first.dueAt || now > this.#armedFor + LATE_MS) {
+    if (this.#armedFor > first.dueAt || now > this.#armedFor + LATE_MS || this.#madeBy !== setTimeout) {
       clearTimeout(this.#timer)
       this.#armedFor = first.dueAt
+      this.#madeBy = setTimeout
       this.#timer = setTimeout(() => this.#onTime(), Math.min(Math.ceil(first.dueAt - now), MAX_MS))
       this.#keepsAlive = true
     }
@@ -71,11 +81,12 @@ export class TimerQueue {
   #keepAlive(): void {
     const isNeeded = this.#foreground > 0
     if (isNeeded === this.#keepsAlive) return
-    this.#keepsAlive = isNeeded
     // timers of browsers are numbers
     const timer = this.#timer as { ref?(): void; unref?(): void } | undefined
-    if (isNeeded) timer?.ref?.()
-    else timer?.unref?.()
+    if (!timer?.unref) return
+    this.#keepsAlive = isNeeded
+    if (isNeeded) timer.ref?.()
+    else timer.unref()
   }
 
   #clear(): void {
