@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { canonicalAscii } from '../src/keys/canonical/canonical-ascii.ts'
 import { canonicalize } from '../src/keys/canonical/canonical-json.ts'
 import { canonicalText } from '../src/keys/canonical/canonical-text.ts'
 import { decimalText } from '../src/keys/canonical/decimal-text.ts'
@@ -99,6 +100,87 @@ describe('canonical text', () => {
       }),
       { numRuns: 2000 },
     )
+  })
+
+  it('is the same by the bytes, wherever those do', () => {
+    /** Texts that are almost as simple as that, and their members in any order, some of them twice. */
+    const simple = fc.letrec<{ value: string; members: string; items: string }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'medium' },
+        fc
+          .oneof({ weight: 9, arbitrary: fc.string({ unit: 'grapheme-ascii', maxLength: 9 }) }, fc.string())
+          .map((text) => JSON.stringify(text)),
+        fc
+          .oneof(
+            fc.nat(),
+            fc.integer(),
+            fc.float({ noNaN: true, noDefaultInfinity: true }),
+            fc.double({ noNaN: true, noDefaultInfinity: true }),
+          )
+          .map((number) => JSON.stringify(number)),
+        fc.constantFrom(
+          'true',
+          'false',
+          'null',
+          '-0',
+          '0.000001',
+          '0.0000001',
+          '9007199254740993',
+          '1.0',
+          '01',
+          '-',
+          '.5',
+          'nul',
+          '"\\u0061"',
+          '',
+          ' 1',
+        ),
+        tie('members'),
+        tie('items'),
+      ),
+      members: fc
+        .array(fc.tuple(fc.constantFrom('a', 'b', '', 'a!', '__proto__', 'toJSON', 'aa', '\u007f'), tie('value')), {
+          maxLength: 20,
+        })
+        .map((members) => `{${members.map(([name, value]) => `"${name}":${value}`).join()}}`),
+      items: fc.array(tie('value')).map((items) => `[${items.join()}]`),
+    })).value
+    let taken = 0
+    const by = (read: () => string | undefined) => {
+      try {
+        return read()
+      } catch {
+        return undefined
+      }
+    }
+    fc.assert(
+      fc.property(fc.oneof(simple, jsonText), (text) => {
+        const quick = canonicalAscii(new TextEncoder().encode(text))
+        if (quick === undefined) return
+        taken++
+        expect(quick).toBe(by(() => canonicalText(text)))
+      }),
+      { numRuns: 5000 },
+    )
+    expect(taken).toBeGreaterThan(500)
+  })
+
+  it.each([
+    ['{"b":{"z":1,"a":[]},"a":"x"}', '{"a":"x","b":{"a":[],"z":1}}'],
+    [`{"b":"${'x'.repeat(31_000)}","a":1}`, `{"a":1,"b":"${'x'.repeat(31_000)}"}`],
+    [`{"b":"${'x'.repeat(33_000)}","a":1}`, undefined],
+    [`{"b":${'['.repeat(15)}${']'.repeat(15)},"a":1}`, `{"a":1,"b":${'['.repeat(15)}${']'.repeat(15)}}`],
+    [`{"b":${'['.repeat(16)}${']'.repeat(16)},"a":1}`, undefined],
+    ['{"b":1,"a":2,"b":3}', '{"a":2,"b":1,"b":3}'],
+    ['{"a":1}{', undefined],
+    ['{"a":1', undefined],
+    ['"a', undefined],
+    ['', undefined],
+    ['"\u007f"', '"\u007f"'],
+  ])('of the bytes %s', (text, canonical) => {
+    expect(canonicalAscii(new TextEncoder().encode(text))).toBe(canonical)
+    // a text leaves nothing for the next one
+    expect(canonicalAscii(new TextEncoder().encode('[1'))).toBeUndefined()
   })
 
   it('keeps members that stand twice, and tells of them', () => {

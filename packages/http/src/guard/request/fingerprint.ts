@@ -1,9 +1,10 @@
 /** Decides which requests are the same: what of a request must not differ when its key is sent again. */
 import { IdempotencyInvalidOptionError } from '@retryproof/core'
-import { canonicalText, isPromise, type MaybePromise } from '@retryproof/core/internal'
+import { canonicalAscii, canonicalText, isPromise, type MaybePromise } from '@retryproof/core/internal'
 import { joinBytes } from '../../protocol/bytes.ts'
 import { type Exchange, type HeaderField, mediaTypeOf } from '../../protocol/exchange.ts'
 import { Refusal } from '../../protocol/refusal.ts'
+import { isJson } from './body-headers.ts'
 import type { FingerprintMembers } from './fingerprint-option.ts'
 import { markDigits, valueText } from './parsed-body-text.ts'
 import type { ReadBody } from './read-body.ts'
@@ -68,8 +69,8 @@ function isSelective({ pick, omit }: FingerprintMembers): boolean {
 }
 
 function wholeText(body: ReadBody): MaybePromise<string | undefined> {
-  if (body.json !== undefined) return orNothing(body.json, canonicalText)
-  return 'value' in body ? valueText(body.value) : undefined
+  if ('value' in body) return valueText(body.value)
+  return isJson(body.form.mediaType) ? (canonicalAscii(body.bytes) ?? orNothing(body.json, canonicalText)) : undefined
 }
 
 /** Undefined where the bytes have to count: no JSON, or JSON that has a member twice, of which parsers take this or that. */
@@ -90,9 +91,9 @@ async function selectedText(body: ReadBody, members: FingerprintMembers): Promis
 }
 
 /** Undefined for what is no JSON. */
-function orNothing(json: string, write: (json: string) => string): string | undefined {
+function orNothing(json: string | undefined, write: (json: string) => string): string | undefined {
   try {
-    return write(json)
+    return json === undefined ? undefined : write(json)
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

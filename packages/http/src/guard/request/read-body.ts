@@ -10,8 +10,8 @@ import { groupEntries } from './select.ts'
 /** A body has `json` or `value` where it counts by its value, and else only bytes. */
 export interface ReadBody {
   readonly form: BodyForm
-  /** The text as it was sent, which may be no JSON. */
-  readonly json?: string
+  /** The text as it was sent, which may be no JSON; undefined where the bytes are no UTF-8. */
+  readonly json?: string | undefined
   readonly value?: unknown
   /** Files that stood beside the value; `undefined` where its parser does not say. */
   readonly files?: readonly UploadedFile[]
@@ -98,16 +98,27 @@ function keptBytes(value: unknown, files: readonly UploadedFile[] = []): Uint8Ar
 }
 
 function fromBytes<Native>(bytes: Uint8Array, form: BodyForm, exchange: Exchange<Native>): MaybePromise<ReadBody> {
-  if (isJson(form.mediaType)) return fromJson(bytes, form)
+  if (isJson(form.mediaType)) return new JsonBody(form, bytes)
   if (form.mediaType !== 'multipart/form-data') return { form, bytes }
   return parseForm(bytes, exchange).then((parts) => ({ form, bytes, ...parts }))
 }
 
-function fromJson(bytes: Uint8Array, form: BodyForm): ReadBody {
-  try {
-    return { form, json: strictUtf8.decode(bytes), bytes }
-  } catch {
-    return { form, bytes }
+/** JSON as it was sent. Its text is made only for those who do not read its bytes. */
+class JsonBody implements ReadBody {
+  readonly form: BodyForm
+  readonly bytes: Uint8Array
+
+  constructor(form: BodyForm, bytes: Uint8Array) {
+    this.form = form
+    this.bytes = bytes
+  }
+
+  get json(): string | undefined {
+    try {
+      return strictUtf8.decode(this.bytes)
+    } catch {
+      return undefined
+    }
   }
 }
 
