@@ -48,6 +48,8 @@ export function createSender(options: SenderOptions): (key: string, asked: Asked
   let waiting: Call[] = []
   /** Those of the calls that wait. */
   let bytes = 0
+  /** Scripts without an answer. */
+  let inFlight = 0
   // in a Cluster two keys are hardly ever in one of its 16,384 slots
   let isBatching = options.batch && !client.isCluster
 
@@ -56,7 +58,8 @@ export function createSender(options: SenderOptions): (key: string, asked: Asked
     if (bytes + size > MAX_BYTES) flush(waiting)
     bytes += size
     const count = waiting.push(call)
-    if (count === MAX_CALLS || bytes > MAX_BYTES || !isBatching) flush(waiting)
+    // nobody shares a script with a lone call: the server works on it while the client does what else there is to do
+    if (count === MAX_CALLS || bytes > MAX_BYTES || !isBatching || inFlight === 0) flush(waiting)
     // in the async context of the first of them
     else if (count === 1) process.nextTick(flush, waiting)
   }
@@ -69,6 +72,7 @@ export function createSender(options: SenderOptions): (key: string, asked: Asked
   }
 
   async function send(calls: readonly Call[]): Promise<void> {
+    inFlight++
     try {
       const all: (string | Buffer)[] = []
       for (const { key } of calls) all.push(key)
@@ -84,6 +88,8 @@ export function createSender(options: SenderOptions): (key: string, asked: Asked
       settle(calls, reply)
     } catch (error) {
       refuse(calls, error)
+    } finally {
+      inFlight--
     }
   }
 
