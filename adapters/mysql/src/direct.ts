@@ -2,24 +2,27 @@
  * The callback API below a promise pool of mysql2. The promise API captures a stack for each statement, through all async
  * functions that wait for it, and makes an emitter for each connection that it lends.
  */
-import type { MysqlConnection, MysqlPool, MysqlPoolConnection } from './driver.ts'
+import type { MysqlConnection, MysqlPool, MysqlPoolConnection } from './pool.ts'
+import { type Callback, type CoreConnection, preparedOn } from './prepared.ts'
+import { FixedSql, type Sql } from './sql.ts'
 
-type Callback<T> = (error: unknown, value: T) => void
-
-interface CoreConnection {
+interface CorePoolConnection extends CoreConnection {
   readonly config: { rowsAsArray?: unknown; nestTables?: unknown; namedPlaceholders?: unknown; typeCast?: unknown }
-  query(options: object, callback: Callback<unknown>): void
-  query(text: string, values: null, callback: Callback<unknown>): void
+  query(options: object, callback: Callback): void
+  query(text: string, values: null, callback: Callback): void
   release(): void
   destroy(): void
 }
 
 interface CorePool {
-  getConnection(callback: Callback<CoreConnection>): void
+  getConnection(callback: Callback<CorePoolConnection>): void
 }
 
-/** The pool below `pool`, or `pool` itself where it is not the promise pool that mysql2 makes, or somebody has wrapped it. */
-export function directPool(pool: MysqlPool): MysqlPool {
+/**
+ * The pool below `pool`, or `pool` itself where it is not the promise pool that mysql2 makes, or somebody has wrapped it.
+ * `prepare`: statements of connections that stay are prepared.
+ */
+export function directPool(pool: MysqlPool, prepare: boolean): MysqlPool {
   const { pool: core } = pool as { readonly pool?: CorePool }
   const { constructor: made, getConnection } = Object(Object.getPrototypeOf(pool))
   const isOwn = made?.name === 'PromisePool' && pool.getConnection === getConnection
@@ -29,29 +32,37 @@ export function directPool(pool: MysqlPool): MysqlPool {
       new Promise((resolve, reject) => {
         core.getConnection((error, connection) => {
           if (error) reject(error)
-          else resolve(new DirectConnection(connection))
+          else resolve(new DirectConnection(connection, prepare))
         })
       }),
   }
 }
 
 class DirectConnection implements MysqlPoolConnection {
-  readonly #core: CoreConnection
+  readonly #core: CorePoolConnection
+  readonly #prepare: boolean
 
-  constructor(core: CoreConnection) {
+  constructor(core: CorePoolConnection, prepare: boolean) {
     this.#core = core
+    this.#prepare = prepare
+  }
+
+  /** Tells whether replies have the form that `pinned` would give them anyway. */
+  get isPlain(): boolean {
+    const { rowsAsArray, nestTables, namedPlaceholders, typeCast } = this.#core.config
+    return !rowsAsArray && !nestTables && !namedPlaceholders && typeCast === true
   }
 
   query(options: Parameters<MysqlConnection['query']>[0]): Promise<[unknown]> {
+    return replyOf((callback) => this.#core.query(options, callback))
+  }
+
+  /** Sends a statement without options: mysql2 copies them member by member, and the copy has a hidden class of its own. */
+  send(statement: Sql): Promise<[unknown]> {
     const core = this.#core
-    return new Promise((resolve, reject) => {
-      const callback: Callback<unknown> = (error, reply) => {
-        if (error) reject(error)
-        else resolve([reply])
-      }
-      // mysql2 copies options member by member, and the copy has a hidden class of its own
-      if (isPlain(core)) core.query(options.sql, null, callback)
-      else core.query(options, callback)
+    return replyOf((callback) => {
+      if (this.#prepare && statement instanceof FixedSql) preparedOn(core).send(statement, callback)
+      else core.query(statement.text, null, callback)
     })
   }
 
@@ -64,7 +75,15 @@ class DirectConnection implements MysqlPoolConnection {
   }
 }
 
-/** Tells whether replies have the form that `options` would give them anyway. */
-function isPlain({ config: { rowsAsArray, nestTables, namedPlaceholders, typeCast } }: CoreConnection): boolean {
-  return !rowsAsArray && !nestTables && !namedPlaceholders && typeCast === true
+function replyOf(ask: (callback: Callback) => void): Promise<[unknown]> {
+  return new Promise((resolve, reject) => {
+    ask((error, reply) => {
+      if (error) reject(error)
+      else resolve([reply])
+    })
+  })
 }
+
+/** Tells whether statements can be sent through `connection` without options. */
+export const isDirect = (connection: object): connection is DirectConnection =>
+  connection instanceof DirectConnection && connection.isPlain

@@ -1,36 +1,25 @@
-/** The driver as this store uses it, typed by use, and how a statement is sent: alone, or in a transaction of the caller. */
+/** How a statement is sent: alone, or in a transaction of the caller. */
 import { backOff, describeKind, sleep, within } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
+import { isDirect } from './direct.ts'
 import { isConflict, toCommitError, toStoreError, toTransactionError } from './errors.ts'
+import {
+  type MysqlConnection,
+  type MysqlPool,
+  type MysqlPoolConnection,
+  pinned,
+  promised,
+  type WithPromise,
+} from './pool.ts'
 import { type Sql, sql } from './sql.ts'
-
-/** A connection of mysql2/promise, or a transaction of a wrapper that takes the same. */
-export interface MysqlConnection {
-  query(options: { sql: string } & typeof pinned): Promise<readonly [unknown, ...unknown[]]>
-}
-
-/** A connection of a pool. */
-export interface MysqlPoolConnection extends MysqlConnection {
-  release(): void
-  destroy(): void
-}
-
-export interface MysqlPool<Connection extends MysqlPoolConnection = MysqlPoolConnection> {
-  getConnection(): Promise<Connection>
-}
-
-/** A pool or connection of mysql2's callback API. */
-export interface WithPromise<T> {
-  promise(): T
-}
 
 /** The connection that the statements of one operation are sent through. */
 export interface Session {
   /** `applied`: 'unknown' where the statement writes what it reads. */
   read(statement: Sql, applied?: 'no' | 'unknown'): Promise<readonly Row[]>
   write(statement: Sql): Promise<Written>
-  /** The end of a read, by which it sees what the transaction will change. */
-  readonly lock: Sql
+  /** The end of a read in a transaction, by which it sees what that will change. */
+  readonly lock?: Sql
 }
 
 export type Row = Readonly<Record<string, unknown>>
@@ -41,18 +30,6 @@ export interface Written {
   readonly affectedRows: number | string
   readonly serverStatus: number
 }
-
-/**
- * Rows are objects, and values as mysql2 makes them by itself, whatever the settings of the pool are. Without `values: null`
- * mysql2 would look for placeholders in each character of a statement.
- */
-const pinned = {
-  values: null,
-  rowsAsArray: false,
-  nestTables: false,
-  namedPlaceholders: false,
-  typeCast: (_field: unknown, next: () => unknown): unknown => next(),
-} as const
 
 /** Conflicts of 64 clients at once are over after a few; this many say that something else is wrong. */
 const MAX_TRIES = 30
@@ -72,46 +49,6 @@ export async function untilAnswered<T>(attempt: () => Promise<T | undefined>): P
   throw new StoreUnavailableError(`Other writers of the key came first in ${MAX_TRIES} tries. Try again.`, {
     applied: 'no',
   })
-}
-
-/** The promise API of a pool or a connection. */
-export function promised<T>(driver: T | WithPromise<T>): T {
-  return typeof (driver as Partial<WithPromise<T>> | undefined)?.promise === 'function'
-    ? (driver as WithPromise<T>).promise()
-    : (driver as T)
-}
-
-/**
- * The promise API of a pool.
- *
- * @throws IdempotencyInvalidOptionError where it gives no connections as mysql2 does
- */
-export function promisedPool<Connection extends MysqlPoolConnection>(
-  given: MysqlPool<Connection> | WithPromise<MysqlPool<Connection>>,
-): MysqlPool<Connection> {
-  const pool = promised(given)
-  const kind = typeof Object(pool).getConnection === 'function' ? describeOther(pool) : describeKind(pool)
-  if (kind === undefined) return pool
-  throw new IdempotencyInvalidOptionError('pool', `must be a pool of mysql2, got ${kind}`)
-}
-
-/** Pools that would call back what they were not given, and so end the process. */
-function describeOther(pool: object): string | undefined {
-  if (/^Pool(Cluster|Namespace)$/.test(pool.constructor?.name))
-    return 'a cluster of its callback API: take createPoolCluster of mysql2/promise'
-  return 'acquireConnection' in pool ? 'one of mysql' : undefined
-}
-
-/** Settings of a pool of mysql2, undefined where a wrapper hides them. `core` stands for the pool, whichever API it has. */
-export function settingsOf(pool: object): {
-  readonly core: object
-  readonly connections: number | undefined
-  readonly database: string | undefined
-} {
-  const core = (pool as { readonly pool?: object }).pool ?? pool
-  const { connectionLimit, connectionConfig } = Object(Object(core).config)
-  // 0 is without a limit
-  return { core, connections: connectionLimit || undefined, database: Object(connectionConfig).database || undefined }
 }
 
 /** Takes a connection from the pool. One that comes too late goes back. */
@@ -158,7 +95,6 @@ export function ownSession(
     return error
   }
   return {
-    lock: sql``,
     async read(statement, applied = 'no') {
       const rows = toRows(await ask(statement, applied))
       if (Number(rows[0]?.autocommit ?? 1) === 1) return rows
@@ -213,8 +149,10 @@ export async function sendInTransaction(
   }
 }
 
-async function send(connection: MysqlConnection, { text }: Sql, timeoutMs?: number): Promise<unknown> {
-  const answer = connection.query({ sql: text, ...pinned })
+async function send(connection: MysqlConnection, statement: Sql, timeoutMs?: number): Promise<unknown> {
+  const answer = isDirect(connection)
+    ? connection.send(statement)
+    : connection.query({ sql: statement.text, ...pinned })
   const reply = await (timeoutMs === undefined ? answer : answered(timeoutMs, answer))
   if (Array.isArray(reply)) return reply[0]
   throw new StoreMisconfiguredError(NOT_MYSQL2)

@@ -15,21 +15,17 @@ import {
 } from '@retryproof/core/store'
 import { batched } from './batches.ts'
 import { directPool } from './direct.ts'
+import { boundSession, connect, ownSession, requireTransaction, type Session } from './driver.ts'
+import { isRefused } from './errors.ts'
+import { type Operations, operations } from './operations.ts'
 import {
-  boundSession,
-  connect,
   type MysqlConnection,
   type MysqlPool,
   type MysqlPoolConnection,
-  ownSession,
   promisedPool,
-  requireTransaction,
-  type Session,
   settingsOf,
   type WithPromise,
-} from './driver.ts'
-import { isRefused } from './errors.ts'
-import { type Operations, operations } from './operations.ts'
+} from './pool.ts'
 import { toCount, toRecord } from './record.ts'
 import { createMeetings } from './returning.ts'
 import { parseTable, qualify, quoted, verify } from './schema.ts'
@@ -57,6 +53,12 @@ export interface MysqlStoreOptions<Connection extends MysqlPoolConnection> {
    * @default true
    */
   readonly batch?: boolean
+  /**
+   * Keeps the statements of single calls prepared on connections that stay. `false` behind a proxy that then gives each of them
+   * a connection of the server for good, as RDS Proxy does.
+   * @default true
+   */
+  readonly prepare?: boolean
   /** Replaces the server's clock (ms). For tests only. */
   readonly now?: (() => number) | undefined
 }
@@ -78,6 +80,7 @@ const knownOptions = {
   timeout: true,
   lockTimeout: true,
   batch: true,
+  prepare: true,
   maxValueBytes: true,
   now: true,
 } as const
@@ -100,13 +103,14 @@ export function mysqlStore<Connection extends MysqlPoolConnection>(
   options: MysqlStoreOptions<Connection>,
 ): MysqlStore<Connection> {
   assertKnownOptions(options, knownOptions)
-  const { now, batch = true, maxValueBytes = 4 * 2 ** 20 } = options
+  const { now, batch = true, prepare: prepares = true, maxValueBytes = 4 * 2 ** 20 } = options
   const table = parseTable(options.table)
   const timeoutMs = toMs('timeout', options.timeout ?? '10s', { min: 1 })
   const lockTimeoutMs = toMs('lockTimeout', options.lockTimeout ?? '5s', { min: 1 })
   requirePositive('maxValueBytes', maxValueBytes)
   const pool = promisedPool(options.pool)
-  const direct = directPool(pool)
+  // a clock of the caller's stands in the text of a statement
+  const direct = directPool(pool, prepares && !now)
   const { core, connections, database } = settingsOf(pool)
   const inTurn = turnsOf(core, connections)
   const clockMs = now ?? (() => performance.now())

@@ -10,8 +10,7 @@ import {
 import { type Row, type Session, untilAnswered } from './driver.ts'
 import { requireShort, toRecord } from './record.ts'
 import { type Meetings, rowOf } from './returning.ts'
-import type { Sql } from './sql.ts'
-import { APPLIED, type Statements } from './statements.ts'
+import { APPLIED, type Begin, type Statements } from './statements.ts'
 
 export type Operations = Pick<IdempotencyStore, 'begin' | 'transition' | 'get'>
 
@@ -59,14 +58,14 @@ export function operations(
   statement: Statements,
   { maxValueBytes, clockMs, meetings }: Terms,
 ): Operations {
-  const find = async (key: string, values?: { work: Sql; result: Sql }): Promise<Found | undefined> =>
-    foundIn((await read(statement.read(key, lock, values)))[0])
+  const find = async (key: string, claim?: Claim): Promise<Found | undefined> =>
+    foundIn((await read(statement.read(key, lock, claim)))[0])
 
   /** Inserts the first attempt of a key. The token is 0 where there is a record already, which may be known then. */
-  async function insert(key: string, claim: Claim): Promise<{ token: number; met?: Row | undefined }> {
+  async function insert(begin: Begin): Promise<{ token: number; met?: Row | undefined }> {
     if (!statement.insertReturning || !meetings.areUsual())
-      return { token: Number((await write(statement.insert(key, claim))).insertId) }
-    const [answer = {}] = await read(statement.insertReturning(key, claim), 'unknown')
+      return { token: Number((await write(statement.insert(begin))).insertId) }
+    const [answer = {}] = await read(statement.insertReturning(begin), 'unknown')
     return { token: Number(answer.inserted), met: rowOf(answer.met) }
   }
 
@@ -76,12 +75,12 @@ export function operations(
       assertValueFits(maxValueBytes, claim)
       return untilAnswered(async () => {
         let sentMs = clockMs()
-        const { token, met } = await insert(key, claim)
+        const { token, met } = await insert({ key, claim })
         meetings.note(token === 0)
         if (token > 0) return acquired(claim, token, sentMs, clockMs())
         const known = answerFrom(met, claim)
         if (known) return known
-        const found = await find(key, statement.valuesForBegin(claim))
+        const found = await find(key, claim)
         if (!found?.record) return undefined
         const { record, reply } = reduce(found.record, { op: 'begin', claim }, found.at)
         if (record === null || record === found.record) return reply

@@ -17,7 +17,7 @@ const ROOM_BYTES = 1024
  * the same makes sure that no other one can take the key for its own, whatever a server makes of LAST_INSERT_ID. A server
  * joins no text that is longer than a packet, so `met` is NULL where the result nearly fills one.
  */
-export const returning = (owner: string, started: Sql, held: Sql): Sql => {
+export const returning = (owner: string | Sql, started: Sql, held: Sql): Sql => {
   const isInserted = sql`token = LAST_INSERT_ID() AND owner = ${owner}`
   return sql`
 RETURNING @@autocommit AND NOT @@in_transaction AS autocommit, IF(${isInserted}, token, 0) AS inserted,

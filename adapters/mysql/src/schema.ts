@@ -5,15 +5,8 @@ import {
   StoreMisconfiguredError,
   StoreUnavailableError,
 } from '@retryproof/core/store'
-import {
-  connect,
-  type MysqlPool,
-  ownSession,
-  promisedPool,
-  type Row,
-  type Session,
-  type WithPromise,
-} from './driver.ts'
+import { connect, ownSession, type Row, type Session } from './driver.ts'
+import { type MysqlPool, promisedPool, type WithPromise } from './pool.ts'
 import { type Sql, sql } from './sql.ts'
 import { STATES } from './statements.ts'
 

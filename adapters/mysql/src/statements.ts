@@ -1,7 +1,7 @@
 /** The contract as SQL that MySQL 8 and MariaDB 10.5 both take. Times are µs since 1970. */
 import { type Change, type Claim, type KeyRange, type ListQuery, type StoredRecord, toUs } from '@retryproof/core/store'
 import { returning } from './returning.ts'
-import { joined, listed, type Sql, sql } from './sql.ts'
+import { fixed, joined, listed, type Slots, type Sql, sql } from './sql.ts'
 
 /** Batches leave out larger values. */
 const MAX_BATCHED_BYTES = 64 * 1024
@@ -11,6 +11,8 @@ export const APPLIED = 2
 
 const nothing = sql``
 const yes = sql`TRUE`
+const undecided = sql`state IN ('in_progress', 'parked')`
+const clean = sql`checkpoint = NULL, checkpoint_seq = NULL`
 
 /** Evaluated when the statement starts, so that it can be compared by index. */
 const STARTED = sql`TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`
@@ -40,6 +42,14 @@ export interface Begin {
   readonly claim: Claim
 }
 
+/** Key, owner, fingerprint, µs of the lease, µs until it expires, request. */
+type First = readonly [string, string, string, number, number, Uint8Array | null]
+
+function firstOf({ key, claim: { owner, fingerprint, leaseMs, retentionMs, request } }: Begin): First {
+  const lease = toUs(leaseMs)
+  return [key, owner, fingerprint, lease, lease + toUs(retentionMs), request ?? null]
+}
+
 /** One settlement. */
 export interface Settle {
   readonly key: string
@@ -55,41 +65,63 @@ export function statements(table: Sql, clock?: () => number, returns = false) {
   const held = () => (clock ? sql`${clock()}` : HELD)
 
   /** LAST_INSERT_ID says that a row was met: 2 applied, 1 not. Affected rows would depend on a flag of the connection. */
-  const change = (mark: Sql, set: Sql, key: string, token: number, from: Sql) => sql`
+  const change = (mark: Sql, set: Sql, key: string | Sql, token: number | Sql, from: Sql) => sql`
 UPDATE ${table} SET attempt = IF(LAST_INSERT_ID(${mark}), attempt, attempt), ${set}
 WHERE k = ${key} AND token = ${token} AND expires_at > ${held()} AND ${from}`
 
   /** The first attempts of keys. `insertId`: the token that they share. */
-  function insertion(calls: readonly Begin[], now: Sql): Sql {
+  function insertion(firsts: readonly Slots<First>[], now: Sql): Sql {
     // a server's clock is read once: the token is what it told
     const begun = clock ? now : sql`token`
-    const rows = calls.map(({ key, claim: { owner, fingerprint, leaseMs, retentionMs, request } }) => {
-      const lease = toUs(leaseMs)
-      return sql`
+    const rows = firsts.map(
+      ([key, owner, fingerprint, lease, kept, request]) => sql`
 (${key}, LAST_INSERT_ID(GREATEST(${now}, 1)), ${owner}, ${fingerprint}, 'in_progress', 1, 0, ${begun} + ${lease},
-  ${begun} + ${lease + toUs(retentionMs)}, ${request ?? null})`
-    })
+  ${begun} + ${kept}, ${request})`,
+    )
     return sql`
 INSERT INTO ${table} (k, token, owner, fingerprint, state, attempt, interrupted, lease_until, expires_at, request) VALUES ${joined(rows, ',')}`
   }
 
-  const insert = (key: string, claim: Claim) => sql`${insertion([{ key, claim }], held())}
+  const insert = (...first: Slots<First>) => sql`${insertion([first], held())}
 ON DUPLICATE KEY UPDATE attempt = IF(LAST_INSERT_ID(0), attempt, attempt)`
+  const fixedInsert = fixed<First>(insert)
+  const fixedInsertReturning = fixed<First>(
+    (...first) => sql`${insert(...first)}${returning(first[1], started(), held())}`,
+  )
+
+  const settle = (state: Sql) =>
+    fixed<[string, number, Uint8Array, number]>((key, token, result, kept) => {
+      const set = sql`state = ${state}, result = ${result}, ${clean}, expires_at = ${held()} + ${kept}`
+      return change(sql`${APPLIED}`, set, key, token, undecided)
+    })
+  const fixedSettle = { completed: settle(sql`'completed'`), failed: settle(sql`'failed'`) }
+
+  const read = (key: string | Sql, work: Sql, result: Sql) => sql`
+SELECT ${started()} AS started, ${held()} AS held, @@autocommit AS autocommit, ${LIST_COLUMNS}, checkpoint_seq,
+  IF(${work}, request, NULL) AS request, IF(${work}, checkpoint, NULL) AS checkpoint, IF(${result}, result, NULL) AS result
+FROM ${table} WHERE k = ${key}`
+  const fixedRead = fixed<[string]>((key) => read(key, yes, yes))
+  /** A second is ample for the rest of the statement. */
+  const fixedReadToBegin = fixed<[string, string, string]>((key, fingerprint, owner) =>
+    read(
+      key,
+      sql`fingerprint = ${fingerprint} AND state IN ('in_progress', 'released') AND (owner = ${owner} OR lease_until <= ${held()} + 1000000)`,
+      sql`fingerprint = ${fingerprint} AND state IN ('completed', 'failed')`,
+    ),
+  )
 
   return {
     /** `insertId`: the token, or 0 where there is a record already. */
-    insert,
+    insert: (begin: Begin) => fixedInsert(...firstOf(begin)),
 
     /** The same with an answer that holds the record; undefined where the server cannot. */
-    insertReturning: returns
-      ? (key: string, claim: Claim) => sql`${insert(key, claim)}${returning(claim.owner, started(), held())}`
-      : undefined,
+    insertReturning: returns ? (begin: Begin) => fixedInsertReturning(...firstOf(begin)) : undefined,
 
-    /** One record, with its values where the conditions hold; `started` and `held`: the time before and after it was read. */
-    read: (key: string, lock: Sql, { work = yes, result = yes } = {}) => sql`
-SELECT ${started()} AS started, ${held()} AS held, @@autocommit AS autocommit, ${LIST_COLUMNS}, checkpoint_seq,
-  IF(${work}, request, NULL) AS request, IF(${work}, checkpoint, NULL) AS checkpoint, IF(${result}, result, NULL) AS result
-FROM ${table} WHERE k = ${key}${lock}`,
+    /** One record, with the values that a `begin` by `claim` may have to answer with; `started` and `held`: the time before and after it was read. */
+    read(key: string, lock?: Sql, claim?: Claim): Sql {
+      const statement = claim ? fixedReadToBegin(key, claim.fingerprint, claim.owner) : fixedRead(key)
+      return lock ? sql`${statement}${lock}` : statement
+    },
 
     /** Many records, with results where they are small: the reply to one has room for many. */
     readMany: (keys: readonly string[]) => sql`
@@ -103,7 +135,7 @@ SELECT ${started()} AS started, ${held()} AS held, @@autocommit AS autocommit, $
 FROM ${table} FORCE INDEX (PRIMARY) WHERE k IN (${listed(keys)}) FOR UPDATE NOWAIT`,
 
     /** All of them, or a refusal. */
-    insertMany: (calls: readonly Begin[]) => insertion(calls, started()),
+    insertMany: (calls: readonly Begin[]) => insertion(calls.map(firstOf), started()),
 
     /**
      * The results of many attempts. `affectedRows`: how many of them held their keys. A join with a list of calls would make
@@ -122,12 +154,6 @@ UPDATE ${table} FORCE INDEX (PRIMARY) SET state = ${own(({ change }) => change.t
 WHERE k IN (${listed(calls.map(({ key }) => key))}) AND token = ${own(({ token }) => token)} AND expires_at > ${held()}
   AND state IN ('in_progress', 'parked')`
     },
-
-    /** Selects the values that `begin` may have to answer with: a second is ample for the rest of the statement. */
-    valuesForBegin: ({ fingerprint, owner }: Claim) => ({
-      work: sql`fingerprint = ${fingerprint} AND state IN ('in_progress', 'released') AND (owner = ${owner} OR lease_until <= ${held()} + 1000000)`,
-      result: sql`fingerprint = ${fingerprint} AND state IN ('completed', 'failed')`,
-    }),
 
     /** The next attempt (`to`) on the record that was read (`from`). `insertId`: the token, or 0 where it has changed. */
     take(key: string, from: StoredRecord, to: StoredRecord, { leaseMs, retentionMs }: Claim): Sql {
@@ -149,8 +175,6 @@ WHERE k = ${key} AND token = ${from.token} AND state = ${from.state} AND lease_u
     transition(key: string, token: number, to: Change): Sql {
       const now = held()
       const working = sql`state = 'in_progress'`
-      const undecided = sql`state IN ('in_progress', 'parked')`
-      const clean = sql`checkpoint = NULL, checkpoint_seq = NULL`
       const apply = (set: Sql, from: Sql) => change(sql`${APPLIED}`, set, key, token, from)
       switch (to.to) {
         case 'renew': {
@@ -165,10 +189,7 @@ WHERE k = ${key} AND token = ${from.token} AND state = ${from.state} AND lease_u
         }
         case 'completed':
         case 'failed':
-          return apply(
-            sql`state = ${to.to}, result = ${to.result}, ${clean}, expires_at = ${now} + ${toUs(to.retentionMs)}`,
-            undecided,
-          )
+          return fixedSettle[to.to](key, token, to.result, toUs(to.retentionMs))
         case 'released': {
           const due = sql`${now} + ${toUs(to.delayMs)}`
           const kept = sql`${due} + ${toUs(to.retentionMs)}`

@@ -1,7 +1,8 @@
 /** A transaction on a connection of the pool, whose end is known, or said to be unknown. */
 import { isIdempotencyError } from '@retryproof/core/store'
-import { type MysqlPoolConnection, sendInTransaction } from './driver.ts'
+import { sendInTransaction } from './driver.ts'
 import { toTransactionError } from './errors.ts'
+import type { MysqlPoolConnection } from './pool.ts'
 import { type Sql, sql } from './sql.ts'
 
 /** In milliseconds: for the answer to a statement of the transaction itself, and for the locks that others hold. */

@@ -1,16 +1,18 @@
 /** Counts the round trips of each operation on the wire. */
 import { countRoundTrips } from '@retryproof/conformance/test-tools/round-trips'
 import { expect, test } from 'vitest'
-import { mysqlStore } from '../src/index.ts'
+import { type MysqlStore, mysqlStore } from '../src/index.ts'
 import { claim, completed, connect, onEachServer, storeAt } from './fixtures.ts'
 import { openProxy } from './proxy.ts'
 
 await onEachServer(({ title, url }) => {
-  test(`round trips on ${title}`, async () => {
+  test.each([false, true])(`round trips on ${title}, statements that are prepared: %s`, async (prepare) => {
     await using fixture = await storeAt(url)
     await using proxy = await openProxy(url)
     const pool = connect(proxy.url, { pool: { connectionLimit: 1 } })
-    const store = mysqlStore({ pool, table: fixture.table })
+    const open = () => mysqlStore({ pool, table: fixture.table, prepare })
+    if (prepare) await useOften(open())
+    const store = open()
     const connected = proxy.roundTrips
     await store.get('k')
     const first = proxy.roundTrips - connected
@@ -35,3 +37,14 @@ await onEachServer(({ title, url }) => {
     expect(first).toBeLessThanOrEqual(2 + 3 + 1)
   })
 })
+
+/** Prepares the statements of a connection. */
+async function useOften(store: MysqlStore<unknown>): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) {
+    const key = `often ${turn}`
+    const { token } = await store.begin(key, claim())
+    await store.transition(key, token, completed('x'))
+    await store.begin(key, claim({ owner: 'two' }))
+    await store.get(key)
+  }
+}
