@@ -56,7 +56,9 @@ export class FixedSql<Values extends readonly Value[] = readonly Value[]> implem
   readonly #form: Form<Values>
   readonly #values: Values
 
+  /** @throws RangeError before anything is sent, where a number is not whole */
   constructor(form: Form<Values>, values: Values) {
+    for (const value of values) if (typeof value === 'number') whole(value)
     this.#form = form
     this.#values = values
   }

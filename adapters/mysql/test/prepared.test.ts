@@ -88,7 +88,7 @@ await onEachServer(({ title, url, version }) =>
       'as it is': {},
       latin1: { pool: { charset: 'latin1_swedish_ci' }, session: [`SET time_zone = '+05:45'`] },
       'text as bytes': { session: ['SET NAMES binary'] },
-    'gbk, which takes a backslash for half a letter': { session: ['SET NAMES gbk'] },
+      'gbk, which takes a backslash for half a letter': { session: ['SET NAMES gbk'] },
       'numbers and dates as text': {
         pool: {
           supportBigNumbers: true,
@@ -293,6 +293,14 @@ await onEachServer(({ title, url, version }) =>
       })
       await use(store)
       expect(await counted(pool.promise(), 'Com_stmt_execute')).toBeGreaterThan(20)
+    })
+
+    test('a number that is not whole is refused before anything is sent, and the connection stays', async () => {
+      const { pool, store } = open()
+      await use(store)
+      const executed = await counted(pool, 'Com_stmt_execute')
+      await expect(store.transition('k', 1.5, completed('x'))).rejects.toThrow(RangeError)
+      expect(await counted(pool, 'Com_stmt_execute')).toBe(executed)
     })
 
     test('a server that takes no more of them is asked once for each connection', { timeout: 120_000 }, async () => {
