@@ -1,5 +1,5 @@
 // Everything that must hold, in the order in which a mistake is cheapest to find. `npm test -- --next` adds newer servers.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, relative } from 'node:path'
@@ -15,46 +15,55 @@ const env = {
   TURBO_TELEMETRY_DISABLED: '1',
 }
 
-const steps = [
-  ['Lint and format', 'biome', ['check', '.']],
-  ['Dependency direction', process.execPath, ['scripts/check-dependencies.mjs']],
-  ['Snippets of the texts', process.execPath, ['scripts/check-snippets.mjs']],
-  ['Examples of public functions', process.execPath, ['scripts/check-examples.mjs']],
-  ['Words of the compiler', process.execPath, ['scripts/check-type-errors.mjs']],
-  ['Install lines of the texts', process.execPath, ['scripts/check-installs.mjs']],
-  ['Links of the texts', process.execPath, ['scripts/check-links.mjs']],
-  ['Tables of options', process.execPath, ['scripts/options-tables.mjs']],
-  ['Manifests', process.execPath, ['scripts/manifests.mjs']],
-  ['Words of comments', process.execPath, ['scripts/check-words.mjs']],
-  ['Types', 'turbo', ['run', 'typecheck', '--output-logs=errors-only']],
-  ['Build, publint and attw', 'turbo', ['run', 'build', '--output-logs=errors-only']],
-  ['API reports', process.execPath, ['scripts/api-reports.mjs']],
-  ['Test servers', process.execPath, ['--test', 'scripts/services.test.mjs', 'scripts/selection.test.mjs']],
+const check = (title, script, ...args) => [title, process.execPath, [`scripts/${script}.mjs`, ...args]]
+const turbo = (title, ...tasks) => [title, 'turbo', ['run', ...tasks, '--output-logs=errors-only']]
+
+/** One stage after the other. The lanes of a stage run side by side, for one step alone keeps no two cores busy. */
+const stages = [
   [
-    'Tests',
-    process.execPath,
+    [check('Snippets of the texts', 'check-snippets')],
     [
-      'scripts/services.mjs',
-      'run',
-      ...next,
-      '--',
-      'vitest',
-      'run',
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${report}`,
+      ['Lint and format', 'biome', ['check', '.']],
+      check('Dependency direction', 'check-dependencies'),
+      check('Examples of public functions', 'check-examples'),
+      check('Words of the compiler', 'check-type-errors'),
+      check('Install lines of the texts', 'check-installs'),
+      check('Links of the texts', 'check-links'),
+      check('Tables of options', 'options-tables'),
+      check('Manifests', 'manifests'),
+      check('Words of comments', 'check-words'),
     ],
   ],
-  ['Packed packages', process.execPath, ['scripts/packed.mjs']],
+  [[turbo('Types', 'typecheck')]],
+  [[turbo('Build, publint and attw', 'build')]],
   [
-    'A cell of the version matrix',
-    process.execPath,
-    ['scripts/services.mjs', 'run', '--', process.execPath, 'scripts/matrix.mjs', '--sample', '--quick'],
+    [check('API reports', 'api-reports')],
+    [['Test servers', process.execPath, ['--test', 'scripts/services.test.mjs', 'scripts/selection.test.mjs']]],
   ],
-  ['Loading of the packed packages', process.execPath, ['scripts/loading.mjs', '--sample']],
+  [
+    [
+      check(
+        'Tests',
+        'services',
+        ...['run', ...next, '--', 'vitest', 'run'],
+        ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+      ),
+    ],
+  ],
+  [
+    [check('Packed packages', 'packed'), check('Loading of the packed packages', 'loading', '--sample')],
+    [
+      check(
+        'A cell of the version matrix',
+        'services',
+        ...['run', '--', process.execPath, 'scripts/matrix.mjs', '--sample', '--quick'],
+      ),
+    ],
+  ],
 ]
 
-const results = steps.map(runStep)
+const results = []
+for (const lanes of stages) await Promise.all(lanes.map((lane) => runLane(lane, lanes.length > 1)))
 const tests = readReport()
 rmSync(scratch, { recursive: true, force: true })
 
@@ -67,12 +76,25 @@ const failed = tests.failed + failedSteps
 console.log(`${passed} passed, ${failed} failed, ${tests.skipped} skipped`)
 process.exitCode = failed > 0 ? 1 : 0
 
-function runStep([title, command, args]) {
-  console.log(`\n── ${title}`)
-  const startedAt = Date.now()
-  const { status, error } = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' })
-  if (error) console.error(error.message)
-  return { title, ok: status === 0, seconds: Math.round((Date.now() - startedAt) / 1000) }
+/** A step that has another one beside it is printed as a whole, when it is over. */
+async function runLane(lane, isBeside) {
+  for (const [title, command, args] of lane) {
+    const head = `\n── ${title}`
+    if (!isBeside) console.log(head)
+    const startedAt = Date.now()
+    const child = spawn(command, args, { cwd: root, env, stdio: isBeside ? ['ignore', 'pipe', 'pipe'] : 'inherit' })
+    const said = []
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (part) => said.push(part))
+    const ok = await new Promise((resolve) => {
+      child.once('close', (status) => resolve(status === 0))
+      child.once('error', ({ message }) => {
+        said.push(Buffer.from(message))
+        resolve(false)
+      })
+    })
+    if (isBeside || said.length > 0) console.log(`${isBeside ? head : ''}\n${Buffer.concat(said)}`)
+    results.push({ title, ok, seconds: Math.round((Date.now() - startedAt) / 1000) })
+  }
 }
 
 function readReport() {
