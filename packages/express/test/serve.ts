@@ -16,6 +16,7 @@ async function run({ handle }: Route<Request>, req: Request, res: Response, tx?:
     attempt: attemptOf(req),
     tx,
     header: (name) => req.get(name),
+    response: res,
     body: async () => req.body as unknown,
     clientGone: () => new Promise((resolve) => req.socket.once('close', () => resolve())),
   })
@@ -24,7 +25,7 @@ async function run({ handle }: Route<Request>, req: Request, res: Response, tx?:
 
 /** The handlers of a route, in order. A handler that writes in a transaction is given to the binding. */
 function stackOf(framework: typeof express, route: Route<Request>, idempotent: Binding): RequestHandler[] {
-  const { guard, transaction, compression: place, timeout } = route
+  const { guard, transaction, compression: place, timeout, outside } = route
   const compressed = compression({ threshold: 0 })
   const parsers: RequestHandler[] = [framework.json(), framework.raw()]
   const handler: RequestHandler = (req, res, next) => void run(route, req, res).catch(next)
@@ -36,9 +37,17 @@ function stackOf(framework: typeof express, route: Route<Request>, idempotent: B
   }
   const binding = idempotent(idempotency, options)
   if (timeout) return [timeOut(timeout), binding, ...parsers, handler]
+  if (outside) return [wrapped(outside), binding, ...parsers, handler]
   if (place === 'outside') return [compressed, binding, ...parsers, handler]
   const guards = outer ? [idempotent(idempotency, outer), binding] : [binding]
   return [...guards, ...(place === 'inside' ? [compressed] : []), ...parsers, handler]
+}
+
+function wrapped(outside: NonNullable<Route<Request>['outside']>): RequestHandler {
+  return (req, res, next) => {
+    outside(res, req.get('x-case') ?? '')
+    next()
+  }
 }
 
 /** As `connect-timeout` does it. */
@@ -55,6 +64,7 @@ async function give(res: Response, answer: Answer): Promise<void> {
   if ('fails' in answer) throw Object.assign(new Error('as it was told'), { status: answer.fails })
   if ('redirect' in answer) return res.redirect(answer.status, answer.redirect)
   const { status, headers = [], removes = [], body, raw, throwsAfterwards } = answer
+  if (typeof raw === 'function') return raw(res)
   if (raw) return void res.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
   res.status(status)
   for (const name of removes) res.removeHeader(name)

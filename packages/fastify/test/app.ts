@@ -79,7 +79,7 @@ function headerOf({ headers }: FastifyRequest, name: string): string | undefined
 }
 
 function optionsOf(route: Route<FastifyRequest>): RouteOptions {
-  const { method, path: url, guard, transaction, compression, timeout } = route
+  const { method, path: url, guard, transaction, compression, timeout, outside } = route
   const handler = (request: FastifyRequest, reply: FastifyReply) => run(route, request, reply)
   const plain = { method, url, exposeHeadRoute: false, handler, ...(compression === 'outside' && { compress: {} }) }
   if (!guard) return plain
@@ -93,7 +93,8 @@ function optionsOf(route: Route<FastifyRequest>): RouteOptions {
     }
   }
   if (outer) return { ...plain, ...stacked(idempotent(idempotency, outer), idempotent(idempotency, options)) }
-  return { ...plain, ...(timeout && { onRequest: timeOut(timeout) }), ...idempotent(idempotency, options) }
+  const onRequest = timeout ? timeOut(timeout) : outside && wrapped(outside)
+  return { ...plain, ...(onRequest && { onRequest }), ...idempotent(idempotency, options) }
 }
 
 /** Two guards on one route. */
@@ -103,6 +104,13 @@ function stacked(outer: IdempotentRoute, inner: IdempotentRoute) {
     preHandler: [outer.preHandler, inner.preHandler],
     onError: [outer.onError, inner.onError],
     onSend: [outer.onSend, inner.onSend],
+  }
+}
+
+function wrapped(outside: NonNullable<Route<FastifyRequest>['outside']>): onRequestHookHandler {
+  return (request, reply, done) => {
+    outside(reply.raw, headerOf(request, 'x-case') ?? '')
+    done()
   }
 }
 
@@ -126,6 +134,7 @@ async function run(
     attempt: attemptOf(request),
     tx,
     header: (name) => headerOf(request, name),
+    response: reply.raw,
     body: async () => request.body,
     clientGone: () => new Promise((resolve) => request.raw.socket.once('close', () => resolve())),
   })
@@ -138,6 +147,7 @@ function give(reply: FastifyReply, answer: Answer, isCompressed: boolean): void 
   if ('fails' in answer) throw Object.assign(new Error('as it was told'), { statusCode: answer.fails })
   if ('redirect' in answer) return void reply.redirect(answer.redirect, answer.status)
   const { status, headers = [], removes = [], body, raw } = answer
+  if (typeof raw === 'function') return void raw(reply.raw)
   if (raw) return void reply.raw.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
   reply.code(status)
   for (const name of removes) reply.removeHeader(name)

@@ -48,7 +48,7 @@ function koaApp(Framework: typeof Koa, store: IdempotencyStore<unknown>): Koa {
 
 /** The handlers of a route, in order. A handler that writes in a transaction is given to the binding. */
 function stackOf(route: Route<Context>): Middleware[] {
-  const { guard, transaction, compression, timeout } = route
+  const { guard, transaction, compression, timeout, outside } = route
   const handler: Middleware = (ctx) => run(route, ctx)
   const parser = bodyParser({
     // this error has no status where a coding cannot be undone
@@ -64,9 +64,17 @@ function stackOf(route: Route<Context>): Middleware[] {
   // once the answer has left, nobody can read the request any more
   if (options.respond) return [parser, binding, handler]
   if (timeout) return [timeOut(timeout), binding, parser, handler]
+  if (outside) return [wrapped(outside), binding, parser, handler]
   if (compression === 'outside') return [compressed, binding, parser, handler]
   const guards = outer ? [idempotent(idempotency, outer), binding] : [binding]
   return [...guards, ...(compression === 'inside' ? [compressed] : []), parser, handler]
+}
+
+function wrapped(outside: NonNullable<Route<Context>['outside']>): Middleware {
+  return (ctx, next) => {
+    outside(ctx.res, ctx.get('x-case'))
+    return next()
+  }
 }
 
 function timeOut(timeout: (id: string) => Promise<void>): Middleware {
@@ -78,6 +86,7 @@ async function run({ handle }: Route<Context>, ctx: Context, tx?: unknown): Prom
     attempt: attemptOf(ctx),
     tx,
     header: (name) => ctx.get(name),
+    response: ctx.res,
     body: () => bodyOf(ctx),
     clientGone: () => new Promise((resolve) => ctx.req.socket.once('close', () => resolve())),
   })
@@ -101,7 +110,8 @@ function give(ctx: Context, answer: Answer): void {
   const { status, headers = [], removes = [], body, raw, throwsAfterwards } = answer
   if (raw) {
     ctx.respond = false
-    ctx.res.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
+    if (typeof raw === 'function') raw(ctx.res)
+    else ctx.res.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
     return
   }
   ctx.status = status

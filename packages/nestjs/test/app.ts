@@ -1,5 +1,6 @@
 /** The application of the suite on Nest: a controller for each route, on either platform. */
 import 'reflect-metadata'
+import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
@@ -153,14 +154,20 @@ function decorate({ prototype }: { readonly prototype: object }, decorators: rea
 }
 
 /** Routes whose handlers take the response to themselves, `@Res()`; the others return what they answer. */
-const byCall = new Set(['/redirect', '/throws-late', '/refusal'])
+const byCall = new Set(['/redirect', '/throws-late', '/refusal', '/timed-kept', '/deleted-end', '/deleted-methods'])
 
-function answerOf({ handle }: Route<Native>, { request, attempt, tx }: Served): Promise<Answer> {
+/** The response of Node, which Express gives itself and Fastify holds. */
+function rawOf(response: object): ServerResponse {
+  return 'raw' in response ? (response.raw as ServerResponse) : (response as ServerResponse)
+}
+
+function answerOf({ handle }: Route<Native>, { request, response, attempt, tx }: Served): Promise<Answer> {
   return handle({
     attempt,
     tx,
     header: (name) => headerOf(request, name),
     body: async () => request.body,
+    response: rawOf(response),
     clientGone: () => new Promise((resolve) => (request.raw ?? request).socket.once('close', () => resolve())),
   })
 }
@@ -169,6 +176,7 @@ async function answerByCall(route: Route<Native>, { httpAdapter }: HttpAdapterHo
   const answer = await answerOf(route, served)
   if ('redirect' in answer) return httpAdapter.redirect(served.response, answer.status, answer.redirect)
   if ('fails' in answer) throw new HttpException('as it was told', answer.fails)
+  if (typeof answer.raw === 'function') return answer.raw(rawOf(served.response))
   httpAdapter.reply(served.response, answer.body && 'json' in answer.body ? answer.body.json : undefined, answer.status)
   if (answer.throwsAfterwards) throw new Error('too late')
 }

@@ -1,4 +1,5 @@
 /** The application that every binding is tested with, described so that any framework can serve it. */
+import type { ServerResponse } from 'node:http'
 import type { Attempt, Idempotency } from '@retryproof/core'
 import type { HeaderField, HttpOptions, StatusResource } from '@retryproof/http'
 
@@ -31,6 +32,8 @@ export interface Route<Native> {
    * the `X-Case` of the request.
    */
   readonly timeout: ((id: string) => Promise<void>) | undefined
+  /** Stands around the binding as middleware that wraps the server's own response. Takes the `X-Case` of the request. */
+  readonly outside: ((response: ServerResponse, id: string) => void) | undefined
   /** Runs the handler. A binding throws its error on. */
   handle(request: RouteRequest): Promise<Answer>
 }
@@ -50,6 +53,8 @@ export interface RouteRequest {
   header(name: string): string | null | undefined
   /** The body as a handler of the framework gets it: its value where it is JSON, else its bytes. */
   body(): Promise<unknown>
+  /** The server's own response, where the framework hands that out. */
+  readonly response?: ServerResponse
   /** Resolves when the server knows that the client has left. */
   clientGone(): Promise<void>
 }
@@ -64,8 +69,8 @@ export interface PlainAnswer {
   /** Headers to be removed that were set before the binding. */
   readonly removes?: readonly string[]
   readonly body?: Body
-  /** To be written to the server's own response, where the framework hands that out. */
-  readonly raw?: boolean
+  /** To be written to the server's own response, where the framework hands that out: as it is, or by this function. */
+  readonly raw?: boolean | ((response: ServerResponse) => void)
   /** The handler throws after it has answered. */
   readonly throwsAfterwards?: boolean
 }

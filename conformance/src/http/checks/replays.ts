@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { gunzipSync } from 'node:zlib'
 import type { BindingCheck } from '../check.ts'
+import type { BindingClient } from '../client.ts'
 import { assertProblem, assertReplay, assertReplayed } from '../expectations.ts'
 
 const gzip = { headers: { 'Accept-Encoding': 'gzip' } }
@@ -81,6 +82,18 @@ export const replayChecks: readonly BindingCheck[] = [
     },
   },
   same('what was written past the framework', '/raw', 201, { peers: ['NA 6'], needs: ['raw responses'] }),
+  same('what somebody outside ended later', '/ends-later', 201, { needs: ['raw responses'] }),
+  ...['/deleted-end', '/deleted-methods'].map((path) => ({
+    id: `replay-${path.slice(1)}`,
+    title: `what was sent by methods of the server itself is whole, and nothing runs twice: ${path}`,
+    needs: ['raw responses', 'the wire of HTTP/1.1'] as const,
+    run: async (client: BindingClient) => {
+      const [first, again] = [await client.send(path), await client.send(path)]
+      assert.deepEqual([first.status, first.body.toString().endsWith('run 1')], [201, true])
+      assertProblem(again, 410, 'not-replayable')
+      assert.equal(await client.runs(), 1)
+    },
+  })),
   {
     id: 'replay-patch',
     title: 'PATCH is guarded as POST is',

@@ -32,6 +32,18 @@ export const timeOutChecks: readonly BindingCheck[] = [
     },
   },
   {
+    id: 'time-out-kept-methods',
+    title: 'the same is true of a handler that writes by methods which it took from the response before the time-out',
+    needs: ['time-outs', 'raw responses'],
+    run: async (client) => {
+      await timedOut(client, '/timed-kept')
+      await client.openGate()
+      const again = await sendUntilDecided(client, '/timed-kept')
+      assert.deepEqual([again.status, again.header('idempotency-replayed'), again.json()], [201, 'true', { runs: 1 }])
+      assert.equal(await client.runs(), 1)
+    },
+  },
+  {
     id: 'time-out-failure',
     title: 'a handler that fails after a time-out releases the key',
     needs: ['time-outs'],

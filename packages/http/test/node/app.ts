@@ -51,7 +51,7 @@ export function plainApp(store: IdempotencyStore<unknown>): Listener {
   const handlers = new Map(
     app.routes.map((route) => [
       `${route.method} ${route.prefix ?? ''}${route.path}`,
-      { listener: listenerOf(route), timeout: route.timeout },
+      { listener: listenerOf(route), timeout: route.timeout, outside: route.outside },
     ]),
   )
   return (req, res) => {
@@ -64,6 +64,7 @@ export function plainApp(store: IdempotencyStore<unknown>): Listener {
       void handler.timeout?.(headerOf(req, 'x-case') ?? '').then(() => {
         if (!res.headersSent) res.writeHead(503).end()
       })
+      handler.outside?.(res, headerOf(req, 'x-case') ?? '')
       handler.listener(req, res)
     } else if (path.startsWith(`${app.status.path}/`)) {
       const id = path.slice(app.status.path.length + 1)
@@ -108,6 +109,7 @@ async function run(
     attempt: attemptFor(req),
     tx,
     header: (name) => headerOf(req, name),
+    response: res,
     body: () => bodyOf(req),
     clientGone: () => new Promise((resolve) => req.socket.once('close', () => resolve())),
   })
@@ -128,6 +130,7 @@ async function give(res: ServerResponse, answer: Answer): Promise<void> {
   if ('fails' in answer) throw Object.assign(new Error('as it was told'), { status: answer.fails })
   if ('redirect' in answer) return void res.writeHead(answer.status, { Location: answer.redirect }).end()
   const { status, headers = [], removes = [], body, raw, throwsAfterwards } = answer
+  if (typeof raw === 'function') return raw(res)
   if (raw) return void res.writeHead(status, [...headers.flat()]).end(body && 'text' in body ? body.text : '')
   res.statusCode = status
   for (const name of removes) res.removeHeader(name)

@@ -30,7 +30,8 @@ export interface RouteOptions
   readonly scopeAsAsked?: boolean
 }
 
-export interface RouteDescription extends Partial<Pick<Route<never>, 'method' | 'prefix' | 'compression' | 'timeout'>> {
+export interface RouteDescription
+  extends Partial<Pick<Route<never>, 'method' | 'prefix' | 'compression' | 'timeout' | 'outside'>> {
   readonly path: string
   /** `null`: not guarded. @default {} */
   readonly guard?: RouteOptions | null

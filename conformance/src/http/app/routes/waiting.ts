@@ -18,6 +18,23 @@ export const waitingRoutes: readonly RouteDescription[] = [
     },
   },
   {
+    path: '/timed-kept',
+    timeout: timedOut,
+    handle: async (request) => {
+      const { writeHead, write, end } = request.response ?? {}
+      const runs = run(request)
+      await gate(request)
+      return {
+        status: 201,
+        raw(response) {
+          writeHead?.call(response, 201, { 'Content-Type': 'application/json' })
+          write?.call(response, '{"runs":', 'utf8', undefined)
+          end?.call(response, `${runs}}`, 'utf8')
+        },
+      }
+    },
+  },
+  {
     path: '/abandoned',
     guard: waits,
     handle: async (request) => {

@@ -4,17 +4,18 @@
  */
 import type { ServerResponse } from 'node:http'
 import { isStreamed } from '../../../guard/answer/media.ts'
-import type { HandlerAnswer, HeaderField } from '../../../protocol/exchange.ts'
-import { copyHeaders, recordedHeaders, removedHeaders, restoreHeaders, sendResponse } from '../headers.ts'
-import type { CapturedResponse, CaptureLimits } from './captured-response.ts'
-import { hideDisconnect } from './disconnect/hide-disconnect.ts'
+import type { HeaderField } from '../../../protocol/exchange.ts'
+import { copyHeaders, restoreHeaders, sendResponse } from '../headers.ts'
+import { type CapturedResponse, type CaptureLimits, pendingAnswer } from './captured-response.ts'
+import { hideDisconnect, whenAborted } from './disconnect/hide-disconnect.ts'
 import { hideStreamClose } from './disconnect/hide-stream-close.ts'
 import { finishEarly } from './finish-early.ts'
-import { refuseLate, watchPast } from './late-writes.ts'
+import { refuseLate, refuseUntilEnded, watchPast } from './late-writes.ts'
+import { recordedResponse } from './recorded-response.ts'
 import { renewOnceSent } from './renew-response.ts'
 import { isHttp2, refuseChange, sealOf } from './response-seal.ts'
 import { slowDown } from './slow-down.ts'
-import { takeMethods } from './take-methods.ts'
+import { laterMethods, takeMethods } from './take-methods.ts'
 import {
   applyHeaders,
   type Callback,
@@ -22,7 +23,6 @@ import {
   type GivenHead,
   isChunk,
   type PlainHeaders,
-  plainFields,
   readHead,
   readWriteArguments,
   requireDeclaredLength,
@@ -62,17 +62,16 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   /** The handler wrote its head or a part before the end: then Node sends a body without a length in chunks. */
   let isInPieces = false
   let isDestroyed = false
+  /** A method of Node itself has ended the answer. */
+  let hasLeft = false
   let isCut = false
   /** All of the body; of one that passes only the end, without which no client takes it for complete. */
   let held: Uint8Array[] = []
   let size = 0
-  let declaredSize = Number.NaN
-  let settle: { resolve(answer: HandlerAnswer): void; reject(error: unknown): void }
-  const answered = new Promise<HandlerAnswer>((resolve, reject) => {
-    settle = { resolve, reject }
-  })
+  const { answered, settle } = pendingAnswer()
   const isWriting = () => phase === 'buffering' || phase === 'passing'
   const isPast = watchPast(answered)
+  const later = () => (phase === 'open' ? laterMethods(res) : undefined)
   const isLate = () => phase === 'ended' && isPast()
   const client = (hasMessage ? hideDisconnect : hideStreamClose)(res, {
     isWriting,
@@ -81,13 +80,10 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
       isCut = true
       onCut?.()
     },
-    onAbandoned: () => finish({ isWhole: false }),
+    onAbandoned: () => finish(false),
     onGone() {
       // left to its lease: to release the key would say that nothing is unknown
-      if (isCut) return
-      const signal = limits.attempt?.signal
-      if (signal?.aborted) giveUp()
-      else signal?.addEventListener('abort', giveUp)
+      if (!isCut) whenAborted(limits.attempt?.signal, giveUp)
     },
     onDestroyed(error = new Error('The handler destroyed its response before it had ended.')) {
       isDestroyed = true
@@ -102,16 +98,21 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     isInPieces = false
   }
 
-  function pass(): boolean {
+  /** @param isSent a method of Node, which a handler finds that has deleted ours, is sending already: that is not replayed */
+  function pass(isSent = false): boolean {
     phase = 'passing'
     captured.hasPassed = true
+    res.once('prefinish', () => phase === 'passing' && finish(false, true))
+    // Node has written its head
+    if (!head) return true
     seal.setHeadSent(false)
     applyHeaders(res, given)
     given = undefined
+    // what is being sent has no size in front of it
+    if (isSent) res.removeHeader('transfer-encoding')
     // a status that is set after the head was written comes too late
-    if (head) setStatus(res, head.status, head.reason)
+    setStatus(res, head.status, head.reason)
     writeHead.call(res, res.statusCode)
-    declaredSize = Number(res.getHeader('content-length') ?? Number.NaN)
     const begun = concatenate(held)
     held = []
     size = 0
@@ -120,7 +121,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
 
   function forward(bytes: Uint8Array, callback?: Callback): boolean {
     size += bytes.length
-    const isEnd = size >= declaredSize
+    const isEnd = size >= Number(res.getHeader('content-length') ?? Number.NaN)
     if (!isEnd && !client.isGone) return write.call(res, bytes, 'utf8', callback)
     if (isEnd) held.push(Buffer.from(bytes))
     if (callback) process.nextTick(callback)
@@ -135,19 +136,16 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     return bytes.length
   }
 
-  function finish({ isWhole }: { isWhole: boolean }): void {
+  function finish(isWhole: boolean, isSent = false): void {
     phase = 'ended'
+    hasLeft = isSent
     captured.isEnded = true
     captured.isTimedOut = isOuterTimer?.() ?? false
-    seal.setEnded(true)
+    if (!isSent) seal.setEnded(true)
     if (tellFinish) process.nextTick(tellFinish)
-    const status = head?.status ?? res.statusCode
     const replayable = isWhole && !captured.hasPassed && size <= maxResponseBytes
-    // HTTP/2 drops the body of a 205 as well
-    const hasBody = status !== 204 && status !== 304 && (hasMessage || status !== 205) && res.req.method !== 'HEAD'
-    const body = replayable && hasBody ? concatenate(held) : new Uint8Array()
-    const headers = given ? plainFields(given) : recordedHeaders(res, before)
-    settle.resolve({ response: { status, headers, ...removedHeaders(res, before), body }, replayable })
+    const status = head?.status ?? res.statusCode
+    settle.resolve({ response: recordedResponse(res, status, given, before, replayable ? held : []), replayable })
   }
 
   /** Nobody is there to read on, and the handler had all the time that it may take. */
@@ -165,7 +163,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   function open(): void {
     phase = 'open'
     captured.isEnded = false
-    seal.setEnded(false)
+    if (!hasLeft) seal.setEnded(false)
     if (!captured.hasPassed) seal.setHeadSent(false)
     giveBack()
   }
@@ -186,7 +184,8 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   function captureHead(givenStatus: number, ...rest: unknown[]): ServerResponse {
     if (!hasMessage && head && phase !== 'open') refuseChange()
     const written = readHead(res, givenStatus, rest)
-    if (!isWriting() || head || !written) return Reflect.apply(writeHead, res, [givenStatus, ...rest])
+    if (!isWriting() || head || !written)
+      return Reflect.apply(later()?.writeHead ?? writeHead, res, [givenStatus, ...rest])
     // before the headers, as Node does: one that is refused leaves the status behind
     if (hasMessage) setStatus(res, written.status, written.message)
     given = takeHeaders(res, written.headers, before)
@@ -201,7 +200,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
 
   function captureWrite(chunk: unknown, ...rest: unknown[]): boolean {
     if (isLate() && isChunk(chunk)) return refuseLate(rest)
-    if (!isWriting() || !isChunk(chunk)) return Reflect.apply(write, res, [chunk, ...rest])
+    if (!isWriting() || !isChunk(chunk)) return Reflect.apply(later()?.write ?? write, res, [chunk, ...rest])
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()
     isInPieces = true
@@ -215,13 +214,13 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     const [chunk, ...rest] = typeof values[0] === 'function' ? [undefined, ...values] : values
     const isFit = chunk === undefined || chunk === null || isChunk(chunk)
     if (isLate() && isChunk(chunk) && !refuseLate(rest)) return res
-    if (!isWriting() || !isFit) return Reflect.apply(end, res, values)
+    if (!isWriting() || !isFit) return Reflect.apply(later()?.end ?? end, res, values)
     const { encoding, callback } = readWriteArguments(rest)
     requireHead()
     if (isChunk(chunk)) hold(chunk, encoding)
     if (res.strictContentLength) requireDeclaredLength(res, size)
     if (callback) res.once('finish', callback)
-    finish({ isWhole: true })
+    finish(true)
     return res
   }
 
@@ -232,13 +231,15 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
       if (!captured.hasPassed && !whole) pass()
     }
     // the head of a complete answer waits for its record
-    if (phase === 'passing' || phase === 'open') flushHeaders.call(res)
+    if (phase === 'passing' || phase === 'open') Reflect.apply(later()?.flushHeaders ?? flushHeaders, res, [])
   }
 
-  const giveBack = takeMethods(res, captureHead, captureWrite, captureEnd, captureFlush)
+  const taken = { isWriting, writeHead: captureHead, write: captureWrite, end: captureEnd, flushHeaders: captureFlush }
+  const giveBack = takeMethods(res, taken, () => phase === 'buffering' && pass(true))
 
   function release(headers: readonly HeaderField[] = []): void {
     open()
+    if (hasLeft) return void client.reveal()
     if (head && !captured.hasPassed) {
       setStatus(res, head.status, head.reason)
       for (const [name, value] of headers) res.setHeader(name, value)
@@ -256,6 +257,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
       // a listener threw: the answer is recorded, and no error path may give another
       if (!res.writableEnded) cut()
     }
+    refuseUntilEnded(res)
     client.reveal()
   }
 

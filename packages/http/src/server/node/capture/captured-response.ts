@@ -46,3 +46,17 @@ export interface CaptureLimits extends BodyLimits {
   /** Returns true while a timer runs that was set before the handler began. */
   readonly isOuterTimer?: () => boolean
 }
+
+/** The answer of a handler, and the functions that settle it. */
+export interface PendingAnswer {
+  readonly answered: Promise<HandlerAnswer>
+  readonly settle: { resolve(answer: HandlerAnswer): void; reject(error: unknown): void }
+}
+
+export function pendingAnswer(): PendingAnswer {
+  let settle: PendingAnswer['settle'] | undefined
+  const answered = new Promise<HandlerAnswer>((resolve, reject) => {
+    settle = { resolve, reject }
+  })
+  return { answered, settle: settle as PendingAnswer['settle'] }
+}

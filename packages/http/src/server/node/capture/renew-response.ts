@@ -3,6 +3,7 @@ import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'no
 import { restoreHeaders } from '../headers.ts'
 import { detach } from './disconnect/hide-disconnect.ts'
 import { isHttp2 } from './response-seal.ts'
+import { expectCapture } from './take-methods.ts'
 
 /**
  * Renews it at once, or once an answer has left that somebody outside ends later, such as middleware that saves a session first: its end
@@ -13,6 +14,7 @@ export function renewOnceSent(
   before: OutgoingHttpHeaders,
   work: Promise<unknown>,
 ): Promise<void> | undefined {
+  expectCapture(res)
   if (!res.writableEnded && !res.destroyed) {
     const sent = new Promise<void>((resolve) => void res.once('finish', resolve).once('close', resolve))
     return Promise.race([sent, work]).then(() => renewResponse(res, before))

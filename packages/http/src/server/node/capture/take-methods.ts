@@ -1,26 +1,61 @@
 /** The methods of a response by which an answer is written. */
 import type { ServerResponse } from 'node:http'
 
+/** The methods that a capture puts in the place of those of the response. */
+export interface Taken extends Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'> {
+  isWriting(): boolean
+}
+
+/** The capture of each response that was renewed: a handler may have kept the methods of the one before. */
+const latest = new WeakMap<ServerResponse, Taken | undefined>()
+
+/** Says that another capture follows on this one. */
+export function expectCapture(res: ServerResponse): void {
+  latest.set(res, undefined)
+}
+
+/** Gives the methods of a later capture, to which the handler still has to write. */
+export function laterMethods(res: ServerResponse): Taken | undefined {
+  const taken = latest.get(res)
+  return taken?.isWriting() ? taken : undefined
+}
+
 /**
  * Puts these in the place of its own. Gives the function that gives them back, but for those that somebody has wrapped since: others may
  * keep the response for long, and it then keeps nothing of its capture.
+ *
+ * @param onSend called before Node sends a part over HTTP/1, whichever method it was written by
  */
-export function takeMethods(
-  res: ServerResponse,
-  takenHead: ServerResponse['writeHead'],
-  takenWrite: ServerResponse['write'],
-  takenEnd: ServerResponse['end'],
-  takenFlush: ServerResponse['flushHeaders'],
-): () => void {
+export function takeMethods(res: ServerResponse, taken: Taken, onSend: () => unknown): () => void {
   const { writeHead, write, end, flushHeaders } = res
-  res.writeHead = takenHead
-  res.write = takenWrite
-  res.end = takenEnd
-  res.flushHeaders = takenFlush
+  res.writeHead = taken.writeHead
+  res.write = taken.write
+  res.end = taken.end
+  res.flushHeaders = taken.flushHeaders
+  if (latest.has(res)) latest.set(res, taken)
+  const unwatch = watchSends(res, onSend)
   return () => {
-    if (res.writeHead === takenHead) res.writeHead = writeHead
-    if (res.write === takenWrite) res.write = write
-    if (res.end === takenEnd) res.end = end
-    if (res.flushHeaders === takenFlush) res.flushHeaders = flushHeaders
+    if (res.writeHead === taken.writeHead) res.writeHead = writeHead
+    if (res.write === taken.write) res.write = write
+    if (res.end === taken.end) res.end = end
+    if (res.flushHeaders === taken.flushHeaders) res.flushHeaders = flushHeaders
+    unwatch?.()
+  }
+}
+
+type Send = (...values: unknown[]) => boolean
+
+function watchSends(res: ServerResponse, onSend: () => unknown): (() => void) | undefined {
+  const sending = res as unknown as { _send?: Send }
+  const { _send: send } = sending
+  // neither the compatible API of HTTP/2 has it nor responses of other runtimes
+  if (!send) return undefined
+  const watched: Send = (...values) => {
+    onSend()
+    return Reflect.apply(send, res, values)
+  }
+  sending._send = watched
+  return () => {
+    if (sending._send === watched) sending._send = send
   }
 }

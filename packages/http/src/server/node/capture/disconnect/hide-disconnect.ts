@@ -148,3 +148,9 @@ function listenersOf(socket: Socket): (() => void)[] {
   })
   return listeners
 }
+
+/** Calls it at once where the signal has aborted already. */
+export function whenAborted(signal: AbortSignal | undefined, act: () => void): void {
+  if (signal?.aborted) act()
+  else signal?.addEventListener('abort', act)
+}
