@@ -12,6 +12,7 @@ export interface MongodbCollection<Session = unknown> {
   }
   createIndexes(indexes: IndexSpecification[]): Promise<unknown>
   findOneAndUpdate(filter: object, update: object[], options: object): Promise<unknown>
+  bulkWrite(operations: UpdateOne[], options: object): Promise<{ readonly upsertedIds: object }>
   find(filter: object, options: object): AsyncIterable<unknown>
   aggregate(pipeline: object[], options: object): AsyncIterable<unknown>
   deleteMany(filter: object, options: object): Promise<{ readonly deletedCount: number }>
@@ -24,12 +25,28 @@ export interface IndexSpecification {
   readonly expireAfterSeconds: number
 }
 
+/** An update of one document, as `bulkWrite` takes it. */
+export interface UpdateOne {
+  readonly updateOne: { readonly filter: object; readonly update: object[]; readonly upsert: true }
+}
+
 /** The methods of a session that the store calls. */
 export interface MongodbSession {
   inTransaction(): boolean
   withTransaction<T>(work: () => Promise<T>, options: object): Promise<T>
   endSession(): Promise<void>
 }
+
+/** Options of each call, which override the defaults of the client. */
+export const READABLE = {
+  promoteValues: true,
+  promoteLongs: true,
+  promoteBuffers: true,
+  useBigInt64: false,
+  raw: false,
+}
+export const DURABLY = { ...READABLE, writeConcern: { w: 'majority', j: true } }
+export const COMMITTED = { ...READABLE, readPreference: 'primary', readConcern: { level: 'majority' } }
 
 /** @throws {@link IdempotencyInvalidOptionError} when `collection` is none, such as its name, its database or its client */
 export function requireDriver(collection: unknown): void {

@@ -60,6 +60,27 @@ export function isConnectionLost(error: unknown): boolean {
   return CONNECTION_LOST.includes((error as Error | null)?.name ?? '')
 }
 
+interface BulkWriteError {
+  readonly writeErrors?: readonly { readonly index: number }[]
+  readonly result?: { readonly upsertedIds: object; getWriteConcernError(): unknown }
+  /** The error of the whole command, which the driver wrapped. */
+  readonly errorResponse?: unknown
+}
+
+/**
+ * Tells from an error of a `bulkWrite` which of its updates failed, each by itself and with nothing changed, and which inserted
+ * a document.
+ *
+ * @throws the error of the whole command, if it is one
+ */
+export function failedOf(error: unknown): { readonly upsertedIds: object; readonly failed: readonly number[] } {
+  const { writeErrors = [], result, errorResponse } = (error ?? {}) as BulkWriteError
+  if (!result || writeErrors.length === 0 || result.getWriteConcernError()) {
+    throw errorResponse instanceof Error ? errorResponse : error
+  }
+  return { upsertedIds: result.upsertedIds, failed: writeErrors.map(({ index }) => index) }
+}
+
 interface ServerError {
   readonly code?: unknown
   readonly codeName?: unknown

@@ -1,3 +1,3 @@
-export type { IndexSpecification, MongodbCollection, MongodbSession } from './driver.ts'
+export type { IndexSpecification, MongodbCollection, MongodbSession, UpdateOne } from './driver.ts'
 export { type MongodbStore, type MongodbStoreOptions, mongodbStore } from './mongodb-store.ts'
 export { migrate, schema } from './schema.ts'

@@ -13,10 +13,19 @@ import {
   TransactionConflictError,
   toMs,
 } from '@retryproof/core/store'
-import { beginTurns, type MongodbCollection, type MongodbSession, requireDriver } from './driver.ts'
+import { batched } from './batches.ts'
+import {
+  beginTurns,
+  COMMITTED,
+  DURABLY,
+  type MongodbCollection,
+  type MongodbSession,
+  READABLE,
+  requireDriver,
+} from './driver.ts'
 import { codeOf, isConnectionLost, isRolledBack, toCommitError, toStoreError } from './errors.ts'
 import { type Seen, toSeen, variablesOf } from './record.ts'
-import { READABLE, requireCollection } from './schema.ts'
+import { requireCollection } from './schema.ts'
 import { begin, counting, fields, listable, purgeable, touch, transition } from './statements.ts'
 
 export interface MongodbStoreOptions<Session> {
@@ -24,6 +33,8 @@ export interface MongodbStoreOptions<Session> {
   readonly collection: MongodbCollection<Session>
   /** The time for which `transaction` repeats work that meets a write of another transaction; after it the work fails as a conflict. @default '5s' */
   readonly lockTimeout?: Duration
+  /** Lets calls that arrive while others are in flight share a command. @default true */
+  readonly batch?: boolean
   /** Replaces the server's clock (ms). For tests only. */
   readonly now?: (() => number) | undefined
 }
@@ -37,8 +48,6 @@ const DUPLICATE_KEY = 11000
 const WRITE_CONFLICT = 112
 /** Two values and the rest of a record fit into the 16 MiB of a document. */
 const MAX_VALUE_BYTES = 5 * 2 ** 20
-const DURABLY = { ...READABLE, writeConcern: { w: 'majority', j: true } }
-const COMMITTED = { ...READABLE, readPreference: 'primary', readConcern: { level: 'majority' } }
 const IN_TRANSACTION = {
   readPreference: 'primary',
   readConcern: { level: 'snapshot' },
@@ -60,8 +69,8 @@ const IN_TRANSACTION = {
 export function mongodbStore<Session extends MongodbSession>(
   options: MongodbStoreOptions<Session>,
 ): MongodbStore<Session> {
-  assertKnownOptions(options, { collection: true, now: true, lockTimeout: true })
-  const { collection, now, lockTimeout = '5s' } = options
+  assertKnownOptions(options, { collection: true, now: true, lockTimeout: true, batch: true })
+  const { collection, now, lockTimeout = '5s', batch = true } = options
   requireDriver(collection)
   const lockTimeoutMs = toMs('lockTimeout', lockTimeout)
   const clock = () => now?.() ?? '$$NOW'
@@ -177,7 +186,7 @@ export function mongodbStore<Session extends MongodbSession>(
       snapshotTransactions: true,
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    ...operations(),
+    ...(batch ? batched(operations(), { collection, check, inTurn, clock }) : operations()),
     bind: operations,
     transaction,
     purge,

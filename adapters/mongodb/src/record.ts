@@ -6,7 +6,8 @@ type Time = number | Date
 type Bytes = Uint8Array | null | undefined
 
 /** A document as a projection returns it. */
-interface Stored extends Omit<StoredRecord, 'leaseUntil' | 'expiresAt' | 'request' | 'checkpoint' | 'result'> {
+export interface Stored extends Omit<StoredRecord, 'leaseUntil' | 'expiresAt' | 'request' | 'checkpoint' | 'result'> {
+  readonly _id: string
   readonly v: number
   readonly at: Time
   /** Missing in the answer to a write that the driver sent twice: that answer is the document as it was stored. */
@@ -26,13 +27,16 @@ export interface Seen {
 
 const us = (time: Time | undefined) => Number(time ?? 0) * 1000
 /** Copies bytes: the driver encodes late, when a caller may have reused its buffer, and decodes into a view of its input. */
-const copy = (bytes: Bytes) => (bytes ? new Uint8Array(bytes) : null)
+export const copy = (bytes: Uint8Array) => new Uint8Array(bytes)
+const copyOf = (bytes: Bytes) => (bytes ? copy(bytes) : null)
+
+export const isRecord = ({ v }: Stored): boolean => v === LAYOUT
 
 /** @throws {@link StoreMisconfiguredError} when the document is no record of this layout */
 export function toSeen(found: unknown): Seen {
   if (found === null) return { record: null, now: 0 }
   const document = found as Stored
-  if (document.v !== LAYOUT) {
+  if (!isRecord(document)) {
     throw new StoreMisconfiguredError(
       `A document is no record of layout ${LAYOUT}: deploy the version that wrote it, or give the store a collection of its own.`,
     )
@@ -42,9 +46,9 @@ export function toSeen(found: unknown): Seen {
     ...document,
     leaseUntil: us(leaseUntil),
     expiresAt: us(expiresAt),
-    request: copy(request),
-    checkpoint: checkpoint ? { seq: checkpoint.seq, data: copy(checkpoint.data) ?? new Uint8Array() } : null,
-    result: copy(result),
+    request: copyOf(request),
+    checkpoint: checkpoint ? { seq: checkpoint.seq, data: copyOf(checkpoint.data) ?? new Uint8Array() } : null,
+    result: copyOf(result),
   }
   return { record, now: us(document.now ?? document.at) }
 }
@@ -75,9 +79,9 @@ export function variablesOf({ owner, fingerprint, token, checkpoint, ...values }
     retention: values.retentionMs ?? 0,
     unresolved: values.unresolved ?? false,
     shorten: values.shorten ?? false,
-    request: copy(values.request),
-    checkpoint: checkpoint && { seq: checkpoint.seq, data: copy(checkpoint.data) },
-    result: copy(values.result),
+    request: copyOf(values.request),
+    checkpoint: checkpoint && { seq: checkpoint.seq, data: copyOf(checkpoint.data) },
+    result: copyOf(values.result),
   }
   return Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, { $literal: value ?? null }]))
 }

@@ -1,16 +1,8 @@
 /** The collection: its index, its creation, and the check that it can hold records. */
 import { assertKnownOptions, StoreMisconfiguredError } from '@retryproof/core/store'
-import { type IndexSpecification, type MongodbCollection, requireDriver } from './driver.ts'
+import { type IndexSpecification, type MongodbCollection, READABLE, requireDriver } from './driver.ts'
 import { codeOf, toStoreError } from './errors.ts'
 
-/** Options of each call, which override the defaults of the client. */
-export const READABLE = {
-  promoteValues: true,
-  promoteLongs: true,
-  promoteBuffers: true,
-  useBigInt64: false,
-  raw: false,
-}
 const NAMESPACE_EXISTS = 48
 
 /**

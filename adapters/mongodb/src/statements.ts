@@ -1,15 +1,21 @@
 /**
  * The contract as aggregation pipelines: one `findAndModify` for each operation. Their text is constant; each value
- * comes in through `let`, as a `$literal`, so that no `$` in it is ever read as an expression.
+ * comes in through `let`, as a `$literal`, so that no `$` in it is ever read as an expression. An `update` of many keys has
+ * a pipeline for each, in which its values stand as such literals.
  *
  * `$$now` is `$$NOW`, or the injected milliseconds. The server fixes it when a command starts, before it waits for the
  * record: a record therefore keeps the clock of its last change (`at`), and time never runs backwards for it.
  */
-import { acceptedFrom, type Change, keyRange, type ListQuery } from '@retryproof/core/store'
+import { acceptedFrom, type Change, type Claim, keyRange, type ListQuery } from '@retryproof/core/store'
 
 /** The layout of a document. One of another layout is left as it is, and the call throws. */
 export const LAYOUT = 1
 
+/** Batches leave out larger results: the reply to one has room for many. */
+const MAX_BATCHED_BYTES = 64 * 1024
+
+export type Settlement = Extract<Change, { readonly result: Uint8Array }>
+type Settled = Settlement['to']
 type Expression = unknown
 const all = (...tests: Expression[]) => ({ $and: tests })
 const add = (...terms: Expression[]) => ({ $add: terms })
@@ -17,9 +23,11 @@ const most = (...terms: Expression[]) => ({ $max: terms })
 const when = (test: Expression, then: Expression, otherwise: Expression) => ({ $cond: [test, then, otherwise] })
 
 const now = most('$$now', '$at')
-const microseconds = { $toLong: { $multiply: [{ $toDouble: '$$now' }, 1000] } }
+const inMicroseconds = (time: Expression) => ({ $toLong: { $multiply: [{ $toDouble: time }, 1000] } })
+const microseconds = inMicroseconds('$$now')
+/** The variables of an `update` of many. */
+export const ofMany = (clock: number | '$$NOW') => ({ now: clock, token: inMicroseconds(clock) })
 const leaseUntil = add('$$now', '$$lease')
-const kept = add('$$now', '$$retention')
 const keptFromLease = add(leaseUntil, '$$retention')
 const keptPastLease = most('$expiresAt', keptFromLease)
 
@@ -27,10 +35,13 @@ const keptPastLease = most('$expiresAt', keptFromLease)
 const present = { $gt: ['$expiresAt', '$$now'] }
 const foreign = all({ $ne: ['$v', LAYOUT] }, { $ne: ['$$ROOT', { _id: '$_id' }] })
 const mine = { $eq: ['$token', '$$token'] }
+/** The record from which a change is accepted, without its token. */
+const acceptable = (to: Change['to']) => all(present, { $in: ['$state', acceptedFrom[to]] })
 const claimed = { $eq: ['$fingerprint', '$$fingerprint'] }
 const leased = { $in: ['$state', ['in_progress', 'released']] }
 
-const replace = (next: Expression) => [{ $replaceWith: when(foreign, '$$ROOT', { $let: { vars: { now }, in: next } }) }]
+const atItsTime = (next: Expression) => ({ $let: { vars: { now }, in: next } })
+const replace = (next: Expression) => [{ $replaceWith: when(foreign, '$$ROOT', atItsTime(next)) }]
 const change = (fields: object) => ({ $mergeObjects: ['$$ROOT', fields, { at: '$$now' }] })
 const tombstone = { v: LAYOUT, at: '$$now', state: 'tombstone', token: 0, expiresAt: '$$now' }
 /** In a transaction that may read an old snapshot "nothing" is a write too: it then fails as a conflict, and never answers. */
@@ -43,6 +54,7 @@ const attempt = {
   owner: '$$owner',
   leaseUntil,
 }
+const firstAttempt = { attempt: 1, interrupted: false }
 
 export const begin = replace(
   when(
@@ -52,8 +64,7 @@ export const begin = replace(
       v: LAYOUT,
       ...attempt,
       fingerprint: '$$fingerprint',
-      attempt: 1,
-      interrupted: false,
+      ...firstAttempt,
       expiresAt: add(leaseUntil, '$$retention'),
       request: { $ifNull: ['$$request', '$$REMOVE'] },
     },
@@ -70,10 +81,36 @@ export const begin = replace(
   ),
 )
 
-const swap = (to: Change['to'], next: Expression) =>
-  replace(when(all(mine, present, { $in: ['$state', acceptedFrom[to]] }), next, nothing))
-const settle = (to: 'completed' | 'failed') =>
-  swap(to, change({ state: to, result: '$$result', checkpoint: null, expiresAt: kept }))
+/** Of many begins: inserts the record where none is, and leaves any document as it is. */
+export function insertion({ owner, fingerprint, leaseMs, retentionMs, request }: Claim): object[] {
+  const record = {
+    _id: '$_id',
+    v: LAYOUT,
+    at: '$$now',
+    state: 'in_progress',
+    token: '$$token',
+    owner: { $literal: owner },
+    leaseUntil: add('$$now', leaseMs),
+    fingerprint: { $literal: fingerprint },
+    ...firstAttempt,
+    expiresAt: add('$$now', leaseMs + retentionMs),
+    ...(request && { request: { $literal: request } }),
+  }
+  return [{ $replaceWith: when({ $eq: ['$$ROOT', { _id: '$_id' }] }, record, '$$ROOT') }]
+}
+
+const kept = (retention: Expression) => add('$$now', retention)
+const settled = (to: Settled, result: Expression, retention: Expression) =>
+  change({ state: to, result, checkpoint: null, expiresAt: kept(retention) })
+
+/** Of many settlements: fails, and changes nothing, where the caller does not hold the record: `null` is no document. */
+export function settlement(token: number, { to, result, retentionMs }: Settlement): object[] {
+  const isHeld = all({ $eq: ['$v', LAYOUT] }, { $eq: ['$token', { $literal: token }] }, acceptable(to))
+  return [{ $replaceWith: atItsTime(when(isHeld, settled(to, { $literal: result }, retentionMs), null)) }]
+}
+
+const swap = (to: Change['to'], next: Expression) => replace(when(all(mine, acceptable(to)), next, nothing))
+const settle = (to: Settled) => swap(to, settled(to, '$$result', '$$retention'))
 const longer = most('$leaseUntil', leaseUntil)
 
 export const transition: Record<Change['to'], object[]> = {
@@ -98,7 +135,7 @@ export const transition: Record<Change['to'], object[]> = {
       expiresAt: when('$$shorten', keptFromLease, keptPastLease),
     }),
   ),
-  parked: swap('parked', change({ state: 'parked', expiresAt: kept })),
+  parked: swap('parked', change({ state: 'parked', expiresAt: kept('$$retention') })),
   forgotten: swap('forgotten', { _id: '$_id', ...tombstone, token: '$token', expiresAt: leaseUntil }),
 }
 
@@ -118,6 +155,11 @@ export const fields = {
     request: when(all(held, { $gt: ['$attempt', 1] }), '$request', null),
     checkpoint: when(held, '$checkpoint', null),
     result: when(claimed, '$result', null),
+  },
+  many: {
+    ...facts,
+    owner: 1,
+    result: when({ $lte: [{ $binarySize: '$result' }, MAX_BATCHED_BYTES] }, '$result', null),
   },
   transition: (to: Change['to']) => ({
     ...facts,

@@ -4,5 +4,5 @@ import { harnessOf } from './fixtures.ts'
 
 for (const { title, url } of await services('mongodb')) {
   describeStore(title, harnessOf(url))
-  describeStore(`${title} without retryWrites`, harnessOf(url, { retryWrites: false }))
+  describeStore(`${title} without retryWrites, one call a command`, harnessOf(url, { retryWrites: false }, false))
 }

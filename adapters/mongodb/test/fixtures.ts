@@ -44,7 +44,7 @@ export async function migrated(
 }
 
 /** A harness for the suite: each store has a client of its own, through which the suite may put a proxy. */
-export function harnessOf(url: string, options: MongoClientOptions = {}) {
+export function harnessOf(url: string, options: MongoClientOptions = {}, batch = true) {
   const name = `c_${fresh()}`
   const clients = new Map<unknown, MongoClient>()
   let made: Promise<void> | undefined
@@ -59,7 +59,7 @@ export function harnessOf(url: string, options: MongoClientOptions = {}) {
     made ??= make()
     await made
     const client = connect(at, options)
-    const store = mongodbStore({ collection: databaseOf(client).collection(name), ...(now && { now }) })
+    const store = mongodbStore({ collection: databaseOf(client).collection(name), batch, ...(now && { now }) })
     clients.set(store, client)
     return store
   }
