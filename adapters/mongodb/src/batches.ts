@@ -1,17 +1,11 @@
 /** Calls that share a command: what is common is answered, the rest is left to calls of their own. */
-import { createLanes, type Turns, within } from '@retryproof/core/internal'
-import {
-  type BeginReply,
-  type Claim,
-  type RecordStore,
-  reduce,
-  StoreUnavailableError,
-  type TransitionReply,
-} from '@retryproof/core/store'
-import { COMMITTED, DURABLY, type MongodbCollection, type MongodbSession, type UpdateOne } from './driver.ts'
+import { createLanes, within } from '@retryproof/core/internal'
+import type { BeginReply, Claim, TransitionReply } from '@retryproof/core/store'
+import { met, type Operations, owned, type Shared, won } from './common.ts'
+import { COMMITTED, DURABLY, type MongodbSession, type UpdateOne } from './driver.ts'
 import { codeOf, failedOf, toStoreError } from './errors.ts'
-import { copy, isRecord, type Stored, toSeen } from './record.ts'
-import { fields, insertion, ofMany, type Settlement, settlement } from './statements.ts'
+import type { Stored } from './record.ts'
+import { fields, insertion, isSettlement, type Settlement, settlement, termsOf } from './statements.ts'
 
 interface Begin {
   readonly key: string
@@ -23,16 +17,6 @@ interface Settle {
   readonly token: number
   readonly change: Settlement
 }
-
-/** What the store lends to its batches. */
-export interface Shared<Session> {
-  readonly collection: MongodbCollection<Session>
-  check(): Promise<void>
-  readonly inTurn: Turns
-  clock(): number | '$$NOW'
-}
-
-type Operations = Pick<RecordStore, 'begin' | 'transition' | 'get'>
 
 /** Bytes of a call beside its values. */
 const OVERHEAD = 1024
@@ -79,11 +63,11 @@ export function batched<Session extends MongodbSession>(
   return {
     begin(key, claim) {
       if (claim.leaseMs < MIN_LEASE_MS) return begin(key, claim)
-      return sendBegin({ key, claim: claim.request ? { ...claim, request: copy(claim.request) } : claim })
+      return sendBegin({ key, claim: owned(claim) })
     },
     transition(key, token, change) {
-      if (change.to !== 'completed' && change.to !== 'failed') return transition(key, token, change)
-      return sendSettle({ key, token, change: { ...change, result: copy(change.result) } })
+      if (!isSettlement(change)) return transition(key, token, change)
+      return sendSettle({ key, token, change: owned(change) })
     },
     get,
   }
@@ -102,7 +86,7 @@ async function beginMany<Session extends MongodbSession>(calls: readonly Begin[]
     const { inserted } = await update(insertions, shared, { maxTimeMS: BEGIN_MS, session })
     const keys = [...new Set(calls.map(({ key }) => key))]
     const bounds = { limit: keys.length, batchSize: keys.length }
-    const options = { projection: fields.many, let: { now: clock() }, session, ...bounds, ...COMMITTED }
+    const options = { projection: fields.metByMany, let: { now: clock() }, session, ...bounds, ...COMMITTED }
     const found = new Map<string, Stored>()
     for await (const document of collection.find({ _id: { $in: keys } }, options)) {
       found.set((document as Stored)._id, document as Stored)
@@ -117,29 +101,11 @@ async function beginMany<Session extends MongodbSession>(calls: readonly Begin[]
   }
 }
 
-/** The reply to a claim that inserted its record. */
-function won(document: Stored | undefined, claim: Claim): BeginReply {
-  if (document?.owner !== claim.owner) {
-    const message = 'MongoDB: another writer changed a record of the batch before its token was read.'
-    throw new StoreUnavailableError(message, { applied: 'unknown' })
-  }
-  return { ...reduce(null, { op: 'begin', claim }, 0).reply, token: document.token }
-}
-
-/** The reply to a claim that met a record, if it needs no write and no large result. */
-function met(document: Stored | undefined, claim: Claim): BeginReply | undefined {
-  if (!document || !isRecord(document)) return undefined
-  const { record, now } = toSeen(document)
-  const { reply } = reduce(record, { op: 'begin', claim }, now)
-  const lacksResult = reply.outcome === 'settled' && reply.state !== 'parked' && reply.result === null
-  return reply.outcome === 'acquired' || lacksResult ? undefined : reply
-}
-
 /** Settles the attempts that hold their keys. */
 async function settleMany<Session>(calls: readonly Settle[], shared: Shared<Session>) {
   await shared.check()
   try {
-    const settlements = calls.map(({ key, token, change }) => upsert(key, settlement(token, change)))
+    const settlements = calls.map(({ key, token, change }) => upsert(key, settlement(token, change, null)))
     const { failed } = await update(settlements, shared, { maxTimeMS: SETTLE_MS })
     return calls.map((_, index) => (failed.has(index) ? undefined : ({ outcome: 'ok', applied: true } as const)))
   } catch (error) {
@@ -153,7 +119,7 @@ const upsert = (key: string, pipeline: object[]): UpdateOne => ({
 
 /** Sends updates as one command. Returns which inserted a document, and which failed and changed nothing. */
 async function update<Session>(updates: UpdateOne[], { collection, clock }: Shared<Session>, bounds: object) {
-  const options = { ordered: false, let: ofMany(clock()), ...bounds, ...DURABLY }
+  const options = { ordered: false, let: termsOf(clock()), ...bounds, ...DURABLY }
   const { upsertedIds, failed } = await collection.bulkWrite(updates, options).then(
     (result) => ({ ...result, failed: [] }),
     (error) => failedOf(error),

@@ -12,6 +12,7 @@ export interface MongodbCollection<Session = unknown> {
   }
   createIndexes(indexes: IndexSpecification[]): Promise<unknown>
   findOneAndUpdate(filter: object, update: object[], options: object): Promise<unknown>
+  updateOne(filter: object, update: object[], options: object): Promise<{ readonly modifiedCount: number }>
   bulkWrite(operations: UpdateOne[], options: object): Promise<{ readonly upsertedIds: object }>
   find(filter: object, options: object): AsyncIterable<unknown>
   aggregate(pipeline: object[], options: object): AsyncIterable<unknown>

@@ -21,6 +21,8 @@ const ADVICE: Readonly<Record<number, string>> = {
   40415: 'The store needs MongoDB 5.0 or later.',
 }
 
+export const DUPLICATE_KEY = 11000
+
 /** Names of the driver's errors after the application closed its client. */
 const CLOSED = ['MongoClientClosedError', 'MongoNotConnectedError', 'MongoTopologyClosedError']
 

@@ -14,6 +14,7 @@ import {
   toMs,
 } from '@retryproof/core/store'
 import { batched } from './batches.ts'
+import { common } from './common.ts'
 import {
   beginTurns,
   COMMITTED,
@@ -23,7 +24,7 @@ import {
   READABLE,
   requireDriver,
 } from './driver.ts'
-import { codeOf, isConnectionLost, isRolledBack, toCommitError, toStoreError } from './errors.ts'
+import { codeOf, DUPLICATE_KEY, isConnectionLost, isRolledBack, toCommitError, toStoreError } from './errors.ts'
 import { type Seen, toSeen, variablesOf } from './record.ts'
 import { requireCollection } from './schema.ts'
 import { begin, counting, fields, listable, purgeable, touch, transition } from './statements.ts'
@@ -44,7 +45,6 @@ export type MongodbStore<Session> = IdempotencyStore<Session> &
   Required<Pick<IdempotencyStore<Session>, 'purge' | 'list' | 'count' | 'bind' | 'transaction'>>
 
 const MAX_TRIES = 5
-const DUPLICATE_KEY = 11000
 const WRITE_CONFLICT = 112
 /** Two values and the rest of a record fit into the 16 MiB of a document. */
 const MAX_VALUE_BYTES = 5 * 2 ** 20
@@ -55,7 +55,7 @@ const IN_TRANSACTION = {
 }
 
 /**
- * Keeps records in a collection of MongoDB. Each operation is one command, by the server's clock.
+ * Keeps records in a collection of MongoDB. What is common takes one command, by the server's clock.
  *
  * @example
  * import { mongodbStore } from '@retryproof/mongodb'
@@ -96,7 +96,7 @@ export function mongodbStore<Session extends MongodbSession>(
     }
   }
 
-  /** Runs the one command that decides. */
+  /** Runs the command that decides all. */
   async function update(key: string, pipeline: object[], values: object, options: object, tx?: Session): Promise<Seen> {
     if (tx) requireTransaction(tx)
     const stale = tx !== undefined && !isStarting(tx)
@@ -146,6 +146,9 @@ export function mongodbStore<Session extends MongodbSession>(
     },
   })
 
+  const shared = { collection, maxValueBytes: MAX_VALUE_BYTES, check, inTurn, clock }
+  const outside = common(operations(), shared)
+
   async function transaction<T>(work: (tx: Session) => T | Promise<T>): Promise<T> {
     const session = collection.db.client.startSession()
     const requirePatience = patience(lockTimeoutMs)
@@ -186,7 +189,7 @@ export function mongodbStore<Session extends MongodbSession>(
       snapshotTransactions: true,
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    ...(batch ? batched(operations(), { collection, check, inTurn, clock }) : operations()),
+    ...(batch ? batched(outside, shared) : outside),
     bind: operations,
     transaction,
     purge,

@@ -1,7 +1,7 @@
 /**
  * The contract as aggregation pipelines: one `findAndModify` for each operation. Their text is constant; each value
- * comes in through `let`, as a `$literal`, so that no `$` in it is ever read as an expression. An `update` of many keys has
- * a pipeline for each, in which its values stand as such literals.
+ * comes in through `let`, as a `$literal`, so that no `$` in it is ever read as an expression. The values of a
+ * short pipeline stand in it, as such literals.
  *
  * `$$now` is `$$NOW`, or the injected milliseconds. The server fixes it when a command starts, before it waits for the
  * record: a record therefore keeps the clock of its last change (`at`), and time never runs backwards for it.
@@ -16,6 +16,7 @@ const MAX_BATCHED_BYTES = 64 * 1024
 
 export type Settlement = Extract<Change, { readonly result: Uint8Array }>
 type Settled = Settlement['to']
+export const isSettlement = (change: Change): change is Settlement => 'result' in change
 type Expression = unknown
 const all = (...tests: Expression[]) => ({ $and: tests })
 const add = (...terms: Expression[]) => ({ $add: terms })
@@ -25,8 +26,8 @@ const when = (test: Expression, then: Expression, otherwise: Expression) => ({ $
 const now = most('$$now', '$at')
 const inMicroseconds = (time: Expression) => ({ $toLong: { $multiply: [{ $toDouble: time }, 1000] } })
 const microseconds = inMicroseconds('$$now')
-/** The variables of an `update` of many. */
-export const ofMany = (clock: number | '$$NOW') => ({ now: clock, token: inMicroseconds(clock) })
+/** The variables of short pipelines. */
+export const termsOf = (clock: number | '$$NOW') => ({ now: clock, token: inMicroseconds(clock) })
 const leaseUntil = add('$$now', '$$lease')
 const keptFromLease = add(leaseUntil, '$$retention')
 const keptPastLease = most('$expiresAt', keptFromLease)
@@ -81,7 +82,7 @@ export const begin = replace(
   ),
 )
 
-/** Of many begins: inserts the record where none is, and leaves any document as it is. */
+/** Inserts the record where none is, and leaves any document as it is. */
 export function insertion({ owner, fingerprint, leaseMs, retentionMs, request }: Claim): object[] {
   const record = {
     _id: '$_id',
@@ -103,10 +104,14 @@ const kept = (retention: Expression) => add('$$now', retention)
 const settled = (to: Settled, result: Expression, retention: Expression) =>
   change({ state: to, result, checkpoint: null, expiresAt: kept(retention) })
 
-/** Of many settlements: fails, and changes nothing, where the caller does not hold the record: `null` is no document. */
-export function settlement(token: number, { to, result, retentionMs }: Settlement): object[] {
+/** Settles the record that its caller holds. Else gives `otherwise`: `null` is no document, so that the update fails. */
+export function settlement(
+  token: number,
+  { to, result, retentionMs }: Settlement,
+  otherwise: '$$ROOT' | null,
+): object[] {
   const isHeld = all({ $eq: ['$v', LAYOUT] }, { $eq: ['$token', { $literal: token }] }, acceptable(to))
-  return [{ $replaceWith: atItsTime(when(isHeld, settled(to, { $literal: result }, retentionMs), null)) }]
+  return [{ $replaceWith: atItsTime(when(isHeld, settled(to, { $literal: result }, retentionMs), otherwise)) }]
 }
 
 const swap = (to: Change['to'], next: Expression) => replace(when(all(mine, acceptable(to)), next, nothing))
@@ -156,7 +161,8 @@ export const fields = {
     checkpoint: when(held, '$checkpoint', null),
     result: when(claimed, '$result', null),
   },
-  many: {
+  met: { ...facts, owner: 1, result: 1 },
+  metByMany: {
     ...facts,
     owner: 1,
     result: when({ $lte: [{ $binarySize: '$result' }, MAX_BATCHED_BYTES] }, '$result', null),

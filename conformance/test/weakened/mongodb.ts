@@ -20,11 +20,16 @@ export function weakenedMongodb(url: string, weaken: (pipeline: string) => strin
       await migrated
       const client = new MongoClient(url)
       const collection = client.db('weakened').collection(name)
-      const update = collection.findOneAndUpdate.bind(collection) as (...given: unknown[]) => Promise<unknown>
-      Object.assign(collection, {
-        findOneAndUpdate: (filter: object, pipeline: object[], options: object) =>
-          update(filter, JSON.parse(weaken(JSON.stringify(pipeline))), options),
-      })
+      for (const name of ['findOneAndUpdate', 'updateOne'] as const) {
+        const update = collection[name].bind(collection) as (...given: unknown[]) => Promise<unknown>
+        const weakly = (filter: object, pipeline: object[], options: object) => {
+          const text = JSON.stringify(pipeline)
+          const weak = weaken(text)
+          // values are bytes, which JSON has not
+          return update(filter, weak === text ? pipeline : JSON.parse(weak), options)
+        }
+        Object.assign(collection, { [name]: weakly })
+      }
       const store = mongodbStore({ collection: collection as Collection, ...(now && { now }) })
       clients.set(store, client)
       return store
