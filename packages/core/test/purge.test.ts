@@ -4,12 +4,11 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { StoreClosedError } from '../src/errors.ts'
 import { createIdempotency, type PurgeOptions, unscoped } from '../src/index.ts'
 import { countRecords, wrapStore } from '../src/store.ts'
-import { useFakeTimers } from './testbed.ts'
 
 const MINUTE_MS = 60_000
 const call = { operation: 'charge', scope: 'ann', key: 'k' }
 
-beforeEach(() => void useFakeTimers())
+beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 function open(purge?: PurgeOptions | false, removed: () => Promise<number> = async () => 0) {

@@ -10,7 +10,6 @@ import {
   unscoped,
 } from '../src/index.ts'
 import { wrapStore } from '../src/store.ts'
-import { useFakeTimers } from './testbed.ts'
 
 const policies = { lease: '1s', storeRequest: 'plaintext' } as const
 
@@ -237,7 +236,7 @@ test('a request that was changed in the store is not run', async () => {
 test('a call that is refused leaves no timer', async () => {
   const { charge, crash } = setUp()
   await crash([{ scope: 'a', key: 'k' }])
-  useFakeTimers()
+  vi.useFakeTimers()
   try {
     expect(await charge.recover({ handler: vi.fn(), authorize: () => false })).toMatchObject({ parked: 1 })
     expect(vi.getTimerCount()).toBe(0)

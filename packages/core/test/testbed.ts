@@ -49,22 +49,10 @@ export function twoProcesses(options: Partial<IdempotencyOptions> = {}): [Testbe
   return [testbed({ ...options, records }), testbed({ ...options, records })]
 }
 
-/**
- * Fakes a clock whose timers are numbers, as those of browsers are: there a queue of timers keeps none for the next call, so that a
- * count shows what waits.
- */
-export function useFakeTimers(): void {
-  vi.useFakeTimers()
-  const fake = globalThis.setTimeout
-  const numbered = (...given: Parameters<typeof setTimeout>) => Number(fake(...given))
-  // with the note by which the clock puts the real one back
-  globalThis.setTimeout = Object.assign(numbered, fake) as unknown as typeof setTimeout
-}
-
 /** Each test of the file is on a clock of its own, which stands still until it is advanced (ms). */
 export function onVirtualTime(): { advance(ms: number): Promise<unknown> } {
   beforeEach(() => {
-    useFakeTimers()
+    vi.useFakeTimers()
   })
   afterEach(() => {
     vi.restoreAllMocks()

@@ -1,14 +1,30 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Timed, TimerQueue } from '../src/base/timer-queue.ts'
-import { useFakeTimers } from './testbed.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
 })
 afterEach(() => {
+  vi.unstubAllGlobals()
   vi.useRealTimers()
 })
+
+/** Takes the fake timers for those of the runtime itself: without the note by which a clock of tests is known. */
+function ownTimers() {
+  const fake = setTimeout
+  const start = vi.fn((...given: Parameters<typeof setTimeout>) => fake(...given))
+  vi.stubGlobal('setTimeout', start)
+  return start
+}
+
+/** Loads the module anew, as in a process that has other globals. */
+async function loadAnew(): Promise<TimerQueue> {
+  vi.resetModules()
+  const loaded = await import('../src/base/timer-queue.ts')
+  return loaded.createTimers()
+}
 
 function timed(onTime: () => void, isBackground = false): Timed {
   return { dueAt: 0, place: -1, isBackground, onTime }
@@ -53,9 +69,9 @@ test('each comes in its time, in order, unless it was stopped, whatever is start
   )
 })
 
-test('one timer of the runtime serves them all, and those that follow before it is due', () => {
-  const start = vi.spyOn(globalThis, 'setTimeout')
-  const queue = new TimerQueue()
+test('one timer of the runtime serves them all, and those that follow before it is due', async () => {
+  const start = ownTimers()
+  const queue = await loadAnew()
   const all = Array.from({ length: 100 }, () => timed(() => {}))
   for (const turn of [0, 1, 2]) {
     for (const [index, each] of all.entries()) queue.start(each, 1000 + turn + index)
@@ -67,28 +83,75 @@ test('one timer of the runtime serves them all, and those that follow before it 
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('no timer is left when nothing waits, where timers are numbers', () => {
-  vi.useRealTimers()
-  useFakeTimers()
-  const queue = new TimerQueue()
+test('no timer is left when nothing waits, where timers are numbers', async () => {
+  const fake = setTimeout
+  vi.stubGlobal('setTimeout', (...given: Parameters<typeof setTimeout>) => Number(fake(...given)))
+  const queue = await loadAnew()
   const each = timed(() => {})
   queue.start(each, 1000)
   queue.stop(each)
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('no timer is left when nothing waits, where timers end with their request', async () => {
-  vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' })
-  vi.resetModules()
-  const worker = await import('../src/base/timer-queue.ts')
-  vi.unstubAllGlobals()
-  const queue = new worker.TimerQueue()
+test.each([
+  ['end with their request', 'Cloudflare-Workers'],
+  ['make a test fail that leaves one', 'Deno/2.9.6'],
+])('no timer is left when nothing waits, where timers %s', async (_, userAgent) => {
+  const start = ownTimers()
+  vi.stubGlobal('navigator', { userAgent })
+  const queue = await loadAnew()
   for (const isBackground of [false, true]) {
     const each = timed(() => {}, isBackground)
     queue.start(each, 1000)
     queue.stop(each)
     expect(vi.getTimerCount()).toBe(0)
   }
+  expect(start).toHaveBeenCalledTimes(2)
+})
+
+test('each has a timer of its own, where timers end with the request that made them', async () => {
+  vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' })
+  const queue = await loadAnew()
+  const onTime = vi.fn()
+  const [one, other] = [timed(() => {}), timed(onTime)]
+  queue.start(one, 1000)
+  queue.start(other, 2000)
+  expect(vi.getTimerCount()).toBe(2)
+  queue.stop(one)
+  expect(vi.getTimerCount()).toBe(1)
+  queue.start(other, 500)
+  vi.advanceTimersByTime(500)
+  expect(onTime).toHaveBeenCalledOnce()
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test.each([
+  ['after', async () => new TimerQueue()],
+  ['before', loadAnew],
+])('no timer is left when nothing waits, on a clock of tests that came %s the module', async (_, load) => {
+  const queue = await load()
+  const onTime = vi.fn()
+  const each = timed(onTime)
+  queue.start(each, 1000)
+  queue.stop(each)
+  expect(vi.getTimerCount()).toBe(0)
+  queue.start(each, 1000)
+  queue.stop(each)
+  vi.clearAllTimers()
+  queue.start(each, 1000)
+  vi.advanceTimersByTime(1000)
+  expect(onTime).toHaveBeenCalledOnce()
+})
+
+test('a timer comes in the async context of no call', async () => {
+  vi.useRealTimers()
+  const context = new AsyncLocalStorage<string>()
+  const queue = new TimerQueue()
+  const seen = new Promise((resolve) => {
+    const each = timed(() => resolve(context.getStore()))
+    context.run('of a call', () => queue.start(each, 1))
+  })
+  expect(await seen).toBeUndefined()
 })
 
 test('what is left of one clock serves no other', () => {
@@ -150,9 +213,9 @@ test('a timer that died with a test’s clock holds up nothing that starts later
   expect(vi.getTimerCount()).toBe(1)
 })
 
-test('only what waits in the foreground keeps the process alive', () => {
-  const start = vi.spyOn(globalThis, 'setTimeout')
-  const queue = new TimerQueue()
+test('only what waits in the foreground keeps the process alive', async () => {
+  const start = ownTimers()
+  const queue = await loadAnew()
   const background = timed(() => {}, true)
   const foreground = timed(() => {})
   const isRefed = () => {

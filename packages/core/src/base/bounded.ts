@@ -1,8 +1,8 @@
 /** Bounds: for an answer, and for how much runs at a time. */
-import { type Timed, TimerQueue } from './timer-queue.ts'
+import { createTimers, type Timed } from './timer-queue.ts'
 
 /** Of all answers that are waited for. */
-const times = new TimerQueue()
+const times = createTimers()
 
 /**
  * The time of an answer. An answer that arrived while the event loop was blocked counts: it is read after the timers, so that a
@@ -12,7 +12,7 @@ export class Bound implements Timed {
   dueAt = 0
   place = -1
   readonly isBackground = false
-  readonly #timers: TimerQueue
+  readonly #timers: typeof times
   readonly #late: () => void
   #isDue = false
   #isOver = false

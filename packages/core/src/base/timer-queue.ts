@@ -1,4 +1,5 @@
 /** Many timers behind one of the runtime: each call has several, and nearly all are stopped before they are due. */
+import { outside } from './async-context.ts'
 
 /** An object that waits for its time. */
 export interface Timed {
@@ -18,9 +19,11 @@ const MIN_MS = 0.001
 /** The longest timer of the runtime: a longer one would fire at once. */
 const MAX_MS = 2 ** 31 - 1
 
-/** Cloudflare ends the timers of a request with the request. */
 const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: string } }
-const endsWithRequests = navigator?.userAgent === 'Cloudflare-Workers'
+const userAgent = navigator?.userAgent ?? ''
+const isCloudflare = userAgent === 'Cloudflare-Workers'
+/** Makes timers that may stay armed. A clock of tests ends its own when it is told to, and a test of Deno that leaves one fails. */
+const lasting = isCloudflare || userAgent.startsWith('Deno/') || 'clock' in setTimeout ? undefined : setTimeout
 
 /**
  * A heap: the first to come is the first in it. A timer of the runtime that nothing waits for any more stays armed for the next
@@ -34,7 +37,7 @@ export class TimerQueue {
   /** The time of the pass that is under way. */
   #passAt = Number.NEGATIVE_INFINITY
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** The function that made the timer: a clock of tests takes its timers along when it goes. */
+  /** The function that made the timer: a clock of tests takes its timers along when it goes, and knows no others. */
   #madeBy: typeof setTimeout | undefined
 
   /** Starts, or starts anew. A time that is no number is over at once. */
@@ -57,7 +60,7 @@ export class TimerQueue {
     if (timed.place === OUTSIDE) return
     this.#remove(timed)
     this.#keepAlive()
-    if (this.#heap.length === 0 && (this.#keepsAlive || endsWithRequests)) this.#clear()
+    if (this.#heap.length === 0 && (this.#keepsAlive || this.#madeBy !== lasting)) this.#clear()
   }
 
   /** Leaves an armed timer that comes early enough as it is. */
@@ -68,10 +71,11 @@ export class TimerQueue {
       return
     }
     if (this.#armedFor > first.dueAt || now > this.#armedFor + LATE_MS || this.#madeBy !== setTimeout) {
-      clearTimeout(this.#timer)
+      this.#clear()
       this.#armedFor = first.dueAt
       this.#madeBy = setTimeout
-      this.#timer = setTimeout(() => this.#onTime(), Math.min(Math.ceil(first.dueAt - now), MAX_MS))
+      const ms = Math.min(Math.ceil(first.dueAt - now), MAX_MS)
+      this.#timer = outside(() => setTimeout(() => this.#onTime(), ms))
       this.#keepsAlive = true
     }
     this.#keepAlive()
@@ -90,7 +94,8 @@ export class TimerQueue {
   }
 
   #clear(): void {
-    clearTimeout(this.#timer)
+    if (this.#madeBy === setTimeout) clearTimeout(this.#timer)
+    this.#timer = undefined
     this.#armedFor = Number.POSITIVE_INFINITY
   }
 
@@ -150,4 +155,23 @@ export class TimerQueue {
     this.#heap[place] = timed
     timed.place = place
   }
+}
+
+/** Cloudflare ends the timers of a request with the request: each has one of its own there, made by the request that it serves. */
+class LoneTimers extends TimerQueue {
+  readonly #queues = new WeakMap<Timed, TimerQueue>()
+
+  override startUntil(timed: Timed, dueAt: number, now: number): void {
+    const queue = this.#queues.get(timed) ?? new TimerQueue()
+    this.#queues.set(timed, queue)
+    queue.startUntil(timed, dueAt, now)
+  }
+
+  override stop(timed: Timed): void {
+    this.#queues.get(timed)?.stop(timed)
+  }
+}
+
+export function createTimers(): TimerQueue {
+  return isCloudflare ? new LoneTimers() : new TimerQueue()
 }

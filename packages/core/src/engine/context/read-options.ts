@@ -6,7 +6,7 @@ import type { Codec, ErrorType } from '../../api/serialization.ts'
 import { toMs } from '../../base/durations.ts'
 import { describeKind } from '../../base/options/describe-kind.ts'
 import { assertKnownNames } from '../../base/options/known-options.ts'
-import { TimerQueue } from '../../base/timer-queue.ts'
+import { createTimers } from '../../base/timer-queue.ts'
 import { ownErrorTypes } from '../../encoding/failure.ts'
 import { IdempotencyInvalidOptionError } from '../../errors.ts'
 import { createDigest } from '../../keys/digest.ts'
@@ -43,7 +43,7 @@ function createInstance(options: IdempotencyOptions<unknown>): Instance {
   const store = readStore(options.store)
   const storeTimeoutMs = toMs('storeTimeout', options.storeTimeout ?? '5s', { min: 1 })
   const events = new Emitter()
-  const timers = new TimerQueue()
+  const timers = createTimers()
   requireNamespace(namespace)
   if (secret === undefined && codecs.some((codec) => codec.encrypts)) {
     throw new IdempotencyInvalidOptionError(
