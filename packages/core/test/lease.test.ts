@@ -1,4 +1,5 @@
 /** The lease while a handler runs: renewed, watched on both clocks, and given up in time. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { memoryStore } from '@retryproof/memory'
 import { describe, expect, test, vi } from 'vitest'
 import { lapse } from '../src/engine/mechanisms/lease.ts'
@@ -26,6 +27,25 @@ describe('the heartbeat', () => {
     held.finish('paid')
     expect(await held.outcome).toMatchObject({ recorded: true })
     expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('renews, and tells of a loss, in the async context of its call', async () => {
+    const context = new AsyncLocalStorage<string>()
+    const seen: unknown[] = []
+    const bed = testbed({ lease: '30s', maxRun: '40s' })
+    bed.store.fate = ({ name }) => {
+      if (name === 'renew') seen.push(name, context.getStore())
+      return 'done'
+    }
+    const held = await context.run('of this call', () => hold(bed))
+    held.attempt.signal.addEventListener('abort', () => seen.push('abort', context.getStore()))
+    await context.run('of another', () => advance(10_000))
+    expect(seen).toEqual(['renew', 'of this call'])
+    seen.length = 0
+    await context.run('of another', () => advance(30_000))
+    expect(seen.slice(-2)).toEqual(['abort', 'of this call'])
+    held.finish('paid')
+    await held.outcome
   })
 
   test('keeps others away, however long the handler runs', async () => {

@@ -1,17 +1,22 @@
 /** Async contexts, as `AsyncLocalStorage` carries them. */
 
+export interface AsyncContext {
+  runInAsyncScope<This, T>(run: (this: This) => T, self: This): T
+}
+
 interface AsyncHooks {
-  readonly AsyncResource: new (type: string) => { runInAsyncScope<T>(run: () => T): T }
+  readonly AsyncResource: new (type: string) => AsyncContext
 }
 
 const { process } = globalThis as { process?: { getBuiltinModule?(name: string): AsyncHooks | undefined } }
 const hooks = process?.getBuiltinModule?.('node:async_hooks')
-const own = hooks && new hooks.AsyncResource('retryproof')
+const none: AsyncContext = { runInAsyncScope: (run, self) => run.call(self) }
+
+/** The context of whoever asks. */
+export const thisContext = (): AsyncContext => (hooks ? new hooks.AsyncResource('retryproof') : none)
 
 /**
- * Runs what serves many calls outside of the async context of each: a timer would keep the context in which it was made, with all
- * that hangs on it, and bring it to the calls of others.
+ * For what serves many calls: a timer would keep the context of the call that made it, with all that hangs on it, and bring it to
+ * other calls.
  */
-export function outside<T>(run: () => T): T {
-  return own ? own.runInAsyncScope(run) : run()
-}
+export const contextOfNone = thisContext()

@@ -1,5 +1,5 @@
 /** Many timers behind one of the runtime: each call has several, and nearly all are stopped before they are due. */
-import { outside } from './async-context.ts'
+import { contextOfNone } from './async-context.ts'
 
 /** An object that waits for its time. */
 export interface Timed {
@@ -9,6 +9,7 @@ export interface Timed {
   place: number
   /** It keeps no process alive. */
   readonly isBackground: boolean
+  /** Called in the async context of no call. */
   onTime(): void
 }
 
@@ -75,7 +76,7 @@ export class TimerQueue {
       this.#armedFor = first.dueAt
       this.#madeBy = setTimeout
       const ms = Math.min(Math.ceil(first.dueAt - now), MAX_MS)
-      this.#timer = outside(() => setTimeout(() => this.#onTime(), ms))
+      this.#timer = contextOfNone.runInAsyncScope(() => setTimeout(() => this.#onTime(), ms), undefined)
       this.#keepsAlive = true
     }
     this.#keepAlive()

@@ -4,6 +4,7 @@
  */
 
 import type { Attempt } from '../../api/attempt.ts'
+import { thisContext } from '../../base/async-context.ts'
 import type { Timed, TimerQueue } from '../../base/timer-queue.ts'
 import { type Instant, instant, later, msUntil } from '../../base/timers.ts'
 import { type IdempotencyLeaseLostError, isIdempotencyError } from '../../errors.ts'
@@ -61,6 +62,7 @@ export class SilentLease extends Abortable implements Lease, Timed {
   place = -1
   readonly isBackground = true
   abandoned = false
+  readonly #context = thisContext()
   readonly #timers: TimerQueue
 
   constructor(timers: TimerQueue, maxRunMs: number) {
@@ -70,7 +72,7 @@ export class SilentLease extends Abortable implements Lease, Timed {
   }
 
   onTime(): void {
-    this.abort(RAN_TOO_LONG)
+    this.#context.runInAsyncScope(() => this.abort(RAN_TOO_LONG), undefined)
   }
 
   stop(): void {
@@ -104,6 +106,8 @@ export class HeldLease extends Abortable implements Lease, Timed {
   place = -1
   readonly isBackground = true
   abandoned = false
+  /** A driver may look there for a tenant or a trace, and so may who listens to the signal or to events. */
+  readonly #context = thisContext()
   readonly #keeper: LeaseKeeper
   readonly #terms: LeaseTerms
   readonly #runUntil: Instant
@@ -131,6 +135,10 @@ export class HeldLease extends Abortable implements Lease, Timed {
   }
 
   onTime(): void {
+    this.#context.runInAsyncScope(this.#onTime, this)
+  }
+
+  #onTime(): void {
     const now = performance.now() + 1
     if (this.#beatAt <= now) {
       this.#beatAt = Number.POSITIVE_INFINITY
