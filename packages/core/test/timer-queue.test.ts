@@ -256,6 +256,25 @@ test('a time that is no number is over at once, and holds up nothing', () => {
   expect(came).toEqual(['NaN', 'later', 'latest'])
 })
 
+test('what is overdue after the event loop was blocked asks for no time below zero, of which Node would warn', () => {
+  const start = vi.spyOn(globalThis, 'setTimeout')
+  const queue = new TimerQueue()
+  const came: string[] = []
+  queue.start(
+    timed(() => came.push('overdue')),
+    5,
+  )
+  const fakeNow = performance.now()
+  vi.spyOn(performance, 'now').mockImplementation(() => fakeNow + 5000)
+  queue.start(
+    timed(() => came.push('next')),
+    0,
+  )
+  expect(start.mock.calls.map(([, ms]) => ms)).toEqual([5, 0])
+  vi.advanceTimersByTime(1)
+  expect(came).toEqual(['overdue', 'next'])
+})
+
 test('one that throws holds up no other', () => {
   const queue = new TimerQueue()
   const came: string[] = []

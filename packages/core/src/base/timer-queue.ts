@@ -75,7 +75,7 @@ export class TimerQueue {
       this.#clear()
       this.#armedFor = first.dueAt
       this.#madeBy = setTimeout
-      const ms = Math.min(Math.ceil(first.dueAt - now), MAX_MS)
+      const ms = Math.min(Math.ceil(Math.max(0, first.dueAt - now)), MAX_MS)
       this.#timer = contextOfNone.runInAsyncScope(() => setTimeout(() => this.#onTime(), ms), undefined)
       this.#keepsAlive = true
     }
