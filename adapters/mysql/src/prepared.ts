@@ -17,8 +17,8 @@ export interface CoreConnection {
 /** The use of a statement that prepares it: those before show that the connection stays. */
 const PREPARING_USE = 5
 
-/** Refusals of a statement that the server does not know, or could not prepare anew: it was not executed. */
-const NOT_EXECUTED = [1210, 1243, 1615]
+/** Refusals of a statement that the server does not know, could not prepare anew, or whose hex it could not read: it was not executed. */
+const NOT_EXECUTED = [1210, 1243, 1411, 1615, 1690]
 
 interface Use {
   count: number

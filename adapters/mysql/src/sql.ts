@@ -85,6 +85,15 @@ function parameter(value: Value): string | null {
   return typeof value === 'number' ? whole(value) : hex(value)
 }
 
+/**
+ * A session whose character_set_connection is utf16 or the like makes of hex what UNHEX cannot read, and so NULL. The first value
+ * is never NULL: instead of it comes a number that is out of range, which ends the statement.
+ */
+function placeholderFor(value: Value, index: number): string {
+  if (typeof value === 'number') return 'CAST(? AS SIGNED)'
+  return index === 0 ? 'IFNULL(UNHEX(?), EXP(710))' : 'UNHEX(?)'
+}
+
 class Form<Values extends readonly Value[]> {
   readonly build: (...values: Slots<Values>) => Sql
   #template: Template | undefined
@@ -101,10 +110,11 @@ class Form<Values extends readonly Value[]> {
 
   #templateLike(values: Values): Template {
     const order: number[] = []
-    const slots = values.map((value, index) => ({ text: `\0${index}${typeof value === 'number' ? 'n' : 'x'}\0` }))
-    const text = this.build(...(slots as never)).text.replace(/\0(\d+)(.)\0/g, (_slot, index, kind) => {
-      order.push(Number(index))
-      return kind === 'n' ? 'CAST(? AS SIGNED)' : 'UNHEX(?)'
+    const slots = values.map((_value, index) => ({ text: `\0${index}\0` }))
+    const text = this.build(...(slots as never)).text.replace(/\0(\d+)\0/g, (_slot, digits) => {
+      const index = Number(digits)
+      order.push(index)
+      return placeholderFor(values[index] ?? null, index)
     })
     return { text, order }
   }

@@ -126,6 +126,38 @@ await onEachServer(({ title, url, version }) =>
       expect(await counted(pool, 'Com_stmt_execute')).toBeGreaterThan(100)
     })
 
+    describe('a session that makes two bytes of each digit of hex', () => {
+      const wide = 'SET character_set_connection = utf16'
+
+      test.each(['from its start', 'later'])('%s: texts', async (since) => {
+        const { pool, store } = open(since === 'later' ? {} : { session: [wide] })
+        await use(store)
+        await pool.query(wide)
+        const [key = ''] = keys(1)
+        const { token } = await fixture.store.begin(key, claim({ request: Buffer.from('request') }))
+        expect(await store.get(key)).toMatchObject({ token, request: new Uint8Array(Buffer.from('request')) })
+        await use(store)
+      })
+
+      const calls: Record<string, (store: Store, key: string, token: number) => Promise<unknown>> = {
+        settlement: (store, key, token) => store.transition(key, token, completed('x')),
+        begin: (store, key) => store.begin(key, claim({ owner: 'other' })),
+        get: (store, key) => store.get(key),
+      }
+      test.each(Object.keys(calls))('each %s finds its record', async (name) => {
+        const { pool, store } = open()
+        await pool.query(wide)
+        for (const key of keys(2 * PREPARING_USE)) {
+          const { token } = await fixture.store.begin(key, claim())
+          const expected =
+            name === 'settlement'
+              ? { outcome: 'ok', applied: true }
+              : { [name === 'get' ? 'state' : 'outcome']: 'in_progress' }
+          expect(await calls[name]?.(store, key, token)).toMatchObject(expected)
+        }
+      })
+    })
+
     test('a session whose time zone and sql_mode change later goes on', async () => {
       const { pool, store } = open()
       await use(store)
