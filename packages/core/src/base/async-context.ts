@@ -12,11 +12,11 @@ const { process } = globalThis as { process?: { getBuiltinModule?(name: string):
 const hooks = process?.getBuiltinModule?.('node:async_hooks')
 const none: AsyncContext = { runInAsyncScope: (run, self) => run.call(self) }
 
-/** The context of whoever asks. */
+/** The context of the caller. */
 export const thisContext = (): AsyncContext => (hooks ? new hooks.AsyncResource('retryproof') : none)
 
 /**
- * For what serves many calls: a timer would keep the context of the call that made it, with all that hangs on it, and bring it to
+ * A timer of many calls is made in it: else it would keep the context of the call that made it, with all that hangs on it, and bring it to
  * other calls.
  */
 export const contextOfNone = thisContext()
