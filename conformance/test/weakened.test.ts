@@ -98,6 +98,16 @@ const mongodb: readonly Weakened[] = [
     rejectedBy: 'C9-open-transaction',
     weaken: without('{"$max":["$$now","$at"]}', '{"$max":["$$now",0]}'),
   },
+  {
+    name: 'a short insertion, alone or shared, overwrites what is there',
+    rejectedBy: 'C1-first-arrival',
+    weaken: without('{"$eq":["$$ROOT",{"_id":"$_id"}]}', '{"$eq":[0,0]}'),
+  },
+  {
+    name: 'a settlement by its short command looks at no token',
+    rejectedBy: 'C3',
+    weaken: without(/\{"\$eq":\["\$token",\{"\$literal":\d+\}\]\}/, '{"$eq":[0,0]}'),
+  },
 ]
 
 await describeWeakened('postgres', postgres, (url, { weaken, now }) => weakenedPostgres(url, weaken, now && { now }))

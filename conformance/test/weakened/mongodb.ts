@@ -20,16 +20,25 @@ export function weakenedMongodb(url: string, weaken: (pipeline: string) => strin
       await migrated
       const client = new MongoClient(url)
       const collection = client.db('weakened').collection(name)
+      // values are bytes, which JSON has not
+      const weakened = (pipeline: object[]): object[] => {
+        const text = JSON.stringify(pipeline)
+        const weak = weaken(text)
+        return weak === text ? pipeline : JSON.parse(weak)
+      }
       for (const name of ['findOneAndUpdate', 'updateOne'] as const) {
         const update = collection[name].bind(collection) as (...given: unknown[]) => Promise<unknown>
-        const weakly = (filter: object, pipeline: object[], options: object) => {
-          const text = JSON.stringify(pipeline)
-          const weak = weaken(text)
-          // values are bytes, which JSON has not
-          return update(filter, weak === text ? pipeline : JSON.parse(weak), options)
-        }
+        const weakly = (filter: object, pipeline: object[], options: object) =>
+          update(filter, weakened(pipeline), options)
         Object.assign(collection, { [name]: weakly })
       }
+      const write = collection.bulkWrite.bind(collection) as (...given: unknown[]) => Promise<unknown>
+      const bulkWrite = (updates: { updateOne: { update: object[] } }[], options: object) =>
+        write(
+          updates.map(({ updateOne }) => ({ updateOne: { ...updateOne, update: weakened(updateOne.update) } })),
+          options,
+        )
+      Object.assign(collection, { bulkWrite })
       const store = mongodbStore({ collection: collection as Collection, ...(now && { now }) })
       clients.set(store, client)
       return store
