@@ -21,12 +21,12 @@ interface Settle {
 /** Bytes of a call beside its values. */
 const OVERHEAD = 1024
 const LANE_MS = 10_000
-/** Bound the time for which a batch waits for a key that an open transaction has written. */
-const BEGIN_MS = 2000
-const SETTLE_MS = 5000
+/** Bounds the time for which a batch waits for a key that an open transaction has written. */
+const BATCH_MS = 2000
 const MAX_TIME_EXPIRED = 50
 /** A shorter lease could be over, and the record taken over, before the batch has read its token. */
-const MIN_LEASE_MS = 2 * BEGIN_MS
+const MIN_LEASE_MS = 2 * BATCH_MS
+const isOutOfTime = (error: unknown) => codeOf(error) === MAX_TIME_EXPIRED
 
 /** Returns the operations, of which concurrent calls share commands. */
 export function batched<Session extends MongodbSession>(
@@ -43,20 +43,21 @@ export function batched<Session extends MongodbSession>(
       }
       // MongoDB 6.0 ends an update that waits, but no insertion
       return within(
-        BEGIN_MS,
+        BATCH_MS,
         shared.inTurn(async () => (isLate ? [] : beginMany(calls, shared))),
         late,
       )
     },
     // what took effect of it is found by its owner
-    isRefused: (error) => codeOf(error) === MAX_TIME_EXPIRED,
+    isRefused: isOutOfTime,
     sizeOf: ({ claim }) => OVERHEAD + (claim.request?.length ?? 0),
     timeoutMs: LANE_MS,
   })
   const sendSettle = createLanes<Settle, TransitionReply>({
     one: ({ key, token, change }) => transition(key, token, change),
     many: (calls) => settleMany(calls, shared),
-    isRefused: () => false,
+    // a settlement that took effect is found by its token
+    isRefused: isOutOfTime,
     sizeOf: ({ change }) => OVERHEAD + change.result.length,
     timeoutMs: LANE_MS,
   })
@@ -83,7 +84,7 @@ async function beginMany<Session extends MongodbSession>(calls: readonly Begin[]
   const session = collection.db.client.startSession()
   try {
     const insertions = calls.map(({ key, claim }) => upsert(key, insertion(claim)))
-    const { inserted } = await update(insertions, shared, { maxTimeMS: BEGIN_MS, session })
+    const { inserted } = await update(insertions, shared, { maxTimeMS: BATCH_MS, session })
     const keys = [...new Set(calls.map(({ key }) => key))]
     const bounds = { limit: keys.length, batchSize: keys.length }
     const options = { projection: fields.metByMany, let: { now: clock() }, session, ...bounds, ...COMMITTED }
@@ -95,7 +96,7 @@ async function beginMany<Session extends MongodbSession>(calls: readonly Begin[]
       inserted.has(index) ? won(found.get(key), claim) : met(found.get(key), claim),
     )
   } catch (error) {
-    throw codeOf(error) === MAX_TIME_EXPIRED ? error : toStoreError(error, 'unknown')
+    throw isOutOfTime(error) ? error : toStoreError(error, 'unknown')
   } finally {
     await session.endSession()
   }
@@ -106,10 +107,10 @@ async function settleMany<Session>(calls: readonly Settle[], shared: Shared<Sess
   await shared.check()
   try {
     const settlements = calls.map(({ key, token, change }) => upsert(key, settlement(token, change, null)))
-    const { failed } = await update(settlements, shared, { maxTimeMS: SETTLE_MS })
+    const { failed } = await update(settlements, shared, { maxTimeMS: BATCH_MS })
     return calls.map((_, index) => (failed.has(index) ? undefined : ({ outcome: 'ok', applied: true } as const)))
   } catch (error) {
-    throw toStoreError(error, 'unknown')
+    throw isOutOfTime(error) ? error : toStoreError(error, 'unknown')
   }
 }
 
