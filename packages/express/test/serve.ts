@@ -25,7 +25,7 @@ async function run({ handle }: Route<Request>, req: Request, res: Response, tx?:
 
 /** The handlers of a route, in order. A handler that writes in a transaction is given to the binding. */
 function stackOf(framework: typeof express, route: Route<Request>, idempotent: Binding): RequestHandler[] {
-  const { guard, transaction, compression: place, timeout, outside } = route
+  const { guard, transaction, compression: place, timeout } = route
   const compressed = compression({ threshold: 0 })
   const parsers: RequestHandler[] = [framework.json(), framework.raw()]
   const handler: RequestHandler = (req, res, next) => void run(route, req, res).catch(next)
@@ -37,17 +37,9 @@ function stackOf(framework: typeof express, route: Route<Request>, idempotent: B
   }
   const binding = idempotent(idempotency, options)
   if (timeout) return [timeOut(timeout), binding, ...parsers, handler]
-  if (outside) return [wrapped(outside), binding, ...parsers, handler]
   if (place === 'outside') return [compressed, binding, ...parsers, handler]
   const guards = outer ? [idempotent(idempotency, outer), binding] : [binding]
   return [...guards, ...(place === 'inside' ? [compressed] : []), ...parsers, handler]
-}
-
-function wrapped(outside: NonNullable<Route<Request>['outside']>): RequestHandler {
-  return (req, res, next) => {
-    outside(res, req.get('x-case') ?? '')
-    next()
-  }
 }
 
 /** As `connect-timeout` does it. */

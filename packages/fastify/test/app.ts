@@ -79,7 +79,7 @@ function headerOf({ headers }: FastifyRequest, name: string): string | undefined
 }
 
 function optionsOf(route: Route<FastifyRequest>): RouteOptions {
-  const { method, path: url, guard, transaction, compression, timeout, outside } = route
+  const { method, path: url, guard, transaction, compression, timeout } = route
   const handler = (request: FastifyRequest, reply: FastifyReply) => run(route, request, reply)
   const plain = { method, url, exposeHeadRoute: false, handler, ...(compression === 'outside' && { compress: {} }) }
   if (!guard) return plain
@@ -93,8 +93,7 @@ function optionsOf(route: Route<FastifyRequest>): RouteOptions {
     }
   }
   if (outer) return { ...plain, ...stacked(idempotent(idempotency, outer), idempotent(idempotency, options)) }
-  const onRequest = timeout ? timeOut(timeout) : outside && wrapped(outside)
-  return { ...plain, ...(onRequest && { onRequest }), ...idempotent(idempotency, options) }
+  return { ...plain, ...(timeout && { onRequest: timeOut(timeout) }), ...idempotent(idempotency, options) }
 }
 
 /** Two guards on one route. */
@@ -104,13 +103,6 @@ function stacked(outer: IdempotentRoute, inner: IdempotentRoute) {
     preHandler: [outer.preHandler, inner.preHandler],
     onError: [outer.onError, inner.onError],
     onSend: [outer.onSend, inner.onSend],
-  }
-}
-
-function wrapped(outside: NonNullable<Route<FastifyRequest>['outside']>): onRequestHookHandler {
-  return (request, reply, done) => {
-    outside(reply.raw, headerOf(request, 'x-case') ?? '')
-    done()
   }
 }
 

@@ -98,6 +98,25 @@ describe('an answer that was held', () => {
     expect(reasons).toEqual(['Fine', 'Well'])
   })
 
+  it('takes what middleware outside adds to it that ends it later', async () => {
+    const port = await serve({
+      outside(res) {
+        const { write, end } = res
+        function ended(chunk: unknown) {
+          if (chunk) write.call(res, chunk, 'utf8', undefined)
+          void turn().then(() => {
+            res.write(', and a footer')
+            end.call(res, undefined, 'utf8')
+          })
+          return res
+        }
+        Object.assign(res, { end: ended })
+      },
+      handler: (res) => res.writeHead(200).end('bytes'),
+    })
+    expect((await send(port)).body.toString()).toBe('bytes, and a footer')
+  })
+
   it('takes no more, and throws at nobody who writes later, as after it has left', async () => {
     const codes: unknown[] = []
     let written: Promise<unknown> = Promise.resolve()

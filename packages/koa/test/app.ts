@@ -48,7 +48,7 @@ function koaApp(Framework: typeof Koa, store: IdempotencyStore<unknown>): Koa {
 
 /** The handlers of a route, in order. A handler that writes in a transaction is given to the binding. */
 function stackOf(route: Route<Context>): Middleware[] {
-  const { guard, transaction, compression, timeout, outside } = route
+  const { guard, transaction, compression, timeout } = route
   const handler: Middleware = (ctx) => run(route, ctx)
   const parser = bodyParser({
     // this error has no status where a coding cannot be undone
@@ -64,17 +64,9 @@ function stackOf(route: Route<Context>): Middleware[] {
   // once the answer has left, nobody can read the request any more
   if (options.respond) return [parser, binding, handler]
   if (timeout) return [timeOut(timeout), binding, parser, handler]
-  if (outside) return [wrapped(outside), binding, parser, handler]
   if (compression === 'outside') return [compressed, binding, parser, handler]
   const guards = outer ? [idempotent(idempotency, outer), binding] : [binding]
   return [...guards, ...(compression === 'inside' ? [compressed] : []), parser, handler]
-}
-
-function wrapped(outside: NonNullable<Route<Context>['outside']>): Middleware {
-  return (ctx, next) => {
-    outside(ctx.res, ctx.get('x-case'))
-    return next()
-  }
 }
 
 function timeOut(timeout: (id: string) => Promise<void>): Middleware {

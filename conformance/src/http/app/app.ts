@@ -32,8 +32,6 @@ export interface Route<Native> {
    * the `X-Case` of the request.
    */
   readonly timeout: ((id: string) => Promise<void>) | undefined
-  /** Stands around the binding as middleware that wraps the server's own response. Takes the `X-Case` of the request. */
-  readonly outside: ((response: ServerResponse, id: string) => void) | undefined
   /** Runs the handler. A binding throws its error on. */
   handle(request: RouteRequest): Promise<Answer>
 }

@@ -100,13 +100,12 @@ export function bindingApp<Native extends object>({
   return {
     routes: descriptions
       .filter(({ guard }) => !guard?.transaction || store.capabilities.transactional === 'async')
-      .map(({ method = 'POST', prefix, path, guard = {}, outer, compression, timeout, outside, handle }) => ({
+      .map(({ method = 'POST', prefix, path, guard = {}, outer, compression, timeout, handle }) => ({
         method,
         prefix,
         path,
         compression,
         timeout,
-        outside,
         transaction: guard?.transaction ?? false,
         handle: async (request) => handle({ ...request, ...writes(request.tx) }),
         guard: guard

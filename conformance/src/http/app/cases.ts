@@ -9,8 +9,6 @@ export interface Case {
   departures: number
   /** True where the time is out of routes that have a time-out. */
   isTimedOut: boolean
-  /** True where an answer waits for its later end. */
-  isEnding: boolean
   /** True where its user, who has the name of the case, is let in no more. */
   isRevoked: boolean
 }
@@ -30,7 +28,6 @@ function watchedCase(id: string): Watched {
     isOpen: false,
     departures: 0,
     isTimedOut: false,
-    isEnding: false,
     isRevoked: false,
     watchers: new Set(),
   }

@@ -82,7 +82,6 @@ export const replayChecks: readonly BindingCheck[] = [
     },
   },
   same('what was written past the framework', '/raw', 201, { peers: ['NA 6'], needs: ['raw responses'] }),
-  same('what somebody outside ended later', '/ends-later', 201, { needs: ['raw responses'] }),
   ...['/deleted-end', '/deleted-methods'].map((path) => ({
     id: `replay-${path.slice(1)}`,
     title: `what was sent by methods of the server itself is whole, and nothing runs twice: ${path}`,

@@ -51,7 +51,7 @@ export function plainApp(store: IdempotencyStore<unknown>): Listener {
   const handlers = new Map(
     app.routes.map((route) => [
       `${route.method} ${route.prefix ?? ''}${route.path}`,
-      { listener: listenerOf(route), timeout: route.timeout, outside: route.outside },
+      { listener: listenerOf(route), timeout: route.timeout },
     ]),
   )
   return (req, res) => {
@@ -64,7 +64,6 @@ export function plainApp(store: IdempotencyStore<unknown>): Listener {
       void handler.timeout?.(headerOf(req, 'x-case') ?? '').then(() => {
         if (!res.headersSent) res.writeHead(503).end()
       })
-      handler.outside?.(res, headerOf(req, 'x-case') ?? '')
       handler.listener(req, res)
     } else if (path.startsWith(`${app.status.path}/`)) {
       const id = path.slice(app.status.path.length + 1)

@@ -1,7 +1,5 @@
-import type { ServerResponse } from 'node:http'
 import type { Answer, RouteRequest } from '../app.ts'
-import { change, openGate, reached } from '../cases.ts'
-import { answers, chunksOf, created, idOf, type RouteDescription, run, utf8 } from './route.ts'
+import { answers, chunksOf, created, type RouteDescription, run, utf8 } from './route.ts'
 
 const MIB = 1_048_576
 const octets = ['Content-Type', 'application/octet-stream'] as const
@@ -9,20 +7,6 @@ const octets = ['Content-Type', 'application/octet-stream'] as const
 /** Every octet, and the number of the run, so that a second run would be seen. */
 function binary(runs: number, size: number): Uint8Array {
   return Uint8Array.from({ length: size }, (_, index) => (index === 0 ? runs : index % 256))
-}
-
-/** As a session that is saved first: writes the body at once, and ends when the gate is open. */
-function endLater(response: ServerResponse, id: string): void {
-  const { write, end } = response
-  function ended(chunk: unknown): ServerResponse {
-    if (chunk) write.call(response, chunk, 'utf8', undefined)
-    void reached(id, ({ isOpen }) => isOpen).then(() => end.call(response, undefined, 'utf8'))
-    change(id, (each) => {
-      each.isEnding = true
-    })
-    return response
-  }
-  Object.assign(response, { end: ended })
 }
 
 /** Answers that are recorded and replayed. */
@@ -72,23 +56,6 @@ export const plainRoutes: readonly RouteDescription[] = [
       response.end(`${runs}`)
     },
   })),
-  {
-    path: '/ends-later',
-    outside: endLater,
-    handle: (request) => {
-      const runs = run(request)
-      return {
-        status: 201,
-        raw(response) {
-          response.writeHead(201).end(`run ${runs}`)
-          void reached(idOf(request), ({ isEnding }) => isEnding).then(() => {
-            response.write(', and more')
-            change(idOf(request), openGate)
-          })
-        },
-      }
-    },
-  },
   answers('/cookies', (runs) => ({
     status: 200,
     headers: [

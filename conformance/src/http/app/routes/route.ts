@@ -30,8 +30,7 @@ export interface RouteOptions
   readonly scopeAsAsked?: boolean
 }
 
-export interface RouteDescription
-  extends Partial<Pick<Route<never>, 'method' | 'prefix' | 'compression' | 'timeout' | 'outside'>> {
+export interface RouteDescription extends Partial<Pick<Route<never>, 'method' | 'prefix' | 'compression' | 'timeout'>> {
   readonly path: string
   /** `null`: not guarded. @default {} */
   readonly guard?: RouteOptions | null

@@ -10,7 +10,7 @@ import { type CapturedResponse, type CaptureLimits, pendingAnswer } from './capt
 import { hideDisconnect, whenAborted } from './disconnect/hide-disconnect.ts'
 import { hideStreamClose } from './disconnect/hide-stream-close.ts'
 import { finishEarly } from './finish-early.ts'
-import { refuseLate, refuseUntilEnded, watchPast } from './late-writes.ts'
+import { refuseLate, watchPast } from './late-writes.ts'
 import { recordedResponse } from './recorded-response.ts'
 import { renewOnceSent } from './renew-response.ts'
 import { isHttp2, refuseChange, sealOf } from './response-seal.ts'
@@ -257,7 +257,6 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
       // a listener threw: the answer is recorded, and no error path may give another
       if (!res.writableEnded) cut()
     }
-    refuseUntilEnded(res)
     client.reveal()
   }
 
