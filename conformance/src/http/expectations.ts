@@ -83,3 +83,10 @@ export async function answerBesideOne(client: BindingClient, path: string): Prom
   while (!isOver) assert.equal(await client.runs(), 1, 'a second handler runs beside the first')
   return answer
 }
+
+/** Sends again until the handler of before has ended, and what became of it is known. */
+export async function sendUntilDecided(client: BindingClient, path: string): Promise<Received> {
+  let answer = await client.send(path)
+  while (answer.status === 409) answer = await client.send(path)
+  return answer
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { BindingCheck } from '../check.ts'
 import type { BindingClient, Received } from '../client.ts'
-import { answerBesideOne, assertProblem } from '../expectations.ts'
+import { answerBesideOne, assertProblem, sendUntilDecided } from '../expectations.ts'
 
 /** Checks of middleware around the guard that answers while the handler is at work. */
 export const timeOutChecks: readonly BindingCheck[] = [
@@ -61,11 +61,4 @@ async function timedOut(client: BindingClient, path: string): Promise<Received> 
   await client.reached({ runs: 1 })
   await client.timeOut()
   return first.received()
-}
-
-/** Sends again until the handler of before has ended, and what became of it is known. */
-async function sendUntilDecided(client: BindingClient, path: string): Promise<Received> {
-  let answer = await client.send(path)
-  while (answer.status === 409) answer = await client.send(path)
-  return answer
 }

@@ -49,9 +49,8 @@ export const plainRoutes: readonly RouteDescription[] = [
   answers('/deleted-methods', (runs) => ({
     status: 201,
     raw(response) {
-      response.writeHead(201)
-      response.write('the ')
       for (const name of ['writeHead', 'write', 'end']) Reflect.deleteProperty(response, name)
+      response.statusCode = 201
       response.write('run ')
       response.end(`${runs}`)
     },

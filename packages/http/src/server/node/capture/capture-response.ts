@@ -6,16 +6,16 @@ import type { ServerResponse } from 'node:http'
 import { isStreamed } from '../../../guard/answer/media.ts'
 import type { HeaderField } from '../../../protocol/exchange.ts'
 import { copyHeaders, restoreHeaders, sendResponse } from '../headers.ts'
-import { type CapturedResponse, type CaptureLimits, pendingAnswer } from './captured-response.ts'
+import type { CapturedResponse, CaptureLimits } from './captured-response.ts'
 import { hideDisconnect, whenAborted } from './disconnect/hide-disconnect.ts'
 import { hideStreamClose } from './disconnect/hide-stream-close.ts'
 import { finishEarly } from './finish-early.ts'
-import { refuseLate, watchPast } from './late-writes.ts'
+import { pendingAnswer, refuseLate } from './late-writes.ts'
 import { recordedResponse } from './recorded-response.ts'
 import { renewOnceSent } from './renew-response.ts'
 import { isHttp2, refuseChange, sealOf } from './response-seal.ts'
 import { slowDown } from './slow-down.ts'
-import { laterMethods, takeMethods } from './take-methods.ts'
+import { hasMethods, laterMethods, takeMethods } from './take-methods.ts'
 import {
   applyHeaders,
   type Callback,
@@ -62,20 +62,21 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   /** The handler wrote its head or a part before the end: then Node sends a body without a length in chunks. */
   let isInPieces = false
   let isDestroyed = false
-  /** A method of Node itself has ended the answer. */
+  /** Node has sent the answer to its end: the handler had deleted our methods. */
   let hasLeft = false
   let isCut = false
   /** All of the body; of one that passes only the end, without which no client takes it for complete. */
   let held: Uint8Array[] = []
   let size = 0
-  const { answered, settle } = pendingAnswer()
+  let declaredSize = Number.NaN
+  const { answered, settle, isPast } = pendingAnswer()
   const isWriting = () => phase === 'buffering' || phase === 'passing'
-  const isPast = watchPast(answered)
   const later = () => (phase === 'open' ? laterMethods(res) : undefined)
   const isLate = () => phase === 'ended' && isPast()
   const client = (hasMessage ? hideDisconnect : hideStreamClose)(res, {
     isWriting,
     isHeld: () => phase === 'ended',
+    onClose: () => captured.noteSent(),
     onCut() {
       isCut = true
       onCut?.()
@@ -98,21 +99,17 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     isInPieces = false
   }
 
-  /** @param isSent a method of Node, which a handler finds that has deleted ours, is sending already: that is not replayed */
-  function pass(isSent = false): boolean {
+  function pass(): boolean {
     phase = 'passing'
     captured.hasPassed = true
-    res.once('prefinish', () => phase === 'passing' && finish(false, true))
-    // Node has written its head
-    if (!head) return true
     seal.setHeadSent(false)
     applyHeaders(res, given)
     given = undefined
-    // what is being sent has no size in front of it
-    if (isSent) res.removeHeader('transfer-encoding')
     // a status that is set after the head was written comes too late
-    setStatus(res, head.status, head.reason)
+    if (head) setStatus(res, head.status, head.reason)
     writeHead.call(res, res.statusCode)
+    if (hasMethods(res)) declaredSize = Number(res.getHeader('content-length') ?? Number.NaN)
+    else res.once('finish', captured.noteSent)
     const begun = concatenate(held)
     held = []
     size = 0
@@ -121,7 +118,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
 
   function forward(bytes: Uint8Array, callback?: Callback): boolean {
     size += bytes.length
-    const isEnd = size >= Number(res.getHeader('content-length') ?? Number.NaN)
+    const isEnd = size >= declaredSize
     if (!isEnd && !client.isGone) return write.call(res, bytes, 'utf8', callback)
     if (isEnd) held.push(Buffer.from(bytes))
     if (callback) process.nextTick(callback)
@@ -138,10 +135,10 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
 
   function finish(isWhole: boolean, isSent = false): void {
     phase = 'ended'
-    hasLeft = isSent
+    if (isSent) captured.hasPassed = hasLeft = true
     captured.isEnded = true
     captured.isTimedOut = isOuterTimer?.() ?? false
-    if (!isSent) seal.setEnded(true)
+    if (!hasLeft) seal.setEnded(true)
     if (tellFinish) process.nextTick(tellFinish)
     const replayable = isWhole && !captured.hasPassed && size <= maxResponseBytes
     const status = head?.status ?? res.statusCode
@@ -150,6 +147,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
 
   /** Nobody is there to read on, and the handler had all the time that it may take. */
   function giveUp(): void {
+    captured.noteSent()
     fail(new Error('The client is gone, and the handler has not ended its answer in time.'))
     client.reveal()
   }
@@ -181,11 +179,10 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     destroy.call(res)
   }
 
-  function captureHead(givenStatus: number, ...rest: unknown[]): ServerResponse {
+  function captureHead(code: number, ...rest: unknown[]): ServerResponse {
     if (!hasMessage && head && phase !== 'open') refuseChange()
-    const written = readHead(res, givenStatus, rest)
-    if (!isWriting() || head || !written)
-      return Reflect.apply(later()?.writeHead ?? writeHead, res, [givenStatus, ...rest])
+    const written = readHead(res, code, rest)
+    if (!isWriting() || head || !written) return Reflect.apply(later()?.writeHead ?? writeHead, res, [code, ...rest])
     // before the headers, as Node does: one that is refused leaves the status behind
     if (hasMessage) setStatus(res, written.status, written.message)
     given = takeHeaders(res, written.headers, before)
@@ -194,7 +191,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     isInPieces = true
     seal.setHeadSent(true)
     const type = String(given ? given['content-type'] : res.getHeader('content-type'))
-    if (!whole && (stream || isStreamed([['content-type', type]]))) pass()
+    if (!hasMethods(res) || (!whole && (stream || isStreamed([['content-type', type]])))) pass()
     return res
   }
 
@@ -235,7 +232,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   }
 
   const taken = { isWriting, writeHead: captureHead, write: captureWrite, end: captureEnd, flushHeaders: captureFlush }
-  const giveBack = takeMethods(res, taken, () => phase === 'buffering' && pass(true))
+  const giveBack = takeMethods(res, taken)
 
   function release(headers: readonly HeaderField[] = []): void {
     open()
@@ -273,6 +270,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
       captured.hasPassed = true
       fail(error)
     },
+    noteSent: () => void (isWriting() && res.writableEnded && finish(false, true)),
     // a pipe listens for its end
     isBegun: () => head !== undefined || phase === 'ended' || res.listenerCount('unpipe') > 0,
     release,

@@ -12,6 +12,8 @@ export interface CapturedResponse {
   readonly isEnded: boolean
   /** True when a timer that was set before the handler began has completed the answer. */
   readonly isTimedOut: boolean
+  /** Settles an answer as one that cannot be replayed, where Node has ended it because the handler had deleted our methods. */
+  noteSent(): void
   /** Returns true when somebody has begun to write, or to pipe. */
   isBegun(): boolean
   /** Makes `answered` reject, and lets through all that is written from now on. */
@@ -45,18 +47,4 @@ export interface CaptureLimits extends BodyLimits {
   readonly onCut?: () => void
   /** Returns true while a timer runs that was set before the handler began. */
   readonly isOuterTimer?: () => boolean
-}
-
-/** The answer of a handler, and the functions that settle it. */
-export interface PendingAnswer {
-  readonly answered: Promise<HandlerAnswer>
-  readonly settle: { resolve(answer: HandlerAnswer): void; reject(error: unknown): void }
-}
-
-export function pendingAnswer(): PendingAnswer {
-  let settle: PendingAnswer['settle'] | undefined
-  const answered = new Promise<HandlerAnswer>((resolve, reject) => {
-    settle = { resolve, reject }
-  })
-  return { answered, settle: settle as PendingAnswer['settle'] }
 }

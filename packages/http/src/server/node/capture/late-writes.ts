@@ -1,16 +1,29 @@
-/** Refuses writes after the end of an answer that is held. */
+/** Refuses writes after the end of an answer that is held, and tells which those are. */
+import type { HandlerAnswer } from '../../../protocol/exchange.ts'
 import { readWriteArguments } from './write-arguments.ts'
 
-/** Gives what tells whether the answer was complete before this turn of the microtask queue. Handles its error, which nobody may wait for. */
-export function watchPast(answered: Promise<unknown>): () => boolean {
+/** The answer of a handler that is to be settled. */
+export interface PendingAnswer {
+  /** Its error is handled: nobody may wait for it. */
+  readonly answered: Promise<HandlerAnswer>
+  readonly settle: { resolve(answer: HandlerAnswer): void; reject(error: unknown): void }
+  /** Tells whether the answer was complete before this turn of the microtask queue. */
+  isPast(): boolean
+}
+
+export function pendingAnswer(): PendingAnswer {
+  let settle: PendingAnswer['settle'] | undefined
   let isPast = false
+  const answered = new Promise<HandlerAnswer>((resolve, reject) => {
+    settle = { resolve, reject }
+  })
   answered.then(
     () => {
       isPast = true
     },
     () => undefined,
   )
-  return () => isPast
+  return { answered, settle: settle as PendingAnswer['settle'], isPast: () => isPast }
 }
 
 /**

@@ -20,42 +20,26 @@ export function laterMethods(res: ServerResponse): Taken | undefined {
   return taken?.isWriting() ? taken : undefined
 }
 
+/** Returns false once a handler has deleted one of those that write, as some do who wrapped it: Node's own come to light then. */
+export function hasMethods(res: ServerResponse): boolean {
+  return Object.hasOwn(res, 'write') && Object.hasOwn(res, 'end')
+}
+
 /**
  * Puts these in the place of its own. Gives the function that gives them back, but for those that somebody has wrapped since: others may
  * keep the response for long, and it then keeps nothing of its capture.
- *
- * @param onSend called before Node sends a part over HTTP/1, whichever method it was written by
  */
-export function takeMethods(res: ServerResponse, taken: Taken, onSend: () => unknown): () => void {
+export function takeMethods(res: ServerResponse, taken: Taken): () => void {
   const { writeHead, write, end, flushHeaders } = res
   res.writeHead = taken.writeHead
   res.write = taken.write
   res.end = taken.end
   res.flushHeaders = taken.flushHeaders
   if (latest.has(res)) latest.set(res, taken)
-  const unwatch = watchSends(res, onSend)
   return () => {
     if (res.writeHead === taken.writeHead) res.writeHead = writeHead
     if (res.write === taken.write) res.write = write
     if (res.end === taken.end) res.end = end
     if (res.flushHeaders === taken.flushHeaders) res.flushHeaders = flushHeaders
-    unwatch?.()
-  }
-}
-
-type Send = (...values: unknown[]) => boolean
-
-function watchSends(res: ServerResponse, onSend: () => unknown): (() => void) | undefined {
-  const sending = res as unknown as { _send?: Send }
-  const { _send: send } = sending
-  // neither the compatible API of HTTP/2 has it nor responses of other runtimes
-  if (!send) return undefined
-  const watched: Send = (...values) => {
-    onSend()
-    return Reflect.apply(send, res, values)
-  }
-  sending._send = watched
-  return () => {
-    if (sending._send === watched) sending._send = send
   }
 }

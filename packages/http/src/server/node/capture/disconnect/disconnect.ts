@@ -12,6 +12,8 @@ export interface Disconnect {
   isWriting(): boolean
   /** Returns true while a complete answer waits for its record: to destroy the response comes too late. */
   isHeld(): boolean
+  /** The connection is closed, after an answer or before it. Called first. */
+  onClose(): void
   /** The client went away. */
   onGone(): void
   /** The client went away, and with it the source that was piped into the response. */

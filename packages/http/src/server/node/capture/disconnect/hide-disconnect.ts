@@ -56,6 +56,7 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
 
   /** Runs before Node itself looks at the response. One that is destroyed by then was destroyed by the handler. */
   function onSocketClose(): void {
+    told.onClose()
     if (!told.isWriting()) return
     if (res.destroyed) {
       told.onDestroyed(res.errored ?? undefined)

@@ -36,6 +36,7 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
   }
 
   function onClose(): void {
+    told.onClose()
     if (!told.isWriting() || hidden.isGone) return
     hideFromRequest()
     hidden.isGone = true
