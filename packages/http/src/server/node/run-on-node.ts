@@ -154,12 +154,10 @@ export function runOnNode<Tx>(
   const returned: Promise<Returned> = binding.run(tx).then(
     (left) => {
       hasReturned = true
-      captured.noteSent()
       return left ? { left } : undefined
     },
     (error: unknown) => {
       hasReturned = true
-      captured.noteSent()
       return { error }
     },
   )

@@ -76,7 +76,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
   const client = (hasMessage ? hideDisconnect : hideStreamClose)(res, {
     isWriting,
     isHeld: () => phase === 'ended',
-    onClose: () => captured.noteSent(),
+    onSent,
     onCut() {
       isCut = true
       onCut?.()
@@ -109,7 +109,7 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     if (head) setStatus(res, head.status, head.reason)
     writeHead.call(res, res.statusCode)
     if (hasMethods(res)) declaredSize = Number(res.getHeader('content-length') ?? Number.NaN)
-    else res.once('finish', captured.noteSent)
+    else res.once('finish', onSent)
     const begun = concatenate(held)
     held = []
     size = 0
@@ -145,9 +145,12 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
     settle.resolve({ response: recordedResponse(res, status, given, before, replayable ? held : []), replayable })
   }
 
+  function onSent(): void {
+    if (isWriting()) finish(false, true)
+  }
+
   /** Nobody is there to read on, and the handler had all the time that it may take. */
   function giveUp(): void {
-    captured.noteSent()
     fail(new Error('The client is gone, and the handler has not ended its answer in time.'))
     client.reveal()
   }
@@ -270,7 +273,6 @@ export function captureResponse(res: ServerResponse, limits: CaptureLimits): Cap
       captured.hasPassed = true
       fail(error)
     },
-    noteSent: () => void (isWriting() && res.writableEnded && finish(false, true)),
     // a pipe listens for its end
     isBegun: () => head !== undefined || phase === 'ended' || res.listenerCount('unpipe') > 0,
     release,

@@ -12,8 +12,6 @@ export interface CapturedResponse {
   readonly isEnded: boolean
   /** True when a timer that was set before the handler began has completed the answer. */
   readonly isTimedOut: boolean
-  /** Settles an answer as one that cannot be replayed, where Node has ended it because the handler had deleted our methods. */
-  noteSent(): void
   /** Returns true when somebody has begun to write, or to pipe. */
   isBegun(): boolean
   /** Makes `answered` reject, and lets through all that is written from now on. */

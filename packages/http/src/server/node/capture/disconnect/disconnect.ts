@@ -12,8 +12,8 @@ export interface Disconnect {
   isWriting(): boolean
   /** Returns true while a complete answer waits for its record: to destroy the response comes too late. */
   isHeld(): boolean
-  /** The connection is closed, after an answer or before it. Called first. */
-  onClose(): void
+  /** Node has sent the answer to its end, past the methods that the handler was given. */
+  onSent(): void
   /** The client went away. */
   onGone(): void
   /** The client went away, and with it the source that was piped into the response. */

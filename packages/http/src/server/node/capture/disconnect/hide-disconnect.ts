@@ -54,12 +54,12 @@ export function hideDisconnect(res: ServerResponse, told: Disconnect): HiddenDis
       })
     : () => {}
 
-  /** Runs before Node itself looks at the response. One that is destroyed by then was destroyed by the handler. */
+  /** Runs before Node itself looks at the response. One that is destroyed by then was sent, or destroyed by the handler. */
   function onSocketClose(): void {
-    told.onClose()
     if (!told.isWriting()) return
     if (res.destroyed) {
-      told.onDestroyed(res.errored ?? undefined)
+      if (res.writableEnded) told.onSent()
+      else told.onDestroyed(res.errored ?? undefined)
       return
     }
     if (res.socket) {

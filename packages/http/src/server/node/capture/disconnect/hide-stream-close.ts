@@ -36,8 +36,12 @@ export function hideStreamClose(res: ServerResponse, told: Disconnect): HiddenDi
   }
 
   function onClose(): void {
-    told.onClose()
     if (!told.isWriting() || hidden.isGone) return
+    // one that another guard holds looks ended too, and its stream is aborted
+    if (res.writableEnded && !stream.aborted) {
+      told.onSent()
+      return
+    }
     hideFromRequest()
     hidden.isGone = true
     showClose = hideClose(res)
