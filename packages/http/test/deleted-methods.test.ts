@@ -1,15 +1,7 @@
 /** Handlers delete methods of a response, as some do who wrapped them: Node's own come to light, and what those send leaves at once. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createIdempotency } from '@retryproof/core'
-import { memoryStore } from '@retryproof/memory'
-import { afterEach, expect, it } from 'vitest'
-import { idempotent } from '../src/node.ts'
-import { listening, send } from './client.ts'
-
-const servers: { close(): unknown }[] = []
-afterEach(() => {
-  for (const server of servers.splice(0)) server.close()
-})
+import type { ServerResponse } from 'node:http'
+import { expect, it } from 'vitest'
+import { serveCharge } from './charge-server.ts'
 
 function drop(res: ServerResponse, ...names: (keyof ServerResponse)[]): ServerResponse {
   for (const name of names) Reflect.deleteProperty(res, name)
@@ -39,23 +31,9 @@ it.each<[string, string | undefined, (res: ServerResponse) => unknown]>([
   // the client can read no answer
   ['the end, behind its head', undefined, (res) => drop(res.writeHead(200), 'end').end('ab')],
 ])('is not run again that deletes %s', async (_, body, handler) => {
-  const idempotency = createIdempotency({ store: memoryStore(), namespace: 'app' })
-  let runs = 0
-  const charge = idempotent(
-    idempotency,
-    { scope: () => 'user', operation: 'charge', onError: (_error, _req, res: ServerResponse) => res.destroy() },
-    async (_req: IncomingMessage, res: ServerResponse) => {
-      runs++
-      handler(res)
-    },
-  )
-  const server = createServer(charge)
-  servers.push(server)
-  const port = await listening(server)
-  const post = () => send(port, { headers: { 'Idempotency-Key': 'key' } })
-  const first = await post().catch(() => undefined)
+  const server = await serveCharge((res) => void handler(res))
+  const first = await server.post().catch(() => undefined)
   expect(first?.body.toString()).toBe(body)
-  let again = await post()
-  while (again.status === 409) again = await post()
-  expect([again.status, runs]).toEqual([410, 1])
+  const again = await server.postUntilDecided()
+  expect([again.status, server.runs]).toEqual([410, 1])
 })
