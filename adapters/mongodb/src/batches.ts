@@ -1,7 +1,7 @@
 /** Calls that share a command: what is common is answered, the rest is left to calls of their own. */
 import { createLanes, within } from '@retryproof/core/internal'
 import type { BeginReply, Claim, TransitionReply } from '@retryproof/core/store'
-import { met, type Operations, owned, type Shared, won } from './common.ts'
+import { met, type Operations, type Shared, won } from './common.ts'
 import { COMMITTED, DURABLY, type MongodbSession, type UpdateOne } from './driver.ts'
 import { codeOf, failedOf, toStoreError } from './errors.ts'
 import type { Stored } from './record.ts'
@@ -64,11 +64,11 @@ export function batched<Session extends MongodbSession>(
   return {
     begin(key, claim) {
       if (claim.leaseMs < MIN_LEASE_MS) return begin(key, claim)
-      return sendBegin({ key, claim: owned(claim) })
+      return sendBegin({ key, claim })
     },
     transition(key, token, change) {
       if (!isSettlement(change)) return transition(key, token, change)
-      return sendSettle({ key, token, change: owned(change) })
+      return sendSettle({ key, token, change })
     },
     get,
   }

@@ -1,4 +1,4 @@
-/** What is common, decided by short commands; everything else is left to the full ones. */
+/** Short commands, which decide what is common, and leave everything else to the full ones. */
 import type { Turns } from '@retryproof/core/internal'
 import {
   assertValueFits,
@@ -16,7 +16,7 @@ import { fields, insertion, isSettlement, type Settlement, settlement, termsOf }
 
 export type Operations = Pick<RecordStore, 'begin' | 'transition' | 'get'>
 
-/** What the store lends to its short commands and batches. */
+/** Parts of the store that its short commands and batches use. */
 export interface Shared<Session> {
   readonly collection: MongodbCollection<Session>
   readonly maxValueBytes: number
@@ -31,23 +31,25 @@ export function common<Session>(full: Operations, shared: Shared<Session>): Oper
   return {
     async begin(key, claim) {
       assertValueFits(maxValueBytes, claim)
-      const own = owned(claim)
-      return (await inTurn(() => insert(key, own, shared))) ?? full.begin(key, own)
+      return (await inTurn(() => insert(key, claim, shared))) ?? full.begin(key, claim)
     },
     async transition(key, token, change) {
       if (!isSettlement(change)) return full.transition(key, token, change)
       assertValueFits(maxValueBytes, change)
-      const own = owned(change)
-      return (await settle(key, token, own, shared)) ?? full.transition(key, token, own)
+      return (await settle(key, token, change, shared)) ?? full.transition(key, token, change)
     },
     get: full.get,
   }
 }
 
-/** A copy with bytes of its own: the driver encodes late, when a caller may have reused its buffers. */
-export function owned<Asked extends Claim | Settlement>(asked: Asked): Asked {
-  if ('result' in asked) return { ...asked, result: copy(asked.result) }
-  return asked.request ? { ...asked, request: copy(asked.request) } : asked
+/** Copies the bytes of calls for short commands and batches, which are sent late, when a caller may have reused its buffers. */
+export function owning({ begin, transition, get }: Operations): Operations {
+  return {
+    begin: (key, claim) => begin(key, claim.request ? { ...claim, request: copy(claim.request) } : claim),
+    transition: (key, token, change) =>
+      transition(key, token, isSettlement(change) ? { ...change, result: copy(change.result) } : change),
+    get,
+  }
 }
 
 interface Found {

@@ -14,7 +14,7 @@ import {
   toMs,
 } from '@retryproof/core/store'
 import { batched } from './batches.ts'
-import { common } from './common.ts'
+import { common, owning } from './common.ts'
 import {
   beginTurns,
   COMMITTED,
@@ -189,7 +189,7 @@ export function mongodbStore<Session extends MongodbSession>(
       snapshotTransactions: true,
       maxValueBytes: MAX_VALUE_BYTES,
     },
-    ...(batch ? batched(outside, shared) : outside),
+    ...owning(batch ? batched(outside, shared) : outside),
     bind: operations,
     transaction,
     purge,

@@ -6,7 +6,7 @@ import type { MongoClient, MongoClientOptions } from 'mongodb'
 import { expect, onTestFinished, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { mongodbStore } from '../src/index.ts'
-import { bytes, claimOf, connect, databaseOf, freshKey, migrated, text } from './fixtures.ts'
+import { bytes, claimOf, clientModes, connect, databaseOf, freshKey, migrated, text } from './fixtures.ts'
 import { type Fate, openProxy } from './proxy.ts'
 
 const retentionMs = 3_600_000
@@ -213,21 +213,7 @@ for (const { title, url } of await services('mongodb')) {
     )
   })
 
-  const modes: Record<string, MongoClientOptions> = {
-    'reads from secondaries': { readPreference: 'secondaryPreferred' },
-    'unacknowledged writes': { w: 0 },
-    'writes that time out': { w: 1, wtimeoutMS: 1 },
-    'values as they are': { promoteValues: false },
-    'longs as bigint': { useBigInt64: true },
-    'buffers as they are': { promoteBuffers: false },
-    'raw documents': { raw: true },
-    'no retries': { retryWrites: false, retryReads: false },
-    'one connection': { maxPoolSize: 1 },
-    'undefined ignored': { ignoreUndefined: true },
-    'a time-out of operations': { timeoutMS: 20_000 },
-    'the strict stable API': { serverApi: { version: '1', strict: true, deprecationErrors: true } },
-  }
-  test.each(Object.entries(modes))(`${title}: a client with %s shares commands`, async (_, options) => {
+  test.each(Object.entries(clientModes))(`${title}: a client with %s shares commands`, async (_, options) => {
     const other = await open(options)
     const counted: string[] = []
     const watched = connect(url, { ...options, monitorCommands: true })

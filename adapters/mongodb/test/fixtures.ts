@@ -31,6 +31,23 @@ export function connect(url: string, options: MongoClientOptions = {}): MongoCli
   return new MongoClient(url, { serverSelectionTimeoutMS: 10_000, connectTimeoutMS: 2_000, ...options })
 }
 
+/** Settings of an application's client, which change no answer. */
+export const clientModes: Readonly<Record<string, MongoClientOptions>> = {
+  'reads from secondaries': { readPreference: 'secondaryPreferred' },
+  'unacknowledged writes': { w: 0 },
+  'writes that time out': { w: 1, wtimeoutMS: 1 },
+  'values as they are': { promoteValues: false },
+  'longs as they are': { promoteLongs: false },
+  'longs as bigint': { useBigInt64: true },
+  'buffers as they are': { promoteBuffers: false },
+  'raw documents': { raw: true },
+  'no retries': { retryWrites: false, retryReads: false },
+  'one connection': { maxPoolSize: 1 },
+  'undefined ignored': { ignoreUndefined: true },
+  'a time-out of operations': { timeoutMS: 20_000 },
+  'the strict stable API': { serverApi: { version: '1', strict: true, deprecationErrors: true } },
+}
+
 export const databaseOf = (client: MongoClient): Db => client.db(databaseName)
 
 /** A collection of a client, which `migrate` makes where it is missing. */

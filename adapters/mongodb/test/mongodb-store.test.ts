@@ -1,9 +1,9 @@
 import { StoreMisconfiguredError } from '@retryproof/core'
-import type { Collection, Document, MongoClient, MongoClientOptions } from 'mongodb'
+import type { Collection, Document, MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { services } from '../../../scripts/services.mjs'
 import { migrate, mongodbStore, schema } from '../src/index.ts'
-import { bytes, claimOf, connect, databaseOf, freshKey, migrated, text } from './fixtures.ts'
+import { bytes, claimOf, clientModes, connect, databaseOf, freshKey, migrated, text } from './fixtures.ts'
 import { openProxy } from './proxy.ts'
 
 const retentionMs = 3_600_000
@@ -63,22 +63,7 @@ for (const { title, url } of await services('mongodb')) {
       await proxy.close()
     })
 
-    const modes: Record<string, MongoClientOptions> = {
-      'reads from secondaries': { readPreference: 'secondaryPreferred' },
-      'unacknowledged writes': { w: 0 },
-      'writes that time out': { w: 1, wtimeoutMS: 1 },
-      'numbers as they are': { promoteValues: false },
-      'longs as they are': { promoteLongs: false },
-      'longs as bigint': { useBigInt64: true },
-      'buffers as they are': { promoteBuffers: false },
-      'raw documents': { raw: true },
-      'no retries': { retryWrites: false, retryReads: false },
-      'one connection': { maxPoolSize: 1 },
-      'undefined ignored': { ignoreUndefined: true },
-      'the strict stable API': { serverApi: { version: '1', strict: true, deprecationErrors: true } },
-    }
-
-    test.each(Object.entries(modes))('a client with %s gives the same answers', async (_, options) => {
+    test.each(Object.entries(clientModes))('a client with %s gives the same answers', async (_, options) => {
       const other = connect(url, options)
       const { readPreference = 'primary' } = options
       const of = { ...(readPreference !== 'primary' && { readPreference: 'secondary' as const }) }
