@@ -1,4 +1,4 @@
-/** How a statement is sent: alone, or in a transaction of the caller. */
+/** Sends statements: alone, or in a transaction of the caller. */
 import { backOff, describeKind, sleep, within } from '@retryproof/core/internal'
 import { IdempotencyInvalidOptionError, StoreMisconfiguredError, StoreUnavailableError } from '@retryproof/core/store'
 import { isDirect } from './direct.ts'

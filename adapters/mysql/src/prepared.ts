@@ -73,7 +73,7 @@ class Prepared {
 
 const ofConnection = new WeakMap<CoreConnection, Prepared>()
 
-/** What is prepared on a connection, whichever store has sent it. */
+/** Returns the statements of a connection, which all stores on it share. */
 export function preparedOn(connection: CoreConnection): Prepared {
   const known = ofConnection.get(connection)
   if (known) return known

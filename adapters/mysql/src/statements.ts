@@ -149,10 +149,10 @@ FROM ${table} FORCE INDEX (PRIMARY) WHERE k IN (${listed(keys)}) FOR UPDATE NOWA
           ' ',
         )} END`
       return sql`
-UPDATE ${table} FORCE INDEX (PRIMARY) SET state = ${own(({ change }) => change.to)}, result = ${own(({ change }) => change.result)}, checkpoint = NULL,
-  checkpoint_seq = NULL, expires_at = ${held()} + ${own(({ change }) => toUs(change.retentionMs))}
+UPDATE ${table} FORCE INDEX (PRIMARY) SET state = ${own(({ change }) => change.to)}, result = ${own(({ change }) => change.result)}, ${clean},
+  expires_at = ${held()} + ${own(({ change }) => toUs(change.retentionMs))}
 WHERE k IN (${listed(calls.map(({ key }) => key))}) AND token = ${own(({ token }) => token)} AND expires_at > ${held()}
-  AND state IN ('in_progress', 'parked')`
+  AND ${undecided}`
     },
 
     /** The next attempt (`to`) on the record that was read (`from`). `insertId`: the token, or 0 where it has changed. */

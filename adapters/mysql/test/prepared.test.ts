@@ -53,7 +53,7 @@ await onEachServer(({ title, url, version }) =>
       return Object.assign(asked, { at: proxy.url })
     }
 
-    /** How often the session of the pool did what a counter of the server counts. */
+    /** Reads a counter of the server for the sessions of the pool. */
     async function counted(pool: mysql.Pool, name: string): Promise<number> {
       const rows = await rowsOf(pool, `SHOW SESSION STATUS LIKE '${name}'`)
       return rows.reduce((sum, { Value }) => sum + Number(Value), 0)

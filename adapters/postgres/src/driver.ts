@@ -161,7 +161,7 @@ function onPool<Client, T>(
 
 type Send = <T>(send: (db: PostgresQueryable) => Promise<T>) => Promise<T>
 
-/** How statements are sent: by clients of a pool, by a PGlite, by a wrapper, or by one client. */
+/** Returns the function that sends statements: by clients of a pool, by a PGlite, by a wrapper, or by one client. */
 export function sender<Client>(database: PostgresDatabase<Client>, timeoutMs: number): Send {
   if (isPool(database)) return (send) => onPool(database, timeoutMs, send)
   if (isEmbedded(database)) return (send) => send(database)
